@@ -1,0 +1,1 @@
+//! The configuration: where each value comes from, and what is allowed.

@@ -1,0 +1,1 @@
+//! What a message says and the mail that it becomes: pure, without I/O.
