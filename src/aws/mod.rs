@@ -1,0 +1,35 @@
+//! The ports over the AWS SDK. No other module names an AWS type, and no AWS error leaves this one
+//! before [`classify`] has said what it means.
+
+pub mod classify;
+mod codecommit;
+mod ses;
+mod sqs;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+
+pub use self::{
+    codecommit::{CodeCommitTemplate, TemplateAddress},
+    ses::{SesAccount, SesMailer},
+    sqs::SqsQueue,
+};
+
+/// What all clients share: region, credentials, endpoint and HTTP connections.
+pub struct AwsConfig(SdkConfig);
+
+impl AwsConfig {
+    /// Reads the environment as every AWS tool does, `AWS_ENDPOINT_URL` and its siblings for one
+    /// service included. `region` beats the environment's.
+    pub async fn load(region: Option<&str>) -> Self {
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region.to_owned()));
+        }
+        Self(loader.load().await)
+    }
+
+    /// The region in use, if anything named one.
+    pub fn region(&self) -> Option<&str> {
+        self.0.region().map(Region::as_ref)
+    }
+}

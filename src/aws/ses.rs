@@ -1,0 +1,140 @@
+//! Mailer and account over SES v2.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_sesv2::{
+    Client,
+    config::{Config, retry::RetryConfig, timeout::TimeoutConfig},
+    error::BuildError,
+    types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag},
+};
+
+use super::{AwsConfig, classify};
+use crate::{
+    notification::{Address, Mail},
+    ports::{
+        Account, AccountFacts, AccountFailure, CallError, Mailer, SendFailure, SendFailureKind,
+    },
+};
+
+/// The tag under which a configuration set's events carry the notification's id.
+const TAG: &str = "notification-id";
+/// The longest tag value that SES takes.
+const TAG_LENGTH: usize = 256;
+const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// `SendEmail`, one attempt a call: SES has no idempotency token, so a retry inside the SDK could
+/// send a mail twice unseen. The worker owns the retries.
+pub struct SesMailer {
+    client: Client,
+    sender: String,
+    configuration_set: Option<String>,
+}
+
+impl SesMailer {
+    /// Sends within `timeout`. `sender` is the bare address that mails come from.
+    pub fn new(
+        aws: &AwsConfig,
+        sender: String,
+        configuration_set: Option<String>,
+        timeout: Duration,
+    ) -> Self {
+        let config = aws_sdk_sesv2::config::Builder::from(&aws.0)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build());
+        Self { client: Client::from_conf(Config::from(config.build())), sender, configuration_set }
+    }
+}
+
+#[async_trait]
+impl Mailer for SesMailer {
+    async fn send(&self, mail: &Mail, tag: &str) -> Result<String, SendFailure> {
+        const OPERATION: &str = "SendEmail";
+        let content = content(mail).map_err(|error| SendFailure {
+            kind: SendFailureKind::Rejected,
+            error: Box::new(CallError {
+                operation: OPERATION,
+                code: "request".to_owned(),
+                message: error.to_string(),
+                request_id: None,
+                source: Some(Box::new(error)),
+            }),
+        })?;
+        let to = mail.to.iter().map(Address::as_str).map(ToOwned::to_owned).collect();
+        let answer = self
+            .client
+            .send_email()
+            .from_email_address(&mail.from)
+            .destination(Destination::builder().set_to_addresses(Some(to)).build())
+            .set_reply_to_addresses((!mail.reply_to.is_empty()).then(|| mail.reply_to.clone()))
+            .set_configuration_set_name(self.configuration_set.clone())
+            .set_email_tags(message_tag(tag).map(|tag| vec![tag]))
+            .content(content)
+            .send()
+            .await
+            .map_err(|error| classify::send_failure(OPERATION, error, &self.sender))?;
+        Ok(answer.message_id.unwrap_or_default())
+    }
+}
+
+/// `GetAccount`, with the SDK's standard retries: it changes nothing.
+pub struct SesAccount {
+    client: Client,
+}
+
+impl SesAccount {
+    /// The account that our credentials belong to.
+    pub fn new(aws: &AwsConfig) -> Self {
+        let config = aws_sdk_sesv2::config::Builder::from(&aws.0).timeout_config(
+            TimeoutConfig::builder().operation_attempt_timeout(ACCOUNT_TIMEOUT).build(),
+        );
+        Self { client: Client::from_conf(Config::from(config.build())) }
+    }
+}
+
+#[async_trait]
+impl Account for SesAccount {
+    async fn facts(&self) -> Result<AccountFacts, AccountFailure> {
+        let answer = self
+            .client
+            .get_account()
+            .send()
+            .await
+            .map_err(|error| classify::account_failure("GetAccount", error))?;
+        let quota = answer.send_quota();
+        // SES gives -1 for an unlimited daily quota.
+        let daily = quota.map(|quota| quota.max24_hour_send).filter(|daily| *daily >= 0.0);
+        Ok(AccountFacts {
+            max_send_rate: quota.map_or(0.0, |quota| quota.max_send_rate),
+            max_24_hour_send: daily,
+            sent_last_24_hours: quota.map_or(0.0, |quota| quota.sent_last24_hours),
+            sending_enabled: answer.sending_enabled,
+            enforcement_status: answer.enforcement_status.clone().unwrap_or_default(),
+            production_access: answer.production_access_enabled,
+        })
+    }
+}
+
+fn content(mail: &Mail) -> Result<EmailContent, BuildError> {
+    // Without a charset SES reads 7-bit ASCII.
+    let utf8 = |data: &str| Content::builder().data(data).charset("UTF-8").build();
+    let body = Body::builder().html(utf8(&mail.html)?).text(utf8(&mail.text)?).build();
+    // RFC 3834: nobody's out-of-office should answer a confirmation.
+    let automatic =
+        MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build()?;
+    let message =
+        Message::builder().subject(utf8(&mail.subject)?).body(body).headers(automatic).build();
+    Ok(EmailContent::builder().simple(message).build())
+}
+
+/// SES takes letters, digits, `_` and `-` alone in a tag.
+fn message_tag(value: &str) -> Option<MessageTag> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let value: String = value
+        .chars()
+        .map(|c| if fits(c) { c } else { '-' })
+        .take(TAG_LENGTH)
+        .collect();
+    MessageTag::builder().name(TAG).value(value).build().ok()
+}

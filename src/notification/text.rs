@@ -1,0 +1,218 @@
+//! The text part, made of the HTML template once so that it never disagrees with it.
+
+mod element;
+mod symbol;
+
+#[cfg(test)]
+mod tests;
+
+use html5gum::{StartTag, Token, Tokenizer};
+
+use super::placeholder::Segment;
+use element::{Gap, attribute, block_gap, content_state, in_head, is_hidden, shown_url};
+use symbol::{Symbol, marked, segments, symbols, trimmed};
+
+pub(super) use symbol::is_zero_width;
+
+/// The plain text of an HTML template. Empty if a reader would see none.
+pub(super) fn twin(html: &[Segment]) -> Vec<Segment> {
+    let source = marked(html);
+    let mut tokens = Tokenizer::new(source.as_slice());
+    let mut page = Page::default();
+    while let Some(Ok(token)) = tokens.next() {
+        match token {
+            Token::StartTag(tag) => {
+                if let Some(state) = content_state(&tag) {
+                    tokens.set_state(state);
+                }
+                page.open(&tag);
+            }
+            Token::EndTag(tag) => page.close(&tag.name),
+            Token::String(text) => page.text(&symbols(&text.value)),
+            Token::Comment(_) | Token::Doctype(_) | Token::Error(_) => {}
+        }
+    }
+    page.end_link();
+    segments(trimmed(&page.output))
+}
+
+/// Takes blanks off the ends of lines, and all empty lines but one between two others. Values bring
+/// such lines along, and empty ones leave them behind.
+pub(super) fn tidy(text: &str) -> String {
+    let mut tidied = String::new();
+    let mut empty_lines = 0;
+    for line in text.lines().map(str::trim_end) {
+        if line.is_empty() {
+            empty_lines += 1;
+            continue;
+        }
+        if !tidied.is_empty() {
+            tidied.push_str(if empty_lines == 0 { "\n" } else { "\n\n" });
+        }
+        tidied.push_str(line);
+        empty_lines = 0;
+    }
+    if !tidied.is_empty() {
+        tidied.push('\n');
+    }
+    tidied
+}
+
+/// The text so far, and what stands between it and the next character.
+#[derive(Default)]
+struct Page {
+    output: Vec<Symbol>,
+    gap: Gap,
+    link: Option<Link>,
+    /// The element whose content nobody sees, until its end tag.
+    hidden: Option<Vec<u8>>,
+    /// How many `<pre>` are open.
+    preformatted: usize,
+}
+
+struct Link {
+    url: Vec<Symbol>,
+    /// Where in the output its text begins.
+    start: usize,
+}
+
+impl Page {
+    fn open(&mut self, tag: &StartTag<()>) {
+        let name = tag.name.as_slice();
+        if self.hidden.as_deref() == Some(b"head") && !in_head(name) {
+            self.hidden = None;
+        }
+        if self.hidden.is_some() {
+            return;
+        }
+        if is_hidden(name) {
+            // Of these elements SVG alone may end where it begins.
+            self.hidden = (name != b"svg" || !tag.self_closing).then(|| name.to_vec());
+            return;
+        }
+        match name {
+            b"br" => self.line_end(),
+            b"a" => {
+                self.end_link();
+                let url = attribute(tag, b"href").and_then(|url| shown_url(&url));
+                self.link = url.map(|url| Link {
+                    url,
+                    start: self.output.len(),
+                });
+            }
+            b"img" => {
+                if let Some(alt) = attribute(tag, b"alt") {
+                    self.folded(&alt);
+                }
+            }
+            b"td" | b"th" => self.gap = self.gap.max(Gap::Cell),
+            b"li" => {
+                self.gap = if self.gap == Gap::Bullet {
+                    Gap::Line
+                } else {
+                    self.gap.max(Gap::Line)
+                };
+                self.push(Symbol::Char('-'));
+                self.gap = Gap::Bullet;
+            }
+            b"pre" => {
+                self.preformatted += 1;
+                self.gap = self.gap.max(Gap::Paragraph);
+            }
+            _ => self.gap = self.gap.max(block_gap(name)),
+        }
+    }
+
+    fn close(&mut self, name: &[u8]) {
+        if let Some(hidden) = &self.hidden {
+            if hidden == name {
+                self.hidden = None;
+            }
+            return;
+        }
+        match name {
+            b"a" => self.end_link(),
+            b"td" | b"th" => self.gap = self.gap.max(Gap::Cell),
+            b"pre" => {
+                self.preformatted = self.preformatted.saturating_sub(1);
+                self.gap = Gap::Paragraph;
+            }
+            b"li" => {
+                self.gap = if self.gap == Gap::Bullet {
+                    Gap::Line
+                } else {
+                    self.gap.max(Gap::Line)
+                }
+            }
+            // Browsers take it for a line break.
+            b"br" => self.line_end(),
+            _ => self.gap = self.gap.max(block_gap(name)),
+        }
+    }
+
+    fn text(&mut self, text: &[Symbol]) {
+        if self.hidden.is_some() {
+            return;
+        }
+        if self.preformatted == 0 {
+            return self.folded(text);
+        }
+        for symbol in text {
+            match symbol {
+                Symbol::Char('\n') => self.line_end(),
+                Symbol::Char('\r') => {}
+                symbol => self.push(*symbol),
+            }
+        }
+    }
+
+    /// Adds text whose white space means no more than one space.
+    fn folded(&mut self, text: &[Symbol]) {
+        for symbol in text {
+            match symbol {
+                Symbol::Char(c) if c.is_whitespace() => self.gap = self.gap.max(Gap::Space),
+                symbol => self.push(*symbol),
+            }
+        }
+    }
+
+    fn push(&mut self, symbol: Symbol) {
+        if matches!(symbol, Symbol::Char(c) if is_zero_width(c) || (c.is_control() && c != '\t')) {
+            return;
+        }
+        let gap = if self.output.is_empty() {
+            Gap::None
+        } else {
+            self.gap
+        };
+        self.output.extend(gap.text().chars().map(Symbol::Char));
+        self.gap = Gap::None;
+        self.output.push(symbol);
+    }
+
+    fn line_end(&mut self) {
+        self.gap = if self.gap < Gap::Line {
+            Gap::Line
+        } else {
+            Gap::Paragraph
+        };
+    }
+
+    /// Writes the address of a link behind its text, unless the text is the address.
+    fn end_link(&mut self) {
+        let Some(link) = self.link.take() else {
+            return;
+        };
+        let text = trimmed(&self.output[link.start..]);
+        if text == link.url {
+            return;
+        }
+        if text.is_empty() {
+            link.url.iter().for_each(|symbol| self.push(*symbol));
+        } else {
+            self.output.extend([' ', '('].map(Symbol::Char));
+            self.output.extend(link.url);
+            self.output.push(Symbol::Char(')'));
+        }
+    }
+}

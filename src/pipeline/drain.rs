@@ -1,0 +1,239 @@
+//! The drain: from the first signal to the last moment, derived backwards from the grace.
+//!
+//! ```text
+//! signal ──────────── last send starts ──────────── settle_from ── settle_by ── telemetry ── exit
+//!                     └── one send's timeout ──────┘└─── 4 s ────┘└──── at most 3 s ────┘
+//! └─────────────────────────────────── shutdown.grace ──────────────────────────────────────┘
+//! ```
+
+use std::{sync::OnceLock, time::Duration};
+
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+/// What flushing telemetry may take at the very end.
+pub const TELEMETRY: Duration = Duration::from_secs(3);
+/// What settling gets before that.
+pub const SETTLING: Duration = Duration::from_secs(4);
+/// What a second signal leaves to the sends under way.
+const HURRY: Duration = Duration::from_secs(2);
+/// What a receive under way gets to return while nothing else is held.
+const LAST_RECEIVE: Duration = Duration::from_secs(1);
+
+/// The moments of one drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timetable {
+    /// No send starts later.
+    pub last_send: Instant,
+    /// What has no answer by now gets none.
+    pub settle_from: Instant,
+    /// Nothing is settled any more.
+    pub settle_by: Instant,
+    /// A receive under way is given up here where nothing is held.
+    pub receive_by: Instant,
+}
+
+impl Timetable {
+    /// The timetable of a drain that begins at `now` and may take `grace` in all, for sends that
+    /// take at most `send_timeout`. Too short a grace leaves no time for a send, never a panic.
+    #[must_use]
+    pub fn new(now: Instant, grace: Duration, send_timeout: Duration) -> Self {
+        let before_telemetry = grace.saturating_sub(TELEMETRY);
+        let before_settling = before_telemetry.saturating_sub(SETTLING);
+        Self {
+            last_send: now + before_settling.saturating_sub(send_timeout),
+            settle_from: now + before_settling,
+            settle_by: now + before_telemetry,
+            receive_by: now + LAST_RECEIVE.min(before_settling),
+        }
+    }
+}
+
+/// Tells everybody how far the end has come. It only ever moves on.
+#[derive(Debug)]
+pub struct Drain {
+    grace: Duration,
+    send_timeout: Duration,
+    timetable: OnceLock<Timetable>,
+    begun: CancellationToken,
+    hurried: CancellationToken,
+    abandoned: CancellationToken,
+    closed: CancellationToken,
+}
+
+impl Drain {
+    /// A drain that has not begun, for this whole grace and this timeout of a send.
+    #[must_use]
+    pub fn new(grace: Duration, send_timeout: Duration) -> Self {
+        Self {
+            grace,
+            send_timeout,
+            timetable: OnceLock::new(),
+            begun: CancellationToken::new(),
+            hurried: CancellationToken::new(),
+            abandoned: CancellationToken::new(),
+            closed: CancellationToken::new(),
+        }
+    }
+
+    /// The first signal: receiving stops, and the clock runs. Later calls change nothing.
+    pub fn begin(&self) -> Timetable {
+        let timetable = *self
+            .timetable
+            .get_or_init(|| Timetable::new(Instant::now(), self.grace, self.send_timeout));
+        self.begun.cancel();
+        timetable
+    }
+
+    /// The second signal: everything without a send under way is released.
+    pub fn hurry(&self) {
+        self.begin();
+        self.hurried.cancel();
+    }
+
+    /// Whether it has begun.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.begun.is_cancelled()
+    }
+
+    /// Waits until it begins.
+    pub async fn wait_begun(&self) {
+        self.begun.cancelled().await;
+    }
+
+    /// Whether a send may start now.
+    #[must_use]
+    pub fn may_send(&self) -> bool {
+        !self.hurried.is_cancelled()
+            && self.timetable.get().is_none_or(|times| Instant::now() <= times.last_send)
+    }
+
+    /// Waits until a message that has no send under way must be let go: as soon as the drain
+    /// begins, or, on its last receive, where letting go sends it to the dead-letter queue, only
+    /// when no send may start any more.
+    pub async fn wait_release(&self, last_receive: bool) {
+        self.begun.cancelled().await;
+        if last_receive && let Some(times) = self.timetable.get() {
+            tokio::select! {
+                () = self.hurried.cancelled() => {}
+                () = sleep_until(times.last_send) => {}
+            }
+        }
+    }
+
+    /// Waits until a send under way is given up, its outcome unknown.
+    pub async fn wait_abandon(&self) {
+        self.abandoned.cancelled().await;
+    }
+
+    /// Waits until nothing is settled any more.
+    pub async fn wait_closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    /// Whether settling has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+
+    /// Walks through the timetable once the drain has begun: gives up the sends at `settle_from`
+    /// and settling at `settle_by`, both sooner after a second signal. Returns when all is closed.
+    pub async fn run(&self) {
+        self.begun.cancelled().await;
+        let times = self.begin();
+        tokio::select! {
+            () = sleep_until(times.settle_from) => {}
+            () = self.after_hurry(HURRY) => {}
+        }
+        self.abandoned.cancel();
+        tokio::select! {
+            () = sleep_until(times.settle_by) => {}
+            () = self.after_hurry(HURRY + HURRY) => {}
+        }
+        self.closed.cancel();
+    }
+
+    async fn after_hurry(&self, pause: Duration) {
+        self.hurried.cancelled().await;
+        tokio::time::sleep(pause).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_moments_count_backwards_from_the_grace() {
+        let now = Instant::now();
+        let times = Timetable::new(now, seconds(28), seconds(10));
+        assert_eq!(times.settle_by, now + seconds(25));
+        assert_eq!(times.settle_from, now + seconds(21));
+        assert_eq!(times.last_send, now + seconds(11));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_grace_too_short_for_anything_leaves_no_time_and_no_panic() {
+        let now = Instant::now();
+        let times = Timetable::new(now, seconds(1), seconds(10));
+        assert_eq!(times, Timetable { last_send: now, settle_from: now, settle_by: now, receive_by: now });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_is_let_go_at_once_but_on_its_last_receive_only_when_no_send_may_start() {
+        let drain = Drain::new(seconds(28), seconds(10));
+        let begun = Instant::now();
+        drain.begin();
+        drain.wait_release(false).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert!(drain.may_send());
+        drain.wait_release(true).await;
+        assert_eq!(begun.elapsed(), seconds(11));
+        tokio::time::advance(Duration::from_millis(2)).await;
+        assert!(!drain.may_send());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sends_are_given_up_before_settling_ends() {
+        let drain = Drain::new(seconds(28), seconds(10));
+        let begun = Instant::now();
+        drain.begin();
+        let (abandoned, closed, ()) = tokio::join!(
+            async {
+                drain.wait_abandon().await;
+                begun.elapsed()
+            },
+            async {
+                drain.wait_closed().await;
+                begun.elapsed()
+            },
+            drain.run(),
+        );
+        assert_eq!((abandoned, closed), (seconds(21), seconds(25)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_signal_releases_even_last_receives_and_gives_sends_two_seconds() {
+        let drain = Drain::new(seconds(28), seconds(10));
+        let begun = Instant::now();
+        drain.begin();
+        drain.hurry();
+        drain.wait_release(true).await;
+        assert!(!drain.may_send());
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let (abandoned, ()) = tokio::join!(
+            async {
+                drain.wait_abandon().await;
+                begun.elapsed()
+            },
+            drain.run(),
+        );
+        assert_eq!(abandoned, seconds(2));
+    }
+}

@@ -1,0 +1,71 @@
+//! What was sent, so that nothing is sent twice.
+//!
+//! The queue delivers at least once, a delete can fail after the mail has gone, and the mail
+//! service has no idempotency token. The ledger closes what it can of that gap: it remembers the
+//! keys of what was sent, and lets one copy of a message at a time be sent.
+
+mod memory;
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+pub use self::memory::{CAPACITY, MemoryLedger};
+
+/// A message with this many attempts of unknown outcome is not sent again.
+pub const UNKNOWN_ATTEMPT_LIMIT: u32 = 2;
+
+/// Remembers what was sent. A key names a notification: the topic's message id, or the queue's
+/// where the delivery is raw.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Claims the key. While another copy is being sent, this waits for that one's outcome: sent,
+    /// it is [`Claim::AlreadySent`]; not sent, the copies take their turns in the order in which
+    /// they came. Dropping the future gives up the place in that order.
+    async fn begin(&self, key: &str) -> Claim;
+
+    /// Whether the key is known as sent, for a message whose worker can no longer say.
+    async fn is_sent(&self, key: &str) -> bool;
+}
+
+/// What the ledger says to a message that wants to be sent.
+pub enum Claim {
+    /// It was sent: send nothing.
+    AlreadySent,
+    /// It is yours to send, until the guard is dropped.
+    Yours(Box<dyn SendGuard>),
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadySent => f.write_str("AlreadySent"),
+            Self::Yours(guard) => f
+                .debug_struct("Yours")
+                .field("unknown_attempts", &guard.unknown_attempts())
+                .finish_non_exhaustive(),
+        }
+    }
+}
+
+/// The right to send one message, held by one worker at a time. Dropping it says that the message
+/// was not sent, whatever the reason, a panic too.
+#[async_trait]
+pub trait SendGuard: Send {
+    /// How many attempts of unknown outcome the message has had, earlier deliveries included.
+    fn unknown_attempts(&self) -> u32;
+
+    /// Counts an attempt of unknown outcome.
+    async fn note_unknown(&mut self);
+
+    /// Records that the message was sent.
+    async fn sent(self: Box<Self>);
+
+    /// Whether one more attempt of unknown outcome would be too many.
+    fn at_unknown_limit(&self) -> bool {
+        self.unknown_attempts() >= UNKNOWN_ATTEMPT_LIMIT
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,311 @@
+//! Settling: deleting messages and giving them back, in batches, under their leases.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    task::JoinSet,
+    time::{Instant, sleep, timeout, timeout_at},
+};
+use tracing::{error, warn};
+
+use super::{backoff::{Backoff, Jitter}, drain::Drain, lease::Lease};
+use crate::ports::{EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle};
+
+#[cfg(test)]
+mod tests;
+
+/// The most entries of one batch request.
+const BATCH: usize = 10;
+/// How long a batch waits for company after its first entry.
+const COMPANY: Duration = Duration::from_millis(25);
+/// The most calls of one kind under way at once.
+const CALLS: usize = 4;
+/// The first pause after a failure, doubling to the longest: short beside a lease, since a held
+/// message holds a permit.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+/// A delete that keeps failing is told of after this long, and again each time it has passed.
+const TELL: Duration = Duration::from_secs(60);
+
+/// How settling one message ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The queue has confirmed it.
+    Done,
+    /// The lease was lost: whoever has the message now settles it.
+    LeaseLost,
+    /// Time ran out first: the drain's, the lease's, or the queue's 12 hours.
+    GivenUp,
+}
+
+/// Why one entry was not settled.
+#[derive(Clone, Debug)]
+enum NotSettled {
+    Entry(EntryFailure),
+    Call,
+}
+
+/// Deletes and gives back. Cheap to clone; its two batching tasks run as long as [`run`] does.
+#[derive(Clone)]
+pub struct Settler {
+    deletes: mpsc::UnboundedSender<Job<ReceiptHandle>>,
+    changes: mpsc::UnboundedSender<Job<(ReceiptHandle, Duration)>>,
+    drain: Arc<Drain>,
+    told: Arc<Mutex<Option<Instant>>>,
+}
+
+/// The receiving end of a [`Settler`]: to be run as a task.
+pub struct SettlerTask {
+    queue: Arc<dyn Queue>,
+    call_timeout: Duration,
+    deletes: mpsc::UnboundedReceiver<Job<ReceiptHandle>>,
+    changes: mpsc::UnboundedReceiver<Job<(ReceiptHandle, Duration)>>,
+}
+
+struct Job<T> {
+    item: T,
+    done: oneshot::Sender<Result<(), NotSettled>>,
+}
+
+/// A settler for `queue` whose calls may take `call_timeout`, and the task that makes them.
+pub fn settler(
+    queue: Arc<dyn Queue>,
+    call_timeout: Duration,
+    drain: Arc<Drain>,
+) -> (Settler, SettlerTask) {
+    let (deletes, delete_jobs) = mpsc::unbounded_channel();
+    let (changes, change_jobs) = mpsc::unbounded_channel();
+    let task = SettlerTask { queue, call_timeout, deletes: delete_jobs, changes: change_jobs };
+    (Settler { deletes, changes, drain, told: Arc::default() }, task)
+}
+
+impl SettlerTask {
+    /// Makes the calls until every [`Settler`] is dropped.
+    pub async fn run(self) {
+        let Self { queue, call_timeout, deletes, changes } = self;
+        let deleting = batches(Deletes(Arc::clone(&queue)), call_timeout, deletes);
+        let changing = batches(Changes(queue), call_timeout, changes);
+        tokio::join!(deleting, changing);
+    }
+}
+
+impl Settler {
+    /// Deletes the message. What fails is tried again for as long as the queue lets us hold the
+    /// message: it was dealt with, and giving it back would deal with it twice.
+    pub async fn delete(&self, lease: &Lease) -> Settled {
+        let began = Instant::now();
+        let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY, Jitter::Full);
+        loop {
+            let call = lease.call().await;
+            let answer = submit(&self.deletes, call.receipt().clone());
+            let answer = tokio::select! {
+                answer = answer => answer,
+                () = self.drain.wait_closed() => return Settled::GivenUp,
+            };
+            let superseded = call.is_superseded();
+            drop(call);
+            match answer {
+                Ok(()) if !superseded => return Settled::Done,
+                // The message came again meanwhile, and the old handle may not have deleted it.
+                _ if superseded => continue,
+                Err(NotSettled::Entry(failure)) if failure.kind == EntryFailureKind::LeaseLost => {
+                    return Settled::LeaseLost;
+                }
+                Err(NotSettled::Entry(failure)) => {
+                    warn!(error.r#type = failure.code, "message not deleted, trying again: {failure}");
+                }
+                Err(NotSettled::Call) | Ok(()) => {}
+            }
+            if lease.is_at_cap() {
+                return Settled::GivenUp;
+            }
+            self.tell_of_delete(began);
+            tokio::select! {
+                () = sleep(backoff.next_delay()) => {}
+                () = self.drain.wait_closed() => return Settled::GivenUp,
+            }
+        }
+    }
+
+    /// Makes the message visible again in `after`. The lease is not renewed any more: where this
+    /// keeps failing, it runs out, and the message is visible then.
+    pub async fn give_back(&self, lease: &Lease, after: Duration) -> Settled {
+        lease.end();
+        let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY, Jitter::Full);
+        loop {
+            let call = lease.call().await;
+            if lease.is_lost() {
+                return Settled::LeaseLost;
+            }
+            let answer = submit(&self.changes, (call.receipt().clone(), after));
+            let answer = tokio::select! {
+                answer = answer => answer,
+                () = self.drain.wait_closed() => return Settled::GivenUp,
+            };
+            let superseded = call.is_superseded();
+            drop(call);
+            match answer {
+                Ok(()) if !superseded => return Settled::Done,
+                _ if superseded => continue,
+                Err(NotSettled::Entry(failure)) if failure.kind == EntryFailureKind::LeaseLost => {
+                    return Settled::LeaseLost;
+                }
+                Err(NotSettled::Entry(failure)) => {
+                    warn!(error.r#type = failure.code, "message not given back, trying again: {failure}");
+                }
+                Err(NotSettled::Call) | Ok(()) => {}
+            }
+            tokio::select! {
+                () = sleep(backoff.next_delay()) => {}
+                () = lease.lost() => return Settled::GivenUp,
+                () = self.drain.wait_closed() => return Settled::GivenUp,
+            }
+        }
+    }
+
+    /// One line a minute for all deletes together, once one has failed for a minute.
+    fn tell_of_delete(&self, began: Instant) {
+        if began.elapsed() < TELL {
+            return;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|at| at.elapsed() >= TELL) {
+            *told = Some(Instant::now());
+            error!(
+                notifier.delete.failing_s = began.elapsed().as_secs(),
+                "deletes keep failing: the mails have gone out and their messages stay held, so \
+                 receiving slows down and stops; check the role's sqs:DeleteMessage and SQS itself"
+            );
+        }
+    }
+}
+
+/// Hands one entry to the batches and waits for its answer.
+async fn submit<T>(jobs: &mpsc::UnboundedSender<Job<T>>, item: T) -> Result<(), NotSettled> {
+    let (done, answer) = oneshot::channel();
+    if jobs.send(Job { item, done }).is_err() {
+        return Err(NotSettled::Call);
+    }
+    answer.await.unwrap_or(Err(NotSettled::Call))
+}
+
+/// The two batch calls of a queue.
+#[async_trait]
+trait BatchCall: Clone + Send + Sync + 'static {
+    type Item: Send + 'static;
+    const NAME: &str;
+    async fn call(&self, items: &[Self::Item])
+    -> Result<Vec<Result<(), EntryFailure>>, QueueFailure>;
+}
+
+#[derive(Clone)]
+struct Deletes(Arc<dyn Queue>);
+
+#[async_trait]
+impl BatchCall for Deletes {
+    type Item = ReceiptHandle;
+    const NAME: &str = "delete";
+    async fn call(
+        &self,
+        items: &[ReceiptHandle],
+    ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
+        self.0.delete(items).await
+    }
+}
+
+#[derive(Clone)]
+struct Changes(Arc<dyn Queue>);
+
+#[async_trait]
+impl BatchCall for Changes {
+    type Item = (ReceiptHandle, Duration);
+    const NAME: &str = "give-back";
+    async fn call(
+        &self,
+        items: &[(ReceiptHandle, Duration)],
+    ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
+        self.0.change_visibility(items).await
+    }
+}
+
+/// Gathers jobs into batches and keeps up to [`CALLS`] calls under way.
+async fn batches<C: BatchCall>(
+    call: C,
+    call_timeout: Duration,
+    mut jobs: mpsc::UnboundedReceiver<Job<C::Item>>,
+) {
+    let slots = Arc::new(Semaphore::new(CALLS));
+    let mut calls = JoinSet::new();
+    while let Some(first) = jobs.recv().await {
+        let mut batch = vec![first];
+        let until = Instant::now() + COMPANY;
+        while batch.len() < BATCH {
+            match timeout_at(until, jobs.recv()).await {
+                Ok(Some(job)) => batch.push(job),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let call = call.clone();
+        calls.spawn(async move {
+            settle_batch(call, call_timeout, batch).await;
+            drop(slot);
+        });
+        while let Some(done) = calls.try_join_next() {
+            resume_panic(done);
+        }
+    }
+    while let Some(done) = calls.join_next().await {
+        resume_panic(done);
+    }
+}
+
+async fn settle_batch<C: BatchCall>(call: C, call_timeout: Duration, batch: Vec<Job<C::Item>>) {
+    let (items, waiting): (Vec<_>, Vec<_>) =
+        batch.into_iter().map(|job| (job.item, job.done)).unzip();
+    let answers = match timeout(call_timeout, call.call(&items)).await {
+        Ok(Ok(answers)) => answers,
+        Ok(Err(failure)) => {
+            let entries = items.len();
+            warn!(
+                error.r#type = failure.error.code,
+                messaging.batch.message_count = entries,
+                "{} call failed, trying again: {failure}",
+                C::NAME
+            );
+            Vec::new()
+        }
+        Err(_elapsed) => {
+            warn!(
+                error.r#type = "timeout",
+                messaging.batch.message_count = items.len(),
+                "{} call failed, trying again: no answer in time",
+                C::NAME
+            );
+            Vec::new()
+        }
+    };
+    let mut answers = answers.into_iter();
+    for done in waiting {
+        let answer = match answers.next() {
+            Some(answer) => answer.map_err(NotSettled::Entry),
+            None => Err(NotSettled::Call),
+        };
+        // A worker that has given up waiting does not need the answer.
+        drop(done.send(answer));
+    }
+}
+
+/// A panic in a call is a panic of the settler: it must not pass unseen.
+fn resume_panic(done: Result<(), tokio::task::JoinError>) {
+    if let Err(failed) = done
+        && failed.is_panic()
+    {
+        std::panic::resume_unwind(failed.into_panic());
+    }
+}

@@ -1,0 +1,137 @@
+use super::*;
+use crate::{
+    pipeline::{
+        lease::{Leases, call_timeout},
+        scripted::{Answer, ScriptedQueue, handle},
+    },
+    ports::QueueFailureKind,
+};
+
+const LENGTH: Duration = Duration::from_secs(60);
+
+struct Rig {
+    queue: Arc<ScriptedQueue>,
+    leases: Arc<Leases>,
+    settler: Settler,
+    drain: Arc<Drain>,
+    began: Instant,
+}
+
+/// A settler over a queue that answers as scripted; leases are not renewed here.
+fn rig(script: &[Answer], rest: Answer) -> Rig {
+    let queue = ScriptedQueue::new(script, rest);
+    let port = Arc::clone(&queue) as Arc<dyn Queue>;
+    let drain = Arc::new(Drain::new(Duration::from_secs(28), Duration::from_secs(10)));
+    let (settler, task) = settler(Arc::clone(&port), call_timeout(LENGTH), Arc::clone(&drain));
+    tokio::spawn(task.run());
+    Rig { queue, leases: Leases::new(port, LENGTH), settler, drain, began: Instant::now() }
+}
+
+impl Rig {
+    fn lease(&self, message: &str) -> Lease {
+        self.leases.adopt(message, handle(message), Instant::now()).unwrap()
+    }
+
+    fn calls(&self) -> Vec<usize> {
+        self.queue.asked().iter().map(|asked| asked.entries.len()).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lonely_delete_waits_25_ms_for_company() {
+    let rig = rig(&[], Answer::Done);
+    assert_eq!(rig.settler.delete(&rig.lease("m")).await, Settled::Done);
+    let waited = rig.began.elapsed();
+    assert!((25..30).contains(&waited.as_millis()), "{waited:?}");
+    assert_eq!(rig.queue.asked()[0].entries, [("m".to_owned(), None)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_deletes_go_at_once_in_one_call() {
+    let rig = rig(&[], Answer::Done);
+    let leases: Vec<_> = (0..25).map(|n| rig.lease(&format!("m{n}"))).collect();
+    let deletes = leases.iter().map(|lease| rig.settler.delete(lease));
+    let settled = futures_util::future::join_all(deletes).await;
+    assert!(settled.iter().all(|settled| *settled == Settled::Done));
+    assert_eq!(rig.calls(), [10, 10, 5]);
+    assert_eq!(rig.queue.asked()[1].at, rig.began, "a full batch waited");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_entry_is_tried_again_and_its_neighbours_are_not() {
+    let rig = rig(&[Answer::Entry(1, EntryFailureKind::Transient)], Answer::Done);
+    let leases = [rig.lease("m0"), rig.lease("m1"), rig.lease("m2")];
+    let settled =
+        futures_util::future::join_all(leases.iter().map(|lease| rig.settler.delete(lease))).await;
+    assert_eq!(settled, [Settled::Done; 3]);
+    assert_eq!(rig.calls(), [3, 1]);
+    assert_eq!(rig.queue.asked()[1].entries[0].0, "m1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_or_hangs_is_tried_again() {
+    let script = [Answer::Call(QueueFailureKind::Throttled), Answer::Hang];
+    let rig = rig(&script, Answer::Done);
+    assert_eq!(rig.settler.delete(&rig.lease("m")).await, Settled::Done);
+    assert_eq!(rig.calls(), [1, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_the_queue_disowns_ends() {
+    let rig = rig(&[Answer::Entries(EntryFailureKind::LeaseLost)], Answer::Done);
+    assert_eq!(rig.settler.delete(&rig.lease("m")).await, Settled::LeaseLost);
+    assert_eq!(rig.calls(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_confirmed_for_an_old_handle_is_repeated_with_the_new_one() {
+    let rig = rig(&[Answer::Late(Duration::from_secs(1))], Answer::Done);
+    let lease = rig.lease("m");
+    let replace = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(rig.leases.adopt("m", handle("newer"), Instant::now()).is_none());
+    };
+    let (settled, ()) = tokio::join!(rig.settler.delete(&lease), replace);
+    assert_eq!(settled, Settled::Done);
+    assert_eq!(rig.queue.asked()[1].entries, [("newer".to_owned(), None)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_is_tried_even_after_the_lease_was_lost() {
+    let rig = rig(&[], Answer::Done);
+    let lease = rig.lease("m");
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert!(lease.is_lost());
+    assert_eq!(rig.settler.delete(&lease).await, Settled::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_fails_for_ever_is_given_up_at_the_cap_only() {
+    let rig = rig(&[], Answer::Entries(EntryFailureKind::Transient));
+    assert_eq!(rig.settler.delete(&rig.lease("m")).await, Settled::GivenUp);
+    let hours = rig.began.elapsed().as_secs() / 3600;
+    assert_eq!(hours, 11, "{:?}", rig.began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn giving_back_asks_for_the_delay_and_ends_with_the_lease() {
+    let rig = rig(&[], Answer::Call(QueueFailureKind::Transient));
+    let lease = rig.lease("m");
+    let (settled, ()) = tokio::join!(rig.settler.give_back(&lease, Duration::from_secs(4)), async {
+        // The keeper, which tells of expired leases, does not run here.
+        tokio::time::sleep(Duration::from_secs(70)).await;
+        assert!(rig.leases.adopt("m", handle("next"), Instant::now()).is_some());
+    });
+    assert_ne!(settled, Settled::Done);
+    assert_eq!(rig.queue.asked()[0].entries, [("m".to_owned(), Some(Duration::from_secs(4)))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_drain_ends_settling() {
+    let rig = rig(&[], Answer::Hang);
+    let lease = rig.lease("m");
+    rig.drain.begin();
+    let (settled, ()) = tokio::join!(rig.settler.delete(&lease), rig.drain.run());
+    assert_eq!(settled, Settled::GivenUp);
+    assert_eq!(rig.began.elapsed(), Duration::from_secs(25));
+}

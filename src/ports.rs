@@ -1,0 +1,329 @@
+//! What the pipeline needs of the outside world, in our own types: a [`Queue`] to receive from, a
+//! [`TemplateSource`], a [`Mailer`] and the [`Account`] behind it.
+//!
+//! `aws/` implements these over the AWS SDK; tests implement them as they need. No method retries:
+//! each says what happened to its one call, and whoever called it owns what follows.
+
+use std::{
+    collections::BTreeMap,
+    error::Error as StdError,
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use async_trait::async_trait;
+use thiserror::Error;
+
+use crate::notification::Mail;
+
+/// What proves to the queue that a message is ours: valid for one receive of one message.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ReceiptHandle(pub String);
+
+impl fmt::Debug for ReceiptHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReceiptHandle(…)")
+    }
+}
+
+/// One delivery of one message.
+#[derive(Clone)]
+pub struct ReceivedMessage {
+    /// The queue's own id of the message, the same on each delivery.
+    pub id: String,
+    /// The handle of this delivery.
+    pub receipt: ReceiptHandle,
+    /// What the publisher wrote, not yet looked at.
+    pub body: String,
+    /// How often the message was received, this time included; at least 1.
+    pub receive_count: u32,
+    /// When the message entered its first queue, where the queue says so.
+    pub sent_at: Option<SystemTime>,
+    /// Carriers of a trace context, by name: `AWSTraceHeader`, `traceparent`, `tracestate`.
+    pub trace_carriers: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for ReceivedMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedMessage")
+            .field("id", &self.id)
+            .field("receive_count", &self.receive_count)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The queue's redrive policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redrive {
+    /// After this many receives the next one moves the message to the dead-letter queue.
+    pub max_receive_count: u32,
+    /// The dead-letter queue's ARN.
+    pub dead_letter_queue: String,
+}
+
+/// What the queue says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueFacts {
+    /// Where rejected messages go; without it they come back until their retention ends.
+    pub redrive: Option<Redrive>,
+    /// How long the queue keeps a message, counted from when it was sent.
+    pub retention: Duration,
+    /// The visibility timeout that the queue gives where a receive asks for none.
+    pub default_visibility: Duration,
+}
+
+/// One receive request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReceiveRequest {
+    /// The most messages wanted: 1 to 10.
+    pub max_messages: u32,
+    /// How long the queue may wait for a first message: whole seconds, at most 20.
+    pub wait: Duration,
+    /// How long the messages are ours before we renew: whole seconds, at most 12 h.
+    pub visibility: Duration,
+}
+
+/// The queue that messages come from.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Reads the queue's attributes.
+    async fn describe(&self) -> Result<QueueFacts, QueueFailure>;
+
+    /// Receives up to `max_messages`. An empty answer is `Ok` with no message. The messages are
+    /// invisible to others for `visibility`, counted by the queue from some moment before this
+    /// returns; keeping or renewing that is the caller's.
+    async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure>;
+
+    /// Deletes up to 10 messages. The answers stand in the order of the handles. `Err` means that
+    /// the whole call failed and says nothing of any entry. Empty input is a no-op.
+    async fn delete(
+        &self,
+        receipts: &[ReceiptHandle],
+    ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure>;
+
+    /// Makes up to 10 messages invisible for the given times from now (whole seconds; zero makes
+    /// one visible at once). Answers as [`Queue::delete`] does.
+    async fn change_visibility(
+        &self,
+        changes: &[(ReceiptHandle, Duration)],
+    ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure>;
+}
+
+/// A file of the template's source at one version.
+#[derive(Clone)]
+pub struct TemplateFile {
+    /// The file's bytes, not yet looked at.
+    pub bytes: Vec<u8>,
+    /// Which version it is.
+    pub version: TemplateVersion,
+}
+
+/// Names a version of the template: equal blob ids mean equal bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateVersion {
+    /// The commit that the reference stood at; empty for a local file.
+    pub commit_id: String,
+    /// The hash of the content.
+    pub blob_id: String,
+}
+
+/// Where the template is kept.
+#[async_trait]
+pub trait TemplateSource: Send + Sync {
+    /// Fetches the template as it is now.
+    async fn fetch(&self) -> Result<TemplateFile, TemplateFailure>;
+
+    /// Where that is, for people: repository, path and reference, or a file's path.
+    fn location(&self) -> &str;
+}
+
+/// What sends the mail.
+#[async_trait]
+pub trait Mailer: Send + Sync {
+    /// Sends one mail in one attempt. `tag` is the notification's id, so that the mail's events
+    /// can be joined with it. `Ok` holds the mail service's id of the accepted mail.
+    async fn send(&self, mail: &Mail, tag: &str) -> Result<String, SendFailure>;
+}
+
+/// What the mail service says of our account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountFacts {
+    /// Recipients per second.
+    pub max_send_rate: f64,
+    /// Recipients in 24 hours; `None` is unlimited.
+    pub max_24_hour_send: Option<f64>,
+    /// Recipients in the last 24 hours.
+    pub sent_last_24_hours: f64,
+    /// Whether sending is enabled at all.
+    pub sending_enabled: bool,
+    /// `HEALTHY`, `PROBATION` or `SHUTDOWN`.
+    pub enforcement_status: String,
+    /// Whether the account has left the sandbox.
+    pub production_access: bool,
+}
+
+/// The mail service's account.
+#[async_trait]
+pub trait Account: Send + Sync {
+    /// Reads the account's quotas and state.
+    async fn facts(&self) -> Result<AccountFacts, AccountFailure>;
+}
+
+/// What is known of a call that failed, for people and for telemetry.
+#[derive(Debug, Error)]
+#[error("{operation}: {code}: {message}")]
+pub struct CallError {
+    /// The service's name of the operation, such as `SendEmail`.
+    pub operation: &'static str,
+    /// The service's error code, or `timeout`, `connection`, `request`, `response` where no
+    /// service answered; from a bounded set, so fit for `error.type`.
+    pub code: String,
+    /// What the service said. It may quote an address: mask it before it is logged.
+    pub message: String,
+    /// The id to give to AWS support, where there was an answer.
+    pub request_id: Option<String>,
+    /// The error behind it.
+    #[source]
+    pub source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// How a call on the queue failed as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueFailureKind {
+    /// Asked too often, or too much is in flight.
+    Throttled,
+    /// No answer, a server's error, or one that we do not know: it may pass.
+    Transient,
+    /// There is no such queue.
+    NotFound,
+    /// We may not, or our credentials are not accepted.
+    AccessDenied,
+    /// The queue's encryption key cannot be used.
+    Encryption,
+}
+
+/// A call on the queue that failed as a whole.
+#[derive(Debug, Error)]
+#[error("{error}")]
+pub struct QueueFailure {
+    /// What it means.
+    pub kind: QueueFailureKind,
+    /// What was said; boxed, since errors are rare and results are moved a lot.
+    #[source]
+    pub error: Box<CallError>,
+}
+
+/// How one entry of a batch failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryFailureKind {
+    /// The receipt handle no longer holds the message.
+    LeaseLost,
+    /// It may succeed when tried again.
+    Transient,
+    /// The queue refuses what we asked for: a fault of ours.
+    Refused,
+}
+
+/// One entry of a batch that failed while the call succeeded.
+#[derive(Clone, Debug, Error)]
+#[error("{code}: {message}")]
+pub struct EntryFailure {
+    /// What it means.
+    pub kind: EntryFailureKind,
+    /// The queue's error code.
+    pub code: String,
+    /// What the queue said.
+    pub message: String,
+}
+
+/// How a fetch of the template failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TemplateFailureKind {
+    /// Repository, reference or file is not there, or is too large to be read.
+    Missing,
+    /// We may not read it, or our credentials are not accepted.
+    AccessDenied,
+    /// No answer, a server's error, or one that we do not know: it may pass.
+    Transient,
+}
+
+/// A fetch of the template that failed.
+#[derive(Debug, Error)]
+#[error("{error}")]
+pub struct TemplateFailure {
+    /// What it means.
+    pub kind: TemplateFailureKind,
+    /// What was said.
+    #[source]
+    pub error: Box<CallError>,
+}
+
+/// Why no mail of ours can go out at the moment, whatever the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AccountCause {
+    /// The account may not send any more.
+    Suspended,
+    /// Sending is paused for the account or the configuration set.
+    Paused,
+    /// The quota of 24 hours is used up.
+    DailyQuota,
+    /// The MAIL FROM domain is not verified.
+    MailFromNotVerified,
+    /// The sender's identity is not verified.
+    SenderNotVerified,
+    /// The configuration set does not exist.
+    ConfigurationSetMissing,
+    /// Our credentials are missing, expired or wrong.
+    Credentials,
+    /// Our role lacks the permission to send.
+    AccessDenied,
+}
+
+/// How a send failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendFailureKind {
+    /// Sent faster than the account may. Not sent.
+    Throttled,
+    /// The service failed and said so, or was not reached. Not sent.
+    Transient,
+    /// The request was written and no answer came: sent or not, nobody knows.
+    OutcomeUnknown,
+    /// Refused, as every other mail of ours would be. Not sent.
+    AccountWide(AccountCause),
+    /// Refused for what this mail holds. Not sent, and never will be.
+    Rejected,
+    /// A client error that we do not know. Not sent.
+    UnknownClientError,
+}
+
+/// A send that failed.
+#[derive(Debug, Error)]
+#[error("{error}")]
+pub struct SendFailure {
+    /// What it means.
+    pub kind: SendFailureKind,
+    /// What was said.
+    #[source]
+    pub error: Box<CallError>,
+}
+
+/// How reading the account failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountFailureKind {
+    /// We may not, or our credentials are not accepted.
+    AccessDenied,
+    /// Anything else: it may pass.
+    Transient,
+}
+
+/// A reading of the account that failed.
+#[derive(Debug, Error)]
+#[error("{error}")]
+pub struct AccountFailure {
+    /// What it means.
+    pub kind: AccountFailureKind,
+    /// What was said.
+    #[source]
+    pub error: Box<CallError>,
+}

@@ -1,0 +1,227 @@
+//! The template in force: fetched by one task however many messages ask for it, compiled once,
+//! replaced only by a good version, and kept for as long as no better one can be had.
+
+use std::{sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    notification::{Placeholders, Template, TemplateError},
+    pipeline::backoff::Backoff,
+    ports::{TemplateFailure, TemplateFailureKind, TemplateSource, TemplateVersion},
+};
+
+#[cfg(test)]
+mod tests;
+
+/// While the last good template serves because newer ones cannot be had, a warning comes this
+/// often.
+const STALE_WARNING: Duration = Duration::from_secs(60 * 60);
+
+/// A template and where it came from.
+pub struct TemplateInForce {
+    /// What messages are rendered with.
+    pub template: Template,
+    /// Which version of the file it is.
+    pub version: TemplateVersion,
+}
+
+/// Why no new template could be had.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// It could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] TemplateFailure),
+    /// It is larger than we take.
+    #[error("the file has {bytes} bytes, and template.max_bytes allows {max_bytes}")]
+    TooLarge {
+        /// What it has.
+        bytes: usize,
+        /// What is allowed.
+        max_bytes: u64,
+    },
+    /// It was fetched, and is no template.
+    #[error(transparent)]
+    Compile(#[from] TemplateError),
+}
+
+impl LoadError {
+    /// Whether waiting alone will not mend it: somebody has to change the file, its address or our
+    /// rights.
+    #[must_use]
+    pub fn is_definite(&self) -> bool {
+        match self {
+            Self::Fetch(failure) => failure.kind != TemplateFailureKind::Transient,
+            Self::TooLarge { .. } | Self::Compile(_) => true,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Fetch(failure) => match failure.kind {
+                TemplateFailureKind::Missing => {
+                    "check template.repository, template.path and template.reference, or put the file there"
+                }
+                TemplateFailureKind::AccessDenied => {
+                    "grant the role codecommit:GetFile on the repository, and its key where it is encrypted with one"
+                }
+                TemplateFailureKind::Transient => "it is tried again by itself",
+            },
+            Self::TooLarge { .. } => "shorten the file or raise template.max_bytes",
+            Self::Compile(_) => "commit a template that is UTF-8 text and not blank",
+        }
+    }
+}
+
+/// What the store knows: the template in force, and why the last load failed where it did.
+#[derive(Clone, Default)]
+pub struct Knowledge {
+    /// The last good template.
+    pub in_force: Option<Arc<TemplateInForce>>,
+    /// How many loads have ended, well or badly.
+    pub loads: u64,
+    /// Why the last load failed; nothing after one that went well.
+    pub failure: Option<Arc<LoadError>>,
+}
+
+/// Fetches and keeps the template.
+pub struct TemplateStore {
+    source: Arc<dyn TemplateSource>,
+    placeholders: Placeholders,
+    max_bytes: u64,
+    ttl: Duration,
+    knowledge: watch::Sender<Knowledge>,
+    asked: Notify,
+}
+
+impl TemplateStore {
+    /// A store that has nothing yet. `ttl` is how old a template may grow before it is fetched
+    /// again; files over `max_bytes` are refused.
+    #[must_use]
+    pub fn new(
+        source: Arc<dyn TemplateSource>,
+        placeholders: Placeholders,
+        ttl: Duration,
+        max_bytes: u64,
+    ) -> Self {
+        let knowledge = watch::Sender::new(Knowledge::default());
+        Self { source, placeholders, max_bytes, ttl, knowledge, asked: Notify::new() }
+    }
+
+    /// The template in force, if there is one.
+    #[must_use]
+    pub fn in_force(&self) -> Option<Arc<TemplateInForce>> {
+        self.knowledge.borrow().in_force.clone()
+    }
+
+    /// What is known now and how it changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Knowledge> {
+        self.knowledge.subscribe()
+    }
+
+    /// Where the template comes from, for people.
+    #[must_use]
+    pub fn location(&self) -> &str {
+        self.source.location()
+    }
+
+    /// Asks for a fetch now instead of at the next turn of the timer.
+    pub fn refresh(&self) {
+        self.asked.notify_one();
+    }
+
+    /// Loads the template at once, then whenever it has grown old or a refresh is asked for, until
+    /// stopped. Failures are tried again with growing pauses.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut backoff = Backoff::probes();
+        let mut good_at = Instant::now();
+        let mut warned_at = None;
+        loop {
+            let loaded = tokio::select! {
+                loaded = self.load() => loaded,
+                () = stop.cancelled() => return,
+            };
+            let pause = match loaded {
+                Ok(fetched) => {
+                    self.accept(fetched);
+                    backoff.reset();
+                    good_at = Instant::now();
+                    warned_at = None;
+                    self.ttl
+                }
+                Err(failure) => {
+                    self.fail(failure, good_at, &mut warned_at);
+                    backoff.next_delay()
+                }
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.asked.notified() => {}
+                () = stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Fetches the file and compiles it, unless it is the version in force already.
+    async fn load(&self) -> Result<Option<TemplateInForce>, LoadError> {
+        let file = self.source.fetch().await?;
+        if self.in_force().is_some_and(|now| now.version.blob_id == file.version.blob_id) {
+            return Ok(None);
+        }
+        if file.bytes.len() as u64 > self.max_bytes {
+            return Err(LoadError::TooLarge { bytes: file.bytes.len(), max_bytes: self.max_bytes });
+        }
+        let template = Template::compile(&file.bytes, &self.placeholders)?;
+        Ok(Some(TemplateInForce { template, version: file.version }))
+    }
+
+    fn accept(&self, fetched: Option<TemplateInForce>) {
+        if let Some(fetched) = &fetched {
+            info!(
+                template.commit_id = fetched.version.commit_id,
+                template.blob_id = fetched.version.blob_id,
+                "template in force: {}",
+                self.source.location()
+            );
+        }
+        self.knowledge.send_modify(|knowledge| {
+            knowledge.loads += 1;
+            knowledge.failure = None;
+            if let Some(fetched) = fetched {
+                knowledge.in_force = Some(Arc::new(fetched));
+            }
+        });
+    }
+
+    /// Without a good template each new cause is an error, since nothing can be sent; with one it
+    /// is a warning, at once and then hourly.
+    fn fail(&self, failure: LoadError, good_at: Instant, warned_at: &mut Option<Instant>) {
+        let location = self.source.location();
+        let remedy = failure.remedy();
+        if self.in_force().is_none() {
+            let told = self.knowledge.borrow().failure.as_ref().map(ToString::to_string);
+            if told.is_none_or(|told| told != failure.to_string()) {
+                error!("no template: {failure} ({location}); {remedy}");
+            }
+        } else if warned_at.is_none_or(|at| at.elapsed() >= STALE_WARNING) {
+            *warned_at = Some(Instant::now());
+            warn!(
+                notifier.template.age_s = good_at.elapsed().as_secs(),
+                "template not refreshed, the last good one serves: {failure} ({location}); {remedy}"
+            );
+        }
+        self.knowledge.send_modify(|knowledge| {
+            knowledge.loads += 1;
+            knowledge.failure = Some(Arc::new(failure));
+        });
+    }
+}
