@@ -1,0 +1,173 @@
+//! Boot: everything that the daemon needs is proved before the first message is touched.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{error, warn};
+
+use crate::{
+    pipeline::backoff::{Backoff, Jitter},
+    ports::{
+        Account, AccountFacts, AccountFailureKind, Queue, QueueFacts, QueueFailure,
+        QueueFailureKind, ReceiptHandle,
+    },
+    template_store::{LoadError, TemplateStore},
+};
+
+/// How long a definite refusal is tried again: new roles and policies take time to reach all of
+/// AWS, and a task may start seconds after them.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// While boot waits for something that may pass, it says so this often.
+const TELL: Duration = Duration::from_secs(60);
+/// A handle that no queue ever gave: settling it proves the right to, and touches no message.
+const MADE_UP: &str = "organizer-notifier-proves-its-rights";
+
+/// Why the daemon did not start.
+#[derive(Debug, Error)]
+pub enum BootError {
+    /// The queue is not there, or we lack a right on it.
+    #[error("the queue {url} cannot be used: {failure}; {remedy}", remedy = queue_remedy(failure))]
+    Queue {
+        /// The queue's URL.
+        url: String,
+        /// What its service said.
+        #[source]
+        failure: QueueFailure,
+    },
+    /// There is no usable template.
+    #[error("no template: {failure} ({location}); {remedy}", remedy = failure.remedy())]
+    Template {
+        /// Where it should be.
+        location: String,
+        /// Why it is none.
+        #[source]
+        failure: Arc<LoadError>,
+    },
+}
+
+/// Proves that the queue is there and that its messages can be settled, without touching one, and
+/// returns what it says of itself. What may pass is tried for ever.
+pub async fn prove_queue(queue: &dyn Queue, url: &str) -> Result<QueueFacts, BootError> {
+    let mut trying = Trying::new();
+    loop {
+        let failure = match try_queue(queue).await {
+            Ok(facts) => return Ok(facts),
+            Err(failure) => failure,
+        };
+        let definite = matches!(
+            failure.kind,
+            QueueFailureKind::NotFound
+                | QueueFailureKind::AccessDenied
+                | QueueFailureKind::Encryption
+        );
+        if definite && trying.is_out_of_patience() {
+            return Err(BootError::Queue { url: url.to_owned(), failure });
+        }
+        let remedy = queue_remedy(&failure);
+        trying.tell(&format_args!("the queue {url} cannot be used yet: {failure}; {remedy}"));
+        trying.pause().await;
+    }
+}
+
+/// Waits until there is a template, or none can be had for a while for a reason that may pass:
+/// then the daemon starts without, and its breaker holds the messages.
+pub async fn await_template(store: &TemplateStore) -> Result<(), BootError> {
+    let began = Instant::now();
+    let mut knowledge = store.watch();
+    loop {
+        {
+            let known = knowledge.borrow_and_update();
+            if known.in_force.is_some() {
+                return Ok(());
+            }
+            if let Some(failure) = &known.failure {
+                if !failure.is_definite() {
+                    return Ok(());
+                }
+                if began.elapsed() >= PATIENCE {
+                    let location = store.location().to_owned();
+                    return Err(BootError::Template { location, failure: Arc::clone(failure) });
+                }
+            }
+        }
+        // Either news, or the end of our patience with the last ones.
+        let patience = if began.elapsed() < PATIENCE { began + PATIENCE } else { began + 2 * PATIENCE };
+        match timeout_at(patience, knowledge.changed()).await {
+            Ok(Ok(())) | Err(_) => {}
+            Ok(Err(_closed)) => return Ok(()),
+        }
+    }
+}
+
+/// Reads the account's quotas once. Without them the daemon works all the same.
+pub async fn read_account(account: &dyn Account) -> Option<AccountFacts> {
+    match account.facts().await {
+        Ok(facts) => Some(facts),
+        Err(failure) => {
+            let remedy = match failure.kind {
+                AccountFailureKind::AccessDenied => {
+                    "allow ses:GetAccount to the role, or set email.max_send_rate"
+                }
+                AccountFailureKind::Transient => "it is read again every five minutes",
+            };
+            warn!(
+                error.r#type = failure.error.code,
+                "the account's send rate is not known: {failure}; sending starts slowly and finds \
+                 the rate by itself; {remedy}"
+            );
+            None
+        }
+    }
+}
+
+async fn try_queue(queue: &dyn Queue) -> Result<QueueFacts, QueueFailure> {
+    let facts = queue.describe().await?;
+    let made_up = ReceiptHandle(MADE_UP.to_owned());
+    // The entries fail, as they must; a call that fails as a whole lacks the right to make it.
+    queue.change_visibility(&[(made_up.clone(), Duration::ZERO)]).await?;
+    queue.delete(&[made_up]).await?;
+    Ok(facts)
+}
+
+fn queue_remedy(failure: &QueueFailure) -> &'static str {
+    match failure.kind {
+        QueueFailureKind::NotFound => "check queue.url (SQS_URL) and the region",
+        QueueFailureKind::AccessDenied => {
+            "check the credentials, and allow sqs:ReceiveMessage, sqs:DeleteMessage, \
+             sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on it to the role"
+        }
+        QueueFailureKind::Encryption => "allow kms:Decrypt on the queue's key to the role",
+        QueueFailureKind::Throttled | QueueFailureKind::Transient => "it is tried again by itself",
+    }
+}
+
+/// Attempts at one thing, with growing pauses and a line now and then.
+struct Trying {
+    began: Instant,
+    told: Option<Instant>,
+    backoff: Backoff,
+}
+
+impl Trying {
+    fn new() -> Self {
+        let backoff =
+            Backoff::new(Duration::from_millis(500), Duration::from_secs(5), Jitter::Quarter);
+        Self { began: Instant::now(), told: None, backoff }
+    }
+
+    fn is_out_of_patience(&self) -> bool {
+        self.began.elapsed() >= PATIENCE
+    }
+
+    fn tell(&mut self, line: &fmt::Arguments<'_>) {
+        if self.told.is_none_or(|at| at.elapsed() >= TELL) {
+            self.told = Some(Instant::now());
+            error!("not started yet: {line}");
+        }
+    }
+
+    async fn pause(&mut self) {
+        sleep(self.backoff.next_delay()).await;
+    }
+}
