@@ -1,0 +1,228 @@
+//! What is wrong with a configuration, where it stands, and what is allowed.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use figment::value::Value;
+
+/// The most characters of an offending value that are shown.
+const SHOWN: usize = 60;
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nowhere: no source gives the key.
+    Unset,
+    /// The defaults built into the program.
+    Default,
+    /// A configuration file, with the line (from 1) where the key stands.
+    File {
+        /// The path as it was given.
+        path: PathBuf,
+        /// `None` where the file as a whole is meant.
+        line: Option<usize>,
+    },
+    /// An environment variable, by name.
+    Variable(String),
+    /// A flag on the command line.
+    Flag,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unset => f.write_str("not set"),
+            Self::Default => f.write_str("default"),
+            Self::File {
+                path,
+                line: Some(line),
+            } => write!(f, "{}:{line}", path.display()),
+            Self::File { path, line: None } => write!(f, "{}", path.display()),
+            Self::Variable(name) => f.write_str(name),
+            Self::Flag => f.write_str("command line"),
+        }
+    }
+}
+
+/// One mistake in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The key as it stands in the file (`queue.url`); where no key can be
+    /// named, the variable or flag.
+    pub key: String,
+    /// The source to correct.
+    pub origin: Origin,
+    /// What is wrong and what is allowed, without the key.
+    pub message: String,
+}
+
+impl Problem {
+    pub(super) fn new(key: impl Into<String>, origin: Origin, message: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            origin,
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = self.origin.to_string();
+        if origin == self.key {
+            write!(f, "{origin}: {}", self.message)
+        } else {
+            write!(f, "{} ({origin}): {}", self.key, self.message)
+        }
+    }
+}
+
+/// Everything that is wrong with a configuration. Shown as the count and then
+/// one line for each problem.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    pub(super) fn new(problems: Vec<Problem>) -> Self {
+        Self(problems)
+    }
+
+    /// The problems in the order in which they are shown; at least one.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => f.write_str("1 problem in the configuration:")?,
+            count => write!(f, "{count} problems in the configuration:")?,
+        }
+        for problem in &self.0 {
+            write!(f, "\n  {problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An offending value for an error text: cut, on one line, and left out where
+/// it may be a secret or an address.
+pub(super) fn shown(value: &Value) -> String {
+    match value {
+        Value::String(_, text) => shown_text(text),
+        Value::Char(_, char) => shown_text(&char.to_string()),
+        Value::Bool(_, bool) => bool.to_string(),
+        Value::Num(_, num) => num
+            .to_i128()
+            .map(|whole| whole.to_string())
+            .or_else(|| num.to_f64().map(|real| real.to_string()))
+            .unwrap_or_else(|| "a number".to_owned()),
+        Value::Array(..) => "a list".to_owned(),
+        Value::Dict(..) => "a section".to_owned(),
+        Value::Empty(..) => "nothing".to_owned(),
+    }
+}
+
+/// [`shown`] for text, in quotes.
+pub(super) fn shown_text(text: &str) -> String {
+    if may_be_private(text) {
+        return "a value that is not shown here".to_owned();
+    }
+    let mut cut: String = text.chars().take(SHOWN).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        cut.push('…');
+    }
+    format!("`{}`", cut.escape_debug())
+}
+
+/// Addresses and URLs with a password hold an `@`. Keys and tokens name
+/// themselves or are one long run of mixed characters.
+fn may_be_private(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let named = [
+        "secret",
+        "password",
+        "passwd",
+        "token",
+        "private key",
+        "credential",
+    ]
+    .iter()
+    .any(|word| lower.contains(word));
+    let key_id = ["AKIA", "ASIA"].iter().any(|prefix| text.contains(prefix));
+    let run = text
+        .split(|char: char| !(char.is_ascii_alphanumeric() || "+/=_-".contains(char)))
+        .any(|run| {
+            run.len() >= 32
+                && run.contains(|char: char| char.is_ascii_uppercase())
+                && run.contains(|char: char| char.is_ascii_lowercase())
+                && run.contains(|char: char| char.is_ascii_digit())
+        });
+    text.contains('@') || named || key_id || run
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Origin, Problem, Problems, shown_text};
+
+    #[test]
+    fn a_harmless_value_is_quoted_and_cut_at_sixty_characters() {
+        assert_eq!(shown_text("soon"), "`soon`");
+        let shown = shown_text(&"ä".repeat(100));
+        assert_eq!(shown, format!("`{}…`", "ä".repeat(60)));
+    }
+
+    #[test]
+    fn a_value_stays_on_one_line() {
+        assert_eq!(shown_text("a\nb\u{1b}[31m"), "`a\\nb\\u{1b}[31m`");
+    }
+
+    #[test]
+    fn secrets_and_addresses_are_not_shown() {
+        for private in [
+            "dana@example.com",
+            "https://user:pw@sqs.example.com/q",
+            "AKIAIOSFODNN7EXAMPLE",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "my-Password",
+        ] {
+            assert_eq!(
+                shown_text(private),
+                "a value that is not shown here",
+                "{private}"
+            );
+        }
+    }
+
+    #[test]
+    fn problems_are_counted_and_stand_one_on_a_line() {
+        let file = Origin::File {
+            path: "a.toml".into(),
+            line: Some(3),
+        };
+        let one = Problem::new("queue.url", file, "is wrong");
+        let two = Problem::new(
+            "NOTIFIER_X",
+            Origin::Variable("NOTIFIER_X".into()),
+            "is unknown",
+        );
+        assert_eq!(
+            Problems::new(vec![one.clone()]).to_string(),
+            "1 problem in the configuration:\n  queue.url (a.toml:3): is wrong"
+        );
+        assert_eq!(
+            Problems::new(vec![one, two]).to_string(),
+            "2 problems in the configuration:\n  queue.url (a.toml:3): is wrong\n  NOTIFIER_X: is unknown"
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! The configuration from files, variables and flags.
