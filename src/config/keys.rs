@@ -14,7 +14,7 @@ pub(super) const PREFIX: &str = "NOTIFIER_";
 const ALIKE: f64 = 0.6;
 
 const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// One key.
 #[derive(Clone, Copy)]
@@ -68,7 +68,7 @@ pub(super) const KEYS: &[Key] = &[
         Kind::Text(validate::filled, "a branch, a tag or a full commit id"),
     ),
     key("template.file", Kind::Text(validate::filled, "the path of a local file")),
-    key("template.ttl", time(Duration::from_secs(10), Duration::from_secs(24 * 3600), false)),
+    key("template.ttl", time(Duration::from_secs(10), Duration::from_hours(24), false)),
     key(
         "template.max_bytes",
         Kind::Size { least: ByteSize::kib(1), most: ByteSize::mib(5) },
@@ -100,17 +100,17 @@ pub(super) const KEYS: &[Key] = &[
             "up to 64 letters, digits, `-` and `_`: the name of an SES configuration set",
         ),
     ),
-    key("email.timeout", time(SECOND, Duration::from_secs(60), false)),
+    key("email.timeout", time(SECOND, Duration::from_mins(1), false)),
     key("email.max_send_rate", Kind::Rate),
-    key("retry.max_elapsed", time(SECOND, Duration::from_secs(11 * 3600), false)),
-    key("shutdown.grace", time(Duration::from_secs(8), Duration::from_secs(120), false)),
+    key("retry.max_elapsed", time(SECOND, Duration::from_hours(11), false)),
+    key("shutdown.grace", time(Duration::from_secs(8), Duration::from_mins(2), false)),
     key("health.listen", Kind::Listen),
     key(
         "log.level",
-        Kind::Choice(&["trace", "debug", "info", "warn", "error", "off"]),
+        Kind::Choice(&["trace", "debug", "info", "warn", "error", "off"], "; LOG_LEVEL takes Python's names too"),
     )
     .cis(&["LOG_LEVEL"]),
-    key("log.format", Kind::Choice(&["auto", "text", "json"])),
+    key("log.format", Kind::Choice(&["auto", "text", "json"], "")),
 ];
 
 const POINTER: Kind = Kind::Text(
@@ -169,12 +169,8 @@ pub(super) fn suggest(path: &[&str], section: bool) -> Option<String> {
     if section {
         candidates = candidates.iter().flat_map(|key| sections(key)).collect();
     }
-    let last = path.last().copied().unwrap_or_default();
-    let mut same_last = candidates
-        .iter()
-        .filter(|key| key.rsplit('.').next() == Some(last));
-    if let (Some(only), None, false) = (same_last.next(), same_last.next(), section) {
-        return Some(only.clone()).filter(|key| *key != written);
+    if !section && let Some(only) = only_one_ending_alike(&candidates, path) {
+        return Some(only);
     }
     candidates
         .into_iter()
@@ -213,6 +209,31 @@ fn is_placeholder_name(name: &str) -> bool {
         && name
             .chars()
             .all(|char| char.is_ascii_alphanumeric() || char == '_' || char == '-')
+}
+
+/// The only key of the same section whose name holds the one written, else the
+/// only key of any section with the same name.
+fn only_one_ending_alike(candidates: &[String], path: &[&str]) -> Option<String> {
+    let (last, section) = path.split_last()?;
+    let section = section.join(".");
+    let parts = |key: &String| {
+        key.rsplit_once('.')
+            .map_or((String::new(), key.clone()), |(section, name)| {
+                (section.to_owned(), name.to_owned())
+            })
+    };
+    let near = |key: &&String| {
+        let (its_section, name) = parts(key);
+        its_section == section && last.len() > 2 && name.contains(last) && name != *last
+    };
+    let far = |key: &&String| parts(key).1 == *last && parts(key).0 != section;
+    only(candidates.iter().filter(near))
+        .or_else(|| only(candidates.iter().filter(far)))
+        .cloned()
+}
+
+fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    items.next().filter(|_| items.next().is_none())
 }
 
 /// The sections that a key stands in, the outermost first.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use figment::value::Value;
+use figment::value::{Num, Value};
 
 /// The most characters of an offending value that are shown.
 const SHOWN: usize = 60;
@@ -122,15 +122,19 @@ pub(super) fn shown(value: &Value) -> String {
         Value::String(_, text) => shown_text(text),
         Value::Char(_, char) => shown_text(&char.to_string()),
         Value::Bool(_, bool) => bool.to_string(),
-        Value::Num(_, num) => num
-            .to_i128()
-            .map(|whole| whole.to_string())
-            .or_else(|| num.to_f64().map(|real| real.to_string()))
-            .unwrap_or_else(|| "a number".to_owned()),
+        Value::Num(_, num) => number(*num),
         Value::Array(..) => "a list".to_owned(),
         Value::Dict(..) => "a section".to_owned(),
         Value::Empty(..) => "nothing".to_owned(),
     }
+}
+
+/// A number as TOML has it.
+pub(super) fn number(number: Num) -> String {
+    let signed = number.to_i128().map(|whole| whole.to_string());
+    let unsigned = number.to_u128().map(|whole| whole.to_string());
+    let real = number.to_f64().map(|real| format!("{real:?}"));
+    signed.or(unsigned).or(real).unwrap_or_default()
 }
 
 /// [`shown`] for text, in quotes.

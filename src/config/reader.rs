@@ -6,7 +6,7 @@ use figment::Figment;
 use figment::value::Value;
 
 use super::keys::{self, KEYS, Key};
-use super::problem::{Origin, Problem, shown};
+use super::problem::{Origin, Problem, number, shown};
 use super::settings::Settings;
 use super::sources::{self, Layer};
 use super::{KeyOrigin, assemble, validate};
@@ -70,6 +70,7 @@ impl Reader {
         // What an unreadable file gives is not known, so nothing is missing.
         if self.complete {
             let contradictions = self.contradictions(&settings, problems);
+            missing.retain(|lack| problems.iter().all(|problem| problem.key != lack.key));
             problems.extend(missing);
             problems.extend(contradictions);
         }
@@ -111,7 +112,7 @@ impl Reader {
         self.origin(key) != Origin::Unset
     }
 
-    /// What a template from CodeCommit lacks, unless it comes from a file.
+    /// What a template from `CodeCommit` lacks, unless it comes from a file.
     fn missing_template(&self) -> Vec<Problem> {
         if self.is_set("template.file") {
             return Vec::new();
@@ -123,7 +124,7 @@ impl Reader {
             .collect()
     }
 
-    /// Refuses a template that comes from CodeCommit and from a file.
+    /// Refuses a template that comes from `CodeCommit` and from a file.
     fn two_templates(&self) -> Option<Problem> {
         let origin = self.origin("template.file");
         let others: Vec<String> = ["template.repository", "template.path", "template.reference"]
@@ -193,14 +194,7 @@ fn toml(value: &Value) -> String {
                 items.iter().map(toml).collect::<Vec<_>>().join(", ")
             )
         }
-        Value::Num(_, number) => match number.to_i128() {
-            Some(whole) => whole.to_string(),
-            None => number
-                .to_u128()
-                .map(|whole| whole.to_string())
-                .or_else(|| number.to_f64().map(|real| format!("{real:?}")))
-                .unwrap_or_default(),
-        },
+        Value::Num(_, num) => number(*num),
         other => shown(other),
     }
 }

@@ -63,7 +63,7 @@ pub struct TemplateSettings {
 /// Where a template is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TemplateLocation {
-    /// In a CodeCommit repository.
+    /// In a `CodeCommit` repository.
     CodeCommit {
         /// The repository's name.
         repository: String,

@@ -126,11 +126,16 @@ pub(super) fn overrides(flags: &Flags, problems: &mut Vec<Problem>) -> Layer {
 /// Says that a path is no key, and which was probably meant.
 fn unknown(path: &[&str], origin: Origin, section: bool) -> Problem {
     let what = if section { "section" } else { "key" };
-    let message = match keys::suggest(path, section) {
-        Some(meant) => format!("is an unknown {what}; did you mean `{meant}`?"),
-        None => format!("is an unknown {what}; `config/default.toml` lists those there are"),
+    let message = match (path, keys::suggest(path, section)) {
+        (["message", "placeholders", ..], _) if path.len() < 4 => {
+            "is no placeholder; allowed: `[message.placeholders.NAME]` with a name of letters, digits, `_` and `-`".to_owned()
+        }
+        (_, Some(meant)) => format!("is an unknown {what}; did you mean `{meant}`?"),
+        (_, None) => format!("is an unknown {what}; allowed: those of the reference"),
     };
-    Problem::new(path.join("."), origin, message)
+    // A quoted key can hold anything.
+    let name: String = path.join(".").chars().take(100).collect();
+    Problem::new(name.escape_debug().to_string(), origin, message)
 }
 
 fn read_file(path: &Path, bytes: &[u8], layer: &mut Layer, problems: &mut Vec<Problem>) -> bool {
@@ -142,7 +147,7 @@ fn read_file(path: &Path, bytes: &[u8], layer: &mut Layer, problems: &mut Vec<Pr
         Ok(text) => read_toml(text, &origin, layer, problems),
         Err(error) => {
             let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+            let line = 1 + valid.split(|byte| *byte == b'\n').skip(1).count();
             let message = "is not UTF-8; allowed: a TOML file";
             problems.push(Problem::new("file", origin(Some(line)), message));
             false
@@ -193,7 +198,7 @@ struct Walk<'a> {
     problems: &'a mut Vec<Problem>,
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
     fn table<'t>(&mut self, path: &mut Vec<&'t str>, table: &'t dyn TableLike) {
         for (name, item) in table.iter() {
             let at = table
@@ -211,35 +216,36 @@ impl<'a> Walk<'a> {
         match (keys::find(path), item.as_table_like()) {
             (Found::Section, Some(table)) => self.table(path, table),
             (Found::Section, None) => {
-                self.wrong(path, origin, "is a section; allowed: keys in it");
+                self.wrong(path, origin, "is a section; allowed: keys in it".to_owned());
             }
-            (Found::Key(_), Some(_)) => {
-                self.wrong(path, origin, "is a key; allowed: a value, not a section");
-            }
-            (Found::Key(_), None) => match item.as_value().and_then(value_of) {
-                Some(value) => {
+            (Found::Key(key), table) => {
+                let value = item.as_value().filter(|_| table.is_none());
+                if let Some(value) = value.and_then(value_of) {
                     self.layer.entries.insert(path.join("."), (value, origin));
+                } else {
+                    let kind = if table.is_some() {
+                        "section"
+                    } else {
+                        "date or a section"
+                    };
+                    let allowed = key.kind.allowed();
+                    self.wrong(path, origin, format!("is a {kind}; allowed: {allowed}"));
                 }
-                None => self.wrong(
-                    path,
-                    origin,
-                    "is a date or holds one; allowed: text in quotes",
-                ),
-            },
+            }
             (Found::Nothing, table) => {
                 self.problems.push(unknown(path, origin, table.is_some()));
             }
         }
     }
 
-    fn wrong(&mut self, path: &[&str], origin: Origin, message: &str) {
+    fn wrong(&mut self, path: &[&str], origin: Origin, message: String) {
         self.problems
             .push(Problem::new(path.join("."), origin, message));
     }
 }
 
 /// `None` for dates and tables, which no key takes.
-fn value_of(value: &toml_edit::Value) -> Option<Value> {
+pub(super) fn value_of(value: &toml_edit::Value) -> Option<Value> {
     Some(match value {
         toml_edit::Value::String(text) => Value::from(text.value().as_str()),
         toml_edit::Value::Integer(number) => Value::from(*number.value()),
@@ -270,7 +276,7 @@ fn insert(dict: &mut Dict, key: &str, value: &Value) {
 
 /// The line of a byte offset, from 1.
 fn line(text: &str, at: usize) -> usize {
-    1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
+    1 + text.get(..at).unwrap_or(text).matches('\n').count()
 }
 
 /// The column of a byte offset, in characters from 1.

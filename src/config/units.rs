@@ -33,8 +33,9 @@ pub(super) enum Kind {
     Size { least: ByteSize, most: ByteSize },
     /// A whole number.
     Count { least: usize, most: usize },
-    /// One of several words, in lower case.
-    Choice(&'static [&'static str]),
+    /// One of several words, in any case.
+    /// The sentence, which may be empty, follows what is allowed.
+    Choice(&'static [&'static str], &'static str),
     /// A rate of sending.
     Rate,
     /// A socket address, or `off`.
@@ -98,14 +99,10 @@ impl Kind {
                 humantime::format_duration(most.min(Duration::from_secs(15))),
             ),
             Self::Size { least, most } => {
-                format!("{least} to {most}, with a unit, such as `500KiB`")
+                format!("{least:.0} to {most:.0}, with a unit, such as `500KiB`")
             }
             Self::Count { least, most } => format!("a whole number from {least} to {most}"),
-            Self::Choice(words) => words
-                .iter()
-                .map(|word| format!("`{word}`"))
-                .collect::<Vec<_>>()
-                .join(", "),
+            Self::Choice(words, also) => format!("`{}`{also}", words.join("`, `")),
             Self::Rate => format!(
                 "`account`, `unlimited`, or a number of recipients per second from {} to {}, without quotes",
                 RATES.0, RATES.1
@@ -160,9 +157,13 @@ impl Kind {
                 .filter(|count| (least..=most).contains(count))
                 .map(Parsed::Count)
                 .ok_or_else(is),
-            Self::Choice(words) => match value.as_str() {
-                Some(word) if words.contains(&word) => Ok(Parsed::Text(word.to_owned())),
-                _ => Err(is()),
+            Self::Choice(words, _) => match value.as_str() {
+                Some(text) => words
+                    .iter()
+                    .find(|word| word.eq_ignore_ascii_case(text))
+                    .map(|word| Parsed::Text((*word).to_owned()))
+                    .ok_or_else(is),
+                None => Err(is()),
             },
             Self::Rate => rate(value).map(Parsed::Rate).ok_or_else(is),
             Self::Listen => match value.as_str() {

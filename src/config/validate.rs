@@ -124,7 +124,7 @@ pub(super) fn queue_url(text: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err(format!("{}, which does not end with a queue's name", is()));
     }
-    if name.ends_with(".fifo") {
+    if name.strip_suffix(".fifo").is_some() {
         return Err(format!(
             "{}, a FIFO queue: SNS and this service use a standard one, and a held message would hold up its whole group",
             is()
@@ -136,7 +136,7 @@ pub(super) fn queue_url(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The name of a CodeCommit repository.
+/// The name of a `CodeCommit` repository.
 pub(super) fn repository(text: &str) -> Result<(), String> {
     filled(text)?;
     let is = || format!("is {}", shown_text(text));

@@ -1,1 +1,117 @@
+use super::{pointer, queue_url, region, repository, sender};
 
+#[test]
+fn a_queues_url_has_a_scheme_a_host_and_a_name() {
+    for good in [
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/my-queue_1",
+        "http://127.0.0.1:9324/000000000000/q",
+        "http://localhost:9324/q",
+    ] {
+        assert_eq!(queue_url(good), Ok(()), "{good}");
+    }
+    for (bad, reason) in [
+        ("", "is empty"),
+        ("my-queue", "does not begin with `https://`"),
+        (
+            "arn:aws:sqs:eu-central-1:123456789012:q",
+            "ARN and not its URL",
+        ),
+        ("https://", "names no host"),
+        ("https:///q", "names no host"),
+        (
+            "https://sqs.example.com",
+            "does not end with a queue's name",
+        ),
+        (
+            "https://sqs.example.com/1/",
+            "does not end with a queue's name",
+        ),
+        ("https://sqs.example.com/1/q q", "holds blanks"),
+        ("https://sqs.example.com/1/q.x", "is not a queue's name"),
+        ("https://sqs.example.com/1/q?x=1", "holds a `?`"),
+    ] {
+        let refusal = queue_url(bad).unwrap_err();
+        assert!(refusal.contains(reason), "{bad}: {refusal}");
+    }
+}
+
+#[test]
+fn a_fifo_queue_is_refused_with_the_reason() {
+    let refusal = queue_url("https://sqs.example.com/1/q.fifo").unwrap_err();
+    assert!(
+        refusal.contains("a FIFO queue: SNS and this service use a standard one"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn a_password_in_a_queues_url_is_not_shown() {
+    let refusal = queue_url("https://user:hunter2@sqs.example.com/1/q").unwrap_err();
+    assert!(!refusal.contains("hunter2"), "{refusal}");
+}
+
+#[test]
+fn a_template_from_s3_is_refused_with_the_way_out() {
+    for bucket in ["s3://bucket", "S3://bucket/key"] {
+        let refusal = repository(bucket).unwrap_err();
+        assert!(
+            refusal.contains("a template from S3 is not supported"),
+            "{refusal}"
+        );
+        assert!(refusal.contains("template.file"), "{refusal}");
+    }
+    assert_eq!(repository("Email_templates-1.0"), Ok(()));
+    assert!(repository("https://git.example.com/x").is_err());
+}
+
+#[test]
+fn a_sender_is_one_address_with_a_name_or_without() {
+    for good in [
+        "a@x.com",
+        "Events <a@x.com>",
+        "\"Doe, Jane\" <jane@x.com>",
+        "a@bücher.example",
+    ] {
+        assert_eq!(sender(good), Ok(()), "{good}");
+    }
+    for bad in [
+        "",
+        " ",
+        "events",
+        "@x.com",
+        "a@",
+        "a@b@c",
+        "a b@x.com",
+        "a@x.com,b@x.com",
+        "Events <a@x.com",
+        "a@x.com\r\nBcc: b@x.com",
+        "<>",
+        "Events <>",
+    ] {
+        assert!(sender(bad).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn an_address_that_is_refused_is_not_shown() {
+    let refusal = sender("dana smith@example.com").unwrap_err();
+    assert!(!refusal.contains("dana"), "{refusal}");
+}
+
+#[test]
+fn a_json_pointer_is_empty_or_begins_with_a_slash() {
+    for good in ["", "/", "/a/b", "/a~0b~1c"] {
+        assert_eq!(pointer(good), Ok(()), "{good}");
+    }
+    for bad in ["a", "a/b", "/a~", "/a~2"] {
+        assert!(pointer(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_region_is_lower_case_letters_digits_and_dashes() {
+    assert_eq!(region("us-gov-west-1"), Ok(()));
+    for bad in ["", "EU", "eu central 1"] {
+        assert!(region(bad).is_err(), "{bad}");
+    }
+}
