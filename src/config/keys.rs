@@ -155,6 +155,14 @@ pub(super) fn find(path: &[&str]) -> Found {
     }
 }
 
+/// A key's place in the table; what is no key comes first.
+pub(super) fn place(name: &str) -> Option<usize> {
+    match find(&name.split('.').collect::<Vec<_>>()) {
+        Found::Key(found) => KEYS.iter().position(|key| key.name == found.name),
+        Found::Section | Found::Nothing => None,
+    }
+}
+
 /// The name of our variable for a key.
 pub(super) fn variable(name: &str) -> String {
     format!("{PREFIX}{}", name.replace('.', "__").to_uppercase())

@@ -122,6 +122,9 @@ where
                 origins,
             })
         }
-        _ => Err(Problems::new(problems)),
+        _ => {
+            problems.sort_by_key(|problem| keys::place(&problem.key));
+            Err(Problems::new(problems))
+        }
     }
 }

@@ -1,6 +1,16 @@
 //! The configuration from files, variables and flags, through the public door.
 //! A binary of its own, since it changes the process's environment.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of tests fail as the tests themselves do"
+)]
+#![expect(
+    clippy::result_large_err,
+    reason = "figment's own error in the closures of its `Jail`"
+)]
+
 mod contradictions;
 mod mistakes;
 mod sources;

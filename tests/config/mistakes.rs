@@ -62,14 +62,11 @@ fn an_empty_environment_is_told_everything_that_is_needed() {
         ("email.sender", "SENDER", "NOTIFIER_EMAIL__SENDER"),
         ("email.subject", "SUBJECT", "NOTIFIER_EMAIL__SUBJECT"),
     ];
-    let mut keys: Vec<_> = problems
+    let keys: Vec<_> = problems
         .iter()
         .map(|problem| problem.key.as_str())
         .collect();
-    keys.sort_unstable();
-    let mut expected = needed.map(|(key, ..)| key);
-    expected.sort_unstable();
-    assert_eq!(keys, expected);
+    assert_eq!(keys, needed.map(|(key, ..)| key));
     for (key, server, ours) in needed {
         let problem = problems.iter().find(|problem| problem.key == key).unwrap();
         assert_eq!(problem.origin, Origin::Unset);

@@ -84,7 +84,7 @@ fn the_reference_has_a_comment_over_every_key_with_its_variables() {
             line.trim_start_matches('#')
                 .starts_with(&format!("{name} = "))
         };
-        let at = start + lines[start..].iter().position(|line| given(&line)).unwrap();
+        let at = start + lines[start..].iter().position(given).unwrap();
         let comment: Vec<&str> = lines[..at]
             .iter()
             .rev()
