@@ -209,3 +209,13 @@ fn addresses_and_secrets_are_not_shown() {
         assert!(!problems.contains(private), "{problems}");
     }
 }
+
+#[test]
+fn a_required_key_with_a_mistake_is_not_told_as_missing_too() {
+    let text = "queue.url = 2026-01-01\ntemplate.file = 'a'\nemail = { sender = 'a@x.com', subject = 's' }";
+    let problem = only_problem(load_file(text));
+    assert_eq!(
+        (problem.key.as_str(), problem.origin),
+        ("queue.url", file_line("notifier.toml", 1))
+    );
+}
