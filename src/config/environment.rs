@@ -149,5 +149,7 @@ fn unknown(name: &str, meant: Option<String>) -> Problem {
             keys::variable("queue.url")
         ),
     };
-    Problem::new(name, Origin::Variable(name.to_owned()), message)
+    // A name can hold anything but `=`.
+    let name = name.escape_debug().to_string();
+    Problem::new(name.clone(), Origin::Variable(name), message)
 }

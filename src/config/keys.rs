@@ -155,6 +155,14 @@ pub(super) fn find(path: &[&str]) -> Found {
     }
 }
 
+/// A key's place in the table; what is no key comes first.
+pub(super) fn place(name: &str) -> Option<usize> {
+    match find(&name.split('.').collect::<Vec<_>>()) {
+        Found::Key(found) => KEYS.iter().position(|key| key.name == found.name),
+        Found::Section | Found::Nothing => None,
+    }
+}
+
 /// The name of our variable for a key.
 pub(super) fn variable(name: &str) -> String {
     format!("{PREFIX}{}", name.replace('.', "__").to_uppercase())
@@ -169,12 +177,8 @@ pub(super) fn suggest(path: &[&str], section: bool) -> Option<String> {
     if section {
         candidates = candidates.iter().flat_map(|key| sections(key)).collect();
     }
-    let last = path.last().copied().unwrap_or_default();
-    let mut same_last = candidates
-        .iter()
-        .filter(|key| key.rsplit('.').next() == Some(last));
-    if let (Some(only), None, false) = (same_last.next(), same_last.next(), section) {
-        return Some(only.clone()).filter(|key| *key != written);
+    if !section && let Some(only) = only_one_ending_alike(&candidates, path) {
+        return Some(only);
     }
     candidates
         .into_iter()
@@ -213,6 +217,31 @@ fn is_placeholder_name(name: &str) -> bool {
         && name
             .chars()
             .all(|char| char.is_ascii_alphanumeric() || char == '_' || char == '-')
+}
+
+/// The only key of the same section whose name holds the one written, else the
+/// only key of any section with the same name.
+fn only_one_ending_alike(candidates: &[String], path: &[&str]) -> Option<String> {
+    let (last, section) = path.split_last()?;
+    let section = section.join(".");
+    let parts = |key: &String| {
+        key.rsplit_once('.')
+            .map_or((String::new(), key.clone()), |(section, name)| {
+                (section.to_owned(), name.to_owned())
+            })
+    };
+    let near = |key: &&String| {
+        let (its_section, name) = parts(key);
+        its_section == section && last.len() > 2 && name.contains(last) && name != *last
+    };
+    let far = |key: &&String| parts(key).1 == *last && parts(key).0 != section;
+    only(candidates.iter().filter(near))
+        .or_else(|| only(candidates.iter().filter(far)))
+        .cloned()
+}
+
+fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    items.next().filter(|_| items.next().is_none())
 }
 
 /// The sections that a key stands in, the outermost first.

@@ -3,7 +3,7 @@
 //!
 //! Later sources win: `config/default.toml`, the Calendar Invite Server's
 //! variables, the configuration file, the `NOTIFIER_SECTION__KEY` variables,
-//! flags. One table ([`keys`]) says which keys there are and what each takes;
+//! flags. One table (`keys.rs`) says which keys there are and what each takes;
 //! it drives the reading of every source, the checks and the error texts.
 //! figment merges the sources. It stops at its first error, so the merged
 //! values are read key by key here, and all problems are told at once.
@@ -122,6 +122,9 @@ where
                 origins,
             })
         }
-        _ => Err(Problems::new(problems)),
+        _ => {
+            problems.sort_by_key(|problem| keys::place(&problem.key));
+            Err(Problems::new(problems))
+        }
     }
 }

@@ -120,7 +120,7 @@ impl Reader {
         KEYS.iter()
             .filter(|key| ["template.repository", "template.path"].contains(&key.name))
             .filter(|key| !self.is_set(key.name))
-            .map(|key| not_set(key, key.name, " (or template.file, for a local template)"))
+            .map(|key| not_set(key, key.name, ", or template.file for a local template"))
             .collect()
     }
 
@@ -171,13 +171,14 @@ impl Reader {
 
 /// Says how a key that there must be is set, for who meets this first.
 fn not_set(key: &Key, name: &str, or: &str) -> Problem {
+    let own = keys::variable(name);
     let variables = match key.cis {
-        [] => keys::variable(name),
-        [one] => format!("{one} or {}", keys::variable(name)),
-        several => format!("one of {} or {}", several.join(", "), keys::variable(name)),
+        [] => own,
+        [one] => format!("{one} or {own}"),
+        several => format!("one of {}, {own}", several.join(", ")),
     };
     let message = format!(
-        "set `{name}` in the configuration file, or the variable {variables}{or}; allowed: {}",
+        "is needed: give `{name}` in the configuration file, or set {variables}{or}; allowed: {}",
         key.kind.allowed()
     );
     Problem::new(name, Origin::Unset, message)

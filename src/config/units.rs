@@ -99,7 +99,7 @@ impl Kind {
                 humantime::format_duration(most.min(Duration::from_secs(15))),
             ),
             Self::Size { least, most } => {
-                format!("{least} to {most}, with a unit, such as `500KiB`")
+                format!("{least:.0} to {most:.0}, with a unit, such as `500KiB`")
             }
             Self::Count { least, most } => format!("a whole number from {least} to {most}"),
             Self::Choice(words, also) => format!("`{}`{also}", words.join("`, `")),

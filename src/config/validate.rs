@@ -32,7 +32,7 @@ pub(super) fn contradictions(settings: &Settings) -> Vec<Contradiction> {
     let grace = settings.shutdown.grace;
     let lease = settings.queue.visibility_timeout;
     let end = TELEMETRY + SETTLING;
-    let renewal = RENEWAL.min(lease / 6);
+    let renewal = RENEWAL.min(whole_millis(lease / 6));
     let mut found = Vec::new();
     if grace <= end + timeout {
         found.push(Contradiction {
@@ -199,6 +199,11 @@ pub(super) fn sender(text: &str) -> Result<(), String> {
         return Err("is not one address".to_owned());
     }
     Ok(())
+}
+
+/// So that no more digits are shown than matter.
+fn whole_millis(time: Duration) -> Duration {
+    Duration::new(time.as_secs(), time.subsec_millis() * 1_000_000)
 }
 
 fn is_name(text: &str, punctuation: &str, most: usize) -> bool {

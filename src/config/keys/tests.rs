@@ -84,7 +84,7 @@ fn the_reference_has_a_comment_over_every_key_with_its_variables() {
             line.trim_start_matches('#')
                 .starts_with(&format!("{name} = "))
         };
-        let at = start + lines[start..].iter().position(|line| given(&line)).unwrap();
+        let at = start + lines[start..].iter().position(given).unwrap();
         let comment: Vec<&str> = lines[..at]
             .iter()
             .rev()
@@ -111,7 +111,8 @@ fn a_misspelt_key_finds_the_one_meant() {
     for (written, meant) in [
         ("email.sendr", "email.sender"),
         ("sender", "email.sender"),
-        ("queue.timeout", "email.timeout"),
+        ("queue.timeout", "queue.visibility_timeout"),
+        ("mail.sender", "email.sender"),
         ("queue_url", "queue.url"),
         ("concurency", "concurrency"),
         ("template.repo", "template.repository"),

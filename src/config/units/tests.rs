@@ -97,7 +97,7 @@ fn sizes_have_a_unit_and_a_range() {
     for value in ["1023B", "6MiB", "much", ""] {
         assert_eq!(
             refusal("template.max_bytes", value),
-            format!("is `{value}`; allowed: 1KiB to 5MiB, with a unit, such as `500KiB`")
+            format!("is `{value}`; allowed: 1 KiB to 5 MiB, with a unit, such as `500KiB`")
         );
     }
     assert!(refusal("template.max_bytes", 1_048_576).starts_with("is 1048576 without a unit"));

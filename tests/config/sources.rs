@@ -1,0 +1,339 @@
+//! Which source wins, and what is told of where values come from.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use organizer_notifier::config::{
+    Flags, Format, Level, Origin, Placeholder, SendRate, TemplateLocation, load,
+};
+
+use crate::{
+    CIS, file_line, load_cis_and, load_file, load_with, only_problem, with_file, with_overrides,
+};
+
+const REQUIRED: &str = r#"
+[queue]
+url = "http://127.0.0.1:9324/q"
+[template]
+file = "new_event.html"
+[email]
+sender = "events@example.com"
+subject = "Created"
+"#;
+
+#[test]
+fn the_servers_own_variables_are_a_complete_configuration() {
+    let settings = load_cis_and(&[]).unwrap().settings;
+    assert_eq!(settings.aws.region.as_deref(), Some("eu-central-1"));
+    assert_eq!(
+        settings.queue.url,
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/created"
+    );
+    let source = TemplateLocation::CodeCommit {
+        repository: "email-templates".to_owned(),
+        path: "new_event.html".to_owned(),
+        reference: None,
+    };
+    assert_eq!(settings.template.source, source);
+    assert_eq!(settings.email.sender, "events@example.com");
+    assert_eq!(settings.email.subject, "Your event {summary}");
+    assert_eq!(settings.log.level, Level::Info);
+}
+
+#[test]
+fn what_nobody_sets_has_its_default() {
+    let settings = load_file(REQUIRED).unwrap().settings;
+    assert_eq!(settings.aws.region, None);
+    assert_eq!(settings.queue.wait_time, Duration::from_secs(20));
+    assert_eq!(settings.queue.visibility_timeout, Duration::from_mins(1));
+    assert_eq!(settings.concurrency, 32);
+    assert_eq!(
+        settings.template.source,
+        TemplateLocation::File("new_event.html".into())
+    );
+    assert_eq!(settings.template.ttl, Duration::from_mins(5));
+    assert_eq!(settings.template.max_bytes, 1 << 20);
+    assert_eq!(settings.message.recipient, "/mailto");
+    assert!(settings.email.reply_to.is_empty());
+    assert_eq!(settings.email.configuration_set, None);
+    assert_eq!(settings.email.timeout, Duration::from_secs(10));
+    assert_eq!(settings.email.max_send_rate, SendRate::Account);
+    assert_eq!(settings.retry.max_elapsed, Duration::from_mins(15));
+    assert_eq!(settings.shutdown.grace, Duration::from_secs(28));
+    assert_eq!(
+        settings.health.listen,
+        Some("127.0.0.1:8973".parse().unwrap())
+    );
+    assert_eq!(settings.log.level, Level::Info);
+    assert_eq!(settings.log.format, Format::Auto);
+}
+
+#[test]
+fn the_servers_placeholders_are_the_default() {
+    let placeholders = load_file(REQUIRED).unwrap().settings.message.placeholders;
+    let placeholder = |field: &str, fallback: Option<&str>, default: Option<&str>| Placeholder {
+        field: field.to_owned(),
+        fallback: fallback.map(str::to_owned),
+        default: default.map(str::to_owned),
+    };
+    let expected = [
+        ("events", placeholder("/events", None, Some("1"))),
+        ("mailto", placeholder("/organizer", Some("/mailto"), None)),
+        (
+            "summary",
+            placeholder("/summary", None, Some("(untitled event)")),
+        ),
+        ("uid", placeholder("/uid", None, None)),
+    ];
+    let expected = expected.map(|(name, placeholder)| (name.to_owned(), placeholder));
+    assert_eq!(placeholders, expected.into());
+}
+
+#[test]
+fn every_key_can_be_set_in_a_file() {
+    let text = r#"
+concurrency = 7
+aws.region = "eu-west-1"
+queue = { url = "http://127.0.0.1:1/q", wait_time = "5s", visibility_timeout = "2m" }
+[template]
+repository = "r"
+path = "p"
+reference = "main"
+ttl = "1m 30s"
+max_bytes = "500kB"
+[message]
+recipient = "/to"
+[message.placeholders.place]
+field = "/location"
+fallback = "/city"
+default = ""
+[email]
+sender = "Events <events@example.com>"
+subject = "007"
+reply_to = ["a@example.com", "b@example.com"]
+configuration_set = "set"
+timeout = "1500ms"
+max_send_rate = 14
+[retry]
+max_elapsed = "1h"
+[shutdown]
+grace = "1m"
+[health]
+listen = "off"
+[log]
+level = "trace"
+format = "json"
+"#;
+    let settings = load_file(text).unwrap().settings;
+    assert_eq!(settings.concurrency, 7);
+    assert_eq!(settings.aws.region.as_deref(), Some("eu-west-1"));
+    assert_eq!(settings.queue.url, "http://127.0.0.1:1/q");
+    assert_eq!(settings.queue.wait_time, Duration::from_secs(5));
+    assert_eq!(settings.queue.visibility_timeout, Duration::from_mins(2));
+    let source = TemplateLocation::CodeCommit {
+        repository: "r".to_owned(),
+        path: "p".to_owned(),
+        reference: Some("main".to_owned()),
+    };
+    assert_eq!(settings.template.source, source);
+    assert_eq!(settings.template.ttl, Duration::from_secs(90));
+    assert_eq!(settings.template.max_bytes, 500_000);
+    assert_eq!(settings.message.recipient, "/to");
+    let place = &settings.message.placeholders["place"];
+    assert_eq!(place.field, "/location");
+    assert_eq!(place.fallback.as_deref(), Some("/city"));
+    assert_eq!(place.default.as_deref(), Some(""));
+    assert_eq!(settings.message.placeholders.len(), 5);
+    assert_eq!(settings.email.sender, "Events <events@example.com>");
+    assert_eq!(settings.email.subject, "007");
+    assert_eq!(settings.email.reply_to, ["a@example.com", "b@example.com"]);
+    assert_eq!(settings.email.configuration_set.as_deref(), Some("set"));
+    assert_eq!(settings.email.timeout, Duration::from_millis(1500));
+    assert_eq!(settings.email.max_send_rate, SendRate::PerSecond(14.0));
+    assert_eq!(settings.retry.max_elapsed, Duration::from_hours(1));
+    assert_eq!(settings.shutdown.grace, Duration::from_mins(1));
+    assert_eq!(settings.health.listen, None);
+    assert_eq!(settings.log.level, Level::Trace);
+    assert_eq!(settings.log.format, Format::Json);
+}
+
+#[test]
+fn each_source_beats_those_before_it() {
+    let cis = [CIS, &[("SUBJECT", "cis")]].concat();
+    let file = [("notifier.toml", "[email]\nsubject = \"file\"")];
+    let own = [cis.as_slice(), &[("NOTIFIER_EMAIL__SUBJECT", "own")]].concat();
+    let flags = Flags {
+        config: Some("notifier.toml".into()),
+        ..with_overrides(&[("email.subject", "first"), ("email.subject", "flag")])
+    };
+    let subject = |variables: &[(&str, &str)], flags: &Flags| {
+        load_with(variables, &file, flags)
+            .unwrap()
+            .settings
+            .email
+            .subject
+    };
+    assert_eq!(subject(&cis, &Flags::default()), "cis");
+    assert_eq!(subject(&cis, &with_file("notifier.toml")), "file");
+    assert_eq!(subject(&own, &with_file("notifier.toml")), "own");
+    assert_eq!(subject(&own, &flags), "flag");
+}
+
+#[test]
+fn the_file_is_that_of_the_variable_unless_the_flag_names_one() {
+    let files = [("a.toml", "concurrency = 1"), ("b.toml", "concurrency = 2")];
+    let variables = [CIS, &[("NOTIFIER_CONFIG", "a.toml")]].concat();
+    let loaded = load_with(&variables, &files, &Flags::default()).unwrap();
+    assert_eq!(loaded.settings.concurrency, 1);
+    assert!(loaded.notes.is_empty());
+    let loaded = load_with(&variables, &files, &with_file("b.toml")).unwrap();
+    assert_eq!(loaded.settings.concurrency, 2);
+    assert_eq!(loaded.notes, ["NOTIFIER_CONFIG is shadowed by --config"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_how_it_was_given() {
+    let problem = only_problem(load_with(&[], &[], &with_file("none.toml")));
+    assert_eq!(problem.key, "--config");
+    assert_eq!(
+        problem.origin,
+        Origin::File {
+            path: "none.toml".into(),
+            line: None
+        }
+    );
+    assert!(
+        problem.message.starts_with("cannot be read: No such file"),
+        "{problem}"
+    );
+
+    let variables = [("NOTIFIER_CONFIG", ".")];
+    let problem = only_problem(load_with(&variables, &[], &Flags::default()));
+    assert_eq!(problem.key, "NOTIFIER_CONFIG");
+    assert_eq!(
+        problem.origin,
+        Origin::File {
+            path: ".".into(),
+            line: None
+        }
+    );
+    assert!(
+        problem.message.contains("allowed: a readable TOML file"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_syntax_error_is_told_with_line_and_column() {
+    let problem = only_problem(load_file("concurrency = 1\n[email]\nsubject = \"a\" b\n"));
+    assert_eq!(problem.origin, file_line("notifier.toml", 3));
+    assert!(
+        problem.message.starts_with("is not TOML, at column 15: "),
+        "{problem}"
+    );
+    assert_eq!(problem.to_string().lines().count(), 1);
+}
+
+#[test]
+fn a_key_given_twice_in_a_file_is_told() {
+    let problem = only_problem(load_file("concurrency = 1\nconcurrency = 2\n"));
+    assert_eq!(problem.origin, file_line("notifier.toml", 2));
+    assert!(problem.message.contains("duplicate key"), "{problem}");
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_told_with_the_line() {
+    let mut result = None;
+    figment::Jail::expect_with(|jail| {
+        jail.clear_env();
+        std::fs::write(jail.directory().join("a.toml"), b"# ok\n# \xff\n").unwrap();
+        result = Some(load(&with_file("a.toml"), std::env::vars_os()));
+        Ok(())
+    });
+    let problem = only_problem(result.unwrap());
+    assert_eq!(problem.origin, file_line("a.toml", 2));
+    assert!(problem.message.contains("is not UTF-8"), "{problem}");
+}
+
+#[test]
+fn a_file_may_begin_with_a_byte_order_mark() {
+    let loaded = load_file(&format!("\u{feff}{REQUIRED}")).unwrap();
+    assert_eq!(loaded.settings.email.subject, "Created");
+}
+
+#[test]
+fn every_key_is_listed_with_its_value_and_origin() {
+    let variables = [
+        CIS,
+        &[
+            ("NOTIFIER_CONCURRENCY", "8"),
+            ("NOTIFIER_EMAIL__REPLY_TO", "a@x.com"),
+        ],
+    ]
+    .concat();
+    let file = [("notifier.toml", "\n[email]\nsubject = \"a \\\"b\\\"\"\n")];
+    let flags = Flags {
+        config: Some(PathBuf::from("notifier.toml")),
+        ..with_overrides(&[("log.level", "debug")])
+    };
+    let loaded = load_with(&variables, &file, &flags).unwrap();
+    let of = |key: &str| {
+        let found = loaded
+            .origins
+            .iter()
+            .find(|origin| origin.key == key)
+            .unwrap();
+        (found.value.clone(), found.origin.to_string())
+    };
+    let given = |value: &str, origin: &str| (Some(value.to_owned()), origin.to_owned());
+    assert_eq!(of("template.ttl"), given("\"5m\"", "default"));
+    assert_eq!(
+        of("template.repository"),
+        given("\"email-templates\"", "CODECOMMIT_REPO")
+    );
+    assert_eq!(
+        of("email.subject"),
+        given(r#""a \"b\"""#, "notifier.toml:3")
+    );
+    assert_eq!(of("concurrency"), given("8", "NOTIFIER_CONCURRENCY"));
+    assert_eq!(
+        of("email.reply_to"),
+        given("[\"a@x.com\"]", "NOTIFIER_EMAIL__REPLY_TO")
+    );
+    assert_eq!(of("log.level"), given("\"debug\"", "command line"));
+    assert_eq!(of("template.file"), (None, "not set".to_owned()));
+    assert_eq!(
+        of("message.placeholders.uid.field"),
+        given("\"/uid\"", "default")
+    );
+}
+
+#[test]
+fn shadowed_variables_are_noted_with_what_beats_them() {
+    let file = [("notifier.toml", "[email]\nsender = \"other@example.com\"\n")];
+    let variables = [CIS, &[("NOTIFIER_QUEUE__URL", "http://127.0.0.1/q")]].concat();
+    let flags = Flags {
+        config: Some("notifier.toml".into()),
+        ..with_overrides(&[("log.level", "debug")])
+    };
+    let mut notes = load_with(&variables, &file, &flags).unwrap().notes;
+    notes.sort();
+    assert_eq!(
+        notes,
+        [
+            "LOG_LEVEL is shadowed by log.level on the command line",
+            "SENDER is shadowed by email.sender in notifier.toml:2",
+            "SQS_URL is shadowed by NOTIFIER_QUEUE__URL",
+        ]
+    );
+    assert!(load_cis_and(&[]).unwrap().notes.is_empty());
+}
+
+#[test]
+fn debug_output_holds_no_address() {
+    let flags = with_overrides(&[("email.reply_to", "help@example.com")]);
+    let loaded = load_with(CIS, &[], &flags).unwrap();
+    assert_eq!(loaded.settings.email.reply_to, ["help@example.com"]);
+    let debug = format!("{loaded:?} {flags:?}");
+    assert!(!debug.contains("@example.com"), "{debug}");
+}

@@ -1,0 +1,242 @@
+//! Environment variables: verbatim text, Python's levels, misspelt names.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use organizer_notifier::config::{Flags, Level, Origin, SendRate, TemplateLocation, load};
+
+use crate::{CIS, load_cis_and, load_with, only_problem, with_overrides};
+
+#[test]
+fn text_is_taken_verbatim() {
+    for text in [
+        "007",
+        "[Reminder]",
+        "true",
+        "1.50",
+        "\"quoted\"",
+        "'quoted'",
+        "  spaced  ",
+        "{uid}",
+        "a = b",
+        "1e3",
+        "null",
+        "[a,b]",
+        "50 % off, today",
+    ] {
+        let loaded = load_cis_and(&[("SUBJECT", text)]).unwrap();
+        assert_eq!(loaded.settings.email.subject, text);
+        let loaded = load_cis_and(&[("NOTIFIER_EMAIL__SUBJECT", text)]).unwrap();
+        assert_eq!(loaded.settings.email.subject, text);
+        let flags = with_overrides(&[("email.subject", text)]);
+        assert_eq!(
+            load_with(CIS, &[], &flags).unwrap().settings.email.subject,
+            text
+        );
+    }
+}
+
+#[test]
+fn other_values_are_read_by_the_keys_kind() {
+    let settings = load_cis_and(&[
+        ("NOTIFIER_CONCURRENCY", "007"),
+        ("NOTIFIER_EMAIL__MAX_SEND_RATE", "12.5"),
+        ("NOTIFIER_EMAIL__REPLY_TO", "a@x.com, b@x.com"),
+        ("NOTIFIER_EMAIL__CONFIGURATION_SET", "123"),
+        ("NOTIFIER_HEALTH__LISTEN", "off"),
+    ])
+    .unwrap()
+    .settings;
+    assert_eq!(settings.concurrency, 7);
+    assert_eq!(settings.email.max_send_rate, SendRate::PerSecond(12.5));
+    assert_eq!(settings.email.reply_to, ["a@x.com", "b@x.com"]);
+    assert_eq!(settings.email.configuration_set.as_deref(), Some("123"));
+    assert_eq!(settings.health.listen, None);
+}
+
+#[test]
+fn an_empty_variable_is_unset() {
+    let settings = load_cis_and(&[
+        ("REGION", ""),
+        ("LOG_LEVEL", ""),
+        ("FAILED_EVENT_NOTIFICATION_EMAIL", ""),
+        ("NOTIFIER_CONFIG", ""),
+        ("NOTIFIER_CONCURRENCY", ""),
+        ("NOTIFIER_EMAIL__SUBJECT", ""),
+    ])
+    .unwrap()
+    .settings;
+    assert_eq!(settings.aws.region, None);
+    assert_eq!(settings.concurrency, 32);
+    assert_eq!(settings.email.subject, "Your event {summary}");
+}
+
+#[test]
+fn pythons_levels_are_taken_in_any_case() {
+    for (name, level) in [
+        ("NOTSET", Level::Trace),
+        ("DEBUG", Level::Debug),
+        ("info", Level::Info),
+        ("WARNING", Level::Warn),
+        ("Warn", Level::Warn),
+        ("ERROR", Level::Error),
+        ("CRITICAL", Level::Error),
+        ("fatal", Level::Error),
+        ("30", Level::Warn),
+        ("off", Level::Off),
+    ] {
+        let loaded = load_cis_and(&[("LOG_LEVEL", name)]).unwrap();
+        assert_eq!(loaded.settings.log.level, level, "{name}");
+    }
+    let problem = only_problem(load_cis_and(&[("LOG_LEVEL", "VERBOSE")]));
+    assert_eq!(problem.key, "log.level");
+    assert_eq!(problem.origin, Origin::Variable("LOG_LEVEL".to_owned()));
+    assert!(
+        problem
+            .message
+            .starts_with("is `VERBOSE`; allowed: `trace`, `debug`"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn each_siblings_variable_names_the_template() {
+    let without: Vec<_> = CIS
+        .iter()
+        .copied()
+        .filter(|(name, _)| !name.ends_with("_EMAIL"))
+        .collect();
+    for sibling in [
+        "NEW_EVENT_NOTIFICATION_EMAIL",
+        "FAILED_EVENT_NOTIFICATION_EMAIL",
+        "EVENT_LIMIT_REACHED_NOTIFICATION_EMAIL",
+        "SUCCESSFUL_ENROLLMENT_NOTIFICATION_EMAIL",
+    ] {
+        let variables = [without.as_slice(), &[(sibling, "its.html")]].concat();
+        let loaded = load_with(&variables, &[], &Flags::default()).unwrap();
+        match loaded.settings.template.source {
+            TemplateLocation::CodeCommit { path, .. } => assert_eq!(path, "its.html", "{sibling}"),
+            TemplateLocation::File(path) => panic!("{sibling}: {}", path.display()),
+        }
+    }
+}
+
+#[test]
+fn two_template_variables_at_once_are_both_named() {
+    let problem = only_problem(load_cis_and(&[(
+        "FAILED_EVENT_NOTIFICATION_EMAIL",
+        "failed.html",
+    )]));
+    assert_eq!(problem.key, "template.path");
+    assert!(
+        problem.message.starts_with(
+            "NEW_EVENT_NOTIFICATION_EMAIL and FAILED_EVENT_NOTIFICATION_EMAIL are set at once"
+        ),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_bucket_for_templates_is_refused() {
+    let problem = only_problem(load_cis_and(&[("CODECOMMIT_REPO", "s3://bucket")]));
+    assert_eq!(problem.key, "template.repository");
+    assert_eq!(
+        problem.origin,
+        Origin::Variable("CODECOMMIT_REPO".to_owned())
+    );
+    assert!(
+        problem
+            .message
+            .contains("a template from S3 is not supported"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn a_placeholder_can_be_declared_by_variables() {
+    let loaded = load_cis_and(&[
+        (
+            "NOTIFIER_MESSAGE__PLACEHOLDERS__EVENT_NAME__FIELD",
+            "/detail/name",
+        ),
+        (
+            "NOTIFIER_MESSAGE__PLACEHOLDERS__EVENT_NAME__DEFAULT",
+            "1.50",
+        ),
+        ("NOTIFIER_MESSAGE__PLACEHOLDERS__UID__FIELD", "/id"),
+    ])
+    .unwrap();
+    let placeholders = loaded.settings.message.placeholders;
+    assert_eq!(placeholders["event_name"].field, "/detail/name");
+    assert_eq!(placeholders["event_name"].default.as_deref(), Some("1.50"));
+    assert_eq!(placeholders["uid"].field, "/id");
+}
+
+#[test]
+fn a_placeholder_without_a_field_is_refused() {
+    let name = "NOTIFIER_MESSAGE__PLACEHOLDERS__PLACE__DEFAULT";
+    let problem = only_problem(load_cis_and(&[(name, "online")]));
+    assert_eq!(problem.key, "message.placeholders.place.field");
+    assert_eq!(problem.origin, Origin::Unset);
+    assert!(
+        problem
+            .message
+            .contains("NOTIFIER_MESSAGE__PLACEHOLDERS__PLACE__FIELD"),
+        "{problem}"
+    );
+}
+
+#[test]
+fn unknown_variables_of_ours_are_refused_with_the_one_meant() {
+    for (name, meant) in [
+        ("NOTIFIER_QUEUE_URL", "NOTIFIER_QUEUE__URL"),
+        ("NOTIFIER_EMAIL__SENDR", "NOTIFIER_EMAIL__SENDER"),
+        ("NOTIFIER_email__sender", "NOTIFIER_EMAIL__SENDER"),
+        ("NOTIFIER_CONCURENCY", "NOTIFIER_CONCURRENCY"),
+        ("NOTIFIER_CONFG", "NOTIFIER_CONFIG"),
+    ] {
+        let problem = only_problem(load_cis_and(&[(name, "x")]));
+        assert_eq!(
+            problem.to_string(),
+            format!("{name}: is an unknown variable; did you mean {meant}?")
+        );
+        assert_eq!(problem.origin, Origin::Variable(name.to_owned()));
+    }
+    let problem = only_problem(load_cis_and(&[("NOTIFIER_ZEBRA", "hunter2")]));
+    assert!(
+        problem
+            .message
+            .contains("allowed: NOTIFIER_SECTION__KEY in capitals"),
+        "{problem}"
+    );
+    assert!(!problem.message.contains("hunter2"), "{problem}");
+}
+
+#[test]
+fn other_peoples_variables_are_left_alone() {
+    let others = [
+        ("SENDER_ID", "x"),
+        ("QUEUE__URL", "x"),
+        ("notifier_queue__url", "x"),
+    ];
+    load_cis_and(&others).unwrap();
+}
+
+#[test]
+fn a_value_that_is_not_utf_8_is_refused() {
+    let bytes = OsString::from_vec(vec![b'a', 0xff]);
+    let variables = CIS
+        .iter()
+        .filter(|(name, _)| *name != "SUBJECT")
+        .map(|(name, value)| (OsString::from(name), OsString::from(value)))
+        .chain([
+            (OsString::from("REGION"), bytes.clone()),
+            (OsString::from("OTHER"), bytes),
+        ])
+        .chain([(OsString::from("SUBJECT"), OsString::from("s"))]);
+    let problem = only_problem(load(&Flags::default(), variables));
+    assert_eq!(
+        problem.to_string(),
+        "REGION: is not UTF-8; allowed: text in UTF-8"
+    );
+}
