@@ -1,1 +1,33 @@
 //! What a message says and the mail that it becomes: pure, without I/O.
+//!
+//! In reading order: [`Envelope::open`] finds the [`Event`] in a message body, [`Placeholders`] say
+//! which fields of it are wanted, [`Template`] and [`Subject`] where they go, [`recipients`] who is
+//! written to, and the [`Composer`] makes the [`Mail`] of all of them, or a [`Rejection`].
+//!
+//! Everything in an event is hostile until proven otherwise: it comes from the public internet. No
+//! error or `Debug` output of this module holds a value of an event, a template's text or a whole
+//! address.
+
+mod address;
+mod envelope;
+mod event;
+mod mail;
+mod placeholder;
+mod rejection;
+mod sender;
+mod subject;
+mod template;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use address::{Address, AddressError, RECIPIENTS_MAX, RecipientError, mask, recipients};
+pub use envelope::{Envelope, Malformed, Part};
+pub use event::{Event, JsonPointer, PointerError};
+pub use mail::{Composer, Mail};
+pub use placeholder::{Placeholder, PlaceholderError, Placeholders};
+pub use rejection::{Needs, Rejection};
+pub use sender::{Sender, SenderError};
+pub use subject::{SUBJECT_MAX_CHARS, Subject};
+pub use template::{Template, TemplateError};

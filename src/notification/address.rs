@@ -1,0 +1,221 @@
+use std::collections::HashSet;
+use std::fmt;
+
+use idna::AsciiDenyList;
+
+use super::sender::Sender;
+
+/// The most recipients of one mail, which is SES's limit.
+pub const RECIPIENTS_MAX: usize = 50;
+
+/// One mail address in ASCII, safe in a header. `Debug` and `Display` show it masked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address(String);
+
+/// Why a text is no address. The texts hold nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddressError {
+    /// No `@`, or nothing on one side of it.
+    #[error("it is not of the form name@domain")]
+    NoAt,
+    /// White space, or a control character.
+    #[error("it holds a blank or a control character")]
+    Blank,
+    /// A character with a meaning of its own in a header.
+    #[error("it holds one of < > \" ( ) , ;")]
+    Special,
+    /// SES takes ASCII only before the `@`.
+    #[error("it holds a character before the @ that is not ASCII")]
+    LocalPart,
+    /// A domain that has no ASCII form.
+    #[error("its domain is not a valid international domain name")]
+    Domain,
+}
+
+/// Why recipients cannot be written to. The texts hold nothing of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecipientError {
+    /// One of them is no address.
+    #[error("recipient {position} is no usable address: {error}")]
+    Address {
+        /// Counted from 1, empty parts left out.
+        position: usize,
+        /// What is wrong with it.
+        error: AddressError,
+    },
+    /// More than [`RECIPIENTS_MAX`] different ones.
+    #[error("{count} recipients, and {RECIPIENTS_MAX} are the most")]
+    TooMany {
+        /// How many different ones.
+        count: usize,
+    },
+    /// A mail to the sender would come back as an event.
+    #[error("recipient {position} is the sender itself, which would loop")]
+    Loop {
+        /// Counted from 1, empty parts left out.
+        position: usize,
+    },
+}
+
+/// The recipients in a field of an event: one address, or several with commas between them.
+///
+/// The text is an envelope sender as found in the wild, so that blanks and line ends around an
+/// address, a comment after it, and one pair of quotes or angle brackets around it are taken off.
+/// Refused is what could break a header; whether an address can be written to is SES's to know.
+/// Recipients that differ in case alone are one. Empty if there is nothing but commas and blanks.
+pub fn recipients(value: &str, sender: &Sender) -> Result<Vec<Address>, RecipientError> {
+    let mut seen = HashSet::new();
+    let mut recipients = Vec::new();
+    let parts = split(value)
+        .into_iter()
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    for (part, position) in parts.zip(1..) {
+        let address = Address::parse(bare(part))
+            .map_err(|error| RecipientError::Address { position, error })?;
+        let key = address.key();
+        if key == sender.address().key() {
+            return Err(RecipientError::Loop { position });
+        }
+        if seen.insert(key) {
+            recipients.push(address);
+        }
+    }
+    if recipients.len() > RECIPIENTS_MAX {
+        return Err(RecipientError::TooMany {
+            count: recipients.len(),
+        });
+    }
+    Ok(recipients)
+}
+
+/// An address as it may be logged: `d***@example.com`. Safe on any text; of one that is no address
+/// next to nothing is left.
+#[must_use]
+pub fn mask(address: &str) -> String {
+    let Some((local, domain)) = address.rsplit_once('@') else {
+        return "***".to_owned();
+    };
+    let first = local
+        .trim_start()
+        .chars()
+        .next()
+        .filter(|c| c.is_alphanumeric());
+    let mut masked: String = first.into_iter().collect();
+    masked.push_str("***@");
+    let name = |c: &char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
+    masked.extend(domain.chars().take_while(name).take(DOMAIN_MAX));
+    masked
+}
+
+/// The longest name that the domain name system knows.
+const DOMAIN_MAX: usize = 253;
+
+impl Address {
+    /// Takes a bare address, a non-ASCII domain of which goes to punycode.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(AddressError::Blank);
+        }
+        if text.contains(SPECIALS) {
+            return Err(AddressError::Special);
+        }
+        let Some((local, domain)) = text.rsplit_once('@') else {
+            return Err(AddressError::NoAt);
+        };
+        if local.is_empty() || domain.is_empty() {
+            return Err(AddressError::NoAt);
+        }
+        if !local.is_ascii() {
+            return Err(AddressError::LocalPart);
+        }
+        if domain.is_ascii() {
+            return Ok(Self(text.to_owned()));
+        }
+        // The mapping turns full-width characters into ASCII, so what a header forbids could come
+        // back here. The strict list lets letters, digits, hyphens and dots through alone.
+        let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), AsciiDenyList::STD3)
+            .map_err(|_| AddressError::Domain)?;
+        if ascii.is_empty() {
+            return Err(AddressError::Domain);
+        }
+        Ok(Self(format!("{local}@{ascii}")))
+    }
+
+    /// The whole address, for the mail alone.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What equal mailboxes have in common. Case counts before the `@` by the letter of the
+    /// standard, and nowhere in practice.
+    fn key(&self) -> String {
+        self.0.trim_end_matches('.').to_ascii_lowercase()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&mask(&self.0))
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl RecipientError {
+    /// A name out of a small fixed set, for metrics.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Address { .. } => "bad_recipient",
+            Self::TooMany { .. } => "too_many_recipients",
+            Self::Loop { .. } => "own_address",
+        }
+    }
+}
+
+/// What separates, groups or quotes in an address header.
+const SPECIALS: [char; 7] = ['<', '>', '"', '(', ')', ',', ';'];
+
+/// Splits at commas, but for those in a comment that is closed again: `jane@x.com (Doe, Jane)`.
+fn split(value: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    let mut comment_end = 0;
+    // Once a parenthesis stays open so do all later ones, and nobody needs to look again.
+    let mut closing = true;
+    for (at, c) in value.char_indices() {
+        match c {
+            '(' if closing && at >= comment_end => match value[at..].find(')') {
+                Some(length) => comment_end = at + length,
+                None => closing = false,
+            },
+            ',' if at >= comment_end => {
+                parts.push(&value[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&value[start..]);
+    parts
+}
+
+/// Takes a trailing comment off, then one pair of quotes or angle brackets around the whole.
+fn bare(part: &str) -> &str {
+    let part = match part.strip_suffix(')').and_then(|rest| rest.rfind('(')) {
+        Some(open) => part[..open].trim_end(),
+        None => part,
+    };
+    let inside = |open, close| part.strip_prefix(open)?.strip_suffix(close);
+    inside('"', '"')
+        .or_else(|| inside('<', '>'))
+        .map_or(part, str::trim)
+}

@@ -1,0 +1,94 @@
+use std::fmt;
+
+use super::address::{Address, recipients};
+use super::event::{Event, JsonPointer};
+use super::rejection::Rejection;
+use super::sender::Sender;
+use super::subject::Subject;
+use super::template::Template;
+
+/// Turns events into mails, as configured.
+#[derive(Debug, Clone)]
+pub struct Composer {
+    sender: Sender,
+    subject: Subject,
+    reply_to: Vec<Sender>,
+    recipient: JsonPointer,
+}
+
+/// A mail ready to be sent, all of it UTF-8. `Debug` shows addresses masked and nothing else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// The value of the `From` header, ASCII.
+    pub from: String,
+    /// One to [`RECIPIENTS_MAX`](super::RECIPIENTS_MAX) different recipients.
+    pub to: Vec<Address>,
+    /// The mailboxes of the `Reply-To` header, ASCII.
+    pub reply_to: Vec<String>,
+    /// One line of at most [`SUBJECT_MAX_CHARS`](super::SUBJECT_MAX_CHARS).
+    pub subject: String,
+    /// The HTML part.
+    pub html: String,
+    /// The text part.
+    pub text: String,
+}
+
+impl Composer {
+    /// `recipient` is the field of the event that holds whom to write to.
+    #[must_use]
+    pub fn new(
+        sender: Sender,
+        subject: Subject,
+        reply_to: Vec<Sender>,
+        recipient: JsonPointer,
+    ) -> Self {
+        Self {
+            sender,
+            subject,
+            reply_to,
+            recipient,
+        }
+    }
+
+    /// The mail that an event becomes. Only the fields that the template and the subject name are
+    /// needed, and the recipient.
+    pub fn compose(&self, template: &Template, event: &Event) -> Result<Mail, Rejection> {
+        let to = self.recipients(event)?;
+        let subject = self.subject.render(event)?;
+        let bodies = template.render(event)?;
+        Ok(Mail {
+            from: self.sender.header(),
+            to,
+            reply_to: self.reply_to.iter().map(Sender::header).collect(),
+            subject,
+            html: bodies.html,
+            text: bodies.text,
+        })
+    }
+
+    fn recipients(&self, event: &Event) -> Result<Vec<Address>, Rejection> {
+        let field = &self.recipient;
+        let value = event
+            .text(field)
+            .map_err(|found| Rejection::NotText {
+                field: field.clone(),
+                found,
+            })?
+            .unwrap_or_default();
+        let to = recipients(&value, &self.sender)?;
+        if to.is_empty() {
+            return Err(Rejection::NoRecipient {
+                field: field.clone(),
+            });
+        }
+        Ok(to)
+    }
+}
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mail")
+            .field("to", &self.to)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,204 @@
+use std::borrow::Cow;
+use std::collections::{HashMap, hash_map::Entry};
+use std::sync::Arc;
+
+use super::event::{Event, JsonPointer};
+use super::rejection::{Needs, Rejection};
+
+/// A name that templates and subjects write in braces, and where its value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placeholder {
+    /// `[A-Za-z_][A-Za-z0-9_]*`, without the braces.
+    pub name: String,
+    /// The field of the event that holds the value.
+    pub field: JsonPointer,
+    /// The field to take where the first is absent, null or blank.
+    pub fallback: Option<JsonPointer>,
+    /// The text to take where no field has a value. Without it the event is rejected.
+    pub default: Option<String>,
+}
+
+/// The declared placeholders. Every other brace in a template is literal text.
+#[derive(Debug, Clone, Default)]
+pub struct Placeholders(HashMap<String, Arc<Placeholder>>);
+
+/// Why a set of placeholders cannot be declared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlaceholderError {
+    /// A name that could not be told from other text in braces.
+    #[error("`{0}` is no placeholder name: letters, digits and underscores, not a digit first")]
+    Name(String),
+    /// Two placeholders of one name.
+    #[error("the placeholder `{0}` is declared twice")]
+    Duplicate(String),
+}
+
+/// A text with placeholders in it, found once.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    pub(super) segments: Vec<Segment>,
+    /// What [`Segment::Value`] counts in: each placeholder once, in order of appearance.
+    pub(super) placeholders: Vec<Arc<Placeholder>>,
+}
+
+/// A piece of a [`Pattern`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Segment {
+    Literal(String),
+    /// The value of the pattern's placeholder with this index.
+    Value(usize),
+}
+
+impl Placeholders {
+    /// Declares placeholders.
+    pub fn new(declared: Vec<Placeholder>) -> Result<Self, PlaceholderError> {
+        let mut placeholders = HashMap::new();
+        for placeholder in declared {
+            let name = &placeholder.name;
+            if name.is_empty() || name_length(name) != name.len() {
+                return Err(PlaceholderError::Name(placeholder.name));
+            }
+            match placeholders.entry(placeholder.name.clone()) {
+                Entry::Vacant(entry) => entry.insert(Arc::new(placeholder)),
+                Entry::Occupied(_) => return Err(PlaceholderError::Duplicate(placeholder.name)),
+            };
+        }
+        Ok(Self(placeholders))
+    }
+}
+
+impl Placeholder {
+    /// The value in this event. A blank string gives way to the fallback and the default, and is a
+    /// value only where there is neither.
+    fn value<'a>(&'a self, event: &'a Event, needs: Needs) -> Result<Cow<'a, str>, Rejection> {
+        let mut blank = None;
+        for field in [Some(&self.field), self.fallback.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            match event.text(field) {
+                Ok(Some(text)) if !is_blank(&text) => return Ok(text),
+                Ok(Some(text)) => blank = blank.or(Some(text)),
+                Ok(None) => {}
+                Err(found) => {
+                    return Err(Rejection::NotText {
+                        field: field.clone(),
+                        found,
+                    });
+                }
+            }
+        }
+        let default = self.default.as_deref().map(Cow::Borrowed);
+        default.or(blank).ok_or_else(|| Rejection::MissingField {
+            placeholder: self.name.clone(),
+            field: self.field.clone(),
+            needs,
+        })
+    }
+}
+
+impl Pattern {
+    /// Finds the declared placeholders.
+    pub(super) fn parse(source: &str, declared: &Placeholders) -> Self {
+        let mut pattern = Self {
+            segments: Vec::new(),
+            placeholders: Vec::new(),
+        };
+        let mut literal = 0;
+        let mut at = 0;
+        while let Some(brace) = source[at..].find('{') {
+            let open = at + brace;
+            let name = &source[open + 1..][..name_length(&source[open + 1..])];
+            let close = open + 1 + name.len();
+            at = close;
+            if !source[close..].starts_with('}') {
+                continue;
+            }
+            if let Some(placeholder) = declared.0.get(name) {
+                pattern.push_literal(&source[literal..open]);
+                pattern.push_value(placeholder);
+                at = close + 1;
+                literal = at;
+            }
+        }
+        pattern.push_literal(&source[literal..]);
+        pattern
+    }
+
+    /// The names of the placeholders, in order of appearance.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.placeholders
+            .iter()
+            .map(|placeholder| placeholder.name.as_str())
+    }
+
+    /// The values of the placeholders in this event, in their order.
+    pub(super) fn values<'a>(
+        &'a self,
+        event: &'a Event,
+        needs: Needs,
+    ) -> Result<Vec<Cow<'a, str>>, Rejection> {
+        self.placeholders
+            .iter()
+            .map(|placeholder| placeholder.value(event, needs))
+            .collect()
+    }
+
+    fn push_literal(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.segments.push(Segment::Literal(text.to_owned()));
+        }
+    }
+
+    fn push_value(&mut self, placeholder: &Arc<Placeholder>) {
+        let known = self
+            .placeholders
+            .iter()
+            .position(|other| other.name == placeholder.name);
+        let index = known.unwrap_or_else(|| {
+            self.placeholders.push(Arc::clone(placeholder));
+            self.placeholders.len() - 1
+        });
+        self.segments.push(Segment::Value(index));
+    }
+}
+
+/// Puts values in the place of the placeholders, in one pass: what a value holds is not looked at
+/// again. `write` adds a value to the output.
+pub(super) fn fill(
+    segments: &[Segment],
+    values: &[Cow<'_, str>],
+    write: fn(&mut String, &str),
+) -> String {
+    let mut output = String::new();
+    for segment in segments {
+        match segment {
+            Segment::Literal(text) => output.push_str(text),
+            Segment::Value(index) => {
+                if let Some(value) = values.get(*index) {
+                    write(&mut output, value);
+                }
+            }
+        }
+    }
+    output
+}
+
+/// The length of the name that a text begins with, zero if it begins with none.
+fn name_length(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    if bytes.first().is_some_and(u8::is_ascii_digit) {
+        return 0;
+    }
+    bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+        .count()
+}
+
+/// Whether nothing of a text can be seen.
+fn is_blank(text: &str) -> bool {
+    text.chars()
+        .all(|c| c.is_whitespace() || c.is_control() || super::text::is_zero_width(c))
+}

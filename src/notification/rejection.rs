@@ -1,0 +1,68 @@
+use std::fmt;
+
+use super::address::RecipientError;
+use super::event::JsonPointer;
+
+/// Why an event becomes no mail, which no retry changes. The texts hold no value of the event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// A placeholder has neither a field nor a default to take its value from.
+    #[error("no field {field}, which the {needs}'s {{{placeholder}}} needs")]
+    MissingField {
+        /// The placeholder's name, without the braces.
+        placeholder: String,
+        /// The field that it looks for first.
+        field: JsonPointer,
+        /// Who names the placeholder.
+        needs: Needs,
+    },
+    /// A field that is needed as text is an object or an array.
+    #[error("the field {field} is not text but {found}")]
+    NotText {
+        /// Which field.
+        field: JsonPointer,
+        /// `an object` or `an array`.
+        found: &'static str,
+    },
+    /// The event names nobody to write to.
+    #[error("no recipient in the field {field}")]
+    NoRecipient {
+        /// Where one was looked for.
+        field: JsonPointer,
+    },
+    /// The recipients cannot be written to.
+    #[error(transparent)]
+    Recipient(#[from] RecipientError),
+}
+
+/// Who names a placeholder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Needs {
+    /// The template. Many events in a row without one of its fields speak against the template.
+    Template,
+    /// The configured subject.
+    Subject,
+}
+
+impl Rejection {
+    /// A name out of a small fixed set, for metrics.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::MissingField { .. } => "missing_field",
+            Self::NotText { .. } => "not_text",
+            Self::NoRecipient { .. } => "no_recipient",
+            Self::Recipient(error) => error.kind(),
+        }
+    }
+}
+
+impl fmt::Display for Needs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Template => "template",
+            Self::Subject => "subject",
+        })
+    }
+}

@@ -1,0 +1,162 @@
+use std::fmt;
+
+use super::address::{Address, AddressError};
+
+/// A mailbox of ours, with or without a display name: who a mail is from, or is answered to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sender {
+    name: String,
+    address: Address,
+}
+
+/// Why a text is no mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SenderError {
+    /// The address itself.
+    #[error("`name@example.com` or `Name <name@example.com>` is allowed, and of this address {0}")]
+    Address(#[from] AddressError),
+    /// An angle bracket without its partner, or text after the address.
+    #[error(
+        "`name@example.com` or `Name <name@example.com>` is allowed, and the brackets are not so"
+    )]
+    Brackets,
+    /// A display name that would break the header.
+    #[error("a display name holds no control characters, and quotes only around the whole")]
+    Name,
+}
+
+impl Sender {
+    /// Takes `noreply@example.com` or `Dana & Co <noreply@example.com>`, the name quoted or not, in
+    /// any script, or as encoded words already.
+    pub fn parse(text: &str) -> Result<Self, SenderError> {
+        let text = text.trim();
+        let Some(inner) = text.strip_suffix('>') else {
+            if text.contains(['<', '>']) {
+                return Err(SenderError::Brackets);
+            }
+            return Ok(Self {
+                name: String::new(),
+                address: Address::parse(text)?,
+            });
+        };
+        let (name, address) = inner.rsplit_once('<').ok_or(SenderError::Brackets)?;
+        Ok(Self {
+            name: display_name(name.trim())?,
+            address: Address::parse(address.trim())?,
+        })
+    }
+
+    /// The value of a `From` or `Reply-To` header, ASCII: the name quoted or encoded where needed.
+    #[must_use]
+    pub fn header(&self) -> String {
+        let address = self.address.as_str();
+        if self.name.is_empty() {
+            address.to_owned()
+        } else {
+            format!("{} <{address}>", phrase(&self.name))
+        }
+    }
+
+    /// The address alone.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The name that a written display name stands for.
+fn display_name(written: &str) -> Result<String, SenderError> {
+    if written.chars().any(char::is_control) {
+        return Err(SenderError::Name);
+    }
+    let Some(quoted) = written.strip_prefix('"') else {
+        return if written.contains('"') {
+            Err(SenderError::Name)
+        } else {
+            Ok(written.to_owned())
+        };
+    };
+    let mut name = String::new();
+    let mut chars = quoted.chars();
+    loop {
+        match chars.next() {
+            Some('"') if chars.as_str().is_empty() => return Ok(name.trim().to_owned()),
+            Some('\\') => name.extend(chars.next()),
+            Some('"') | None => return Err(SenderError::Name),
+            Some(c) => name.push(c),
+        }
+    }
+}
+
+/// A display name as RFC 5322 wants it: as it is, in quotes, or in encoded words (RFC 2047).
+fn phrase(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c);
+    if is_encoded(name) {
+        name.to_owned()
+    } else if !name.is_ascii() || name.contains("=?") {
+        encoded_words(name)
+    } else if name.chars().all(plain) {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+    }
+}
+
+/// Whether somebody has written encoded words already, as SES's manual tells to.
+fn is_encoded(name: &str) -> bool {
+    name.split_ascii_whitespace().all(|word| {
+        let inner = word
+            .strip_prefix("=?")
+            .and_then(|rest| rest.strip_suffix("?="));
+        let fields = inner.map(|inner| inner.split('?').collect::<Vec<_>>());
+        word.is_ascii()
+            && word.len() <= ENCODED_WORD_MAX
+            && matches!(fields.as_deref(), Some([charset, "B" | "b" | "Q" | "q", text])
+                if !charset.is_empty() && !text.is_empty())
+    })
+}
+
+/// The longest encoded word, its delimiters included.
+const ENCODED_WORD_MAX: usize = 75;
+
+/// Base64 makes 60 characters of as many bytes, and the delimiters take 12.
+const ENCODED_BYTES_MAX: usize = 45;
+
+fn encoded_words(name: &str) -> String {
+    let mut words = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let end = rest.floor_char_boundary(ENCODED_BYTES_MAX);
+        let (word, after) = rest.split_at(end);
+        words.push(format!("=?UTF-8?B?{}?=", base64(word.as_bytes())));
+        rest = after;
+    }
+    words.join(" ")
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for at in 0..4 {
+            let digit = (bits >> (18 - 6 * at) & 63) as usize;
+            text.push(if at <= chunk.len() {
+                char::from(ALPHABET[digit])
+            } else {
+                '='
+            });
+        }
+    }
+    text
+}

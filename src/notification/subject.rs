@@ -1,0 +1,93 @@
+use super::event::Event;
+use super::placeholder::{Pattern, Placeholders, Segment};
+use super::rejection::{Needs, Rejection};
+
+/// The most characters (Unicode scalar values) of a subject.
+pub const SUBJECT_MAX_CHARS: usize = 200;
+
+/// A subject line with placeholders.
+#[derive(Debug, Clone)]
+pub struct Subject(Pattern);
+
+impl Subject {
+    /// Finds the placeholders. What a subject is made of is cleaned when it is rendered.
+    #[must_use]
+    pub fn compile(source: &str, declared: &Placeholders) -> Self {
+        Self(Pattern::parse(source, declared))
+    }
+
+    /// The names of the placeholders in it, each once.
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.0.names()
+    }
+
+    /// The subject for an event: one line of at most [`SUBJECT_MAX_CHARS`], without control and
+    /// format characters, white space folded and trimmed.
+    pub(super) fn render(&self, event: &Event) -> Result<String, Rejection> {
+        let values = self.0.values(event, Needs::Subject)?;
+        let pieces = self.0.segments.iter().map(|segment| match segment {
+            Segment::Literal(text) => text.as_str(),
+            Segment::Value(index) => values.get(*index).map_or("", AsRef::as_ref),
+        });
+        Ok(one_line(pieces.flat_map(str::chars)))
+    }
+}
+
+fn one_line(chars: impl Iterator<Item = char>) -> String {
+    let mut line = String::new();
+    let mut length = 0;
+    // Where the line ends if a character has to go for the ellipsis.
+    let mut cut = 0;
+    let mut space = false;
+    for c in chars {
+        if c.is_whitespace() {
+            space = length > 0;
+            continue;
+        }
+        if c.is_control() || is_format(c) {
+            continue;
+        }
+        let needed = length + usize::from(space) + 1;
+        if needed > SUBJECT_MAX_CHARS {
+            line.truncate(cut);
+            line.push('…');
+            return line;
+        }
+        if space {
+            line.push(' ');
+        }
+        line.push(c);
+        length = needed;
+        space = false;
+        if length < SUBJECT_MAX_CHARS {
+            cut = line.len();
+        }
+    }
+    line
+}
+
+/// Unicode's general category Cf, as of version 17.
+fn is_format(c: char) -> bool {
+    matches!(c,
+        '\u{ad}'
+        | '\u{600}'..='\u{605}'
+        | '\u{61c}'
+        | '\u{6dd}'
+        | '\u{70f}'
+        | '\u{890}'..='\u{891}'
+        | '\u{8e2}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}'
+        | '\u{2066}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{110bd}'
+        | '\u{110cd}'
+        | '\u{13430}'..='\u{1343f}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0001}'
+        | '\u{e0020}'..='\u{e007f}')
+}

@@ -1,0 +1,107 @@
+use super::event::Event;
+use super::placeholder::{Pattern, Placeholders, Segment, fill};
+use super::rejection::{Needs, Rejection};
+use super::text;
+
+/// An HTML template and its plain text twin, both compiled.
+#[derive(Clone)]
+pub struct Template {
+    html: Pattern,
+    /// Counts in the placeholders of `html`.
+    text: Vec<Segment>,
+}
+
+/// Why a file is no template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TemplateError {
+    /// Some other encoding, or no text at all.
+    #[error("the template is not UTF-8 (at byte {offset})")]
+    NotUtf8 {
+        /// The first byte that is not, counted from 0.
+        offset: usize,
+    },
+    /// Nothing in it that a reader would see: it is empty, or all markup.
+    #[error("the template has no visible text")]
+    Blank,
+}
+
+/// The two bodies of a mail.
+pub(super) struct Bodies {
+    pub(super) html: String,
+    pub(super) text: String,
+}
+
+impl Template {
+    /// Compiles a UTF-8 file, with or without a byte-order mark.
+    pub fn compile(source: &[u8], declared: &Placeholders) -> Result<Self, TemplateError> {
+        let source = std::str::from_utf8(source).map_err(|error| TemplateError::NotUtf8 {
+            offset: error.valid_up_to(),
+        })?;
+        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+        let html = Pattern::parse(source, declared);
+        let text = text::twin(&html.segments);
+        if text.is_empty() {
+            return Err(TemplateError::Blank);
+        }
+        Ok(Self { html, text })
+    }
+
+    /// The names of the placeholders in it, each once, in order of appearance.
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
+        self.html.names()
+    }
+
+    pub(super) fn render(&self, event: &Event) -> Result<Bodies, Rejection> {
+        let values = self.html.values(event, Needs::Template)?;
+        Ok(Bodies {
+            html: fill(&self.html.segments, &values, push_escaped),
+            text: text::tidy(&fill(&self.text, &values, push_plain)),
+        })
+    }
+}
+
+impl std::fmt::Debug for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.placeholders().collect();
+        f.debug_struct("Template")
+            .field("placeholders", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Safe as text and in a quoted attribute. The characters that HTML forbids are dropped.
+fn push_escaped(output: &mut String, value: &str) {
+    for c in printable(value) {
+        match c {
+            '&' => output.push_str("&amp;"),
+            '<' => output.push_str("&lt;"),
+            '>' => output.push_str("&gt;"),
+            '"' => output.push_str("&quot;"),
+            // `&apos;` is unknown to HTML 4, which some mail programs still are.
+            '\'' => output.push_str("&#39;"),
+            c => output.push(c),
+        }
+    }
+}
+
+fn push_plain(output: &mut String, value: &str) {
+    output.extend(printable(value));
+}
+
+/// A value without control characters, but for tabs and line ends, which become line feeds.
+fn printable(value: &str) -> impl Iterator<Item = char> {
+    let mut chars = value.chars().peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let c = chars.next()?;
+            match c {
+                '\r' if chars.peek() == Some(&'\n') => {}
+                '\r' => return Some('\n'),
+                '\n' | '\t' => return Some(c),
+                c if c.is_control() => {}
+                c => return Some(c),
+            }
+        }
+    })
+}
