@@ -219,3 +219,6 @@ fn bare(part: &str) -> &str {
         .or_else(|| inside('<', '>'))
         .map_or(part, str::trim)
 }
+
+#[cfg(test)]
+mod tests;

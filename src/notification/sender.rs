@@ -14,7 +14,7 @@ pub struct Sender {
 #[non_exhaustive]
 pub enum SenderError {
     /// The address itself.
-    #[error("`name@example.com` or `Name <name@example.com>` is allowed, and of this address {0}")]
+    #[error("{0}; allowed is `name@example.com` or `Name <name@example.com>`")]
     Address(#[from] AddressError),
     /// An angle bracket without its partner, or text after the address.
     #[error(
@@ -22,7 +22,7 @@ pub enum SenderError {
     )]
     Brackets,
     /// A display name that would break the header.
-    #[error("a display name holds no control characters, and quotes only around the whole")]
+    #[error("its display name holds control characters, or quotes other than around the whole")]
     Name,
 }
 
@@ -99,30 +99,33 @@ fn display_name(written: &str) -> Result<String, SenderError> {
 
 /// A display name as RFC 5322 wants it: as it is, in quotes, or in encoded words (RFC 2047).
 fn phrase(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || " !#$%&'*+-/=?^_`{|}~".contains(c);
-    if is_encoded(name) {
+    if name
+        .split(' ')
+        .all(|word| is_atom(word) || is_encoded(word))
+    {
         name.to_owned()
     } else if !name.is_ascii() || name.contains("=?") {
         encoded_words(name)
-    } else if name.chars().all(plain) {
-        name.to_owned()
     } else {
         format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
     }
 }
 
-/// Whether somebody has written encoded words already, as SES's manual tells to.
-fn is_encoded(name: &str) -> bool {
-    name.split_ascii_whitespace().all(|word| {
-        let inner = word
-            .strip_prefix("=?")
-            .and_then(|rest| rest.strip_suffix("?="));
-        let fields = inner.map(|inner| inner.split('?').collect::<Vec<_>>());
-        word.is_ascii()
-            && word.len() <= ENCODED_WORD_MAX
-            && matches!(fields.as_deref(), Some([charset, "B" | "b" | "Q" | "q", text])
-                if !charset.is_empty() && !text.is_empty())
-    })
+fn is_atom(word: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
+    word.chars().all(allowed) && !word.contains("=?")
+}
+
+/// Whether somebody has written an encoded word already, as SES's manual tells to.
+fn is_encoded(word: &str) -> bool {
+    let inner = word
+        .strip_prefix("=?")
+        .and_then(|rest| rest.strip_suffix("?="));
+    let fields: Vec<&str> = inner.unwrap_or_default().split('?').collect();
+    word.chars().all(|c| c.is_ascii_graphic())
+        && word.len() <= ENCODED_WORD_MAX
+        && matches!(fields[..], [charset, "B" | "b" | "Q" | "q", text]
+            if !charset.is_empty() && !text.is_empty())
 }
 
 /// The longest encoded word, its delimiters included.
@@ -160,3 +163,6 @@ fn base64(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

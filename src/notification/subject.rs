@@ -67,7 +67,7 @@ fn one_line(chars: impl Iterator<Item = char>) -> String {
 }
 
 /// Unicode's general category Cf, as of version 17.
-fn is_format(c: char) -> bool {
+pub(super) fn is_format(c: char) -> bool {
     matches!(c,
         '\u{ad}'
         | '\u{600}'..='\u{605}'
@@ -91,3 +91,6 @@ fn is_format(c: char) -> bool {
         | '\u{e0001}'
         | '\u{e0020}'..='\u{e007f}')
 }
+
+#[cfg(test)]
+mod tests;
