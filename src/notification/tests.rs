@@ -100,6 +100,13 @@ fn a_summary_of_markup_and_braces_arrives_as_it_was_written() {
 }
 
 #[test]
+fn raw_delivery_makes_the_same_mail() {
+    let body: serde_json::Value = serde_json::from_str(GOOGLE).unwrap();
+    let event = body["Message"].as_str().unwrap();
+    assert!(compose(event).unwrap() == compose(GOOGLE).unwrap());
+}
+
+#[test]
 fn a_field_that_nobody_names_may_be_missing_or_odd() {
     let body = r#"{"mailto": "dana@example.com", "uid": 7, "paid": {}, "organizer": null}"#;
     let mail = compose(body).unwrap();

@@ -34,6 +34,8 @@ fn odd_envelope_senders_are_understood() {
         ),
         ("a@x.com,b@y.com", vec!["a@x.com", "b@y.com"]),
         ("\"a@x.com\", <b@y.com>", vec!["a@x.com", "b@y.com"]),
+        ("\"a@x.com, b@y.com\"", vec!["a@x.com", "b@y.com"]),
+        ("<a@x.com>,<b@y.com>", vec!["a@x.com", "b@y.com"]),
         ("A@x.com,a@X.com", vec!["A@x.com"]),
         (
             "dana+calendar=1/2'x@example.com",
@@ -54,11 +56,8 @@ fn odd_envelope_senders_are_understood() {
         ("", vec![]),
         (" , ,\r\n", vec![]),
     ] {
-        assert_eq!(
-            parsed(value).as_deref(),
-            Ok(&expected.map_owned()[..]),
-            "{value:?}"
-        );
+        let expected: Vec<_> = expected.into_iter().map(str::to_owned).collect();
+        assert_eq!(parsed(value), Ok(expected), "{value:?}");
     }
 }
 
@@ -179,16 +178,6 @@ fn masking_leaves_a_letter_and_the_domain() {
         format!("{address} {address:?}"),
         "d***@example.com d***@example.com"
     );
-}
-
-trait MapOwned {
-    fn map_owned(&self) -> Vec<String>;
-}
-
-impl MapOwned for Vec<&str> {
-    fn map_owned(&self) -> Vec<String> {
-        self.iter().map(|&text| text.to_owned()).collect()
-    }
 }
 
 /// Pieces that addresses go wrong with, so that the generator finds more than rubbish.
