@@ -87,6 +87,21 @@ fn an_event_that_resembles_an_envelope_is_an_event() {
 }
 
 #[test]
+fn an_envelope_needs_all_four_of_its_fields() {
+    let whole: serde_json::Value = serde_json::from_str(&notification("secret")).unwrap();
+    for name in ["Type", "MessageId", "TopicArn", "Message"] {
+        let mut body = whole.clone();
+        body[name] = json!(1);
+        assert_eq!(
+            field(&raw(&body.to_string()), &format!("/{name}")).as_deref(),
+            Some("1")
+        );
+        body.as_object_mut().unwrap().remove(name);
+        assert_eq!(field(&raw(&body.to_string()), &format!("/{name}")), None);
+    }
+}
+
+#[test]
 fn talk_about_the_subscription_is_control() {
     for kind in ["SubscriptionConfirmation", "UnsubscribeConfirmation"] {
         let body = json!({
