@@ -62,13 +62,14 @@ pub enum RecipientError {
 /// The recipients in a field of an event: one address, or several with commas between them.
 ///
 /// The text is an envelope sender as found in the wild, so that blanks and line ends around an
-/// address, a comment after it, and one pair of quotes or angle brackets around it are taken off.
+/// address, a comment after it, and one pair of quotes or angle brackets around it (or around all of
+/// them) are taken off.
 /// Refused is what could break a header; whether an address can be written to is SES's to know.
 /// Recipients that differ in case alone are one. Empty if there is nothing but commas and blanks.
 pub fn recipients(value: &str, sender: &Sender) -> Result<Vec<Address>, RecipientError> {
     let mut seen = HashSet::new();
     let mut recipients = Vec::new();
-    let parts = split(value)
+    let parts = split(unwrapped(value))
         .into_iter()
         .map(str::trim)
         .filter(|part| !part.is_empty());
@@ -109,9 +110,6 @@ pub fn mask(address: &str) -> String {
     masked.extend(domain.chars().take_while(name).take(DOMAIN_MAX));
     masked
 }
-
-/// The longest name that the domain name system knows.
-const DOMAIN_MAX: usize = 253;
 
 impl Address {
     /// Takes a bare address, a non-ASCII domain of which goes to punycode.
@@ -181,6 +179,9 @@ impl RecipientError {
     }
 }
 
+/// The longest name that the domain name system knows.
+const DOMAIN_MAX: usize = 253;
+
 /// What separates, groups or quotes in an address header.
 const SPECIALS: [char; 7] = ['<', '>', '"', '(', ')', ',', ';'];
 
@@ -208,14 +209,28 @@ fn split(value: &str) -> Vec<&str> {
     parts
 }
 
+/// Takes one pair off that is around several addresses: `<a@x.com,b@y.com>`.
+fn unwrapped(value: &str) -> &str {
+    match inside(value.trim()) {
+        Some(inner) if inner.contains(',') && !inner.contains(['"', '<', '>']) => inner,
+        _ => value,
+    }
+}
+
 /// Takes a trailing comment off, then one pair of quotes or angle brackets around the whole.
 fn bare(part: &str) -> &str {
     let part = match part.strip_suffix(')').and_then(|rest| rest.rfind('(')) {
         Some(open) => part[..open].trim_end(),
         None => part,
     };
-    let inside = |open, close| part.strip_prefix(open)?.strip_suffix(close);
-    inside('"', '"')
-        .or_else(|| inside('<', '>'))
-        .map_or(part, str::trim)
+    inside(part).map_or(part, str::trim)
 }
+
+/// What stands between a pair of quotes or angle brackets.
+fn inside(text: &str) -> Option<&str> {
+    let between = |open, close| text.strip_prefix(open)?.strip_suffix(close);
+    between('"', '"').or_else(|| between('<', '>'))
+}
+
+#[cfg(test)]
+mod tests;

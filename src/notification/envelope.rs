@@ -177,3 +177,6 @@ fn string_attributes(fields: &mut Map<String, Value>) -> Vec<(String, String)> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

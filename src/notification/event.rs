@@ -132,3 +132,6 @@ fn as_written<'a>(source: &'a str, field: &JsonPointer) -> Option<&'a str> {
         Some(raw.get())
     })
 }
+
+#[cfg(test)]
+mod tests;

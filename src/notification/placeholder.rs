@@ -201,6 +201,9 @@ fn name_length(text: &str) -> usize {
 
 /// Whether nothing of a text can be seen.
 fn is_blank(text: &str) -> bool {
-    text.chars()
-        .all(|c| c.is_whitespace() || c.is_control() || super::text::is_zero_width(c))
+    let unseen = |c: char| c.is_whitespace() || c.is_control() || is_format(c) || is_zero_width(c);
+    text.chars().all(unseen)
 }
+
+#[cfg(test)]
+mod tests;

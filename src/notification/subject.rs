@@ -91,3 +91,6 @@ pub(super) fn is_format(c: char) -> bool {
         | '\u{e0001}'
         | '\u{e0020}'..='\u{e007f}')
 }
+
+#[cfg(test)]
+mod tests;

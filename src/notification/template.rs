@@ -105,3 +105,6 @@ fn printable(value: &str) -> impl Iterator<Item = char> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,166 @@
+//! Whole mails, made of real message bodies.
 
+use super::*;
+
+const TEMPLATE: &[u8] = include_bytes!("../../tests/fixtures/template.html");
+const GOOGLE: &str = include_str!("../../tests/fixtures/google.sqs-body.json");
+const OUTLOOK: &str = include_str!("../../tests/fixtures/outlook.sqs-body.json");
+const HOSTILE: &str = include_str!("../../tests/fixtures/html_in_summary.sqs-body.json");
+
+fn placeholder(name: &str, fallback: Option<&str>, default: Option<&str>) -> Placeholder {
+    let field = if name == "mailto" { "organizer" } else { name };
+    Placeholder {
+        name: name.to_owned(),
+        field: JsonPointer::parse(&format!("/{field}")).unwrap(),
+        fallback: fallback.map(|field| JsonPointer::parse(field).unwrap()),
+        default: default.map(str::to_owned),
+    }
+}
+
+fn declared() -> Placeholders {
+    Placeholders::new(vec![
+        placeholder("mailto", Some("/mailto"), None),
+        placeholder("summary", None, Some("(untitled event)")),
+        placeholder("uid", None, None),
+        placeholder("events", None, Some("1")),
+    ])
+    .unwrap()
+}
+
+fn composer() -> Composer {
+    Composer::new(
+        Sender::parse("Calendar Bücher, Inc. <noreply@example.com>").unwrap(),
+        Subject::compile("Registered: {summary} ({uid})", &declared()),
+        vec![Sender::parse("Help, Desk <help@example.com>").unwrap()],
+        JsonPointer::parse("/mailto").unwrap(),
+    )
+}
+
+fn event(body: &str) -> Event {
+    match Envelope::open(body).unwrap() {
+        Envelope::Notification { event, .. } => event,
+        Envelope::Control { kind } => panic!("{kind}"),
+    }
+}
+
+fn compose(body: &str) -> Result<Mail, Rejection> {
+    composer().compose(
+        &Template::compile(TEMPLATE, &declared()).unwrap(),
+        &event(body),
+    )
+}
+
+/// Everything that leaves the house.
+fn written_out(mail: &Mail) -> String {
+    let to: Vec<_> = mail.to.iter().map(Address::as_str).collect();
+    format!(
+        "From: {}\nTo: {}\nReply-To: {}\nSubject: {}\n\n--- text\n{}\n--- html\n{}",
+        mail.from,
+        to.join(", "),
+        mail.reply_to.join(", "),
+        mail.subject,
+        mail.text,
+        mail.html
+    )
+}
+
+#[track_caller]
+fn assert_golden(body: &str, golden: &str) {
+    let mail = written_out(&compose(body).unwrap());
+    assert!(mail == golden, "the mail is not the golden one but\n{mail}");
+}
+
+#[test]
+fn a_google_event_becomes_the_golden_mail() {
+    assert_golden(GOOGLE, include_str!("../../tests/golden/google.mail"));
+}
+
+#[test]
+fn an_outlook_event_becomes_the_golden_mail() {
+    assert_golden(OUTLOOK, include_str!("../../tests/golden/outlook.mail"));
+}
+
+#[test]
+fn a_summary_of_markup_and_braces_arrives_as_it_was_written() {
+    assert_golden(
+        HOSTILE,
+        include_str!("../../tests/golden/html_in_summary.mail"),
+    );
+    let mail = compose(HOSTILE).unwrap();
+    assert_eq!(
+        mail.subject,
+        "Registered: <script>alert(1)</script>{uid}{mailto} (01jd03s3keyhtml_in_summary)"
+    );
+    assert!(!mail.html.contains("<script"));
+    assert!(
+        mail.html
+            .contains("&lt;script&gt;alert(1)&lt;/script&gt;{uid}{mailto}")
+    );
+    assert!(mail.text.contains("<script>alert(1)</script>{uid}{mailto}"));
+}
+
+#[test]
+fn raw_delivery_makes_the_same_mail() {
+    let body: serde_json::Value = serde_json::from_str(GOOGLE).unwrap();
+    let event = body["Message"].as_str().unwrap();
+    assert!(compose(event).unwrap() == compose(GOOGLE).unwrap());
+}
+
+#[test]
+fn a_field_that_nobody_names_may_be_missing_or_odd() {
+    let body = r#"{"mailto": "dana@example.com", "uid": 7, "paid": {}, "organizer": null}"#;
+    let mail = compose(body).unwrap();
+    assert_eq!(mail.subject, "Registered: (untitled event) (7)");
+    assert!(mail.text.contains("Hello dana@example.com,"));
+}
+
+#[test]
+fn a_rejection_says_what_is_wrong_and_not_what_was_in_it() {
+    for (body, text, kind) in [
+        (
+            r#"{"mailto": "dana@example.com", "summary": "secret"}"#,
+            "no field /uid, which the subject's {uid} needs",
+            "missing_field",
+        ),
+        (
+            r#"{"uid": "secret"}"#,
+            "no recipient in the field /mailto",
+            "no_recipient",
+        ),
+        (
+            r#"{"mailto": " ,"}"#,
+            "no recipient in the field /mailto",
+            "no_recipient",
+        ),
+        (
+            r#"{"mailto": ["secret@example.com"]}"#,
+            "the field /mailto is not text but an array",
+            "not_text",
+        ),
+        (
+            r#"{"mailto": "secret"}"#,
+            "recipient 1 is no usable address: it is not of the form name@domain",
+            "bad_recipient",
+        ),
+        (
+            r#"{"mailto": "Noreply@Example.com"}"#,
+            "recipient 1 is the sender itself, which would loop",
+            "own_address",
+        ),
+    ] {
+        let rejection = compose(body).unwrap_err();
+        assert_eq!(rejection.to_string(), text);
+        assert_eq!(rejection.kind(), kind);
+        assert!(
+            !format!("{rejection:?}").contains("secret"),
+            "{rejection:?}"
+        );
+    }
+}
+
+#[test]
+fn debug_of_a_mail_shows_its_recipients_masked_and_nothing_else() {
+    let mail = compose(GOOGLE).unwrap();
+    assert_eq!(format!("{mail:?}"), "Mail { to: [d***@example.com], .. }");
+    assert_eq!(format!("{:?}", event(GOOGLE)), "Event { .. }");
+}

@@ -1,0 +1,210 @@
+use serde_json::json;
+
+use super::super::JsonPointer;
+use super::*;
+
+fn field(event: &Event, pointer: &str) -> Option<String> {
+    event
+        .text(&JsonPointer::parse(pointer).unwrap())
+        .unwrap()
+        .map(String::from)
+}
+
+fn notification(message: &str) -> String {
+    json!({
+        "Type": "Notification",
+        "MessageId": "2e5cf2b9",
+        "TopicArn": "arn:aws:sns:us-west-2:123456789012:new-event-created",
+        "Message": message,
+    })
+    .to_string()
+}
+
+fn raw(body: &str) -> Event {
+    match Envelope::open(body) {
+        Ok(Envelope::Notification {
+            message_id: None,
+            topic_arn: None,
+            attributes,
+            event,
+        }) if attributes.is_empty() => event,
+        other => panic!("not an event under raw delivery: {other:?}"),
+    }
+}
+
+#[test]
+fn a_notification_is_unwrapped() {
+    let body = json!({
+        "Type": "Notification",
+        "MessageId": "2e5cf2b9",
+        "TopicArn": "arn:topic",
+        "Subject": null,
+        "Message": "\u{feff} {\"uid\": \"1\"}\n",
+        "SequenceNumber": "10000000000000000000",
+        "MessageAttributes": {
+            "traceparent": {"Type": "String", "Value": "00-abc-def-01"},
+            "weight": {"Type": "Number", "Value": "5"},
+            "blob": {"Type": "Binary", "Value": "AAAA"},
+            "broken": {"Type": "String"},
+        },
+    });
+    let body = format!("\u{feff}\r\n {body}\n");
+    let Ok(Envelope::Notification {
+        message_id,
+        topic_arn,
+        attributes,
+        event,
+    }) = Envelope::open(&body)
+    else {
+        panic!("no notification");
+    };
+    assert_eq!(message_id.as_deref(), Some("2e5cf2b9"));
+    assert_eq!(topic_arn.as_deref(), Some("arn:topic"));
+    assert_eq!(
+        attributes,
+        [("traceparent".to_owned(), "00-abc-def-01".to_owned())]
+    );
+    assert_eq!(field(&event, "/uid").as_deref(), Some("1"));
+}
+
+#[test]
+fn an_event_that_resembles_an_envelope_is_an_event() {
+    for body in [
+        json!({"uid": "1"}),
+        json!({"uid": "1", "Message": "{}", "Type": "Notification"}),
+        json!({"uid": "1", "Message": "{}", "Type": "Notification", "MessageId": "2"}),
+        json!({"uid": "1", "Message": {}, "Type": "Notification", "MessageId": "2", "TopicArn": "a"}),
+        json!({"uid": "1", "Message": "{}", "Type": 1, "MessageId": "2", "TopicArn": "a"}),
+        json!({"uid": "1", "Message": "{}", "Type": "Meeting", "MessageId": "2", "TopicArn": "a"}),
+        json!({"uid": "1", "Type": "SubscriptionConfirmation"}),
+    ] {
+        assert_eq!(
+            field(&raw(&body.to_string()), "/uid").as_deref(),
+            Some("1"),
+            "{body}"
+        );
+    }
+}
+
+#[test]
+fn an_envelope_needs_all_four_of_its_fields() {
+    let whole: serde_json::Value = serde_json::from_str(&notification("secret")).unwrap();
+    for name in ["Type", "MessageId", "TopicArn", "Message"] {
+        let mut body = whole.clone();
+        body[name] = json!(1);
+        assert_eq!(
+            field(&raw(&body.to_string()), &format!("/{name}")).as_deref(),
+            Some("1")
+        );
+        body.as_object_mut().unwrap().remove(name);
+        assert_eq!(field(&raw(&body.to_string()), &format!("/{name}")), None);
+    }
+}
+
+#[test]
+fn talk_about_the_subscription_is_control() {
+    for kind in ["SubscriptionConfirmation", "UnsubscribeConfirmation"] {
+        let body = json!({
+            "Type": kind, "MessageId": "1", "TopicArn": "a", "Token": "t", "SubscribeURL": "u",
+            "Message": "You have chosen to subscribe to the topic a.",
+        });
+        match Envelope::open(&body.to_string()) {
+            Ok(Envelope::Control { kind: found }) => assert_eq!(found, kind),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn errors_name_the_place_and_not_the_content() {
+    for (body, text) in [
+        (String::new(), "the body is empty"),
+        ("\u{feff} \n".to_owned(), "the body is empty"),
+        (
+            "secret".to_owned(),
+            "the body is not JSON (line 1, column 1)",
+        ),
+        (
+            "{\n  \"a\": secret}".to_owned(),
+            "the body is not JSON (line 2, column 8)",
+        ),
+        (
+            "{} {}".to_owned(),
+            "the body is not JSON (line 1, column 4)",
+        ),
+        (
+            "[\"secret\"]".to_owned(),
+            "the body is not a JSON object but an array",
+        ),
+        (
+            "\"secret\"".to_owned(),
+            "the body is not a JSON object but a string",
+        ),
+        ("null".to_owned(), "the body is not a JSON object but null"),
+        (notification(""), "the event is empty"),
+        (
+            notification("secret"),
+            "the event is not JSON (line 1, column 1)",
+        ),
+        (
+            notification("[{}]"),
+            "the event is not a JSON object but an array",
+        ),
+        (
+            notification("\"{}\""),
+            "the event is not a JSON object but a string",
+        ),
+        (
+            notification("{\"a\": \"\\ud800\"}"),
+            "the event is not JSON (line 1, column 14)",
+        ),
+        (
+            "{\"a\": \"\\udc00\\ud800\"}".to_owned(),
+            "the body is not JSON (line 1, column 13)",
+        ),
+    ] {
+        let error = Envelope::open(&body).unwrap_err();
+        assert_eq!(error.to_string(), text, "{body}");
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+}
+
+#[test]
+fn the_last_of_two_fields_of_one_name_wins() {
+    let event = raw(r#"{"uid": "1", "weight": 1.0, "uid": "2", "weight": 2.0}"#);
+    assert_eq!(field(&event, "/uid").as_deref(), Some("2"));
+    assert_eq!(field(&event, "/weight").as_deref(), Some("2.0"));
+}
+
+#[test]
+fn deep_nesting_is_malformed_and_not_the_end_of_the_process() {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let depth = (1 << 20) / (open.len() + close.len()) - 10;
+        let body = format!("{{\"a\":{}0{}}}", open.repeat(depth), close.repeat(depth));
+        assert!(matches!(
+            Envelope::open(&body),
+            Err(Malformed::NotJson {
+                part: Part::Body,
+                ..
+            })
+        ));
+    }
+}
+
+#[test]
+fn a_body_of_a_megabyte_is_opened() {
+    let event = json!({"uid": "1", "summary": "x\"".repeat(300_000)}).to_string();
+    let Ok(Envelope::Notification { event, .. }) = Envelope::open(&notification(&event)) else {
+        panic!("no notification");
+    };
+    assert_eq!(
+        field(&event, "/summary").map(|text| text.len()),
+        Some(600_000)
+    );
+}
+
+#[test]
+fn debug_hides_the_event_and_the_attributes() {
+    let envelope = Envelope::open(&notification("{\"uid\": \"secret\"}")).unwrap();
+    assert!(!format!("{envelope:?}").contains("secret"));
+}

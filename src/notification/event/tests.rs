@@ -1,0 +1,57 @@
+use super::*;
+
+fn event(source: &str) -> Event {
+    Event::new(source.to_owned(), serde_json::from_str(source).unwrap())
+}
+
+#[test]
+fn scalars_are_text_as_they_were_written() {
+    let event = event(
+        r#" {"s": "a\nb", "t": true, "f": false, "n": null, "i": 3, "neg": -7, "float": 1.0,
+            "zero": -0, "exp": 1E2, "max": 18446744073709551615, "big": 123456789012345678901234567890,
+            "deep": {"a/b": [0, {"~": 2.50 }]}} "#,
+    );
+    for (pointer, expected) in [
+        ("/s", Some("a\nb")),
+        ("/t", Some("true")),
+        ("/f", Some("false")),
+        ("/n", None),
+        ("/absent", None),
+        ("/s/x", None),
+        ("/i", Some("3")),
+        ("/neg", Some("-7")),
+        ("/float", Some("1.0")),
+        ("/zero", Some("-0")),
+        ("/exp", Some("1E2")),
+        ("/max", Some("18446744073709551615")),
+        ("/big", Some("123456789012345678901234567890")),
+        ("/deep/a~1b/1/~0", Some("2.50")),
+        ("/deep/a~1b/0", Some("0")),
+        ("/deep/a~1b/01", None),
+    ] {
+        let text = event.text(&JsonPointer::parse(pointer).unwrap()).unwrap();
+        assert_eq!(text.as_deref(), expected, "{pointer}");
+    }
+    let text = |pointer| event.text(&JsonPointer::parse(pointer).unwrap());
+    assert_eq!(text("/deep"), Err("an object"));
+    assert_eq!(text("/deep/a~1b"), Err("an array"));
+}
+
+#[test]
+fn a_pointer_begins_with_a_slash_and_escapes_its_tildes() {
+    for (text, expected) in [
+        ("", Err(PointerError::NoSlash)),
+        ("uid", Err(PointerError::NoSlash)),
+        ("/a~", Err(PointerError::Tilde)),
+        ("/a~2", Err(PointerError::Tilde)),
+        ("/~0~1/ä/", Ok("/~0~1/ä/")),
+        ("/", Ok("/")),
+    ] {
+        assert_eq!(
+            text.parse::<JsonPointer>()
+                .as_ref()
+                .map(JsonPointer::as_str),
+            expected.as_ref().copied()
+        );
+    }
+}
