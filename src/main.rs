@@ -1,3 +1,7 @@
-//! The daemon's entry point.
+//! The command line's entry point; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    organizer_notifier::cli::main()
+}

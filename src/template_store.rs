@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 
 use crate::{
     notification::{Placeholders, Template, TemplateError},
-    pipeline::backoff::Backoff,
+    backoff::Backoff,
     ports::{TemplateFailure, TemplateFailureKind, TemplateSource, TemplateVersion},
 };
 

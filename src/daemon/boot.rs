@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{error, warn};
 
 use crate::{
-    pipeline::backoff::{Backoff, Jitter},
+    backoff::{Backoff, Jitter},
     ports::{
         Account, AccountFacts, AccountFailureKind, Queue, QueueFacts, QueueFailure,
         QueueFailureKind, ReceiptHandle,

@@ -13,8 +13,11 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::{backoff::{Backoff, Jitter}, drain::Drain, lease::Lease};
-use crate::ports::{EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle};
+use super::{drain::Drain, lease::Lease};
+use crate::{
+    backoff::{Backoff, Jitter},
+    ports::{EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
+};
 
 #[cfg(test)]
 mod tests;

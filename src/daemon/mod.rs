@@ -1,0 +1,252 @@
+//! Puts the parts together, starts, waits for the end, and drains.
+
+pub mod boot;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    config::{SendRate, Settings},
+    notification::Composer,
+    pipeline::{
+        self, Report,
+        drain::Drain,
+        ledger::MemoryLedger,
+        outcome::Tally,
+        rate::{self, Limiter},
+    },
+    ports::{Account, AccountFacts, Mailer, Queue, QueueFacts},
+    shutdown::Signal,
+    telemetry::LIFECYCLE,
+    template_store::TemplateStore,
+};
+
+/// The outside world, as the daemon needs it.
+pub struct Outside {
+    /// The queue.
+    pub queue: Arc<dyn Queue>,
+    /// What sends the mails.
+    pub mailer: Arc<dyn Mailer>,
+    /// The mail service's account.
+    pub account: Arc<dyn Account>,
+    /// The template, not yet fetched.
+    pub templates: Arc<TemplateStore>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// It was told to stop and did.
+    Stopped {
+        /// What became of the messages.
+        tally: Tally,
+        /// Whether everything was settled or released, and nothing failed.
+        clean: bool,
+    },
+    /// It could not start.
+    NotStarted {
+        /// What is wrong and what to do.
+        reason: String,
+    },
+}
+
+impl Ended {
+    /// Whether the process may exit with 0.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        matches!(self, Self::Stopped { clean: true, .. })
+    }
+}
+
+/// Runs the daemon from boot to its end. `signals` tell it to stop; the first one starts the clock
+/// of `shutdown.grace`.
+pub async fn run(
+    settings: &Settings,
+    composer: Composer,
+    outside: Outside,
+    mut signals: mpsc::UnboundedReceiver<Signal>,
+) -> Ended {
+    let stop_fetching = CancellationToken::new();
+    let fetching = tokio::spawn({
+        let (templates, stop) = (Arc::clone(&outside.templates), stop_fetching.clone());
+        async move { templates.run(stop).await }
+    });
+    let ended = match boot(settings, &outside, &mut signals).await {
+        Booted::Ready(ready) => work(settings, composer, outside, ready, signals).await,
+        Booted::Stopped(signal) => {
+            info!(target: LIFECYCLE, "{signal} while starting: nothing was received");
+            Ended::Stopped { tally: Tally::default(), clean: true }
+        }
+        Booted::Failed(failed) => {
+            error!(target: LIFECYCLE, "not started: {failed}");
+            Ended::NotStarted { reason: failed.to_string() }
+        }
+    };
+    stop_fetching.cancel();
+    drop(fetching.await);
+    ended
+}
+
+struct Ready {
+    queue: QueueFacts,
+    account: Option<AccountFacts>,
+}
+
+enum Booted {
+    Ready(Ready),
+    Stopped(&'static str),
+    Failed(boot::BootError),
+}
+
+async fn boot(
+    settings: &Settings,
+    outside: &Outside,
+    signals: &mut mpsc::UnboundedReceiver<Signal>,
+) -> Booted {
+    let wanted_account = settings.email.max_send_rate == SendRate::Account;
+    let prove = async {
+        let account = async {
+            match wanted_account {
+                true => boot::read_account(&*outside.account).await,
+                false => None,
+            }
+        };
+        let (queue, template, account) = tokio::join!(
+            boot::prove_queue(&*outside.queue, &settings.queue.url),
+            boot::await_template(&outside.templates),
+            account,
+        );
+        template?;
+        Ok(Ready { queue: queue?, account })
+    };
+    tokio::pin!(prove);
+    loop {
+        tokio::select! {
+            proved = &mut prove => return match proved {
+                Ok(ready) => Booted::Ready(ready),
+                Err(failed) => Booted::Failed(failed),
+            },
+            Some(signal) = signals.recv() => match signal {
+                Signal::Stop(name) => return Booted::Stopped(name),
+                Signal::Reload => outside.templates.refresh(),
+            },
+        }
+    }
+}
+
+async fn work(
+    settings: &Settings,
+    composer: Composer,
+    outside: Outside,
+    ready: Ready,
+    mut signals: mpsc::UnboundedReceiver<Signal>,
+) -> Ended {
+    let limiter = Arc::new(Limiter::new(match settings.email.max_send_rate {
+        SendRate::Account => rate::SendRate::Account,
+        SendRate::PerSecond(rate) => rate::SendRate::Fixed(rate),
+        SendRate::Unlimited => rate::SendRate::Unlimited,
+    }));
+    if let Some(facts) = &ready.account {
+        limiter.account_rate(facts.max_send_rate);
+    }
+    tell_plan(settings, &ready);
+    let drain = Arc::new(Drain::new(settings.shutdown.grace, settings.email.timeout));
+    let templates = Arc::clone(&outside.templates);
+    let parts = pipeline::Parts {
+        queue: outside.queue,
+        mailer: outside.mailer,
+        account: outside.account,
+        ledger: Arc::new(MemoryLedger::new()),
+        templates: outside.templates,
+        composer,
+        limiter,
+    };
+    let pipeline_settings = pipeline::Settings {
+        concurrency: settings.concurrency,
+        receive_wait: settings.queue.wait_time,
+        visibility: settings.queue.visibility_timeout,
+        send_timeout: settings.email.timeout,
+        max_elapsed: settings.retry.max_elapsed,
+        max_receive_count: ready.queue.redrive.map(|redrive| redrive.max_receive_count),
+    };
+    let mut began = None;
+    let running = pipeline::run(parts, pipeline_settings, Arc::clone(&drain));
+    tokio::pin!(running);
+    let report = loop {
+        tokio::select! {
+            report = &mut running => break report,
+            Some(signal) = signals.recv() => match signal {
+                Signal::Reload => {
+                    info!(target: LIFECYCLE, "SIGHUP: fetching the template now");
+                    templates.refresh();
+                }
+                Signal::Stop(name) if began.is_none() => {
+                    began = Some(Instant::now());
+                    info!(
+                        target: LIFECYCLE,
+                        "{name}: receiving stops; what is held is finished or released within {}",
+                        pipeline::span(settings.shutdown.grace)
+                    );
+                    drain.begin();
+                }
+                Signal::Stop(name) => {
+                    warn!(
+                        target: LIFECYCLE,
+                        "{name} again: everything without a send under way is released now"
+                    );
+                    drain.hurry();
+                }
+            },
+        }
+    };
+    tell_end(&report, began);
+    Ended::Stopped { tally: report.tally, clean: report.clean }
+}
+
+/// The plan in one line: what an operator compares with what was meant.
+fn tell_plan(settings: &Settings, ready: &Ready) {
+    let span = pipeline::span;
+    let queue = settings.queue.url.rsplit('/').next().unwrap_or_default();
+    let redrive = match &ready.queue.redrive {
+        Some(redrive) => format!("dead-letters after {} receives", redrive.max_receive_count),
+        None => "has no redrive policy".to_owned(),
+    };
+    let rate = match (&ready.account, settings.email.max_send_rate) {
+        (Some(facts), SendRate::Account) => format!("{} recipients/s (the account's)", facts.max_send_rate),
+        (None, SendRate::Account) => "found by slow start".to_owned(),
+        (_, SendRate::PerSecond(rate)) => format!("{rate} recipients/s"),
+        (_, SendRate::Unlimited) => "unlimited".to_owned(),
+    };
+    info!(
+        target: LIFECYCLE,
+        "started: queue {queue} {redrive} and keeps messages {}; up to {} held under leases of {}; \
+         rate {rate}; stops within {}; duplicates are known within this process",
+        span(ready.queue.retention),
+        settings.concurrency,
+        span(settings.queue.visibility_timeout),
+        span(settings.shutdown.grace),
+    );
+    if ready.queue.redrive.is_none() {
+        warn!(
+            "the queue has no redrive policy: a message that can never be sent comes back until its \
+             retention ends; give the queue a dead-letter queue"
+        );
+    }
+}
+
+fn tell_end(report: &Report, began: Option<Instant>) {
+    let took = began.map_or(Duration::ZERO, |began| began.elapsed());
+    if report.clean {
+        info!(target: LIFECYCLE, "stopped after {:.1} s: {}", took.as_secs_f64(), report.tally);
+    } else {
+        error!(
+            target: LIFECYCLE,
+            "stopped after {:.1} s, not in good order: {}; the lines above say what was left",
+            took.as_secs_f64(),
+            report.tally
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! Breakers: what stops the work while something that every message needs is out of order.
+//!
+//! Each is a machine that is told what happened and when, and a [`Gate`] at which workers wait.
+//! While one is open nothing new is received, and what was received is held. The changes are
+//! returned to whoever caused them, so that each is logged once.
+
+mod cause;
+mod gate;
+mod mail;
+mod template;
+
+use tokio::time::{Duration, Instant};
+
+pub use self::{
+    cause::{Cause, MailCause, TemplateCause},
+    gate::{AccountCheck, Gate, Pass, Receiving},
+    mail::{AccountSays, Answer, MailBreaker, Permission, TRANSIENT_LIMIT, Ticket},
+    template::{MISSING_FIELD_LIMIT, TemplateBreaker},
+};
+
+/// A change of a breaker, to be logged and acted on by whoever is given it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transition<C> {
+    /// It opened.
+    Opened {
+        /// Why.
+        cause: C,
+    },
+    /// It is still open, and more is known of why.
+    Changed {
+        /// Why it is open now.
+        cause: C,
+    },
+    /// It closed: the permits begin again with one.
+    Closed {
+        /// Why it was open.
+        cause: C,
+        /// For how long.
+        open_for: Duration,
+    },
+}
+
+/// What an open breaker has to say of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status<C> {
+    /// Why it is open.
+    pub cause: C,
+    /// Since when.
+    pub since: Instant,
+    /// How many messages wait at it.
+    pub waiting: usize,
+    /// For how long the oldest of them has waited, its own probes included.
+    pub oldest: Option<Duration>,
+}

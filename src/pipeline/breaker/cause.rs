@@ -1,0 +1,250 @@
+//! Why a breaker is open, in words for whoever is woken by it.
+
+use std::borrow::Cow;
+
+use crate::ports::{AccountCause, TemplateFailureKind};
+
+/// Why a breaker is open.
+pub trait Cause {
+    /// Its name in metrics, from a bounded set.
+    fn name(&self) -> &'static str;
+
+    /// What is wrong, as a clause.
+    fn describe(&self) -> Cow<'static, str>;
+
+    /// What to do about it, as a sentence.
+    fn remedy(&self) -> Cow<'static, str>;
+}
+
+/// Why no mail can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MailCause {
+    /// The mail service refuses every mail of ours.
+    Account(AccountCause),
+    /// The sends of several messages in a row failed or were not answered.
+    Failing,
+}
+
+/// Why no mail can be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TemplateCause {
+    /// The template has not been fetched yet.
+    NotFetched,
+    /// It cannot be fetched, and no earlier version is there to serve.
+    Fetch(TemplateFailureKind),
+    /// It was fetched, but is not a template, and no earlier version is there to serve.
+    Unusable,
+    /// Several messages in a row lack the field of a placeholder that the template names.
+    FieldMissing {
+        /// The placeholder's name, as configured.
+        placeholder: String,
+    },
+}
+
+impl Cause for MailCause {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::Account(AccountCause::Suspended) => "suspended",
+            Self::Account(AccountCause::Paused) => "paused",
+            Self::Account(AccountCause::DailyQuota) => "daily_quota",
+            Self::Account(AccountCause::MailFromNotVerified) => "mail_from_not_verified",
+            Self::Account(AccountCause::SenderNotVerified) => "sender_not_verified",
+            Self::Account(AccountCause::ConfigurationSetMissing) => "configuration_set_missing",
+            Self::Account(AccountCause::Credentials) => "credentials",
+            Self::Account(AccountCause::AccessDenied) => "access_denied",
+        }
+    }
+
+    fn describe(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Failing => "SES fails or does not answer",
+            Self::Account(AccountCause::Suspended) => "SES has suspended the account",
+            Self::Account(AccountCause::Paused) => {
+                "sending is paused for the account or for the configuration set"
+            }
+            Self::Account(AccountCause::DailyQuota) => "the sending quota of 24 hours is used up",
+            Self::Account(AccountCause::MailFromNotVerified) => {
+                "the MAIL FROM domain of the sender is not verified"
+            }
+            Self::Account(AccountCause::SenderNotVerified) => {
+                "the sender's address or domain is not verified"
+            }
+            Self::Account(AccountCause::ConfigurationSetMissing) => {
+                "the configuration set does not exist"
+            }
+            Self::Account(AccountCause::Credentials) => {
+                "the AWS credentials are missing, expired or wrong"
+            }
+            Self::Account(AccountCause::AccessDenied) => "the role may not send mail",
+        })
+    }
+
+    fn remedy(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::Failing => {
+                "Look at the AWS Health Dashboard and at this task's way to the SES endpoint; \
+                 sending resumes by itself."
+            }
+            Self::Account(AccountCause::Suspended) => {
+                "Read the mails of AWS Trust & Safety, answer the case in the Support Center, and \
+                 watch the retention of the queue meanwhile."
+            }
+            Self::Account(AccountCause::Paused) => {
+                "Find out who paused it and why (reputation dashboard, alarms), then run \
+                 `aws sesv2 put-account-sending-attributes --sending-enabled`, or \
+                 `put-configuration-set-sending-options` for a configuration set."
+            }
+            Self::Account(AccountCause::DailyQuota) => {
+                "Ask for a higher quota in Service Quotas (SES, sending quota); otherwise sending \
+                 resumes as the mails of the last 24 hours age."
+            }
+            Self::Account(AccountCause::MailFromNotVerified) => {
+                "Restore the MX and TXT records of the MAIL FROM domain, or let the identity fall \
+                 back to the default MAIL FROM domain."
+            }
+            Self::Account(AccountCause::SenderNotVerified) => {
+                "Verify the identity of `email.sender` in SES, in the region of `aws.region`."
+            }
+            Self::Account(AccountCause::ConfigurationSetMissing) => {
+                "Create the configuration set, or correct `email.configuration_set`."
+            }
+            Self::Account(AccountCause::Credentials) => {
+                "Check the task role and the clock of the task; locally, sign in again."
+            }
+            Self::Account(AccountCause::AccessDenied) => {
+                "Allow `ses:SendEmail` on the sender's identity, and on the configuration set if \
+                 there is one, to the task role."
+            }
+        })
+    }
+}
+
+impl Cause for TemplateCause {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::NotFetched => "not_fetched",
+            Self::Fetch(TemplateFailureKind::Missing) => "missing",
+            Self::Fetch(TemplateFailureKind::AccessDenied) => "access_denied",
+            Self::Fetch(TemplateFailureKind::Transient) => "failing",
+            Self::Unusable => "unusable",
+            Self::FieldMissing { .. } => "field_missing",
+        }
+    }
+
+    fn describe(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::NotFetched => "the template has not been fetched yet",
+            Self::Fetch(TemplateFailureKind::Missing) => {
+                "the template's repository, reference or file does not exist"
+            }
+            Self::Fetch(TemplateFailureKind::AccessDenied) => "the role may not read the template",
+            Self::Fetch(TemplateFailureKind::Transient) => {
+                "the template's repository fails or does not answer"
+            }
+            Self::Unusable => "the file that was fetched is not a usable template",
+            Self::FieldMissing { placeholder } => {
+                return Cow::Owned(format!(
+                    "message after message lacks the field of {{{placeholder}}}, which the \
+                     template names"
+                ));
+            }
+        })
+    }
+
+    fn remedy(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
+            Self::NotFetched => "Wait for the first fetch.",
+            Self::Fetch(TemplateFailureKind::Missing) => {
+                "Correct `template.repository`, `template.path` or `template.reference`, or \
+                 restore the file."
+            }
+            Self::Fetch(TemplateFailureKind::AccessDenied) => {
+                "Allow `codecommit:GetFile` on the repository to the task role, and \
+                 `kms:Decrypt` where its key is yours."
+            }
+            Self::Fetch(TemplateFailureKind::Transient) => {
+                "Look at the AWS Health Dashboard and at this task's way to the CodeCommit \
+                 endpoint; it is fetched again by itself."
+            }
+            Self::Unusable => {
+                "Commit a template that `organizer-notifier render` accepts, then send SIGHUP to \
+                 fetch it at once."
+            }
+            Self::FieldMissing { placeholder } => {
+                return Cow::Owned(format!(
+                    "Commit a template without {{{placeholder}}}, or give the placeholder a \
+                     default and restart, or let the publisher send the field."
+                ));
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn mail() -> Vec<Box<dyn Cause>> {
+        let accounts = [
+            AccountCause::Suspended,
+            AccountCause::Paused,
+            AccountCause::DailyQuota,
+            AccountCause::MailFromNotVerified,
+            AccountCause::SenderNotVerified,
+            AccountCause::ConfigurationSetMissing,
+            AccountCause::Credentials,
+            AccountCause::AccessDenied,
+        ];
+        let mut causes: Vec<Box<dyn Cause>> = vec![Box::new(MailCause::Failing)];
+        for account in accounts {
+            causes.push(Box::new(MailCause::Account(account)));
+        }
+        causes
+    }
+
+    fn template() -> Vec<Box<dyn Cause>> {
+        let kinds = [
+            TemplateFailureKind::Missing,
+            TemplateFailureKind::AccessDenied,
+            TemplateFailureKind::Transient,
+        ];
+        let mut causes: Vec<Box<dyn Cause>> = vec![
+            Box::new(TemplateCause::NotFetched),
+            Box::new(TemplateCause::Unusable),
+        ];
+        for kind in kinds {
+            causes.push(Box::new(TemplateCause::Fetch(kind)));
+        }
+        causes
+    }
+
+    #[test]
+    fn each_cause_has_texts_of_its_own() {
+        for causes in [mail(), template()] {
+            let names: HashSet<_> = causes.iter().map(|cause| cause.name()).collect();
+            let descriptions: HashSet<_> = causes.iter().map(|cause| cause.describe()).collect();
+            let remedies: HashSet<_> = causes.iter().map(|cause| cause.remedy()).collect();
+            assert_eq!(names.len(), causes.len());
+            assert_eq!(descriptions.len(), causes.len());
+            assert_eq!(remedies.len(), causes.len());
+            for cause in causes {
+                assert!(!cause.describe().ends_with('.'), "a clause");
+                assert!(cause.remedy().ends_with('.'), "a sentence");
+                assert!(!cause.remedy().contains("  "), "one line");
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_field_is_named_as_the_template_names_it() {
+        let cause = TemplateCause::FieldMissing {
+            placeholder: "uid".to_owned(),
+        };
+        assert!(cause.describe().contains("{uid}"));
+        assert!(cause.remedy().contains("{uid}"));
+        assert_eq!(cause.name(), "field_missing");
+    }
+}

@@ -1,0 +1,175 @@
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    pipeline::{
+        backoff::{Backoff, Jitter, LONGEST_DELAY},
+        polled::Polled,
+    },
+    ports::{AccountCause, TemplateVersion},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn mail() -> Arc<Gate<MailBreaker>> {
+    let probes = Backoff::new(SECOND, LONGEST_DELAY, Jitter::Off);
+    Gate::new(MailBreaker::new(probes))
+}
+
+async fn failing() -> Arc<Gate<MailBreaker>> {
+    let gate = mail();
+    for key in ["x", "y", "z"] {
+        let pass = gate.pass(key).await;
+        drop(pass.report(Err(SendFailureKind::Transient)));
+    }
+    assert!(gate.is_open());
+    gate
+}
+
+fn wait(gate: &Arc<Gate<MailBreaker>>, key: &'static str) -> Polled<Pass> {
+    let gate = Arc::clone(gate);
+    let mut pass = Polled::new(async move { gate.pass(key).await });
+    assert!(pass.poll().is_none(), "it waits");
+    pass
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_gate_lets_everybody_pass() {
+    let gate = mail();
+    assert_eq!(gate.receiving().await, Receiving::All);
+    let passes = [gate.pass("a").await, gate.pass("b").await];
+    assert!(
+        passes
+            .iter()
+            .all(|pass| pass.is_current() && !pass.is_probe())
+    );
+    assert_eq!(gate.status(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_succeeds_lets_all_who_wait_pass() {
+    let gate = failing().await;
+    let (mut first, mut second) = (wait(&gate, "a"), wait(&gate, "b"));
+    tokio::time::advance(SECOND).await;
+    let probe = first.poll().expect("the probe");
+    assert!(probe.is_probe() && second.poll().is_none());
+    assert_eq!(
+        probe.report(Ok(())),
+        Some(Transition::Closed {
+            cause: MailCause::Failing,
+            open_for: SECOND
+        })
+    );
+    assert!(!second.poll().expect("it goes").is_probe());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_probe_wakes_the_next() {
+    let gate = failing().await;
+    let probe = gate.pass("a").await;
+    assert!(probe.is_probe());
+    let mut second = wait(&gate, "b");
+    drop(probe);
+    assert!(second.poll().expect("its turn").is_probe());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_that_gives_up_wakes_the_next() {
+    let gate = failing().await;
+    let first = wait(&gate, "a");
+    let mut second = wait(&gate, "b");
+    tokio::time::advance(SECOND).await;
+    assert!(second.poll().is_none(), "it is the turn of a");
+    drop(first);
+    assert!(second.poll().expect("its turn").is_probe());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_poller_is_asked_for_one_message_when_a_probe_is_due_and_none_waits() {
+    let gate = failing().await;
+    let begun = Instant::now();
+    assert_eq!(gate.receiving().await, Receiving::OneProbe);
+    assert_eq!(begun.elapsed(), SECOND);
+    let probe = gate.pass("a").await;
+    let poller = Arc::clone(&gate);
+    let mut receiving = Polled::new(async move { poller.receiving().await });
+    assert!(receiving.poll().is_none());
+    drop(probe.report(Ok(())));
+    assert_eq!(receiving.poll(), Some(Receiving::All));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_account_is_asked_and_an_unanswered_question_leaves_it_to_the_probe() {
+    let gate = mail();
+    let paused = SendFailureKind::AccountWide(AccountCause::Paused);
+    drop(gate.pass("a").await.report(Err(paused)));
+    let mut waiting = wait(&gate, "a");
+    let begun = Instant::now();
+    gate.account_check().await.answer(AccountSays::Refused);
+    let check = gate.account_check().await;
+    assert_eq!(begun.elapsed(), 3 * SECOND);
+    assert!(waiting.poll().is_none());
+    drop(check);
+    assert!(waiting.poll().expect("the probe").is_probe());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_from_before_the_opening_is_no_longer_current() {
+    let gate = mail();
+    let early = gate.pass("early").await;
+    let quota = SendFailureKind::AccountWide(AccountCause::DailyQuota);
+    assert!(gate.pass("a").await.report(Err(quota)).is_some());
+    assert!(!early.is_current());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_template_goes_once_there_is_one() {
+    let gate = Gate::new(TemplateBreaker::new(Instant::now()));
+    let (one, other) = (Arc::clone(&gate), Arc::clone(&gate));
+    let mut message = Polled::new(async move { one.closed().await });
+    let mut poller = Polled::new(async move { other.receiving().await });
+    assert!(message.poll().is_none() && poller.poll().is_none());
+    assert_eq!(gate.status().expect("it is open").waiting, 1);
+    let version = TemplateVersion {
+        commit_id: "c".to_owned(),
+        blob_id: "b".to_owned(),
+    };
+    assert!(gate.tell(|it, now| it.usable(&version, now)).is_some());
+    assert!(message.poll().is_some() && poller.poll().is_some());
+    assert!(!gate.is_open());
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_workers_with_random_fates_all_pass_in_the_end() {
+    let gate = failing().await;
+    let mut workers = tokio::task::JoinSet::new();
+    for number in 0..300_u32 {
+        let gate = Arc::clone(&gate);
+        workers.spawn(async move {
+            let key = number.to_string();
+            if number % 7 == 0 {
+                let patience = Duration::from_secs(u64::from(number));
+                drop(tokio::time::timeout(patience, gate.pass(&key)).await);
+                return;
+            }
+            for attempt in 0_u32.. {
+                let pass = gate.pass(&key).await;
+                tokio::time::sleep(SECOND / 5).await;
+                let result = match (number + attempt) % 11 {
+                    0..=2 => Err(SendFailureKind::Transient),
+                    3 => Err(SendFailureKind::AccountWide(AccountCause::AccessDenied)),
+                    4 => continue,
+                    _ => Ok(()),
+                };
+                drop(pass.report(result));
+                if result.is_ok() {
+                    return;
+                }
+            }
+        });
+    }
+    let all = async { while workers.join_next().await.is_some() {} };
+    tokio::time::timeout(Duration::from_hours(10), all)
+        .await
+        .expect("nobody waits for ever");
+}

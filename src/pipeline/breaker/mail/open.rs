@@ -1,0 +1,142 @@
+//! What an open mail breaker knows: its cause, its schedule, and who has probed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tokio::time::Instant;
+
+use super::Ticket;
+use crate::{
+    pipeline::breaker::{MailCause, Transition},
+    ports::{AccountCause, SendFailureKind},
+};
+
+/// How many messages are remembered as tried: far more than are held.
+const TRIED_LIMIT: usize = 1024;
+
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) cause: MailCause,
+    pub(super) since: Instant,
+    pub(super) probe_at: Instant,
+    /// The probe under way.
+    pub(super) probe: Option<u64>,
+    pub(super) check: Check,
+    tried: HashMap<String, Tried>,
+}
+
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) key: String,
+    pub(super) since: Instant,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Tried {
+    number: u64,
+    since: Instant,
+}
+
+/// Whether the account has to be asked before the next probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    Due,
+    Running,
+    Done,
+}
+
+impl Open {
+    pub(super) fn new(cause: MailCause, now: Instant, probe_at: Instant) -> Self {
+        Self {
+            cause,
+            since: now,
+            probe_at,
+            probe: None,
+            check: Check::before_probe(cause),
+            tried: HashMap::new(),
+        }
+    }
+
+    /// Since when a message waits that was the probe before.
+    pub(super) fn tried_since(&self, key: &str) -> Option<Instant> {
+        self.tried.get(key).map(|tried| tried.since)
+    }
+
+    pub(super) fn may_check(&self, now: Instant) -> bool {
+        self.probe.is_none() && self.check == Check::Due && self.probe_at <= now
+    }
+
+    pub(super) fn may_probe(&self, now: Instant) -> bool {
+        self.probe.is_none() && self.check == Check::Done && self.probe_at <= now
+    }
+
+    pub(super) fn probe_in_future(&self, now: Instant) -> Option<Instant> {
+        (self.probe.is_none() && self.probe_at > now).then_some(self.probe_at)
+    }
+
+    /// Who probes next: the one that waits longest untried, else whose turn was longest ago.
+    pub(super) fn next(&self, waiting: &BTreeMap<Ticket, Waiting>) -> Option<Ticket> {
+        let turn = |key: &str| self.tried.get(key).map_or(0, |tried| tried.number);
+        waiting
+            .iter()
+            .min_by_key(|(ticket, waiting)| (turn(&waiting.key), **ticket))
+            .map(|(ticket, _)| *ticket)
+    }
+
+    pub(super) fn remember_tried(&mut self, waiting: &Waiting, number: u64) {
+        let since = waiting.since;
+        self.tried
+            .insert(waiting.key.clone(), Tried { number, since });
+        if self.tried.len() > TRIED_LIMIT {
+            let oldest = self.tried.iter().min_by_key(|(_, tried)| tried.number);
+            if let Some(key) = oldest.map(|(key, _)| key.clone()) {
+                self.tried.remove(&key);
+            }
+        }
+    }
+
+    pub(super) fn schedule(&mut self, at: Instant) {
+        self.probe_at = at;
+        self.check = Check::before_probe(self.cause);
+    }
+
+    pub(super) fn change(&mut self, cause: MailCause) -> Option<Transition<MailCause>> {
+        if self.cause == cause {
+            return None;
+        }
+        self.cause = cause;
+        Some(Transition::Changed { cause })
+    }
+
+    /// The result of a send that was permitted before the breaker opened.
+    pub(super) fn report_late(
+        &mut self,
+        result: Result<(), SendFailureKind>,
+        now: Instant,
+    ) -> Option<Transition<MailCause>> {
+        if self.cause != MailCause::Failing {
+            return None;
+        }
+        match result {
+            Ok(()) => {
+                self.probe_at = self.probe_at.min(now);
+                None
+            }
+            Err(SendFailureKind::AccountWide(cause)) => {
+                let changed = self.change(MailCause::Account(cause));
+                self.check = Check::before_probe(self.cause);
+                changed
+            }
+            Err(_) => None,
+        }
+    }
+}
+
+impl Check {
+    /// Suspended and paused accounts say so when asked, which costs no message.
+    pub(super) fn before_probe(cause: MailCause) -> Self {
+        match cause {
+            MailCause::Account(AccountCause::Suspended | AccountCause::Paused) => Self::Due,
+            _ => Self::Done,
+        }
+    }
+}

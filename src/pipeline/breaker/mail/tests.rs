@@ -1,0 +1,366 @@
+mod any_order;
+
+use std::time::Duration;
+
+use super::*;
+use crate::{
+    backoff::{Jitter, LONGEST_DELAY},
+    ports::AccountCause,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const TRANSIENT: Result<(), SendFailureKind> = Err(SendFailureKind::Transient);
+const SUSPENDED: SendFailureKind = SendFailureKind::AccountWide(AccountCause::Suspended);
+const QUOTA: SendFailureKind = SendFailureKind::AccountWide(AccountCause::DailyQuota);
+
+/// A breaker with a clock of its own, asked as workers ask it.
+struct Bench {
+    breaker: MailBreaker,
+    now: Instant,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            breaker: MailBreaker::new(Backoff::new(SECOND, LONGEST_DELAY, Jitter::Off)),
+            now: Instant::now(),
+        }
+    }
+
+    /// One that transient failures have opened.
+    fn failing() -> Self {
+        let mut bench = Self::new();
+        for key in ["x", "y", "z"] {
+            bench.send(key, TRANSIENT);
+        }
+        assert!(bench.breaker.is_open());
+        bench
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+    }
+
+    fn arrive(&mut self, key: &str) -> Ticket {
+        self.breaker.arrive(key, self.now)
+    }
+
+    fn ask(&mut self, ticket: Ticket) -> Option<Permission> {
+        match self.breaker.ask(ticket, self.now) {
+            Answer::Go(permission) => Some(permission),
+            Answer::Wait { .. } => None,
+        }
+    }
+
+    fn begin(&mut self, key: &str) -> Permission {
+        let ticket = self.arrive(key);
+        self.ask(ticket).expect("it may go")
+    }
+
+    fn report(
+        &mut self,
+        permission: Permission,
+        result: Result<(), SendFailureKind>,
+    ) -> Option<Transition<MailCause>> {
+        self.breaker.report(permission, result, self.now)
+    }
+
+    fn send(
+        &mut self,
+        key: &str,
+        result: Result<(), SendFailureKind>,
+    ) -> Option<Transition<MailCause>> {
+        let permission = self.begin(key);
+        self.report(permission, result)
+    }
+}
+
+#[test]
+fn three_distinct_messages_that_fail_in_a_row_open_it() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.send("a", TRANSIENT), None);
+    assert_eq!(bench.send("b", Err(SendFailureKind::OutcomeUnknown)), None);
+    let cause = MailCause::Failing;
+    assert_eq!(
+        bench.send("c", TRANSIENT),
+        Some(Transition::Opened { cause })
+    );
+}
+
+#[test]
+fn one_message_that_fails_often_does_not_open_it() {
+    let mut bench = Bench::new();
+    for _ in 0..20 {
+        assert_eq!(bench.send("a", TRANSIENT), None);
+        assert_eq!(bench.send("b", TRANSIENT), None);
+    }
+}
+
+#[test]
+fn a_success_begins_the_count_again() {
+    let mut bench = Bench::new();
+    for key in ["a", "b"] {
+        bench.send(key, TRANSIENT);
+    }
+    bench.send("c", Ok(()));
+    for key in ["d", "e"] {
+        assert_eq!(bench.send(key, TRANSIENT), None);
+    }
+    assert!(bench.send("f", TRANSIENT).is_some());
+}
+
+#[test]
+fn throttling_rejections_and_unknown_client_errors_never_open_it() {
+    let mut bench = Bench::new();
+    for kind in [
+        SendFailureKind::Throttled,
+        SendFailureKind::Rejected,
+        SendFailureKind::UnknownClientError,
+    ] {
+        for number in 0..50 {
+            assert_eq!(bench.send(&number.to_string(), Err(kind)), None);
+        }
+    }
+}
+
+#[test]
+fn a_refusal_of_every_mail_opens_it_at_once() {
+    let mut bench = Bench::new();
+    let cause = MailCause::Account(AccountCause::DailyQuota);
+    assert_eq!(
+        bench.send("a", Err(QUOTA)),
+        Some(Transition::Opened { cause })
+    );
+}
+
+#[test]
+fn probes_come_after_one_second_doubling_to_a_minute_and_begin_again_with_each_opening() {
+    for _ in 0..2 {
+        let mut bench = Bench::failing();
+        for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
+            let ticket = bench.arrive("a");
+            bench.pass(wait - 1);
+            assert!(bench.ask(ticket).is_none(), "before {wait} s");
+            bench.pass(1);
+            let probe = bench.ask(ticket).expect("the probe is due");
+            assert_eq!(bench.report(probe, TRANSIENT), None);
+        }
+        bench.pass(60);
+        let open_for = Duration::from_secs(1 + 2 + 4 + 8 + 16 + 32 + 60 + 60 + 60);
+        let cause = MailCause::Failing;
+        assert_eq!(
+            bench.send("a", Ok(())),
+            Some(Transition::Closed { cause, open_for })
+        );
+        assert!(!bench.begin("b").is_probe());
+    }
+}
+
+#[test]
+fn one_message_probes_at_a_time() {
+    let mut bench = Bench::failing();
+    let (first, second) = (bench.arrive("a"), bench.arrive("b"));
+    bench.pass(1);
+    let probe = bench.ask(first).expect("the first probes");
+    assert!(probe.is_probe());
+    bench.pass(3600);
+    assert!(bench.ask(second).is_none());
+}
+
+#[test]
+fn those_untried_probe_first_and_then_each_in_turn() {
+    let mut bench = Bench::failing();
+    let mut tickets: Vec<_> = ["a", "b", "c"].map(|key| (key, bench.arrive(key))).to_vec();
+    let mut probed = String::new();
+    for round in 0..8 {
+        if round == 4 {
+            tickets.push(("d", bench.arrive("d")));
+        }
+        bench.pass(60);
+        let turn = tickets.iter().position(|(_, ticket)| {
+            let answer = bench.breaker.ask(*ticket, bench.now);
+            let Answer::Go(probe) = answer else {
+                return false;
+            };
+            bench.breaker.report(probe, TRANSIENT, bench.now);
+            true
+        });
+        let (key, _) = tickets.remove(turn.expect("one may probe"));
+        probed.push_str(key);
+        tickets.insert(0, (key, bench.arrive(key)));
+    }
+    assert_eq!(probed, "abcadbca");
+}
+
+#[test]
+fn a_probe_without_a_verdict_hands_on_at_once() {
+    let mut bench = Bench::failing();
+    let tickets = ["a", "b", "c"].map(|key| bench.arrive(key));
+    bench.pass(1);
+    let dropped = bench.ask(tickets[0]).expect("a probes");
+    bench.breaker.abandon(&dropped, bench.now);
+    let rejected = bench.ask(tickets[1]).expect("b probes");
+    assert_eq!(bench.report(rejected, Err(SendFailureKind::Rejected)), None);
+    assert!(bench.ask(tickets[2]).is_some());
+}
+
+#[test]
+fn throttled_and_unknown_answers_to_a_probe_neither_close_it_nor_hurry() {
+    for kind in [
+        SendFailureKind::Throttled,
+        SendFailureKind::UnknownClientError,
+    ] {
+        let mut bench = Bench::failing();
+        let other = bench.arrive("b");
+        bench.pass(1);
+        let probe = bench.ask(other).expect("b probes");
+        assert_eq!(bench.report(probe, Err(kind)), None);
+        let next = bench.arrive("c");
+        assert!(bench.ask(next).is_none());
+        bench.pass(2);
+        assert!(bench.ask(next).is_some());
+    }
+}
+
+#[test]
+fn where_none_waits_a_message_is_wanted_when_the_probe_is_due() {
+    let mut bench = Bench::failing();
+    assert!(!bench.breaker.wants_probe_message(bench.now));
+    let due = bench.breaker.next_due(bench.now);
+    assert_eq!(due, Some(bench.now + SECOND));
+    bench.pass(1);
+    assert!(bench.breaker.wants_probe_message(bench.now));
+    let ticket = bench.arrive("a");
+    assert!(!bench.breaker.wants_probe_message(bench.now));
+    let probe = bench.ask(ticket).expect("it probes");
+    assert!(!bench.breaker.wants_probe_message(bench.now));
+    bench.breaker.abandon(&probe, bench.now);
+    assert!(bench.breaker.wants_probe_message(bench.now));
+}
+
+#[test]
+fn a_suspended_account_is_asked_before_each_probe() {
+    let mut bench = Bench::new();
+    bench.send("a", Err(SUSPENDED));
+    let ticket = bench.arrive("a");
+    assert!(!bench.breaker.account_check_due(bench.now));
+    bench.pass(1);
+    assert!(bench.ask(ticket).is_none() && !bench.breaker.wants_probe_message(bench.now));
+    assert!(bench.breaker.account_check_due(bench.now));
+    bench.breaker.begin_account_check();
+    assert!(!bench.breaker.account_check_due(bench.now));
+    bench
+        .breaker
+        .end_account_check(AccountSays::Refused, bench.now);
+    bench.pass(1);
+    assert!(!bench.breaker.account_check_due(bench.now));
+    bench.pass(1);
+    bench.breaker.leave(ticket);
+    for says in [AccountSays::Allowed, AccountSays::Unknown] {
+        assert!(bench.breaker.account_check_due(bench.now));
+        bench.breaker.begin_account_check();
+        bench.breaker.end_account_check(says, bench.now);
+        let probe = bench.begin("a");
+        bench.report(probe, Err(SUSPENDED));
+        bench.pass(60);
+    }
+    assert!(bench.breaker.account_check_due(bench.now));
+}
+
+#[test]
+fn another_refusal_of_a_probe_changes_the_cause_and_a_failure_does_not() {
+    let mut bench = Bench::failing();
+    bench.pass(1);
+    let cause = MailCause::Account(AccountCause::DailyQuota);
+    assert_eq!(
+        bench.send("a", Err(QUOTA)),
+        Some(Transition::Changed { cause })
+    );
+    bench.pass(2);
+    assert_eq!(bench.send("a", Err(QUOTA)), None);
+    bench.pass(4);
+    assert_eq!(bench.send("a", TRANSIENT), None);
+    assert_eq!(bench.breaker.status(bench.now).unwrap().cause, cause);
+}
+
+#[test]
+fn a_success_from_before_the_opening_brings_the_probe_forward_but_closes_nothing() {
+    let mut bench = Bench::new();
+    let early = bench.begin("early");
+    for key in ["x", "y", "z"] {
+        bench.send(key, TRANSIENT);
+    }
+    assert!(!bench.breaker.is_current(&early));
+    let ticket = bench.arrive("a");
+    assert!(bench.ask(ticket).is_none());
+    assert_eq!(bench.report(early, Ok(())), None);
+    assert!(bench.breaker.is_open());
+    assert!(bench.ask(ticket).is_some_and(|probe| probe.is_probe()));
+}
+
+#[test]
+fn a_success_from_before_a_refusal_of_every_mail_changes_nothing() {
+    let mut bench = Bench::new();
+    let early = bench.begin("early");
+    bench.send("a", Err(QUOTA));
+    assert_eq!(bench.report(early, Ok(())), None);
+    let ticket = bench.arrive("a");
+    assert!(bench.ask(ticket).is_none());
+}
+
+#[test]
+fn a_refusal_from_before_the_opening_explains_the_failures() {
+    let mut bench = Bench::new();
+    let (early, late) = (bench.begin("early"), bench.begin("late"));
+    for key in ["x", "y", "z"] {
+        bench.send(key, TRANSIENT);
+    }
+    let cause = MailCause::Account(AccountCause::Suspended);
+    assert_eq!(
+        bench.report(early, Err(SUSPENDED)),
+        Some(Transition::Changed { cause })
+    );
+    assert_eq!(bench.report(late, Err(QUOTA)), None);
+    bench.pass(1);
+    assert!(bench.breaker.account_check_due(bench.now));
+}
+
+#[test]
+fn results_from_before_an_opening_do_not_open_it_again_after_it_closed() {
+    let mut bench = Bench::new();
+    let early: Vec<_> = (0..9).map(|n| bench.begin(&n.to_string())).collect();
+    for key in ["x", "y", "z"] {
+        bench.send(key, TRANSIENT);
+    }
+    bench.pass(1);
+    assert!(bench.send("x", Ok(())).is_some());
+    for (number, permission) in early.into_iter().enumerate() {
+        let result = if number < 4 { TRANSIENT } else { Err(QUOTA) };
+        assert_eq!(bench.report(permission, result), None);
+    }
+    assert!(!bench.breaker.is_open());
+}
+
+#[test]
+fn the_status_tells_cause_since_and_the_waiting_with_their_probes_included() {
+    let mut bench = Bench::failing();
+    let opened = bench.now;
+    let first = bench.arrive("a");
+    bench.pass(1);
+    bench.arrive("b");
+    let probe = bench.ask(first).expect("a probes");
+    bench.pass(5);
+    bench.report(probe, TRANSIENT);
+    bench.arrive("a");
+    bench.pass(4);
+    assert_eq!(
+        bench.breaker.status(bench.now),
+        Some(Status {
+            cause: MailCause::Failing,
+            since: opened,
+            waiting: 2,
+            oldest: Some(10 * SECOND),
+        })
+    );
+    assert_eq!(Bench::new().breaker.status(bench.now), None);
+}

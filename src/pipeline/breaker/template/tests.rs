@@ -1,0 +1,134 @@
+use std::time::Duration;
+
+use super::*;
+use crate::ports::TemplateFailureKind;
+
+fn version(blob_id: &str) -> TemplateVersion {
+    TemplateVersion {
+        commit_id: format!("commit of {blob_id}"),
+        blob_id: blob_id.to_owned(),
+    }
+}
+
+/// A closed breaker with version `1` in force.
+fn closed(now: Instant) -> TemplateBreaker {
+    let mut breaker = TemplateBreaker::new(now);
+    assert!(breaker.usable(&version("1"), now).is_some());
+    breaker
+}
+
+fn uid_missing() -> TemplateCause {
+    TemplateCause::FieldMissing {
+        placeholder: "uid".to_owned(),
+    }
+}
+
+#[test]
+fn it_is_open_until_there_is_a_usable_template_and_names_the_last_failure() {
+    let now = Instant::now();
+    let mut breaker = TemplateBreaker::new(now);
+    let denied = TemplateCause::Fetch(TemplateFailureKind::AccessDenied);
+    for (cause, changed) in [
+        (TemplateCause::NotFetched, false),
+        (denied.clone(), true),
+        (denied, false),
+        (TemplateCause::Unusable, true),
+    ] {
+        let expected = changed.then(|| Transition::Changed {
+            cause: cause.clone(),
+        });
+        assert_eq!(breaker.unusable(cause), expected);
+    }
+    let open_for = Duration::from_secs(7);
+    assert_eq!(
+        breaker.usable(&version("1"), now + open_for),
+        Some(Transition::Closed {
+            cause: TemplateCause::Unusable,
+            open_for
+        })
+    );
+    assert!(!breaker.is_open());
+}
+
+#[test]
+fn failing_fetches_change_nothing_while_an_earlier_version_serves() {
+    let now = Instant::now();
+    let mut breaker = closed(now);
+    assert_eq!(breaker.unusable(TemplateCause::Unusable), None);
+    assert!(!breaker.is_open());
+}
+
+#[test]
+fn five_distinct_messages_in_a_row_without_the_same_field_open_it() {
+    let now = Instant::now();
+    let mut breaker = closed(now);
+    for key in ["a", "b", "b", "c", "d", "a"] {
+        assert_eq!(breaker.field_missing(key, "uid", &version("1"), now), None);
+    }
+    assert_eq!(
+        breaker.field_missing("e", "uid", &version("1"), now),
+        Some(Transition::Opened {
+            cause: uid_missing()
+        })
+    );
+    assert_eq!(breaker.field_missing("f", "uid", &version("1"), now), None);
+}
+
+#[test]
+fn a_mail_written_another_field_or_another_version_begins_the_count_again() {
+    let now = Instant::now();
+    let resets: [fn(&mut TemplateBreaker, Instant); 3] = [
+        |breaker, _| breaker.composed(&version("1")),
+        |breaker, now| {
+            breaker.field_missing("z", "summary", &version("1"), now);
+        },
+        |breaker, now| {
+            breaker.usable(&version("2"), now);
+            breaker.usable(&version("1"), now);
+        },
+    ];
+    for reset in resets {
+        let mut breaker = closed(now);
+        for _ in 0..3 {
+            for key in ["a", "b", "c", "d"] {
+                assert_eq!(breaker.field_missing(key, "uid", &version("1"), now), None);
+            }
+            reset(&mut breaker, now);
+        }
+    }
+}
+
+#[test]
+fn news_of_a_version_no_longer_in_force_count_for_nothing() {
+    let now = Instant::now();
+    let mut breaker = closed(now);
+    breaker.usable(&version("2"), now);
+    for key in ["a", "b", "c", "d"] {
+        breaker.field_missing(key, "uid", &version("2"), now);
+    }
+    breaker.composed(&version("1"));
+    assert_eq!(breaker.field_missing("e", "uid", &version("1"), now), None);
+    assert!(
+        breaker
+            .field_missing("e", "uid", &version("2"), now)
+            .is_some()
+    );
+}
+
+#[test]
+fn once_opened_by_a_missing_field_only_another_content_closes_it() {
+    let now = Instant::now();
+    let mut breaker = closed(now);
+    for key in ["a", "b", "c", "d", "e"] {
+        breaker.field_missing(key, "uid", &version("1"), now);
+    }
+    let same_content = TemplateVersion {
+        commit_id: "another commit".to_owned(),
+        blob_id: "1".to_owned(),
+    };
+    assert_eq!(breaker.usable(&same_content, now), None);
+    assert_eq!(breaker.unusable(TemplateCause::Unusable), None);
+    assert_eq!(breaker.status(now).unwrap().cause, uid_missing());
+    assert!(breaker.usable(&version("2"), now).is_some());
+    assert!(!breaker.is_open());
+}

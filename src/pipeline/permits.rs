@@ -1,0 +1,145 @@
+//! How many messages may be held at once.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+/// The permits of a pool of workers, with probation: at boot and after [`Permits::reset`] one
+/// message may be held at a time, until the first success; then the limit doubles with each
+/// success, up to the pool's size. So a deploy during an outage, or a crash loop, costs one
+/// message a receive and not as many as there are workers. Clones are the same pool.
+#[derive(Clone, Debug)]
+pub struct Permits {
+    pool: Arc<Pool>,
+}
+
+/// The right to hold one message. Dropping it frees the permit.
+#[derive(Debug)]
+pub struct Permit {
+    pool: Arc<Pool>,
+}
+
+#[derive(Debug)]
+struct Pool {
+    state: Mutex<State>,
+    changes: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    concurrency: usize,
+    limit: usize,
+    held: usize,
+}
+
+impl Permits {
+    /// A pool of `concurrency` permits, at least one, on probation.
+    #[must_use]
+    pub fn new(concurrency: usize) -> Self {
+        Self {
+            pool: Arc::new(Pool {
+                state: Mutex::new(State {
+                    concurrency: concurrency.max(1),
+                    limit: 1,
+                    held: 0,
+                }),
+                changes: watch::Sender::new(()),
+            }),
+        }
+    }
+
+    /// Waits until a permit is free, and takes as many as are, up to `max`; at least one. Those
+    /// not needed are freed by dropping them. Of several that wait any may be served. The wait
+    /// may be dropped at any moment and then holds nothing.
+    pub async fn acquire(&self, max: usize) -> Vec<Permit> {
+        // Subscribed before the first look, so that no permit is freed unseen between the two.
+        let mut changes = self.pool.changes.subscribe();
+        loop {
+            let permits = self.try_acquire(max);
+            if !permits.is_empty() {
+                return permits;
+            }
+            // The sender lives as long as this pool, so that this is never an error.
+            drop(changes.changed().await);
+        }
+    }
+
+    /// Takes as many permits as are free, up to `max`, which counts as at least one; none where
+    /// none is free.
+    #[must_use]
+    pub fn try_acquire(&self, max: usize) -> Vec<Permit> {
+        let mut state = self.pool.lock();
+        let count = state.free().min(max.max(1));
+        state.held += count;
+        drop(state);
+        let permit = || Permit {
+            pool: Arc::clone(&self.pool),
+        };
+        std::iter::repeat_with(permit).take(count).collect()
+    }
+
+    /// Takes in that a mail was accepted whose send began since the last reset: the limit doubles.
+    pub fn succeeded(&self) {
+        let mut state = self.pool.lock();
+        state.limit = state.limit.saturating_mul(2).min(state.concurrency);
+        drop(state);
+        self.pool.changes.send_replace(());
+    }
+
+    /// Begins the probation again, as after a breaker closed. Permits that are held stay valid,
+    /// and none is free until fewer are held than the limit allows.
+    pub fn reset(&self) {
+        self.pool.lock().limit = 1;
+    }
+
+    /// How many are held, which after a reset may be more than the limit.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.pool.lock().held
+    }
+
+    /// How many may be taken now.
+    #[must_use]
+    pub fn free(&self) -> usize {
+        self.pool.lock().free()
+    }
+
+    /// How many may be held now.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.pool.lock().limit
+    }
+
+    /// Waits until no permit is held, as when draining.
+    pub async fn none_held(&self) {
+        let mut changes = self.pool.changes.subscribe();
+        while self.held() > 0 {
+            drop(changes.changed().await);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut state = self.pool.lock();
+        state.held = state.held.saturating_sub(1);
+        drop(state);
+        self.pool.changes.send_replace(());
+    }
+}
+
+impl Pool {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under the lock, so that a poisoned state is a whole one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn free(&self) -> usize {
+        self.limit.saturating_sub(self.held)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tokio::{task::JoinSet, time};
+
+use super::*;
+use crate::pipeline::polled::Polled;
+
+fn wait(permits: &Permits, max: usize) -> Polled<Vec<Permit>> {
+    let permits = permits.clone();
+    let mut acquired = Polled::new(async move { permits.acquire(max).await });
+    assert!(acquired.poll().is_none(), "it waits");
+    acquired
+}
+
+/// A pool past its probation.
+fn proven(concurrency: usize) -> Permits {
+    let permits = Permits::new(concurrency);
+    while permits.limit() < concurrency {
+        permits.succeeded();
+    }
+    permits
+}
+
+#[tokio::test]
+async fn one_message_is_held_until_the_first_success_and_then_the_limit_doubles() {
+    let permits = Permits::new(20);
+    let first = permits.acquire(10).await;
+    assert_eq!((first.len(), permits.held(), permits.free()), (1, 1, 0));
+    for limit in [2, 4, 8, 16, 20, 20] {
+        permits.succeeded();
+        assert_eq!((permits.limit(), permits.free()), (limit, limit - 1));
+    }
+    assert_eq!(permits.acquire(10).await.len(), 10);
+}
+
+#[tokio::test]
+async fn no_more_than_are_free_or_wanted_are_taken() {
+    let permits = proven(12);
+    let ten = permits.acquire(10).await;
+    let two = permits.acquire(10).await;
+    assert_eq!((ten.len(), two.len()), (10, 2));
+    assert!(permits.try_acquire(1).is_empty());
+    drop(two);
+    assert_eq!(permits.try_acquire(0).len(), 1);
+}
+
+#[tokio::test]
+async fn a_freed_permit_wakes_who_waits() {
+    let permits = Permits::new(4);
+    let held = permits.acquire(1).await;
+    let mut waiting = wait(&permits, 4);
+    drop(held);
+    assert_eq!(waiting.poll().expect("it is free").len(), 1);
+}
+
+#[tokio::test]
+async fn a_success_wakes_who_waits() {
+    let permits = Permits::new(4);
+    let _held = permits.acquire(1).await;
+    let mut waiting = wait(&permits, 4);
+    permits.succeeded();
+    assert_eq!(waiting.poll().expect("one more").len(), 1);
+}
+
+#[tokio::test]
+async fn after_a_reset_none_is_free_until_all_that_were_held_are_done() {
+    let permits = proven(8);
+    let mut held = permits.acquire(8).await;
+    permits.reset();
+    let mut waiting = wait(&permits, 8);
+    while held.pop().is_some() {
+        assert_eq!(permits.free(), usize::from(held.is_empty()));
+        assert_eq!(permits.held(), held.len());
+    }
+    assert_eq!(waiting.poll().expect("the one").len(), 1);
+}
+
+#[tokio::test]
+async fn a_wait_that_is_dropped_holds_nothing_and_takes_no_wake_up_with_it() {
+    let permits = Permits::new(4);
+    let held = permits.acquire(1).await;
+    let first = wait(&permits, 1);
+    let mut second = wait(&permits, 1);
+    drop(held);
+    drop(first);
+    assert_eq!(second.poll().expect("it is free").len(), 1);
+}
+
+#[tokio::test]
+async fn a_drain_waits_until_none_is_held() {
+    let permits = proven(4);
+    let mut held = permits.acquire(2).await;
+    let copy = permits.clone();
+    let mut drained = Polled::new(async move { copy.none_held().await });
+    assert!(drained.poll().is_none());
+    held.pop();
+    assert!(drained.poll().is_none());
+    held.pop();
+    assert!(drained.poll().is_some());
+}
+
+#[tokio::test]
+async fn a_pool_of_none_is_a_pool_of_one() {
+    let permits = Permits::new(0);
+    permits.succeeded();
+    assert_eq!(permits.limit(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_that_acquire_fail_and_give_up_never_stand_still() {
+    let permits = Permits::new(8);
+    let mut tasks = JoinSet::new();
+    for number in 0..2000_usize {
+        let permits = permits.clone();
+        tasks.spawn(async move {
+            let batch = tokio::select! {
+                batch = permits.acquire(1 + number % 5) => batch,
+                () = tokio::task::yield_now(), if number % 4 == 0 => return,
+            };
+            assert!((1..=1 + number % 5).contains(&batch.len()));
+            tokio::task::yield_now().await;
+            match number % 50 {
+                0 => permits.reset(),
+                _ => permits.succeeded(),
+            }
+            assert!(number % 71 != 3, "this one's worker panics");
+        });
+    }
+    let all = async { while tasks.join_next().await.is_some() {} };
+    time::timeout(Duration::from_mins(1), all)
+        .await
+        .expect("nobody waits for ever");
+    assert_eq!(permits.held(), 0);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Acquire(usize),
+    Poll(usize),
+    Cancel(usize),
+    Free(usize),
+    Succeed,
+    Reset,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => (1_usize..11).prop_map(Step::Acquire),
+        4 => (0_usize..8).prop_map(Step::Poll),
+        1 => (0_usize..8).prop_map(Step::Cancel),
+        3 => (0_usize..40).prop_map(Step::Free),
+        2 => Just(Step::Succeed),
+        1 => Just(Step::Reset),
+    ];
+    prop::collection::vec(step, 0..150)
+}
+
+fn take<T>(list: &mut Vec<T>, index: usize) -> Option<T> {
+    (!list.is_empty()).then(|| list.remove(index % list.len()))
+}
+
+proptest! {
+    #[test]
+    fn permits_are_granted_within_the_limit_and_whoever_waits_is_served(
+        concurrency in 1_usize..40,
+        steps in steps(),
+    ) {
+        let permits = Permits::new(concurrency);
+        let mut waiting: Vec<Polled<Vec<Permit>>> = Vec::new();
+        let mut held: Vec<Permit> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Acquire(max) => {
+                    let copy = permits.clone();
+                    waiting.push(Polled::new(async move { copy.acquire(max).await }));
+                }
+                Step::Poll(index) => {
+                    if let Some(mut acquire) = take(&mut waiting, index) {
+                        match acquire.poll() {
+                            None => waiting.push(acquire),
+                            Some(batch) => {
+                                prop_assert!(!batch.is_empty());
+                                held.extend(batch);
+                                prop_assert!(held.len() <= permits.limit());
+                            }
+                        }
+                    }
+                }
+                Step::Cancel(index) => drop(take(&mut waiting, index)),
+                Step::Free(index) => drop(take(&mut held, index)),
+                Step::Succeed => permits.succeeded(),
+                Step::Reset => permits.reset(),
+            }
+            prop_assert_eq!(permits.held(), held.len());
+            prop_assert!((1..=concurrency).contains(&permits.limit()));
+            prop_assert_eq!(permits.free(), permits.limit().saturating_sub(held.len()));
+        }
+        held.clear();
+        while !waiting.is_empty() {
+            let before = waiting.len();
+            // Each that is served frees its permits at once.
+            waiting.retain_mut(|acquire| acquire.poll().is_none());
+            prop_assert!(waiting.len() < before, "{} wait for ever", before);
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Receiving: only what can be worked on, as much as there is room for.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, sleep, sleep_until},
+};
+use tracing::{error, info, warn};
+
+use super::{
+    breaker::Receiving,
+    lease::Leases,
+    permits::Permit,
+    report,
+    worker::{Delivery, Shared},
+};
+use crate::{
+    backoff::Backoff,
+    ports::{Queue, QueueFailure, ReceiveRequest},
+    telemetry::LIFECYCLE,
+};
+
+/// The most messages of one receive.
+const BATCH: usize = 10;
+/// After a receive that came back neither empty nor full the next waits this long, so that a
+/// trickle fills batches.
+const TRICKLE: Duration = Duration::from_millis(20);
+/// An empty answer that came sooner than this is followed by a pause that makes up for it: a
+/// queue that answers at once must not be asked without rest.
+const EMPTY_AT_LEAST: Duration = Duration::from_secs(1);
+/// How often the loop looks again at what nobody tells it of.
+const LOOK: Duration = Duration::from_secs(1);
+/// A failing receive is told of this often.
+const TELL: Duration = Duration::from_secs(60);
+
+/// What the poller needs beyond what the workers share.
+pub(crate) struct Poller {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) queue: Arc<dyn Queue>,
+    pub(crate) leases: Arc<Leases>,
+    pub(crate) wait: Duration,
+    pub(crate) visibility: Duration,
+    pub(crate) deliveries: mpsc::UnboundedSender<Delivery>,
+}
+
+/// What one receive came to.
+enum Received {
+    Empty,
+    /// So many of so many asked for.
+    Some { count: usize, asked: usize },
+    Failed(QueueFailure),
+}
+
+/// Whether the queue has something for us, as far as the last receives tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// One long poll at a time.
+    Idle,
+    /// As many receives as the permits can fill.
+    Busy,
+}
+
+impl Poller {
+    /// Receives until the drain begins, and then waits for the receives under way. `turned` is
+    /// called on each turn: the sign of life.
+    pub(crate) async fn run(self, turned: impl Fn() + Send) {
+        let poller = Arc::new(self);
+        let drain = Arc::clone(&poller.shared.drain);
+        let mut receives = JoinSet::new();
+        let mut failures = Failures::new();
+        let mut pace = Pace::Idle;
+        let mut not_before = Instant::now();
+        while !drain.has_begun() {
+            turned();
+            let under_way = receives.len();
+            let may_start = under_way == 0 || pace == Pace::Busy;
+            tokio::select! {
+                biased;
+                () = drain.wait_begun() => break,
+                Some(done) = receives.join_next() => {
+                    let (received, began) = finished(done);
+                    (pace, not_before) = failures.after(received, began);
+                }
+                permits = poller.next_permits(not_before, under_way), if may_start => {
+                    receives.spawn(Arc::clone(&poller).receive(permits));
+                }
+                () = sleep(LOOK) => {}
+            }
+        }
+        poller.finish(receives, &turned).await;
+    }
+
+    /// Waits until something may be received, and how much: the breakers are closed or want a
+    /// probe, the rate has room, and there are permits.
+    async fn next_permits(&self, not_before: Instant, under_way: usize) -> Vec<Permit> {
+        sleep_until(not_before).await;
+        let shared = &self.shared;
+        loop {
+            // Whatever is held or on its way becomes a probe sooner than another message would.
+            let alone = shared.permits.held() == 0 && under_way == 0;
+            let suspected = shared.template_gate.receiving().await == Receiving::OneProbe;
+            let failing = shared.mail_gate.receiving().await == Receiving::OneProbe;
+            let held = shared.permits.held();
+            let coming = held.saturating_sub(shared.limiter.waiting_recipients());
+            let wanted = match (suspected, failing) {
+                (_, true) if !alone => 0,
+                (false, false) => BATCH,
+                _ => 1,
+            };
+            let wanted = wanted.min(shared.limiter.receivable(coming, held));
+            if wanted == 0 {
+                sleep(LOOK / 10).await;
+                continue;
+            }
+            let permits = shared.permits.acquire(wanted).await;
+            // While a permit was waited for, a breaker may have opened.
+            if (suspected || !shared.template_gate.is_open())
+                && (failing || !shared.mail_gate.is_open())
+            {
+                return permits;
+            }
+        }
+    }
+
+    /// One receive. What it brings goes to the workers, each message with a permit of its own.
+    async fn receive(self: Arc<Self>, mut permits: Vec<Permit>) -> (Received, Instant) {
+        let began = Instant::now();
+        let asked = permits.len();
+        let request = ReceiveRequest {
+            max_messages: u32::try_from(asked).unwrap_or(1),
+            wait: self.wait,
+            visibility: self.visibility,
+        };
+        let messages = match self.queue.receive(request).await {
+            Ok(messages) => messages,
+            Err(failure) => return (Received::Failed(failure), began),
+        };
+        let count = messages.len();
+        for message in messages {
+            let receipt = message.receipt.clone();
+            report::received(&message);
+            // A message that is held already only gets the newer handle.
+            let Some(lease) = self.leases.adopt(&message.id, receipt, began) else { continue };
+            let Some(permit) = permits.pop() else {
+                warn!("the queue gave more messages than were asked for");
+                break;
+            };
+            // Nobody listens only when the process is about to end without its workers.
+            drop(self.deliveries.send(Delivery { message, lease, permit }));
+        }
+        let received = if count == 0 { Received::Empty } else { Received::Some { count, asked } };
+        (received, began)
+    }
+
+    /// A receive under way when the drain begins gets a second to return, or as long as something
+    /// else is held anyway: what it brings is ours, and its receive is spent.
+    async fn finish(
+        &self,
+        mut receives: JoinSet<(Received, Instant)>,
+        turned: &(impl Fn() + Send),
+    ) {
+        let times = self.shared.drain.begin();
+        while !receives.is_empty() {
+            turned();
+            let now = Instant::now();
+            if now >= times.settle_from || (now >= times.receive_by && self.leases.is_empty()) {
+                break;
+            }
+            tokio::select! {
+                Some(done) = receives.join_next() => {
+                    finished(done);
+                }
+                () = sleep(LOOK / 20) => {}
+            }
+        }
+        receives.shutdown().await;
+    }
+}
+
+/// What a receive task returned; its panic is the poller's.
+fn finished<T>(done: Result<T, tokio::task::JoinError>) -> T {
+    match done {
+        Ok(value) => value,
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+    }
+}
+
+/// Receives that fail: how long to wait, and what to say.
+struct Failures {
+    backoff: Backoff,
+    since: Option<Instant>,
+    told: Option<Instant>,
+    untold: u64,
+}
+
+impl Failures {
+    fn new() -> Self {
+        Self { backoff: Backoff::polls(), since: None, told: None, untold: 0 }
+    }
+
+    /// How to go on after a receive that began at `began`.
+    fn after(&mut self, received: Received, began: Instant) -> (Pace, Instant) {
+        let now = Instant::now();
+        match received {
+            Received::Failed(failure) => {
+                self.tell(&failure, now);
+                (Pace::Idle, now + self.backoff.next_delay())
+            }
+            Received::Empty => {
+                self.end();
+                (Pace::Idle, began + EMPTY_AT_LEAST)
+            }
+            Received::Some { count, asked } => {
+                self.end();
+                let pause = if count < asked { TRICKLE } else { Duration::ZERO };
+                (Pace::Busy, now + pause)
+            }
+        }
+    }
+
+    fn tell(&mut self, failure: &QueueFailure, now: Instant) {
+        self.since.get_or_insert(now);
+        if self.told.is_some_and(|at| now - at < TELL) {
+            self.untold += 1;
+            return;
+        }
+        self.told = Some(now);
+        let untold = std::mem::take(&mut self.untold);
+        error!(
+            error.r#type = failure.error.code,
+            notifier.suppressed = untold,
+            "nothing can be received: {failure}; it is tried again by itself, and what is held is \
+             worked on"
+        );
+    }
+
+    fn end(&mut self) {
+        if let Some(since) = self.since.take() {
+            info!(
+                target: LIFECYCLE,
+                "receiving works again after {}",
+                report::span(since.elapsed())
+            );
+        }
+        self.backoff.reset();
+        self.told = None;
+        self.untold = 0;
+    }
+}

@@ -1,0 +1,305 @@
+//! How fast mails go out.
+
+mod limiter;
+
+use tokio::time::{Duration, Instant};
+
+pub use self::limiter::Limiter;
+
+/// Nothing is received that would not get out within this time.
+pub const RECEIVE_HORIZON: Duration = Duration::from_secs(10);
+
+/// Where the rate is not known, slow start begins with this many recipients per second.
+const FIRST_RATE: f64 = 1.0;
+
+/// The lowest rate that throttling leads to, in recipients per second, and the lowest share of
+/// the ceiling; whichever is more.
+const LOWEST_RATE: f64 = 0.1;
+const LOWEST_SHARE: f64 = 1.0 / 64.0;
+
+/// The highest rate that slow start reaches, far above any account's.
+const HIGHEST_RATE: f64 = 1e6;
+
+/// A reduced rate recovers by this share of the ceiling each second.
+const RECOVERY: f64 = 1.0 / 60.0;
+
+/// A tenth a minute, as a factor for each second.
+const CEILING_GROWTH: f64 = 1.001_589_767_8;
+
+/// The rate is reduced at most once in this time, and adjusted once in each.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A debt below this, in recipients, is none: it is lost in the rounding of times.
+const ROUNDING: f64 = 1e-6;
+
+/// What the configuration says of the rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SendRate {
+    /// The account's, once it is known; slow start until then.
+    Account,
+    /// This many recipients per second; more than zero.
+    Fixed(f64),
+    /// As fast as it goes, until the service throttles.
+    Unlimited,
+}
+
+/// A bucket of recipients, filled at a rate that throttling lowers and time restores.
+///
+/// A mail goes when the bucket is not in debt, whatever the number of its recipients, and puts it
+/// that deep in debt: at 1/s a mail to 50 goes at once, and the next after 50 s. What an idle
+/// bucket saves up is a second's worth.
+///
+/// Throttling halves the rate, at most once a second and not for requests that began before the
+/// last halving, down to a 64th of the ceiling or 0.1/s; each second it recovers a sixtieth of
+/// the ceiling. So several tasks share one account without counting each other.
+///
+/// The ceiling is the configured or the account's rate. Where neither is known the rate begins
+/// with 1/s and doubles each second until the first throttling, whose half becomes the ceiling;
+/// an unlimited rate that is throttled learns its ceiling from what was taken in the second
+/// before. A ceiling so learned rises by a tenth a minute while it is reached. Rates rise only in
+/// seconds that use them, since an unused rate is no evidence that the account allows it.
+#[derive(Clone, Debug)]
+pub struct RateLimiter {
+    setting: SendRate,
+    /// Recipients per second; infinite while unlimited.
+    rate: f64,
+    ceiling: Ceiling,
+    /// Recipients that may go at once; below zero it is a debt.
+    tokens: f64,
+    last_halving: Option<Instant>,
+    /// Up to when time has been taken into account.
+    seen: Instant,
+    tick_end: Instant,
+    /// Recipients taken in this tick, and in the one before.
+    taken: f64,
+    taken_before: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Ceiling {
+    Known(f64),
+    Learned(f64),
+    Unknown,
+}
+
+impl RateLimiter {
+    /// A limiter whose bucket holds a second's worth. A fixed rate that is no positive number
+    /// counts as unknown.
+    #[must_use]
+    pub fn new(setting: SendRate, now: Instant) -> Self {
+        let (rate, ceiling) = match setting {
+            SendRate::Fixed(rate) if is_rate(rate) => (rate, Ceiling::Known(rate)),
+            SendRate::Unlimited => (f64::INFINITY, Ceiling::Unknown),
+            SendRate::Fixed(_) | SendRate::Account => (FIRST_RATE, Ceiling::Unknown),
+        };
+        let mut limiter = Self {
+            setting,
+            rate,
+            ceiling,
+            tokens: 0.0,
+            last_halving: None,
+            seen: now,
+            tick_end: now + TICK,
+            taken: 0.0,
+            taken_before: 0.0,
+        };
+        limiter.tokens = limiter.most_tokens();
+        limiter
+    }
+
+    /// Takes in the account's rate, in recipients per second. It counts where the account's is
+    /// wanted; a reduced rate goes on recovering, to the new ceiling.
+    pub fn account_rate(&mut self, rate: f64, now: Instant) {
+        if self.setting != SendRate::Account || !is_rate(rate) {
+            return;
+        }
+        self.advance(now);
+        let reduced = match self.ceiling {
+            Ceiling::Known(ceiling) => self.rate < ceiling,
+            Ceiling::Learned(_) => true,
+            Ceiling::Unknown => false,
+        };
+        self.rate = if reduced {
+            self.rate.clamp(lowest(rate), rate)
+        } else {
+            rate
+        };
+        self.ceiling = Ceiling::Known(rate);
+        self.tokens = self.tokens.min(self.most_tokens());
+    }
+
+    /// Takes as many recipients' worth for one mail, where the bucket is not in debt; at least
+    /// one. Whether it did.
+    pub fn try_take(&mut self, recipients: usize, now: Instant) -> bool {
+        self.advance(now);
+        if self.in_debt() {
+            return false;
+        }
+        let recipients = number(recipients.max(1));
+        self.taken += recipients;
+        if self.rate.is_finite() {
+            self.tokens -= recipients;
+        }
+        true
+    }
+
+    /// When the bucket will be out of debt, if nothing is taken or throttled until then.
+    #[must_use]
+    pub fn ready_at(&self, now: Instant) -> Instant {
+        let mut then = self.clone();
+        then.advance(now);
+        while then.in_debt() {
+            let needed = (-then.tokens / then.rate).min(TICK.as_secs_f64());
+            // One nanosecond more, so that rounding leaves no debt.
+            let ready = then.seen + Duration::from_secs_f64(needed) + Duration::from_nanos(1);
+            then.advance(ready.min(then.tick_end));
+        }
+        then.seen
+    }
+
+    /// Takes in that the service throttled a request which began at `began`. Whether the rate was
+    /// lowered for it.
+    pub fn throttled(&mut self, began: Instant, now: Instant) -> bool {
+        self.advance(now);
+        if let Some(halving) = self.last_halving
+            && (began <= halving || now < halving + TICK)
+        {
+            return false;
+        }
+        let before = self.rate;
+        match self.ceiling {
+            Ceiling::Known(ceiling) | Ceiling::Learned(ceiling) => {
+                self.rate = (self.rate / 2.0).max(lowest(ceiling));
+            }
+            Ceiling::Unknown => {
+                let throttled = if self.rate.is_finite() {
+                    self.rate
+                } else {
+                    self.taken.max(self.taken_before).max(FIRST_RATE)
+                };
+                self.rate = throttled / 2.0;
+                self.ceiling = Ceiling::Learned(self.rate);
+                if before.is_infinite() {
+                    self.tokens = 0.0;
+                }
+            }
+        }
+        self.tokens = self.tokens.min(self.most_tokens());
+        self.last_halving = Some(now);
+        self.rate < before
+    }
+
+    /// How many more messages may be received, one recipient assumed for each, so that all of
+    /// them get out within [`RECEIVE_HORIZON`]. `waiting_recipients` are those of the messages
+    /// that are `held` and have yet to take their share. At least one where none is held.
+    pub fn receivable(&mut self, waiting_recipients: usize, held: usize, now: Instant) -> usize {
+        self.advance(now);
+        if self.rate.is_infinite() {
+            return usize::MAX;
+        }
+        let filled = self.tokens + self.rate * RECEIVE_HORIZON.as_secs_f64();
+        let left = filled - number(waiting_recipients) + ROUNDING;
+        // The last of them goes with nothing left.
+        let more = if left < 0.0 { 0 } else { whole(left) + 1 };
+        more.max(usize::from(held == 0))
+    }
+
+    /// The rate now, in recipients per second; `None` where it is unlimited.
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        self.rate.is_finite().then_some(self.rate)
+    }
+
+    /// The rate that is recovered to, where there is a known one.
+    #[must_use]
+    pub fn ceiling(&self) -> Option<f64> {
+        match self.ceiling {
+            Ceiling::Known(ceiling) | Ceiling::Learned(ceiling) => Some(ceiling),
+            Ceiling::Unknown => None,
+        }
+    }
+
+    fn in_debt(&self) -> bool {
+        self.tokens < -ROUNDING
+    }
+
+    /// Together with the mail that goes with an empty bucket, a second's worth.
+    fn most_tokens(&self) -> f64 {
+        if self.rate.is_finite() {
+            (self.rate - 1.0).max(0.0)
+        } else {
+            0.0
+        }
+    }
+
+    fn advance(&mut self, now: Instant) {
+        while self.seen < now {
+            if self.is_at_rest() {
+                self.seen = now;
+                self.tick_end = now + TICK;
+                return;
+            }
+            let until = now.min(self.tick_end);
+            if self.rate.is_finite() {
+                let filled = self.rate * (until - self.seen).as_secs_f64();
+                self.tokens = (self.tokens + filled).min(self.most_tokens());
+            }
+            self.seen = until;
+            if until == self.tick_end {
+                self.tick();
+            }
+        }
+    }
+
+    /// Whether time alone changes nothing any more, so that idle hours need not be counted out.
+    fn is_at_rest(&self) -> bool {
+        let full = self.rate.is_infinite() || self.tokens >= self.most_tokens();
+        let recovered = self.ceiling().is_none_or(|ceiling| self.rate >= ceiling);
+        full && recovered && self.taken == 0.0 && self.taken_before == 0.0
+    }
+
+    fn tick(&mut self) {
+        let used = self.in_debt() || self.taken >= self.rate / 2.0;
+        match &mut self.ceiling {
+            Ceiling::Unknown if self.rate.is_finite() && used => {
+                self.rate = (self.rate * 2.0).min(HIGHEST_RATE);
+            }
+            Ceiling::Learned(ceiling) if self.rate >= *ceiling && used => {
+                *ceiling = (*ceiling * CEILING_GROWTH).min(HIGHEST_RATE);
+                self.rate = *ceiling;
+            }
+            Ceiling::Known(ceiling) | Ceiling::Learned(ceiling) => {
+                self.rate = (self.rate + *ceiling * RECOVERY).min(*ceiling);
+            }
+            Ceiling::Unknown => {}
+        }
+        self.taken_before = self.taken;
+        self.taken = 0.0;
+        self.tick_end += TICK;
+    }
+}
+
+fn is_rate(rate: f64) -> bool {
+    rate.is_finite() && rate > 0.0
+}
+
+fn lowest(ceiling: f64) -> f64 {
+    (ceiling * LOWEST_SHARE).max(LOWEST_RATE).min(ceiling)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "recipients are few")]
+fn number(recipients: usize) -> f64 {
+    recipients as f64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the whole part of a positive number is wanted, and the cast saturates"
+)]
+fn whole(number: f64) -> usize {
+    number as usize
+}
+
+#[cfg(test)]
+mod tests;

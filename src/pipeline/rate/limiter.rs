@@ -1,0 +1,121 @@
+//! Where workers wait for their share of the rate.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::{
+    sync::{self, watch},
+    time::{self, Instant},
+};
+
+use super::{RateLimiter, SendRate};
+
+/// A [`RateLimiter`] that can be waited for, in order of arrival. A wait may be dropped at any
+/// moment: it takes nothing then and holds nobody up.
+#[derive(Debug)]
+pub struct Limiter {
+    state: Mutex<State>,
+    /// Held by the first in the line while it waits for the bucket; it gives the line its order.
+    first: sync::Mutex<()>,
+    changes: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct State {
+    rate: RateLimiter,
+    waiting_recipients: usize,
+}
+
+/// Recipients counted as waiting, until dropped.
+struct Waiting<'a> {
+    limiter: &'a Limiter,
+    recipients: usize,
+}
+
+impl Limiter {
+    /// A limiter whose bucket holds a second's worth.
+    #[must_use]
+    pub fn new(setting: SendRate) -> Self {
+        Self {
+            state: Mutex::new(State {
+                rate: RateLimiter::new(setting, Instant::now()),
+                waiting_recipients: 0,
+            }),
+            first: sync::Mutex::new(()),
+            changes: watch::Sender::new(()),
+        }
+    }
+
+    /// Waits until a mail of so many recipients may go, and takes their share.
+    pub async fn take(&self, recipients: usize) {
+        self.lock().waiting_recipients += recipients;
+        let _waiting = Waiting {
+            limiter: self,
+            recipients,
+        };
+        let _first = self.first.lock().await;
+        let mut changes = self.changes.subscribe();
+        loop {
+            let ready_at = {
+                let mut state = self.lock();
+                let now = Instant::now();
+                if state.rate.try_take(recipients, now) {
+                    return;
+                }
+                state.rate.ready_at(now)
+            };
+            tokio::select! {
+                () = time::sleep_until(ready_at) => {}
+                // The sender lives as long as this limiter.
+                _ = changes.changed() => {}
+            }
+        }
+    }
+
+    /// Takes in the account's rate; see [`RateLimiter::account_rate`].
+    pub fn account_rate(&self, rate: f64) {
+        self.lock().rate.account_rate(rate, Instant::now());
+        self.changes.send_replace(());
+    }
+
+    /// Takes in that a request which began at `began` was throttled. Whether the rate was lowered
+    /// for it.
+    pub fn throttled(&self, began: Instant) -> bool {
+        let lowered = self.lock().rate.throttled(began, Instant::now());
+        self.changes.send_replace(());
+        lowered
+    }
+
+    /// How many more messages may be received while so many are held; see
+    /// [`RateLimiter::receivable`]. The recipients that wait here are known; `coming_recipients`
+    /// are those of held messages that have yet to come here.
+    pub fn receivable(&self, coming_recipients: usize, held: usize) -> usize {
+        let mut state = self.lock();
+        let waiting = state.waiting_recipients.saturating_add(coming_recipients);
+        state.rate.receivable(waiting, held, Instant::now())
+    }
+
+    /// The rate now, in recipients per second; `None` where it is unlimited.
+    pub fn rate(&self) -> Option<f64> {
+        self.lock().rate.rate()
+    }
+
+    /// How many recipients wait.
+    pub fn waiting_recipients(&self) -> usize {
+        self.lock().waiting_recipients
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The limiter does not panic, so that a poisoned one is a whole one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut state = self.limiter.lock();
+        state.waiting_recipients = state.waiting_recipients.saturating_sub(self.recipients);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! What the pipeline says: one line for each outcome, and the breakers' lines.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    breaker::{Cause, Status, Transition},
+    lease::Leases,
+    outcome::{Ending, Outcome},
+    worker::{Notes, Shared},
+};
+use crate::{
+    notification::mask,
+    ports::ReceivedMessage,
+    telemetry::LIFECYCLE,
+};
+
+/// While a breaker is open it says so this often.
+const STILL_OPEN: Duration = Duration::from_secs(60);
+
+/// One message's line.
+pub(crate) fn outcome(
+    message: &ReceivedMessage,
+    max_receive_count: Option<u32>,
+    outcome: Outcome,
+    ending: Ending,
+    notes: &Notes,
+    took: Duration,
+) {
+    let receive = match max_receive_count {
+        Some(max) => format!("{} of {max}", message.receive_count),
+        None => message.receive_count.to_string(),
+    };
+    let (error_type, reason) = match (outcome, &notes.error) {
+        (Outcome::Sent | Outcome::Duplicate | Outcome::Panicked, _) | (_, None) => (None, None),
+        (_, Some((kind, text))) => (Some(kind.as_str()), Some(text.as_str())),
+    };
+    let text = sentence(outcome, ending, reason);
+    macro_rules! line {
+        ($level:ident) => {
+            $level!(
+                notifier.outcome = outcome.name(),
+                notifier.receive = receive,
+                messaging.message.id = message.id,
+                notifier.notification.id = notes.key,
+                notifier.email.to = notes.to,
+                notifier.email.id = notes.email_id,
+                notifier.attempts = notes.attempts,
+                notifier.duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                error.r#type = error_type,
+                "{text}"
+            )
+        };
+    }
+    match outcome {
+        Outcome::Sent | Outcome::Duplicate | Outcome::Ignored | Outcome::Released => line!(info),
+        Outcome::Rejected | Outcome::Deferred | Outcome::Lost => line!(warn),
+        Outcome::Exhausted | Outcome::Panicked => line!(error),
+    }
+}
+
+/// A mail that went out while its message could not be deleted. Whether the message is seen again
+/// is the queue's to know; whoever finds it later must not send it a second time.
+pub(crate) fn not_deleted(message: &ReceivedMessage, notes: &Notes, given_up: bool) {
+    if given_up {
+        error!(
+            messaging.message.id = message.id,
+            notifier.notification.id = notes.key,
+            notifier.email.id = notes.email_id,
+            "its message was not deleted: where a mail went out, do not redrive it"
+        );
+    } else {
+        warn!(
+            messaging.message.id = message.id,
+            notifier.notification.id = notes.key,
+            "its lease was lost before the delete was confirmed; if the message comes again here, \
+             the ledger knows it"
+        );
+    }
+}
+
+/// Logs a change of a breaker, if there was one: `what` it stops. After a closing the permits
+/// begin anew.
+pub(crate) fn transition<C: Cause>(
+    shared: &Shared,
+    what: &str,
+    transition: Option<Transition<C>>,
+) {
+    match transition {
+        None => {}
+        Some(Transition::Opened { cause } | Transition::Changed { cause }) => error!(
+            target: LIFECYCLE,
+            { notifier.breaker.cause = cause.name() },
+            "{what} has stopped, and receiving with it: {}. {} Messages stay in the queue, and \
+             those held keep their leases.",
+            cause.describe(),
+            cause.remedy(),
+        ),
+        Some(Transition::Closed { cause, open_for }) => {
+            shared.permits.reset();
+            info!(
+                target: LIFECYCLE,
+                { notifier.breaker.cause = cause.name(), notifier.breaker.open_s = open_for.as_secs() },
+                "{what} works again after {}: receiving resumes, one message first",
+                span(open_for),
+            );
+        }
+    }
+}
+
+/// Says once a minute what is held while a breaker is open. Runs until dropped.
+pub(crate) async fn breakers(shared: Arc<Shared>, leases: Arc<Leases>) {
+    loop {
+        sleep(STILL_OPEN / 12).await;
+        if let Some(status) = shared.mail_gate.status() {
+            still_open("sending", &status, &leases);
+            sleep(STILL_OPEN - STILL_OPEN / 12).await;
+        } else if let Some(status) = shared.template_gate.status() {
+            still_open("rendering", &status, &leases);
+            sleep(STILL_OPEN - STILL_OPEN / 12).await;
+        }
+    }
+}
+
+fn still_open<C: Cause>(what: &str, status: &Status<C>, leases: &Leases) {
+    let open_for = Instant::now().saturating_duration_since(status.since);
+    if open_for < STILL_OPEN {
+        return;
+    }
+    let oldest = leases.oldest().unwrap_or_default();
+    error!(
+        target: LIFECYCLE,
+        { notifier.breaker.cause = status.cause.name(), notifier.breaker.open_s = open_for.as_secs(), notifier.held = leases.len(), notifier.held.oldest_s = oldest.as_secs() },
+        "{what} has been stopped for {}: {}; {} held, the oldest for {}",
+        span(open_for),
+        status.cause.describe(),
+        match leases.len() {
+            1 => "1 message is".to_owned(),
+            count => format!("{count} messages are"),
+        },
+        span(oldest),
+    );
+}
+
+/// A duration as people say it, to the second.
+pub fn span(duration: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
+}
+
+/// A text with every address in it masked.
+pub(crate) fn masked_text(text: &str) -> String {
+    let is_edge = |c: char| "<>\"'(),;:".contains(c);
+    let mut masked = String::with_capacity(text.len());
+    for word in text.split_inclusive(char::is_whitespace) {
+        let core = word.trim_end();
+        let space = &word[core.len()..];
+        let inner = core.trim_matches(is_edge);
+        if inner.contains('@') {
+            masked.push_str(&core.replace(inner, &mask(inner)));
+        } else {
+            masked.push_str(core);
+        }
+        masked.push_str(space);
+    }
+    masked
+}
+
+fn sentence(outcome: Outcome, ending: Ending, reason: Option<&str>) -> String {
+    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    match outcome {
+        Outcome::Sent => "sent".to_owned(),
+        Outcome::Duplicate => "duplicate: it was sent before, and is deleted now".to_owned(),
+        Outcome::Ignored => format!("ignored{reason}"),
+        Outcome::Rejected => format!("rejected{reason}"),
+        Outcome::Deferred => format!("deferred, {}{reason}", unsent(ending)),
+        Outcome::Exhausted => format!(
+            "exhausted: this was its last receive, {}, and the queue will dead-letter it{reason}",
+            unsent(ending)
+        ),
+        Outcome::Released => "released to whoever receives it next".to_owned(),
+        Outcome::Lost => "lost its lease before it was sent; whoever has it now sends it".to_owned(),
+        Outcome::Panicked if ending == (Ending::Panicked { sent: true }) => {
+            "its worker failed after the mail had gone; it is deleted".to_owned()
+        }
+        Outcome::Panicked => "its worker failed; it comes back by itself".to_owned(),
+    }
+}
+
+fn unsent(ending: Ending) -> &'static str {
+    match ending {
+        Ending::UnknownAtLimit => {
+            "its outcome is unknown after two attempts without an answer: it may have been mailed"
+        }
+        Ending::DrainedInSend => {
+            "the daemon stopped before its send was answered: it may have been mailed"
+        }
+        _ => "its retry budget is spent",
+    }
+}
+
+/// Nothing of a message is said above `debug` before its outcome but its first failure.
+pub(crate) fn received(message: &ReceivedMessage) {
+    debug!(
+        messaging.message.id = message.id,
+        notifier.receive = message.receive_count,
+        "received"
+    );
+}
