@@ -1,0 +1,155 @@
+//! A local AWS: SQS, SNS, SES v2 and `CodeCommit` on one loopback port, with fault injection and
+//! an outbox. Any AWS SDK can use it by its endpoint setting; signatures are not checked.
+
+mod admin;
+pub(crate) mod clock;
+pub(crate) mod codecommit;
+mod connection;
+pub(crate) mod faults;
+pub(crate) mod http;
+pub(crate) mod outbox;
+pub(crate) mod ses;
+pub(crate) mod sns;
+pub(crate) mod sqs;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use self::clock::Clock;
+use self::codecommit::CodeCommit;
+use self::connection::{Connection, ResettableListener};
+use self::faults::Faults;
+use self::outbox::Outbox;
+use self::ses::Ses;
+use self::sns::Sns;
+use self::sqs::Sqs;
+
+/// All services and their state.
+pub(crate) struct Sandbox {
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) sqs: Arc<Sqs>,
+    pub(crate) sns: Arc<Sns>,
+    pub(crate) ses: Arc<Ses>,
+    pub(crate) codecommit: Arc<CodeCommit>,
+    pub(crate) faults: Arc<Faults>,
+    pub(crate) outbox: Arc<Outbox>,
+    calls: Mutex<BTreeMap<String, u64>>,
+    /// Cancelled when serving ends, so that long polls and hung requests end with it.
+    stop: CancellationToken,
+}
+
+impl Sandbox {
+    pub(crate) fn new() -> Arc<Self> {
+        let clock = Arc::new(Clock::new());
+        let faults = Arc::new(Faults::new());
+        let outbox = Arc::new(Outbox::new());
+        let sqs = Arc::new(Sqs::new(clock.clone()));
+        sqs.inject(faults.clone());
+        Arc::new(Self {
+            sns: Arc::new(Sns::new(sqs.clone(), clock.clone())),
+            ses: Arc::new(Ses::new(clock.clone(), outbox.clone())),
+            codecommit: Arc::new(CodeCommit::new(clock.clone())),
+            clock,
+            sqs,
+            faults,
+            outbox,
+            calls: Mutex::default(),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// Serves until `shutdown`; requests under way then are cut off, and it cannot serve again.
+    pub(crate) async fn serve(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) {
+        let service = Router::new()
+            .merge(admin::router())
+            .fallback(http::aws)
+            .with_state(self.clone())
+            .into_make_service_with_connect_info::<Connection>();
+        let stop = self.stop.clone();
+        // Accepting never fails for good, so there is no error to pass on.
+        drop(
+            axum::serve(ResettableListener(listener), service)
+                .with_graceful_shutdown(async move {
+                    shutdown.cancelled().await;
+                    stop.cancel();
+                })
+                .await,
+        );
+    }
+
+    /// Serves a new sandbox on a free loopback port.
+    pub(crate) async fn start() -> io::Result<Running> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let sandbox = Self::new();
+        let shutdown = CancellationToken::new();
+        let (served, stop) = (sandbox.clone(), shutdown.clone());
+        tokio::spawn(async move { served.serve(listener, stop).await });
+        Ok(Running {
+            sandbox,
+            url,
+            shutdown,
+        })
+    }
+
+    /// How often each operation was called, as `service:Operation`, faults included.
+    pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
+        lock(&self.calls).clone()
+    }
+
+    /// Back to the beginning: no queues, mails, faults or counts.
+    pub(crate) fn reset(&self) {
+        self.sqs.reset();
+        self.outbox.clear();
+        self.faults.clear();
+        lock(&self.calls).clear();
+    }
+
+    fn count(&self, operation: &str) {
+        let mut calls = lock(&self.calls);
+        match calls.get_mut(operation) {
+            Some(count) => *count += 1,
+            None => {
+                calls.insert(operation.to_owned(), 1);
+            }
+        }
+    }
+
+    async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+}
+
+/// A sandbox that serves until this is dropped.
+pub(crate) struct Running {
+    pub(crate) sandbox: Arc<Sandbox>,
+    url: String,
+    shutdown: CancellationToken,
+}
+
+impl Running {
+    /// The endpoint, without a slash at the end.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// Locks; a panic elsewhere while it was held concerns the test that it was in.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,1 @@
+//! The local AWS is itself tested: a fake that is wrong proves nothing.
