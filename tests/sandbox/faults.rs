@@ -144,12 +144,12 @@ pub(crate) struct Duplicate {
     pub(crate) new_id: bool,
 }
 
-/// What `PUT /faults` takes: the rules alone, or with a seed.
+/// What `PUT /faults` takes, unless it is the list of rules alone.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Script {
-    Rules(Vec<Rule>),
-    Seeded { seed: u64, rules: Vec<Rule> },
+#[serde(deny_unknown_fields)]
+struct Script {
+    seed: Option<u64>,
+    rules: Vec<Rule>,
 }
 
 impl Faults {
@@ -186,21 +186,18 @@ impl Faults {
 
     /// Takes the body of `PUT /faults`; the error says what is wrong with it.
     pub(crate) fn set_json(&self, body: &[u8]) -> Result<(), String> {
-        // A list of rules is read as such, since an untagged enum's own error tells nothing.
         let script = match serde_json::from_slice(body).map_err(|error| error.to_string())? {
-            list @ Value::Array(_) => serde_json::from_value(list).map(Script::Rules),
-            other => serde_json::from_value(other),
-        }
-        .map_err(|error| error.to_string())?;
-        let rules = match script {
-            Script::Rules(rules) => rules,
-            Script::Seeded { seed, rules } => {
-                self.seed(seed);
-                rules
+            list @ Value::Array(_) => {
+                serde_json::from_value(list).map(|rules| Script { seed: None, rules })
             }
+            other => serde_json::from_value(other),
         };
+        let Script { seed, rules } = script.map_err(|error| error.to_string())?;
         if rules.iter().any(|rule| !(0.0..=1.0).contains(&rule.share)) {
             return Err("share must be between 0 and 1".to_owned());
+        }
+        if let Some(seed) = seed {
+            self.seed(seed);
         }
         self.set(rules);
         Ok(())
