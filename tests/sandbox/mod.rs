@@ -106,9 +106,12 @@ impl Sandbox {
         lock(&self.calls).clone()
     }
 
-    /// Back to the beginning: no queues, mails, faults or counts.
+    /// Back to the beginning: every service empty, no mails, faults or counts.
     pub(crate) fn reset(&self) {
         self.sqs.reset();
+        self.sns.reset();
+        self.ses.reset();
+        self.codecommit.reset();
         self.outbox.clear();
         self.faults.clear();
         lock(&self.calls).clear();

@@ -27,4 +27,7 @@ impl CodeCommit {
             message: "CodeCommit is not there.".to_owned(),
         })
     }
+
+    #[expect(clippy::unused_self, reason = "the interface of all services")]
+    pub(crate) fn reset(&self) {}
 }

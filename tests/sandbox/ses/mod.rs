@@ -40,4 +40,7 @@ impl Ses {
             message: "SES is not there.".to_owned(),
         })
     }
+
+    #[expect(clippy::unused_self, reason = "the interface of all services")]
+    pub(crate) fn reset(&self) {}
 }

@@ -25,4 +25,7 @@ impl Sns {
             message: "SNS is not there.".to_owned(),
         })
     }
+
+    #[expect(clippy::unused_self, reason = "the interface of all services")]
+    pub(crate) fn reset(&self) {}
 }
