@@ -13,7 +13,6 @@ pub(crate) mod sns;
 pub(crate) mod sqs;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -87,18 +86,25 @@ impl Sandbox {
     }
 
     /// Serves a new sandbox on a free loopback port.
-    pub(crate) async fn start() -> io::Result<Running> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
+    #[expect(
+        clippy::expect_used,
+        reason = "only tests call it, and none could go on"
+    )]
+    pub(crate) async fn start() -> Running {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("no loopback port to listen on");
+        let address = listener.local_addr().expect("the listener has no address");
+        let url = format!("http://{address}");
         let sandbox = Self::new();
         let shutdown = CancellationToken::new();
         let (served, stop) = (sandbox.clone(), shutdown.clone());
         tokio::spawn(async move { served.serve(listener, stop).await });
-        Ok(Running {
+        Running {
             sandbox,
             url,
             shutdown,
-        })
+        }
     }
 
     /// How often each operation was called, as `service:Operation`, faults included.

@@ -17,7 +17,7 @@ use crate::sandbox::{Running, Sandbox};
 
 /// A sandbox with one queue and a client that never retries.
 async fn start() -> (Running, Client, String) {
-    let running = Sandbox::start().await.unwrap();
+    let running = Sandbox::start().await;
     let client = client(&running, "eu-west-1");
     let created = client.create_queue().queue_name("q").send().await.unwrap();
     let url = created.queue_url().unwrap().to_owned();

@@ -63,7 +63,7 @@ async fn sqs(running: &Running, operation: &str, path: &str, body: Value) -> Ans
 
 #[tokio::test]
 async fn an_sqs_error_has_its_type_and_its_legacy_code() {
-    let running = Sandbox::start().await.unwrap();
+    let running = Sandbox::start().await;
     let answer = sqs(&running, "ReceiveMessage", "/", json!({ "QueueUrl": "q" })).await;
     assert_eq!(answer.status, 400);
     assert_eq!(
@@ -80,7 +80,7 @@ async fn an_sqs_error_has_its_type_and_its_legacy_code() {
 
 #[tokio::test]
 async fn a_request_to_the_queue_s_path_needs_no_queue_url() {
-    let running = Sandbox::start().await.unwrap();
+    let running = Sandbox::start().await;
     sqs(&running, "CreateQueue", "/", json!({ "QueueName": "q" })).await;
     let send = json!({ "MessageBody": "a" });
     let answer = sqs(&running, "SendMessage", "/000000000000/q", send).await;
@@ -90,7 +90,7 @@ async fn a_request_to_the_queue_s_path_needs_no_queue_url() {
 
 #[tokio::test]
 async fn faults_take_each_protocol_s_form() {
-    let running = Sandbox::start().await.unwrap();
+    let running = Sandbox::start().await;
     let fault = Fault::Error {
         code: "Throttling".to_owned(),
         status: 429,
@@ -137,7 +137,7 @@ async fn faults_take_each_protocol_s_form() {
 
 #[tokio::test]
 async fn what_is_no_call_gets_a_clear_error() {
-    let running = Sandbox::start().await.unwrap();
+    let running = Sandbox::start().await;
     let form = ["content-type: application/x-www-form-urlencoded"];
     let query = "Action=ListQueues&Version=2012-11-05";
     let answer = request(&running, "POST /", &form, query).await;
@@ -156,7 +156,7 @@ async fn what_is_no_call_gets_a_clear_error() {
 
 #[tokio::test]
 async fn bodies_of_several_megabytes_are_read() {
-    let running = Sandbox::start().await.unwrap();
+    let running = Sandbox::start().await;
     sqs(&running, "CreateQueue", "/", json!({ "QueueName": "q" })).await;
     let send = json!({ "QueueUrl": "q", "MessageBody": "x".repeat(8_000_000) });
     let answer = sqs(&running, "SendMessage", "/", send).await;
@@ -169,7 +169,7 @@ async fn bodies_of_several_megabytes_are_read() {
 
 #[tokio::test]
 async fn the_pages_show_and_change_the_faults_and_the_counts() {
-    let running = Sandbox::start().await.unwrap();
+    let running = Sandbox::start().await;
     assert_eq!(request(&running, "GET /health", &[], "").await.status, 200);
     let rules = json!([{ "operation": "sqs:*", "fault": "reset_before", "share": 0.0 }]);
     let put = request(&running, "PUT /faults", &[], &rules.to_string()).await;
