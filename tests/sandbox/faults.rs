@@ -179,6 +179,10 @@ impl Faults {
         lock(&self.state).rules.clear();
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.state).rules.is_empty()
+    }
+
     /// The seed of rules set from now on; the same seed, rules and requests strike the same.
     pub(crate) fn seed(&self, seed: u64) {
         lock(&self.state).seed = seed;

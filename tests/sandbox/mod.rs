@@ -14,6 +14,7 @@ pub(crate) mod sqs;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -27,6 +28,9 @@ use self::outbox::Outbox;
 use self::ses::Ses;
 use self::sns::Sns;
 use self::sqs::Sqs;
+
+/// How long a connection may hold up the end, such as one whose request never gets complete.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// All services and their state.
 pub(crate) struct Sandbox {
@@ -74,15 +78,20 @@ impl Sandbox {
             .with_state(self.clone())
             .into_make_service_with_connect_info::<Connection>();
         let stop = self.stop.clone();
+        let serving =
+            axum::serve(ResettableListener(listener), service).with_graceful_shutdown(async move {
+                shutdown.cancelled().await;
+                stop.cancel();
+            });
+        let overdue = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(LAST_WORDS).await;
+        };
         // Accepting never fails for good, so there is no error to pass on.
-        drop(
-            axum::serve(ResettableListener(listener), service)
-                .with_graceful_shutdown(async move {
-                    shutdown.cancelled().await;
-                    stop.cancel();
-                })
-                .await,
-        );
+        tokio::select! {
+            _ = serving => {}
+            () = overdue => {}
+        }
     }
 
     /// Serves a new sandbox on a free loopback port.

@@ -11,6 +11,7 @@ use aws_sdk_sqs::operation::RequestId as _;
 use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
 };
+use tokio::time::Instant;
 
 use crate::sandbox::faults::{Fault, Rule};
 use crate::sandbox::{Running, Sandbox};
@@ -139,6 +140,21 @@ async fn an_injected_error_has_its_code_and_status_and_no_effect() {
     assert_eq!(error.raw_response().unwrap().status().as_u16(), 500);
     assert!(running.sandbox.sqs.snapshot("q").is_empty());
     assert_eq!(running.sandbox.calls()["sqs:SendMessage"], 1);
+}
+
+#[tokio::test]
+async fn a_delayed_call_is_answered_after_its_delay() {
+    let (running, client, url) = start().await;
+    let fault = Fault::Latency {
+        min_ms: 80,
+        max_ms: 80,
+    };
+    running.sandbox.faults.set(vec![Rule::new("sqs:*", fault)]);
+    let start = Instant::now();
+    let send = client.send_message().queue_url(&url).message_body("a");
+    send.send().await.unwrap();
+    assert!(start.elapsed() >= Duration::from_millis(80));
+    assert_eq!(running.sandbox.sqs.snapshot("q").len(), 1);
 }
 
 #[tokio::test]
