@@ -9,6 +9,7 @@
 //! values are read key by key here, and all problems are told at once.
 
 mod assemble;
+mod compose;
 mod environment;
 mod keys;
 mod problem;

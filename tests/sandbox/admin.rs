@@ -1,0 +1,73 @@
+//! The sandbox's own pages: health, the outbox, faults, call counts and reset.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::Value;
+
+use super::Sandbox;
+
+pub(crate) fn router() -> Router<Arc<Sandbox>> {
+    Router::new()
+        .route("/health", get(async || "ok\n"))
+        .route("/outbox", get(outbox).delete(clear_outbox))
+        .route("/outbox/{id}", get(mail))
+        .route("/faults", get(faults).put(set_faults).delete(clear_faults))
+        .route("/calls", get(calls))
+        .route("/reset", post(reset))
+}
+
+/// A browser gets the page, everything else JSON.
+async fn outbox(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap) -> Response {
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .unwrap_or_default();
+    if accept.contains("text/html") && !accept.contains("application/json") {
+        Html(sandbox.outbox.page()).into_response()
+    } else {
+        Json(sandbox.outbox.json()).into_response()
+    }
+}
+
+async fn mail(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>) -> Response {
+    match sandbox.outbox.mail_page(&id) {
+        Some(page) => Html(page).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn clear_outbox(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {
+    sandbox.outbox.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn faults(State(sandbox): State<Arc<Sandbox>>) -> Json<Value> {
+    Json(sandbox.faults.json())
+}
+
+async fn set_faults(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response {
+    match sandbox.faults.set_json(&body) {
+        Ok(()) => Json(sandbox.faults.json()).into_response(),
+        Err(problem) => (StatusCode::BAD_REQUEST, format!("{problem}\n")).into_response(),
+    }
+}
+
+async fn clear_faults(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {
+    sandbox.faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn calls(State(sandbox): State<Arc<Sandbox>>) -> Response {
+    Json(sandbox.calls()).into_response()
+}
+
+async fn reset(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {
+    sandbox.reset();
+    StatusCode::NO_CONTENT
+}

@@ -1,0 +1,119 @@
+//! Every mail that the local SES accepted, as JSON and as a web page.
+
+mod page;
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The mails that the local SES took, oldest first.
+pub(crate) struct Outbox {
+    mails: Mutex<Mails>,
+}
+
+/// A mail as it would go out, whole.
+#[derive(Clone, Default, Serialize)]
+pub(crate) struct StoredMail {
+    /// The message id that SES answered with.
+    pub(crate) id: String,
+    /// When SES took it, in milliseconds since the Unix epoch.
+    pub(crate) time_millis: u64,
+    /// When SES took it, as RFC 3339 with milliseconds.
+    pub(crate) time: String,
+    /// The sender as given, display name included.
+    pub(crate) from: String,
+    pub(crate) to: Vec<String>,
+    pub(crate) cc: Vec<String>,
+    pub(crate) bcc: Vec<String>,
+    pub(crate) reply_to: Vec<String>,
+    pub(crate) subject: String,
+    pub(crate) html: Option<String>,
+    pub(crate) text: Option<String>,
+    /// Simple content: the custom headers. Raw content: all headers, unfolded.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The email tags, which a configuration set's events would carry.
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) configuration_set: Option<String>,
+    /// The names of attached files; their contents are not kept.
+    pub(crate) attachments: Vec<String>,
+}
+
+struct Mails {
+    kept: VecDeque<StoredMail>,
+    most: usize,
+    taken: u64,
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            mails: Mutex::new(Mails {
+                kept: VecDeque::new(),
+                most: usize::MAX,
+                taken: 0,
+            }),
+        }
+    }
+
+    /// Keeps only the newest `most` mails from now on, for runs that send more than memory holds.
+    pub(crate) fn keep_at_most(&self, most: usize) {
+        let mut mails = self.lock();
+        mails.most = most;
+        mails.shrink();
+    }
+
+    /// How many mails were taken since the last clearing, those dropped since included.
+    pub(crate) fn taken(&self) -> u64 {
+        self.lock().taken
+    }
+
+    pub(crate) fn add(&self, mail: StoredMail) {
+        let mut mails = self.lock();
+        mails.kept.push_back(mail);
+        mails.taken += 1;
+        mails.shrink();
+    }
+
+    /// The mails kept, oldest first.
+    pub(crate) fn mails(&self) -> Vec<StoredMail> {
+        self.lock().kept.iter().cloned().collect()
+    }
+
+    pub(crate) fn clear(&self) {
+        let mut mails = self.lock();
+        mails.kept.clear();
+        mails.taken = 0;
+    }
+
+    /// `{"mails": [...], "taken": n}`, oldest first.
+    pub(crate) fn json(&self) -> Value {
+        let mails = self.lock();
+        json!({ "mails": mails.kept, "taken": mails.taken })
+    }
+
+    /// The list of mails as HTML, newest first.
+    pub(crate) fn page(&self) -> String {
+        let mails = self.lock();
+        page::list(mails.kept.iter().rev(), mails.kept.len(), mails.taken)
+    }
+
+    /// One mail as its reader would see it, as HTML.
+    pub(crate) fn mail_page(&self, id: &str) -> Option<String> {
+        let mails = self.lock();
+        mails.kept.iter().find(|mail| mail.id == id).map(page::mail)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Mails> {
+        self.mails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Mails {
+    fn shrink(&mut self) {
+        while self.kept.len() > self.most {
+            self.kept.pop_front();
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Receipt handles: opaque to clients, checked by the queue that issued them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use md5::{Digest, Md5};
+
+/// What a receipt handle stands for: one receive of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    /// The message's key in its queue.
+    pub(crate) key: u64,
+    /// The number of the receive; no two receives of a queue share one.
+    pub(crate) serial: u64,
+}
+
+impl Receipt {
+    pub(crate) fn encode(self, queue: u64) -> String {
+        let mut bytes = Vec::with_capacity(40);
+        for part in [queue, self.key, self.serial] {
+            bytes.extend_from_slice(&part.to_be_bytes());
+        }
+        bytes.extend_from_slice(&checksum(&bytes));
+        STANDARD.encode(bytes)
+    }
+
+    /// `None` for what `queue` never issued.
+    pub(crate) fn decode(handle: &str, queue: u64) -> Option<Self> {
+        let bytes = STANDARD.decode(handle).ok()?;
+        let (payload, sum) = bytes.split_at_checked(24)?;
+        let (parts, _) = payload.as_chunks::<8>();
+        let [issuer, key, serial] = parts else {
+            return None;
+        };
+        (sum == checksum(payload) && u64::from_be_bytes(*issuer) == queue).then(|| Self {
+            key: u64::from_be_bytes(*key),
+            serial: u64::from_be_bytes(*serial),
+        })
+    }
+}
+
+/// Tells a handle that was issued from one that was made up or cut short.
+fn checksum(payload: &[u8]) -> [u8; 16] {
+    let mut digest = Md5::new();
+    digest.update(b"receipt");
+    digest.update(payload);
+    digest.finalize().into()
+}

@@ -1,0 +1,244 @@
+//! SES v2: its checks, its limits, and what reaches the outbox.
+
+mod sdk;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::sandbox::clock::Clock;
+use crate::sandbox::http::ServiceError;
+use crate::sandbox::outbox::Outbox;
+use crate::sandbox::ses::Ses;
+
+struct World {
+    ses: Ses,
+    outbox: Arc<Outbox>,
+}
+
+impl World {
+    fn new() -> Self {
+        let outbox = Arc::new(Outbox::new());
+        let ses = Ses::new(Arc::new(Clock::new()), outbox.clone());
+        ses.verify("example.com");
+        Self { ses, outbox }
+    }
+
+    async fn send(&self, request: Value) -> Result<Value, ServiceError> {
+        self.ses.call("SendEmail", request).await
+    }
+
+    /// Sends a good request with one field of it replaced.
+    async fn send_with(&self, pointer: &str, value: Value) -> Result<Value, ServiceError> {
+        let mut request = good();
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
+        request.pointer_mut(parent).unwrap()[field] = value;
+        self.send(request).await
+    }
+
+    async fn refused(&self, pointer: &str, value: Value) -> (u16, String, String) {
+        let refused = self.send_with(pointer, value).await.unwrap_err();
+        (refused.status, refused.code, refused.message)
+    }
+}
+
+fn good() -> Value {
+    json!({
+        "FromEmailAddress": "Calendar <noreply@example.com>",
+        "Destination": { "ToAddresses": ["dana@example.net"] },
+        "Content": { "Simple": {
+            "Subject": { "Data": "Grüße", "Charset": "UTF-8" },
+            "Body": { "Html": { "Data": "<p>é</p>", "Charset": "UTF-8" } },
+        }},
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_domain_verifies_its_addresses_and_subdomains_but_no_sibling() {
+    let world = World::new();
+    for from in ["a@example.com", "a@EXAMPLE.com", "a@mail.example.com"] {
+        world
+            .send_with("/FromEmailAddress", json!(from))
+            .await
+            .unwrap();
+    }
+    world.ses.verify("only@example.org");
+    for from in ["only@example.org", "only+label@Example.org"] {
+        world
+            .send_with("/FromEmailAddress", json!(from))
+            .await
+            .unwrap();
+    }
+    for from in ["a@badexample.com", "a@com", "other@example.org"] {
+        let refused = world.refused("/FromEmailAddress", json!(from)).await;
+        assert_eq!(
+            (refused.0, refused.1.as_str()),
+            (400, "MessageRejected"),
+            "{from}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sandboxed_account_mails_verified_recipients_only() {
+    let world = World::new();
+    let settings = json!({ "production_access": false });
+    world.ses.call("PutSandboxAccount", settings).await.unwrap();
+    let to = "/Destination/ToAddresses";
+    let refused = world
+        .refused(to, json!(["a@example.com", "b@x.net", "c@y.net"]))
+        .await;
+    assert_eq!(refused.1, "MessageRejected");
+    assert!(
+        refused.2.ends_with("US-EAST-1: b@x.net, c@y.net"),
+        "{}",
+        refused.2
+    );
+    let simulator = json!(["success@simulator.amazonses.com"]);
+    world.send_with(to, simulator).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rate_counts_recipients_on_tokios_clock() {
+    let world = World::new();
+    world
+        .ses
+        .update_account(|account| account.max_send_rate = 2.0);
+    let two = json!(["a@x.net", "b@x.net"]);
+    let to = "/Destination/ToAddresses";
+    world.send_with(to, two.clone()).await.unwrap();
+    let refused = world.refused(to, two.clone()).await;
+    assert_eq!(
+        (refused.0, refused.2.as_str()),
+        (429, "Maximum sending rate exceeded.")
+    );
+    tokio::time::advance(Duration::from_secs(1)).await;
+    world.send_with(to, two).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_mail_costs_no_quota() {
+    let world = World::new();
+    world
+        .ses
+        .update_account(|account| account.max_24_hour_send = 1.0);
+    world
+        .refused("/FromEmailAddress", json!("a@other.org"))
+        .await;
+    world.send(good()).await.unwrap();
+    let refused = world.send(good()).await.unwrap_err();
+    assert!(refused.message.contains("Daily message quota exceeded"));
+    tokio::time::advance(Duration::from_hours(24)).await;
+    world.send(good()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_break_a_rule_are_bad_requests() {
+    let world = World::new();
+    let many: Vec<String> = (0..51).map(|n| format!("a{n}@x.net")).collect();
+    let header = |name: &str, value: &str| json!([{ "Name": name, "Value": value }]);
+    let sixteen = json!(vec![json!({ "Name": "A", "Value": "b" }); 16]);
+    let tag = |name: &str, value: &str| json!([{ "Name": name, "Value": value }]);
+    let html = "/Content/Simple/Body/Html";
+    let headers = "/Content/Simple/Headers";
+    for (pointer, value) in [
+        ("/FromEmailAddress", json!("")),
+        ("/FromEmailAddress", json!("noreply")),
+        ("/Destination/ToAddresses", json!([])),
+        ("/Destination/ToAddresses", json!(many)),
+        ("/Destination/ToAddresses", json!(["dänä@x.net"])),
+        ("/Destination/CcAddresses", json!(["a@x.net,"])),
+        ("/ReplyToAddresses", json!(["<>"])),
+        ("/Content/Simple", Value::Null),
+        ("/Content/Simple/Body", json!({})),
+        ("/Content/Simple/Subject/Data", json!("two\r\nBcc: lines")),
+        ("/Content/Simple/Subject", json!({ "Data": "Grüße" })),
+        (html, json!({ "Data": "é" })),
+        (html, json!({ "Data": "é", "Charset": "US-ASCII" })),
+        (html, json!({ "Data": "x", "Charset": "klingon" })),
+        (html, json!({ "Data": "x".repeat(31 << 20) })),
+        (headers, header("A:b", "x")),
+        (headers, header("A", "é")),
+        (headers, header("A", "x\r\nB: y")),
+        (headers, header("A", &"x".repeat(996))),
+        (headers, sixteen),
+        ("/EmailTags", tag("a b", "x")),
+        ("/EmailTags", tag("a", "dana@example.com")),
+        ("/EmailTags", tag("a", "")),
+        ("/EmailTags", tag("a", &"x".repeat(257))),
+        ("/Content/Template", json!({ "TemplateName": "t" })),
+    ] {
+        let told = value.to_string();
+        let refused = world.refused(pointer, value).await;
+        let told: String = told.chars().take(80).collect();
+        assert_eq!(
+            (refused.0, refused.1.as_str()),
+            (400, "BadRequestException"),
+            "{pointer} {told}"
+        );
+    }
+    assert!(world.outbox.mails().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_configuration_set_is_not_found_and_a_stopped_one_pauses() {
+    let world = World::new();
+    let refused = world
+        .refused("/ConfigurationSetName", json!("events"))
+        .await;
+    assert_eq!((refused.0, refused.1.as_str()), (404, "NotFoundException"));
+    assert_eq!(refused.2, "Configuration set <events> does not exist.");
+    let name = json!({ "ConfigurationSetName": "events" });
+    world
+        .ses
+        .call("CreateConfigurationSet", name.clone())
+        .await
+        .unwrap();
+    world
+        .send_with("/ConfigurationSetName", json!("events"))
+        .await
+        .unwrap();
+    world
+        .ses
+        .call("PutConfigurationSetSendingOptions", name)
+        .await
+        .unwrap();
+    let refused = world
+        .refused("/ConfigurationSetName", json!("events"))
+        .await;
+    assert_eq!(refused.1, "SendingPausedException");
+}
+
+#[tokio::test(start_paused = true)]
+async fn raw_mail_takes_sender_and_recipients_from_its_headers() {
+    let world = World::new();
+    let raw = "From: noreply@example.com\r\nTo: dana@example.net\r\nSubject: Hi\r\n\r\nHello\r\n";
+    let request = json!({ "Content": { "Raw": { "Data": STANDARD.encode(raw) } } });
+    world.send(request).await.unwrap();
+    let mail = world.outbox.mails().remove(0);
+    assert_eq!(mail.from, "noreply@example.com");
+    assert_eq!(mail.to, ["dana@example.net"]);
+    assert_eq!(mail.subject, "Hi");
+    assert_eq!(mail.text.as_deref(), Some("Hello\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn account_settings_change_one_by_one_and_unknown_ones_are_refused() {
+    let world = World::new();
+    let change = json!({ "max_send_rate": 5.0, "enforcement_status": "PROBATION" });
+    world.ses.call("PutSandboxAccount", change).await.unwrap();
+    let account = world.ses.call("GetAccount", json!({})).await.unwrap();
+    assert_eq!(account["SendQuota"]["MaxSendRate"], 5.0);
+    assert_eq!(account["EnforcementStatus"], "PROBATION");
+    assert_eq!(account["ProductionAccessEnabled"], true);
+    let unknown = json!({ "max_rate": 5.0 });
+    let refused = world
+        .ses
+        .call("PutSandboxAccount", unknown)
+        .await
+        .unwrap_err();
+    assert!(refused.message.contains("max_rate"));
+}
