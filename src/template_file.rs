@@ -36,7 +36,13 @@ impl TemplateSource for TemplateOnDisk {
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
         let blob_id = format!("{:016x}", hasher.finish());
-        Ok(TemplateFile { bytes, version: TemplateVersion { commit_id: String::new(), blob_id } })
+        Ok(TemplateFile {
+            bytes,
+            version: TemplateVersion {
+                commit_id: String::new(),
+                blob_id,
+            },
+        })
     }
 
     fn location(&self) -> &str {
@@ -58,5 +64,8 @@ fn failure(error: io::Error) -> TemplateFailure {
         request_id: None,
         source: Some(Box::new(error)),
     };
-    TemplateFailure { kind, error: Box::new(error) }
+    TemplateFailure {
+        kind,
+        error: Box::new(error),
+    }
 }

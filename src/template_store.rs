@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    notification::{Placeholders, Template, TemplateError},
     backoff::Backoff,
+    notification::{Placeholders, Template, TemplateError},
     ports::{TemplateFailure, TemplateFailureKind, TemplateSource, TemplateVersion},
 };
 
@@ -113,7 +113,14 @@ impl TemplateStore {
         max_bytes: u64,
     ) -> Self {
         let knowledge = watch::Sender::new(Knowledge::default());
-        Self { source, placeholders, max_bytes, ttl, knowledge, asked: Notify::new() }
+        Self {
+            source,
+            placeholders,
+            max_bytes,
+            ttl,
+            knowledge,
+            asked: Notify::new(),
+        }
     }
 
     /// The template in force, if there is one.
@@ -174,14 +181,23 @@ impl TemplateStore {
     /// Fetches the file and compiles it, unless it is the version in force already.
     async fn load(&self) -> Result<Option<TemplateInForce>, LoadError> {
         let file = self.source.fetch().await?;
-        if self.in_force().is_some_and(|now| now.version.blob_id == file.version.blob_id) {
+        if self
+            .in_force()
+            .is_some_and(|now| now.version.blob_id == file.version.blob_id)
+        {
             return Ok(None);
         }
         if file.bytes.len() as u64 > self.max_bytes {
-            return Err(LoadError::TooLarge { bytes: file.bytes.len(), max_bytes: self.max_bytes });
+            return Err(LoadError::TooLarge {
+                bytes: file.bytes.len(),
+                max_bytes: self.max_bytes,
+            });
         }
         let template = Template::compile(&file.bytes, &self.placeholders)?;
-        Ok(Some(TemplateInForce { template, version: file.version }))
+        Ok(Some(TemplateInForce {
+            template,
+            version: file.version,
+        }))
     }
 
     fn accept(&self, fetched: Option<TemplateInForce>) {
@@ -208,7 +224,12 @@ impl TemplateStore {
         let location = self.source.location();
         let remedy = failure.remedy();
         if self.in_force().is_none() {
-            let told = self.knowledge.borrow().failure.as_ref().map(ToString::to_string);
+            let told = self
+                .knowledge
+                .borrow()
+                .failure
+                .as_ref()
+                .map(ToString::to_string);
             if told.is_none_or(|told| told != failure.to_string()) {
                 error!("no template: {failure} ({location}); {remedy}");
             }

@@ -97,7 +97,10 @@ where
             _ => QueueFailureKind::Transient,
         },
     };
-    QueueFailure { kind, error: Box::new(error) }
+    QueueFailure {
+        kind,
+        error: Box::new(error),
+    }
 }
 
 /// What a failed entry of a batch on the queue means. `sender_fault` is SQS's word that the entry
@@ -110,7 +113,11 @@ pub fn entry_failure(code: &str, message: &str, sender_fault: bool) -> EntryFail
     } else {
         EntryFailureKind::Transient
     };
-    EntryFailure { kind, code: code.to_owned(), message: message.to_owned() }
+    EntryFailure {
+        kind,
+        code: code.to_owned(),
+        message: message.to_owned(),
+    }
 }
 
 /// What a failed `GetFile` means.
@@ -142,7 +149,10 @@ where
         _ if reach == Reach::Answered(403) => TemplateFailureKind::AccessDenied,
         _ => TemplateFailureKind::Transient,
     };
-    TemplateFailure { kind, error: Box::new(error) }
+    TemplateFailure {
+        kind,
+        error: Box::new(error),
+    }
 }
 
 /// What a failed `SendEmail` means. `sender` is our own bare address: SES refuses an unverified
@@ -163,7 +173,10 @@ where
         Reach::NoAnswer => SendFailureKind::OutcomeUnknown,
         Reach::Answered(status) => answered_send(status, &error, sender),
     };
-    SendFailure { kind, error: Box::new(error) }
+    SendFailure {
+        kind,
+        error: Box::new(error),
+    }
 }
 
 /// What a failed `GetAccount` means.
@@ -175,11 +188,17 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     let Failure { reach, error } = take_apart(operation, error);
-    let denied = is_denied(code(&error))
-        || matches!(reach, Reach::NoCredentials | Reach::Answered(403));
-    let kind =
-        if denied { AccountFailureKind::AccessDenied } else { AccountFailureKind::Transient };
-    AccountFailure { kind, error: Box::new(error) }
+    let denied =
+        is_denied(code(&error)) || matches!(reach, Reach::NoCredentials | Reach::Answered(403));
+    let kind = if denied {
+        AccountFailureKind::AccessDenied
+    } else {
+        AccountFailureKind::Transient
+    };
+    AccountFailure {
+        kind,
+        error: Box::new(error),
+    }
 }
 
 fn answered_send(status: u16, error: &CallError, sender: &str) -> SendFailureKind {
@@ -220,7 +239,9 @@ fn answered_send(status: u16, error: &CallError, sender: &str) -> SendFailureKin
 /// Whether SES's list of identities that failed their check holds the address or its domain.
 fn names_identity(message: &str, address: &str) -> bool {
     let failed = message.rsplit_once(": ").map_or(message, |(_, list)| list);
-    let domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
+    let domain = address
+        .rsplit_once('@')
+        .map_or(address, |(_, domain)| domain);
     failed
         .split(',')
         .map(|identity| identity.trim().trim_end_matches('.'))
@@ -260,8 +281,12 @@ where
 {
     let (reach, fallback) = match &error {
         SdkError::TimeoutError(_) => (Reach::NoAnswer, "timeout"),
-        SdkError::ResponseError(inner) => (Reach::Answered(inner.raw().status().as_u16()), "response"),
-        SdkError::ServiceError(inner) => (Reach::Answered(inner.raw().status().as_u16()), "unknown"),
+        SdkError::ResponseError(inner) => {
+            (Reach::Answered(inner.raw().status().as_u16()), "response")
+        }
+        SdkError::ServiceError(inner) => {
+            (Reach::Answered(inner.raw().status().as_u16()), "unknown")
+        }
         other if has_source::<CredentialsError>(other, |_| true) => {
             (Reach::NoCredentials, "credentials")
         }
@@ -278,13 +303,15 @@ where
         _ => None,
     };
     let service_error = error.as_service_error();
-    let code = service_error.and_then(ProvideErrorMetadata::code).map_or_else(
-        || match status {
-            Some(status) => format!("http_{status}"),
-            None => fallback.to_owned(),
-        },
-        ToOwned::to_owned,
-    );
+    let code = service_error
+        .and_then(ProvideErrorMetadata::code)
+        .map_or_else(
+            || match status {
+                Some(status) => format!("http_{status}"),
+                None => fallback.to_owned(),
+            },
+            ToOwned::to_owned,
+        );
     let message = service_error
         .and_then(ProvideErrorMetadata::message)
         .map_or_else(|| innermost(&error), ToOwned::to_owned);
@@ -314,7 +341,9 @@ fn has_source<T: StdError + 'static>(
 
 /// The last error of the chain says most plainly what went wrong: "connection refused".
 fn innermost(error: &(dyn StdError + 'static)) -> String {
-    chain(error).last().map_or_else(String::new, ToString::to_string)
+    chain(error)
+        .last()
+        .map_or_else(String::new, ToString::to_string)
 }
 
 fn chain<'a>(

@@ -35,11 +35,20 @@ impl CodeCommitTemplate {
     /// The file at `address`.
     pub fn new(aws: &AwsConfig, address: TemplateAddress) -> Self {
         let reference = address.reference.as_deref().unwrap_or("its default branch");
-        let location =
-            format!("repository {}, path {}, at {reference}", address.repository, address.path);
-        let config = aws_sdk_codecommit::config::Builder::from(&aws.0)
-            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(FETCH_TIMEOUT).build());
-        Self { client: Client::from_conf(Config::from(config.build())), address, location }
+        let location = format!(
+            "repository {}, path {}, at {reference}",
+            address.repository, address.path
+        );
+        let config = aws_sdk_codecommit::config::Builder::from(&aws.0).timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(FETCH_TIMEOUT)
+                .build(),
+        );
+        Self {
+            client: Client::from_conf(Config::from(config.build())),
+            address,
+            location,
+        }
     }
 }
 
@@ -55,8 +64,14 @@ impl TemplateSource for CodeCommitTemplate {
             .send()
             .await
             .map_err(|error| classify::template_failure("GetFile", error))?;
-        let version = TemplateVersion { commit_id: answer.commit_id, blob_id: answer.blob_id };
-        Ok(TemplateFile { bytes: answer.file_content.into_inner(), version })
+        let version = TemplateVersion {
+            commit_id: answer.commit_id,
+            blob_id: answer.blob_id,
+        };
+        Ok(TemplateFile {
+            bytes: answer.file_content.into_inner(),
+            version,
+        })
     }
 
     fn location(&self) -> &str {

@@ -42,8 +42,16 @@ impl SesMailer {
     ) -> Self {
         let config = aws_sdk_sesv2::config::Builder::from(&aws.0)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build());
-        Self { client: Client::from_conf(Config::from(config.build())), sender, configuration_set }
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .operation_attempt_timeout(timeout)
+                    .build(),
+            );
+        Self {
+            client: Client::from_conf(Config::from(config.build())),
+            sender,
+            configuration_set,
+        }
     }
 }
 
@@ -61,7 +69,12 @@ impl Mailer for SesMailer {
                 source: Some(Box::new(error)),
             }),
         })?;
-        let to = mail.to.iter().map(Address::as_str).map(ToOwned::to_owned).collect();
+        let to = mail
+            .to
+            .iter()
+            .map(Address::as_str)
+            .map(ToOwned::to_owned)
+            .collect();
         let answer = self
             .client
             .send_email()
@@ -87,9 +100,13 @@ impl SesAccount {
     /// The account that our credentials belong to.
     pub fn new(aws: &AwsConfig) -> Self {
         let config = aws_sdk_sesv2::config::Builder::from(&aws.0).timeout_config(
-            TimeoutConfig::builder().operation_attempt_timeout(ACCOUNT_TIMEOUT).build(),
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(ACCOUNT_TIMEOUT)
+                .build(),
         );
-        Self { client: Client::from_conf(Config::from(config.build())) }
+        Self {
+            client: Client::from_conf(Config::from(config.build())),
+        }
     }
 }
 
@@ -104,7 +121,9 @@ impl Account for SesAccount {
             .map_err(|error| classify::account_failure("GetAccount", error))?;
         let quota = answer.send_quota();
         // SES gives -1 for an unlimited daily quota.
-        let daily = quota.map(|quota| quota.max24_hour_send).filter(|daily| *daily >= 0.0);
+        let daily = quota
+            .map(|quota| quota.max24_hour_send)
+            .filter(|daily| *daily >= 0.0);
         Ok(AccountFacts {
             max_send_rate: quota.map_or(0.0, |quota| quota.max_send_rate),
             max_24_hour_send: daily,
@@ -119,12 +138,20 @@ impl Account for SesAccount {
 fn content(mail: &Mail) -> Result<EmailContent, BuildError> {
     // Without a charset SES reads 7-bit ASCII.
     let utf8 = |data: &str| Content::builder().data(data).charset("UTF-8").build();
-    let body = Body::builder().html(utf8(&mail.html)?).text(utf8(&mail.text)?).build();
+    let body = Body::builder()
+        .html(utf8(&mail.html)?)
+        .text(utf8(&mail.text)?)
+        .build();
     // RFC 3834: nobody's out-of-office should answer a confirmation.
-    let automatic =
-        MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build()?;
-    let message =
-        Message::builder().subject(utf8(&mail.subject)?).body(body).headers(automatic).build();
+    let automatic = MessageHeader::builder()
+        .name("Auto-Submitted")
+        .value("auto-generated")
+        .build()?;
+    let message = Message::builder()
+        .subject(utf8(&mail.subject)?)
+        .body(body)
+        .headers(automatic)
+        .build();
     Ok(EmailContent::builder().simple(message).build())
 }
 

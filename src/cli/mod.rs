@@ -68,7 +68,10 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    let flags = Flags { config: cli.common.config, overrides: cli.common.set };
+    let flags = Flags {
+        config: cli.common.config,
+        overrides: cli.common.set,
+    };
     match cli.command.unwrap_or(Command::Run) {
         Command::Run => ExitCode::from(run::run(&flags)),
     }

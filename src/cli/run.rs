@@ -29,7 +29,9 @@ pub(super) fn run(flags: &Flags) -> u8 {
         }
     };
     telemetry::init(&loaded.settings.log);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let ended = runtime
         .context("no runtime could be started")
         .and_then(|runtime| runtime.block_on(start(&loaded)));
@@ -66,18 +68,23 @@ async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
 
 /// The clients, set up as the daemon uses them.
 fn connect(settings: &Settings, aws: &AwsConfig) -> anyhow::Result<Outside> {
-    let sender = Sender::parse(&settings.email.sender)?.address().as_str().to_owned();
+    let sender = Sender::parse(&settings.email.sender)?
+        .address()
+        .as_str()
+        .to_owned();
     let source: Arc<dyn TemplateSource> = match &settings.template.source {
-        TemplateLocation::CodeCommit { repository, path, reference } => {
-            Arc::new(CodeCommitTemplate::new(
-                aws,
-                TemplateAddress {
-                    repository: repository.clone(),
-                    path: path.clone(),
-                    reference: reference.clone(),
-                },
-            ))
-        }
+        TemplateLocation::CodeCommit {
+            repository,
+            path,
+            reference,
+        } => Arc::new(CodeCommitTemplate::new(
+            aws,
+            TemplateAddress {
+                repository: repository.clone(),
+                path: path.clone(),
+                reference: reference.clone(),
+            },
+        )),
         TemplateLocation::File(path) => Arc::new(TemplateOnDisk::new(PathBuf::clone(path))),
     };
     let templates = TemplateStore::new(
@@ -88,7 +95,11 @@ fn connect(settings: &Settings, aws: &AwsConfig) -> anyhow::Result<Outside> {
     );
     let settle_timeout = lease::call_timeout(settings.queue.visibility_timeout);
     Ok(Outside {
-        queue: Arc::new(SqsQueue::new(aws, settings.queue.url.clone(), settle_timeout)),
+        queue: Arc::new(SqsQueue::new(
+            aws,
+            settings.queue.url.clone(),
+            settle_timeout,
+        )),
         mailer: Arc::new(SesMailer::new(
             aws,
             sender,
@@ -101,7 +112,10 @@ fn connect(settings: &Settings, aws: &AwsConfig) -> anyhow::Result<Outside> {
 }
 
 /// What cannot be told by the log, since it is not set up or would not show it.
-#[expect(clippy::print_stderr, reason = "a command line tool tells its errors on standard error")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a command line tool tells its errors on standard error"
+)]
 fn tell(what: &dyn std::fmt::Display) {
     eprintln!("organizer-notifier: {what}");
 }

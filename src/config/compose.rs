@@ -28,7 +28,11 @@ impl Settings {
             Ok(Placeholder {
                 name: name.clone(),
                 field: JsonPointer::parse(&placeholder.field)?,
-                fallback: placeholder.fallback.as_deref().map(JsonPointer::parse).transpose()?,
+                fallback: placeholder
+                    .fallback
+                    .as_deref()
+                    .map(JsonPointer::parse)
+                    .transpose()?,
                 default: placeholder.default.clone(),
             })
         });

@@ -62,10 +62,15 @@ pub async fn prove_queue(queue: &dyn Queue, url: &str) -> Result<QueueFacts, Boo
                 | QueueFailureKind::Encryption
         );
         if definite && trying.is_out_of_patience() {
-            return Err(BootError::Queue { url: url.to_owned(), failure });
+            return Err(BootError::Queue {
+                url: url.to_owned(),
+                failure,
+            });
         }
         let remedy = queue_remedy(&failure);
-        trying.tell(&format_args!("the queue {url} cannot be used yet: {failure}; {remedy}"));
+        trying.tell(&format_args!(
+            "the queue {url} cannot be used yet: {failure}; {remedy}"
+        ));
         trying.pause().await;
     }
 }
@@ -87,12 +92,19 @@ pub async fn await_template(store: &TemplateStore) -> Result<(), BootError> {
                 }
                 if began.elapsed() >= PATIENCE {
                     let location = store.location().to_owned();
-                    return Err(BootError::Template { location, failure: Arc::clone(failure) });
+                    return Err(BootError::Template {
+                        location,
+                        failure: Arc::clone(failure),
+                    });
                 }
             }
         }
         // Either news, or the end of our patience with the last ones.
-        let patience = if began.elapsed() < PATIENCE { began + PATIENCE } else { began + 2 * PATIENCE };
+        let patience = if began.elapsed() < PATIENCE {
+            began + PATIENCE
+        } else {
+            began + 2 * PATIENCE
+        };
         match timeout_at(patience, knowledge.changed()).await {
             Ok(Ok(())) | Err(_) => {}
             Ok(Err(_closed)) => return Ok(()),
@@ -125,7 +137,9 @@ async fn try_queue(queue: &dyn Queue) -> Result<QueueFacts, QueueFailure> {
     let facts = queue.describe().await?;
     let made_up = ReceiptHandle(MADE_UP.to_owned());
     // The entries fail, as they must; a call that fails as a whole lacks the right to make it.
-    queue.change_visibility(&[(made_up.clone(), Duration::ZERO)]).await?;
+    queue
+        .change_visibility(&[(made_up.clone(), Duration::ZERO)])
+        .await?;
     queue.delete(&[made_up]).await?;
     Ok(facts)
 }
@@ -151,9 +165,16 @@ struct Trying {
 
 impl Trying {
     fn new() -> Self {
-        let backoff =
-            Backoff::new(Duration::from_millis(500), Duration::from_secs(5), Jitter::Quarter);
-        Self { began: Instant::now(), told: None, backoff }
+        let backoff = Backoff::new(
+            Duration::from_millis(500),
+            Duration::from_secs(5),
+            Jitter::Quarter,
+        );
+        Self {
+            began: Instant::now(),
+            told: None,
+            backoff,
+        }
     }
 
     fn is_out_of_patience(&self) -> bool {

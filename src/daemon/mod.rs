@@ -78,11 +78,16 @@ pub async fn run(
         Booted::Ready(ready) => work(settings, composer, outside, ready, signals).await,
         Booted::Stopped(signal) => {
             info!(target: LIFECYCLE, "{signal} while starting: nothing was received");
-            Ended::Stopped { tally: Tally::default(), clean: true }
+            Ended::Stopped {
+                tally: Tally::default(),
+                clean: true,
+            }
         }
         Booted::Failed(failed) => {
             error!(target: LIFECYCLE, "not started: {failed}");
-            Ended::NotStarted { reason: failed.to_string() }
+            Ended::NotStarted {
+                reason: failed.to_string(),
+            }
         }
     };
     stop_fetching.cancel();
@@ -120,7 +125,10 @@ async fn boot(
             account,
         );
         template?;
-        Ok(Ready { queue: queue?, account })
+        Ok(Ready {
+            queue: queue?,
+            account,
+        })
     };
     tokio::pin!(prove);
     loop {
@@ -203,7 +211,10 @@ async fn work(
         }
     };
     tell_end(&report, began);
-    Ended::Stopped { tally: report.tally, clean: report.clean }
+    Ended::Stopped {
+        tally: report.tally,
+        clean: report.clean,
+    }
 }
 
 /// The plan in one line: what an operator compares with what was meant.
@@ -215,7 +226,9 @@ fn tell_plan(settings: &Settings, ready: &Ready) {
         None => "has no redrive policy".to_owned(),
     };
     let rate = match (&ready.account, settings.email.max_send_rate) {
-        (Some(facts), SendRate::Account) => format!("{} recipients/s (the account's)", facts.max_send_rate),
+        (Some(facts), SendRate::Account) => {
+            format!("{} recipients/s (the account's)", facts.max_send_rate)
+        }
         (None, SendRate::Account) => "found by slow start".to_owned(),
         (_, SendRate::PerSecond(rate)) => format!("{rate} recipients/s"),
         (_, SendRate::Unlimited) => "unlimited".to_owned(),

@@ -106,7 +106,10 @@ impl Drain {
     #[must_use]
     pub fn may_send(&self) -> bool {
         !self.hurried.is_cancelled()
-            && self.timetable.get().is_none_or(|times| Instant::now() <= times.last_send)
+            && self
+                .timetable
+                .get()
+                .is_none_or(|times| Instant::now() <= times.last_send)
     }
 
     /// Waits until a message that has no send under way must be let go: as soon as the drain
@@ -182,7 +185,15 @@ mod tests {
     async fn a_grace_too_short_for_anything_leaves_no_time_and_no_panic() {
         let now = Instant::now();
         let times = Timetable::new(now, seconds(1), seconds(10));
-        assert_eq!(times, Timetable { last_send: now, settle_from: now, settle_by: now, receive_by: now });
+        assert_eq!(
+            times,
+            Timetable {
+                last_send: now,
+                settle_from: now,
+                settle_by: now,
+                receive_by: now
+            }
+        );
     }
 
     #[tokio::test(start_paused = true)]

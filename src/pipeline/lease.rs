@@ -98,7 +98,12 @@ struct Due {
 impl Leases {
     /// A table for leases of `length` (whole seconds) on messages of `queue`.
     pub fn new(queue: Arc<dyn Queue>, length: Duration) -> Arc<Self> {
-        Arc::new(Self { queue, length, state: Mutex::default(), wake_keeper: Notify::new() })
+        Arc::new(Self {
+            queue,
+            length,
+            state: Mutex::default(),
+            wake_keeper: Notify::new(),
+        })
     }
 
     /// Takes the lease of a message that was received, or nothing where this process holds the
@@ -147,7 +152,10 @@ impl Leases {
         state.held.insert(id, held);
         drop(state);
         self.wake_keeper.notify_one();
-        Some(Lease { leases: Arc::clone(self), id })
+        Some(Lease {
+            leases: Arc::clone(self),
+            id,
+        })
     }
 
     /// How many leases are held.
@@ -165,7 +173,12 @@ impl Leases {
     /// How long ago the message that is held longest was received.
     #[must_use]
     pub fn oldest(&self) -> Option<Duration> {
-        self.lock().held.values().map(|held| held.received_at).min().map(|at| at.elapsed())
+        self.lock()
+            .held
+            .values()
+            .map(|held| held.received_at)
+            .min()
+            .map(|at| at.elapsed())
     }
 
     /// Renews leases until cancelled. Calls run side by side, so that one that hangs delays no
@@ -249,16 +262,28 @@ impl Leases {
     /// One renewal call for up to ten leases.
     async fn renew(self: Arc<Self>, due: Vec<Due>) {
         let asked_at = Instant::now();
-        let changes: Vec<_> = due.iter().map(|due| (due.receipt.clone(), due.wanted)).collect();
-        let call = timeout(call_timeout(self.length), self.queue.change_visibility(&changes));
+        let changes: Vec<_> = due
+            .iter()
+            .map(|due| (due.receipt.clone(), due.wanted))
+            .collect();
+        let call = timeout(
+            call_timeout(self.length),
+            self.queue.change_visibility(&changes),
+        );
         let answers = match call.await {
             Ok(Ok(answers)) => answers,
             Ok(Err(failure)) => {
-                warn!(error.r#type = failure.error.code, "leases not renewed, trying again: {failure}");
+                warn!(
+                    error.r#type = failure.error.code,
+                    "leases not renewed, trying again: {failure}"
+                );
                 Vec::new()
             }
             Err(_elapsed) => {
-                warn!(error.r#type = "timeout", "leases not renewed, trying again: no answer in time");
+                warn!(
+                    error.r#type = "timeout",
+                    "leases not renewed, trying again: no answer in time"
+                );
                 Vec::new()
             }
         };
@@ -266,7 +291,9 @@ impl Leases {
         let mut state = self.lock();
         for due in due {
             let answer = answers.next();
-            let Some(held) = state.held.get_mut(&due.lease) else { continue };
+            let Some(held) = state.held.get_mut(&due.lease) else {
+                continue;
+            };
             held.busy = false;
             held.changed.notify_waiters();
             if held.generation == due.generation && !held.lost {
@@ -300,7 +327,9 @@ impl Held {
 
     /// The visibility to ask for: the lease's length, or what the cap leaves, in whole seconds.
     fn wanted(&self, now: Instant, length: Duration) -> Duration {
-        let left = (self.received_at + CAP).saturating_duration_since(now).saturating_sub(CAP_MARGIN);
+        let left = (self.received_at + CAP)
+            .saturating_duration_since(now)
+            .saturating_sub(CAP_MARGIN);
         Duration::from_secs(length.min(left).as_secs())
     }
 
@@ -334,7 +363,9 @@ impl Held {
             ),
             Some(Err(_)) | None => {}
         }
-        let pause = FIRST_RETRY.saturating_mul(1 << self.failures.min(6)).min(length / 6);
+        let pause = FIRST_RETRY
+            .saturating_mul(1 << self.failures.min(6))
+            .min(length / 6);
         self.failures += 1;
         self.renew_at = Instant::now() + pause;
     }
@@ -437,7 +468,11 @@ impl Lease {
                 })
             });
             if let Some((receipt, generation)) = free {
-                return Call { lease: self, receipt, generation };
+                return Call {
+                    lease: self,
+                    receipt,
+                    generation,
+                };
             }
             waiting.await;
         }
@@ -447,10 +482,16 @@ impl Lease {
         self.with(|held| Arc::clone(&held.changed))
     }
 
-    #[expect(clippy::expect_used, reason = "the entry lives exactly as long as this guard")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the entry lives exactly as long as this guard"
+    )]
     fn with<T>(&self, act: impl FnOnce(&mut Held) -> T) -> T {
         let mut state = self.leases.lock();
-        act(state.held.get_mut(&self.id).expect("a guard's entry is in the table"))
+        act(state
+            .held
+            .get_mut(&self.id)
+            .expect("a guard's entry is in the table"))
     }
 }
 

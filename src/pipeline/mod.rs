@@ -32,6 +32,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+pub use self::report::span;
 use self::{
     breaker::{AccountSays, Gate, MailBreaker, TemplateBreaker, TemplateCause},
     drain::Drain,
@@ -43,7 +44,6 @@ use self::{
     rate::Limiter,
     worker::{Delivery, Finished, Shared},
 };
-pub use self::report::span;
 use crate::{
     backoff::Backoff,
     notification::Composer,
@@ -136,11 +136,17 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     let stop = CancellationToken::new();
     let mut tasks = Tasks::new();
     tasks.spawn("poller", poller.run(|| {}));
-    tasks.spawn("lease keeper", Arc::clone(&leases).keep(|| {}, stop.clone()));
+    tasks.spawn(
+        "lease keeper",
+        Arc::clone(&leases).keep(|| {}, stop.clone()),
+    );
     tasks.spawn("settler", settler_task.run());
     let mut helpers = JoinSet::new();
     helpers.spawn(follow_template(Arc::clone(&shared)));
-    helpers.spawn(follow_account(Arc::clone(&shared), Arc::clone(&parts.account)));
+    helpers.spawn(follow_account(
+        Arc::clone(&shared),
+        Arc::clone(&parts.account),
+    ));
     helpers.spawn(ask_account(Arc::clone(&shared), parts.account));
     helpers.spawn(report::breakers(Arc::clone(&shared), Arc::clone(&leases)));
     let walk = {
@@ -149,7 +155,12 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     };
     helpers.spawn(walk);
 
-    let mut supervisor = Supervisor { shared, tasks, tally: Tally::default(), clean: true };
+    let mut supervisor = Supervisor {
+        shared,
+        tasks,
+        tally: Tally::default(),
+        clean: true,
+    };
     supervisor.work(arriving).await;
     helpers.shutdown().await;
     stop.cancel();
@@ -197,7 +208,10 @@ impl Supervisor {
         let finished = match done {
             Ok(finished) => finished,
             // Its own guard against panics has failed: its message is left to the queue.
-            Err(_) => Finished { outcome: Outcome::Panicked, settled: true },
+            Err(_) => Finished {
+                outcome: Outcome::Panicked,
+                settled: true,
+            },
         };
         self.tally.end(finished.outcome);
         self.clean &= finished.settled;
@@ -226,7 +240,10 @@ impl Supervisor {
                 "messages are unaccounted for: {}; their leases run out by themselves", self.tally
             );
         }
-        Report { tally: self.tally, clean: self.clean }
+        Report {
+            tally: self.tally,
+            clean: self.clean,
+        }
     }
 }
 
@@ -238,7 +255,10 @@ struct Tasks {
 
 impl Tasks {
     fn new() -> Self {
-        Self { set: JoinSet::new(), names: Vec::new() }
+        Self {
+            set: JoinSet::new(),
+            names: Vec::new(),
+        }
     }
 
     fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
@@ -263,11 +283,14 @@ async fn follow_template(shared: Arc<Shared>) {
     let mut named = HashSet::new();
     loop {
         let known: Knowledge = knowledge.borrow_and_update().clone();
-        let transition = shared.template_gate.tell(|breaker, now| match (&known.in_force, &known.failure) {
-            (Some(template), _) => breaker.usable(&template.version, now),
-            (None, Some(failure)) => breaker.unusable(cause(failure)),
-            (None, None) => None,
-        });
+        let transition =
+            shared
+                .template_gate
+                .tell(|breaker, now| match (&known.in_force, &known.failure) {
+                    (Some(template), _) => breaker.usable(&template.version, now),
+                    (None, Some(failure)) => breaker.unusable(cause(failure)),
+                    (None, None) => None,
+                });
         report::transition(&shared, "rendering", transition);
         if let Some(template) = &known.in_force
             && named.insert(template.version.blob_id.clone())
@@ -306,7 +329,10 @@ async fn ask_account(shared: Arc<Shared>, account: Arc<dyn Account>) {
             Ok(facts) if may_send(&facts) => AccountSays::Allowed,
             Ok(_) => AccountSays::Refused,
             Err(failure) => {
-                warn!(error.r#type = failure.error.code, "the account cannot be asked: {failure}");
+                warn!(
+                    error.r#type = failure.error.code,
+                    "the account cannot be asked: {failure}"
+                );
                 AccountSays::Unknown
             }
         });

@@ -22,13 +22,19 @@ struct State {
 impl OwnTime {
     /// A clock that runs from now on.
     pub(crate) fn start() -> Self {
-        Self(Mutex::new(State { counted: Duration::ZERO, running_since: Some(Instant::now()) }))
+        Self(Mutex::new(State {
+            counted: Duration::ZERO,
+            running_since: Some(Instant::now()),
+        }))
     }
 
     /// What has been counted so far.
     pub(crate) fn elapsed(&self) -> Duration {
         let state = self.lock();
-        state.counted + state.running_since.map_or(Duration::ZERO, |since| since.elapsed())
+        state.counted
+            + state
+                .running_since
+                .map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// Waits for something without counting the time.

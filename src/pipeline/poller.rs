@@ -49,7 +49,10 @@ pub(crate) struct Poller {
 enum Received {
     Empty,
     /// So many of so many asked for.
-    Some { count: usize, asked: usize },
+    Some {
+        count: usize,
+        asked: usize,
+    },
     Failed(QueueFailure),
 }
 
@@ -142,15 +145,25 @@ impl Poller {
             let receipt = message.receipt.clone();
             report::received(&message);
             // A message that is held already only gets the newer handle.
-            let Some(lease) = self.leases.adopt(&message.id, receipt, began) else { continue };
+            let Some(lease) = self.leases.adopt(&message.id, receipt, began) else {
+                continue;
+            };
             let Some(permit) = permits.pop() else {
                 warn!("the queue gave more messages than were asked for");
                 break;
             };
             // Nobody listens only when the process is about to end without its workers.
-            drop(self.deliveries.send(Delivery { message, lease, permit }));
+            drop(self.deliveries.send(Delivery {
+                message,
+                lease,
+                permit,
+            }));
         }
-        let received = if count == 0 { Received::Empty } else { Received::Some { count, asked } };
+        let received = if count == 0 {
+            Received::Empty
+        } else {
+            Received::Some { count, asked }
+        };
         (received, began)
     }
 
@@ -197,7 +210,12 @@ struct Failures {
 
 impl Failures {
     fn new() -> Self {
-        Self { backoff: Backoff::polls(), since: None, told: None, untold: 0 }
+        Self {
+            backoff: Backoff::polls(),
+            since: None,
+            told: None,
+            untold: 0,
+        }
     }
 
     /// How to go on after a receive that began at `began`.
@@ -214,7 +232,11 @@ impl Failures {
             }
             Received::Some { count, asked } => {
                 self.end();
-                let pause = if count < asked { TRICKLE } else { Duration::ZERO };
+                let pause = if count < asked {
+                    TRICKLE
+                } else {
+                    Duration::ZERO
+                };
                 (Pace::Busy, now + pause)
             }
         }

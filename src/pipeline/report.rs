@@ -11,11 +11,7 @@ use super::{
     outcome::{Ending, Outcome},
     worker::{Notes, Shared},
 };
-use crate::{
-    notification::mask,
-    ports::ReceivedMessage,
-    telemetry::LIFECYCLE,
-};
+use crate::{notification::mask, ports::ReceivedMessage, telemetry::LIFECYCLE};
 
 /// While a breaker is open it says so this often.
 const STILL_OPEN: Duration = Duration::from_secs(60);
@@ -83,11 +79,7 @@ pub(crate) fn not_deleted(message: &ReceivedMessage, notes: &Notes, given_up: bo
 
 /// Logs a change of a breaker, if there was one: `what` it stops. After a closing the permits
 /// begin anew.
-pub(crate) fn transition<C: Cause>(
-    shared: &Shared,
-    what: &str,
-    transition: Option<Transition<C>>,
-) {
+pub(crate) fn transition<C: Cause>(shared: &Shared, what: &str, transition: Option<Transition<C>>) {
     match transition {
         None => {}
         Some(Transition::Opened { cause } | Transition::Changed { cause }) => error!(
@@ -168,7 +160,9 @@ pub(crate) fn masked_text(text: &str) -> String {
 }
 
 fn sentence(outcome: Outcome, ending: Ending, reason: Option<&str>) -> String {
-    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let reason = reason
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default();
     match outcome {
         Outcome::Sent => "sent".to_owned(),
         Outcome::Duplicate => "duplicate: it was sent before, and is deleted now".to_owned(),
@@ -180,7 +174,9 @@ fn sentence(outcome: Outcome, ending: Ending, reason: Option<&str>) -> String {
             unsent(ending)
         ),
         Outcome::Released => "released to whoever receives it next".to_owned(),
-        Outcome::Lost => "lost its lease before it was sent; whoever has it now sends it".to_owned(),
+        Outcome::Lost => {
+            "lost its lease before it was sent; whoever has it now sends it".to_owned()
+        }
         Outcome::Panicked if ending == (Ending::Panicked { sent: true }) => {
             "its worker failed after the mail had gone; it is deleted".to_owned()
         }

@@ -55,7 +55,6 @@ impl ScriptedQueue {
         })
     }
 
-
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
@@ -65,9 +64,14 @@ impl ScriptedQueue {
         entries: Vec<(String, Option<Duration>)>,
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
         let count = entries.len();
-        self.asked.lock().unwrap().push(Asked { at: Instant::now(), entries });
+        self.asked.lock().unwrap().push(Asked {
+            at: Instant::now(),
+            entries,
+        });
         let scripted = self.script.lock().unwrap().pop_front();
-        let answer = scripted.or(*self.rest.lock().unwrap()).unwrap_or(Answer::Done);
+        let answer = scripted
+            .or(*self.rest.lock().unwrap())
+            .unwrap_or(Answer::Done);
         match answer {
             Answer::Done => Ok(vec![Ok(()); count]),
             Answer::Entries(kind) => Ok(vec![Err(entry_failure(kind)); count]),
@@ -100,14 +104,22 @@ impl Queue for ScriptedQueue {
         &self,
         receipts: &[ReceiptHandle],
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
-        self.answer(receipts.iter().map(|receipt| (receipt.0.clone(), None)).collect()).await
+        self.answer(
+            receipts
+                .iter()
+                .map(|receipt| (receipt.0.clone(), None))
+                .collect(),
+        )
+        .await
     }
 
     async fn change_visibility(
         &self,
         changes: &[(ReceiptHandle, Duration)],
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
-        let entries = changes.iter().map(|(receipt, timeout)| (receipt.0.clone(), Some(*timeout)));
+        let entries = changes
+            .iter()
+            .map(|(receipt, timeout)| (receipt.0.clone(), Some(*timeout)));
         self.answer(entries.collect()).await
     }
 }
@@ -117,7 +129,11 @@ pub(crate) fn handle(text: &str) -> ReceiptHandle {
 }
 
 fn entry_failure(kind: EntryFailureKind) -> EntryFailure {
-    EntryFailure { kind, code: "Scripted".to_owned(), message: "as told".to_owned() }
+    EntryFailure {
+        kind,
+        code: "Scripted".to_owned(),
+        message: "as told".to_owned(),
+    }
 }
 
 fn queue_failure(kind: QueueFailureKind) -> QueueFailure {
@@ -128,5 +144,8 @@ fn queue_failure(kind: QueueFailureKind) -> QueueFailure {
         request_id: None,
         source: None,
     };
-    QueueFailure { kind, error: Box::new(error) }
+    QueueFailure {
+        kind,
+        error: Box::new(error),
+    }
 }

@@ -83,14 +83,32 @@ pub fn settler(
 ) -> (Settler, SettlerTask) {
     let (deletes, delete_jobs) = mpsc::unbounded_channel();
     let (changes, change_jobs) = mpsc::unbounded_channel();
-    let task = SettlerTask { queue, call_timeout, deletes: delete_jobs, changes: change_jobs };
-    (Settler { deletes, changes, drain, told: Arc::default() }, task)
+    let task = SettlerTask {
+        queue,
+        call_timeout,
+        deletes: delete_jobs,
+        changes: change_jobs,
+    };
+    (
+        Settler {
+            deletes,
+            changes,
+            drain,
+            told: Arc::default(),
+        },
+        task,
+    )
 }
 
 impl SettlerTask {
     /// Makes the calls until every [`Settler`] is dropped.
     pub async fn run(self) {
-        let Self { queue, call_timeout, deletes, changes } = self;
+        let Self {
+            queue,
+            call_timeout,
+            deletes,
+            changes,
+        } = self;
         let deleting = batches(Deletes(Arc::clone(&queue)), call_timeout, deletes);
         let changing = batches(Changes(queue), call_timeout, changes);
         tokio::join!(deleting, changing);
@@ -120,7 +138,10 @@ impl Settler {
                     return Settled::LeaseLost;
                 }
                 Err(NotSettled::Entry(failure)) => {
-                    warn!(error.r#type = failure.code, "message not deleted, trying again: {failure}");
+                    warn!(
+                        error.r#type = failure.code,
+                        "message not deleted, trying again: {failure}"
+                    );
                 }
                 Err(NotSettled::Call) | Ok(()) => {}
             }
@@ -159,7 +180,10 @@ impl Settler {
                     return Settled::LeaseLost;
                 }
                 Err(NotSettled::Entry(failure)) => {
-                    warn!(error.r#type = failure.code, "message not given back, trying again: {failure}");
+                    warn!(
+                        error.r#type = failure.code,
+                        "message not given back, trying again: {failure}"
+                    );
                 }
                 Err(NotSettled::Call) | Ok(()) => {}
             }
@@ -202,8 +226,10 @@ async fn submit<T>(jobs: &mpsc::UnboundedSender<Job<T>>, item: T) -> Result<(), 
 trait BatchCall: Clone + Send + Sync + 'static {
     type Item: Send + 'static;
     const NAME: &str;
-    async fn call(&self, items: &[Self::Item])
-    -> Result<Vec<Result<(), EntryFailure>>, QueueFailure>;
+    async fn call(
+        &self,
+        items: &[Self::Item],
+    ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure>;
 }
 
 #[derive(Clone)]
@@ -253,7 +279,9 @@ async fn batches<C: BatchCall>(
                 Ok(None) | Err(_) => break,
             }
         }
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            return;
+        };
         let call = call.clone();
         calls.spawn(async move {
             settle_batch(call, call_timeout, batch).await;

@@ -83,7 +83,11 @@ pub(crate) struct Notes {
 
 /// Takes one delivery to its outcome and settles it. Lease and permit are held until then.
 pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
-    let Delivery { message, lease, permit } = delivery;
+    let Delivery {
+        message,
+        lease,
+        permit,
+    } = delivery;
     let began = Instant::now();
     let notes = Mutex::new(Notes::default());
     let own = OwnTime::start();
@@ -102,7 +106,14 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
         Settlement::Leave => None,
     };
     let notes = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    report::outcome(&message, shared.max_receive_count, outcome, ending, &notes, began.elapsed());
+    report::outcome(
+        &message,
+        shared.max_receive_count,
+        outcome,
+        ending,
+        &notes,
+        began.elapsed(),
+    );
     if settlement == Settlement::Delete
         && let Some(Settled::GivenUp | Settled::LeaseLost) = settled
     {
@@ -110,7 +121,10 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     }
     drop(lease);
     drop(permit);
-    Finished { outcome, settled: settled != Some(Settled::GivenUp) }
+    Finished {
+        outcome,
+        settled: settled != Some(Settled::GivenUp),
+    }
 }
 
 struct Worker<'a> {
@@ -153,9 +167,9 @@ impl Worker<'_> {
     /// From body to ending. `Err` holds an ending too: that of a wait that was cut short.
     async fn handle(&self) -> Result<Ending, Ending> {
         let (key, event) = match Envelope::open(&self.message.body) {
-            Ok(Envelope::Notification { message_id, event, .. }) => {
-                (message_id.unwrap_or_else(|| self.message.id.clone()), event)
-            }
+            Ok(Envelope::Notification {
+                message_id, event, ..
+            }) => (message_id.unwrap_or_else(|| self.message.id.clone()), event),
             Ok(Envelope::Control { kind }) => {
                 self.note_error("control_message", &kind);
                 return Ok(Ending::ControlMessage);
@@ -185,8 +199,12 @@ impl Worker<'_> {
             if guard.at_unknown_limit() {
                 return Ok(Ending::UnknownAtLimit);
             }
-            let Some(mail) = self.compose(key, event).await? else { continue };
-            let Some(pass) = self.clear_to_send(key, &mail).await? else { continue };
+            let Some(mail) = self.compose(key, event).await? else {
+                continue;
+            };
+            let Some(pass) = self.clear_to_send(key, &mail).await? else {
+                continue;
+            };
             let began = Instant::now();
             self.notes().attempts += 1;
             let result = tokio::select! {
@@ -246,7 +264,9 @@ impl Worker<'_> {
         let gate = &self.shared.template_gate;
         self.wait(gate.template()).await?;
         // The breaker learns of a template only after the store has it.
-        let Some(template) = self.shared.templates.in_force() else { return Ok(None) };
+        let Some(template) = self.shared.templates.in_force() else {
+            return Ok(None);
+        };
         let rejection = match self.shared.composer.compose(&template.template, event) {
             Ok(mail) => {
                 let closed = gate.tell(|breaker, now| breaker.composed(&template.version, now));
@@ -257,7 +277,12 @@ impl Worker<'_> {
             Err(rejection) => rejection,
         };
         self.note_error(rejection.kind(), &rejection);
-        if let Rejection::MissingField { placeholder, needs: Needs::Template, .. } = &rejection {
+        if let Rejection::MissingField {
+            placeholder,
+            needs: Needs::Template,
+            ..
+        } = &rejection
+        {
             let opened = gate.tell(|breaker, now| {
                 breaker.field_missing(key, placeholder, &template.version, now)
             });
@@ -310,7 +335,11 @@ impl Worker<'_> {
 
     fn budget(&self) -> Duration {
         let shared = self.shared;
-        retry_budget(shared.max_elapsed, self.message.receive_count, shared.max_receive_count)
+        retry_budget(
+            shared.max_elapsed,
+            self.message.receive_count,
+            shared.max_receive_count,
+        )
     }
 
     /// The first failure of a message is worth a line, the others are for whoever looks closely.

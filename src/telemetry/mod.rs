@@ -28,7 +28,12 @@ pub fn init(settings: &Log) {
         let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         lines.with_ansi(colours).with_target(false).boxed()
     } else {
-        lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed()
+        lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .boxed()
     };
     let subscriber = registry().with(lines.with_filter(filter(settings.level)));
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
@@ -55,7 +60,9 @@ fn filter(level: Level) -> Targets {
 
 /// The place of a panic and never its payload, which may hold a message's content.
 fn log_panic(info: &panic::PanicHookInfo<'_>) {
-    let place = info.location().map_or_else(String::new, ToString::to_string);
+    let place = info
+        .location()
+        .map_or_else(String::new, ToString::to_string);
     let backtrace = Backtrace::capture();
     if backtrace.status() == BacktraceStatus::Captured {
         error!(code.location = place, backtrace = %backtrace, "panic");

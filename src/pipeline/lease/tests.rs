@@ -23,7 +23,12 @@ async fn rig(script: &[Answer], rest: Answer) -> Rig {
     let queue = ScriptedQueue::new(script, rest);
     let leases = Leases::new(Arc::clone(&queue) as Arc<dyn Queue>, LENGTH);
     let keeper = tokio::spawn(Arc::clone(&leases).keep(|| {}, CancellationToken::new()));
-    Rig { queue, leases, began: Instant::now(), _keeper: keeper }
+    Rig {
+        queue,
+        leases,
+        began: Instant::now(),
+        _keeper: keeper,
+    }
 }
 
 impl Rig {
@@ -64,9 +69,16 @@ async fn a_dropped_lease_is_not_renewed() {
 #[tokio::test(start_paused = true)]
 async fn leases_are_renewed_ten_at_a_time() {
     let rig = rig(&[], Answer::Done).await;
-    let _leases: Vec<_> = (0..23).map(|n| rig.adopt(&format!("m{n}"), &format!("r{n}"))).collect();
+    let _leases: Vec<_> = (0..23)
+        .map(|n| rig.adopt(&format!("m{n}"), &format!("r{n}")))
+        .collect();
     tokio::time::sleep(seconds(31)).await;
-    let sizes: Vec<_> = rig.queue.asked().iter().map(|asked| asked.entries.len()).collect();
+    let sizes: Vec<_> = rig
+        .queue
+        .asked()
+        .iter()
+        .map(|asked| asked.entries.len())
+        .collect();
     assert_eq!(sizes, [10, 10, 3]);
 }
 
@@ -102,7 +114,10 @@ async fn the_deadline_of_a_renewed_lease_counts_from_before_the_request() {
     let lease = rig.adopt("m", "r").unwrap();
     tokio::time::sleep(seconds(33)).await;
     let confirmed = lease.margin();
-    assert!(confirmed <= seconds(57), "{confirmed:?} counts from the answer");
+    assert!(
+        confirmed <= seconds(57),
+        "{confirmed:?} counts from the answer"
+    );
     assert!(confirmed > seconds(56), "{confirmed:?}");
 }
 
@@ -117,7 +132,11 @@ async fn a_first_deadline_counts_from_before_the_answer_was_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handle_that_the_queue_disowns_loses_the_lease_at_once() {
-    let rig = rig(&[Answer::Entry(1, EntryFailureKind::LeaseLost)], Answer::Done).await;
+    let rig = rig(
+        &[Answer::Entry(1, EntryFailureKind::LeaseLost)],
+        Answer::Done,
+    )
+    .await;
     let kept = rig.adopt("m1", "r1").unwrap();
     let lost = rig.adopt("m2", "r2").unwrap();
     lost.lost().await;
@@ -189,7 +208,11 @@ async fn settling_waits_for_a_renewal_under_way_and_no_renewal_starts_meanwhile(
     let call = lease.call().await;
     assert_eq!(rig.elapsed().as_secs(), 32);
     tokio::time::sleep(seconds(50)).await;
-    assert_eq!(rig.queue.asked().len(), 1, "a renewal overtook the settling call");
+    assert_eq!(
+        rig.queue.asked().len(),
+        1,
+        "a renewal overtook the settling call"
+    );
     drop(call);
     tokio::time::sleep(seconds(1)).await;
     assert_eq!(rig.queue.asked().len(), 2);
@@ -229,7 +252,10 @@ async fn a_lease_that_cannot_be_renewed_for_the_send_is_lost() {
     let lease = rig.adopt("m", "r").unwrap();
     tokio::time::sleep(seconds(15)).await;
     assert_eq!(lease.outlast(seconds(50)).await, Err(LeaseLost));
-    assert!(rig.queue.asked().len() < 20, "a queue that refuses at once was asked without rest");
+    assert!(
+        rig.queue.asked().len() < 20,
+        "a queue that refuses at once was asked without rest"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,16 +24,28 @@ fn rig(script: &[Answer], rest: Answer) -> Rig {
     let drain = Arc::new(Drain::new(Duration::from_secs(28), Duration::from_secs(10)));
     let (settler, task) = settler(Arc::clone(&port), call_timeout(LENGTH), Arc::clone(&drain));
     tokio::spawn(task.run());
-    Rig { queue, leases: Leases::new(port, LENGTH), settler, drain, began: Instant::now() }
+    Rig {
+        queue,
+        leases: Leases::new(port, LENGTH),
+        settler,
+        drain,
+        began: Instant::now(),
+    }
 }
 
 impl Rig {
     fn lease(&self, message: &str) -> Lease {
-        self.leases.adopt(message, handle(message), Instant::now()).unwrap()
+        self.leases
+            .adopt(message, handle(message), Instant::now())
+            .unwrap()
     }
 
     fn calls(&self) -> Vec<usize> {
-        self.queue.asked().iter().map(|asked| asked.entries.len()).collect()
+        self.queue
+            .asked()
+            .iter()
+            .map(|asked| asked.entries.len())
+            .collect()
     }
 }
 
@@ -59,7 +71,10 @@ async fn ten_deletes_go_at_once_in_one_call() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_entry_is_tried_again_and_its_neighbours_are_not() {
-    let rig = rig(&[Answer::Entry(1, EntryFailureKind::Transient)], Answer::Done);
+    let rig = rig(
+        &[Answer::Entry(1, EntryFailureKind::Transient)],
+        Answer::Done,
+    );
     let leases = [rig.lease("m0"), rig.lease("m1"), rig.lease("m2")];
     let settled =
         futures_util::future::join_all(leases.iter().map(|lease| rig.settler.delete(lease))).await;
@@ -78,8 +93,14 @@ async fn a_call_that_fails_or_hangs_is_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_delete_that_the_queue_disowns_ends() {
-    let rig = rig(&[Answer::Entries(EntryFailureKind::LeaseLost)], Answer::Done);
-    assert_eq!(rig.settler.delete(&rig.lease("m")).await, Settled::LeaseLost);
+    let rig = rig(
+        &[Answer::Entries(EntryFailureKind::LeaseLost)],
+        Answer::Done,
+    );
+    assert_eq!(
+        rig.settler.delete(&rig.lease("m")).await,
+        Settled::LeaseLost
+    );
     assert_eq!(rig.calls(), [1]);
 }
 
@@ -89,7 +110,11 @@ async fn a_delete_confirmed_for_an_old_handle_is_repeated_with_the_new_one() {
     let lease = rig.lease("m");
     let replace = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        assert!(rig.leases.adopt("m", handle("newer"), Instant::now()).is_none());
+        assert!(
+            rig.leases
+                .adopt("m", handle("newer"), Instant::now())
+                .is_none()
+        );
     };
     let (settled, ()) = tokio::join!(rig.settler.delete(&lease), replace);
     assert_eq!(settled, Settled::Done);
@@ -117,13 +142,23 @@ async fn a_delete_that_fails_for_ever_is_given_up_at_the_cap_only() {
 async fn giving_back_asks_for_the_delay_and_ends_with_the_lease() {
     let rig = rig(&[], Answer::Call(QueueFailureKind::Transient));
     let lease = rig.lease("m");
-    let (settled, ()) = tokio::join!(rig.settler.give_back(&lease, Duration::from_secs(4)), async {
-        // The keeper, which tells of expired leases, does not run here.
-        tokio::time::sleep(Duration::from_secs(70)).await;
-        assert!(rig.leases.adopt("m", handle("next"), Instant::now()).is_some());
-    });
+    let (settled, ()) = tokio::join!(
+        rig.settler.give_back(&lease, Duration::from_secs(4)),
+        async {
+            // The keeper, which tells of expired leases, does not run here.
+            tokio::time::sleep(Duration::from_secs(70)).await;
+            assert!(
+                rig.leases
+                    .adopt("m", handle("next"), Instant::now())
+                    .is_some()
+            );
+        }
+    );
     assert_ne!(settled, Settled::Done);
-    assert_eq!(rig.queue.asked()[0].entries, [("m".to_owned(), Some(Duration::from_secs(4)))]);
+    assert_eq!(
+        rig.queue.asked()[0].entries,
+        [("m".to_owned(), Some(Duration::from_secs(4)))]
+    );
 }
 
 #[tokio::test(start_paused = true)]

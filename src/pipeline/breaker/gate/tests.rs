@@ -2,10 +2,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    pipeline::{
-        backoff::{Backoff, Jitter, LONGEST_DELAY},
-        polled::Polled,
-    },
+    backoff::{Backoff, Jitter, LONGEST_DELAY},
+    pipeline::polled::Polled,
     ports::{AccountCause, TemplateVersion},
 };
 

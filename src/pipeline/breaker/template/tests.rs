@@ -78,7 +78,9 @@ fn five_distinct_messages_in_a_row_without_the_same_field_open_it() {
 fn a_mail_written_another_field_or_another_version_begins_the_count_again() {
     let now = Instant::now();
     let resets: [fn(&mut TemplateBreaker, Instant); 3] = [
-        |breaker, _| breaker.composed(&version("1")),
+        |breaker, now| {
+            assert_eq!(breaker.composed(&version("1"), now), None);
+        },
         |breaker, now| {
             breaker.field_missing("z", "summary", &version("1"), now);
         },
@@ -106,7 +108,7 @@ fn news_of_a_version_no_longer_in_force_count_for_nothing() {
     for key in ["a", "b", "c", "d"] {
         breaker.field_missing(key, "uid", &version("2"), now);
     }
-    breaker.composed(&version("1"));
+    assert_eq!(breaker.composed(&version("1"), now), None);
     assert_eq!(breaker.field_missing("e", "uid", &version("1"), now), None);
     assert!(
         breaker
@@ -116,7 +118,7 @@ fn news_of_a_version_no_longer_in_force_count_for_nothing() {
 }
 
 #[test]
-fn once_opened_by_a_missing_field_only_another_content_closes_it() {
+fn once_opened_by_a_missing_field_no_fetch_but_of_another_content_closes_it() {
     let now = Instant::now();
     let mut breaker = closed(now);
     for key in ["a", "b", "c", "d", "e"] {
@@ -131,4 +133,48 @@ fn once_opened_by_a_missing_field_only_another_content_closes_it() {
     assert_eq!(breaker.status(now).unwrap().cause, uid_missing());
     assert!(breaker.usable(&version("2"), now).is_some());
     assert!(!breaker.is_open());
+}
+
+#[test]
+fn once_opened_by_a_missing_field_a_message_that_holds_it_closes_it() {
+    let now = Instant::now();
+    let mut breaker = closed(now);
+    for key in ["a", "b", "c", "d", "e"] {
+        breaker.field_missing(key, "uid", &version("1"), now);
+    }
+    assert_eq!(breaker.composed(&version("0"), now), None);
+    let closed = Transition::Closed {
+        cause: uid_missing(),
+        open_for: Duration::from_secs(7),
+    };
+    let later = now + Duration::from_secs(7);
+    assert_eq!(breaker.composed(&version("1"), later), Some(closed));
+    assert_eq!(
+        breaker.field_missing("f", "uid", &version("1"), later),
+        None
+    );
+}
+
+#[test]
+fn a_single_message_may_be_received_now_and_then_only_while_a_template_is_suspected() {
+    let now = Instant::now();
+    let hour = now + Duration::from_secs(3600);
+    let mut breaker = TemplateBreaker::new(now);
+    assert!(
+        !breaker.receive_one(hour),
+        "without a template no message can be tried"
+    );
+    let mut breaker = closed(now);
+    assert!(
+        !breaker.receive_one(hour),
+        "a closed breaker lets all be received"
+    );
+    for key in ["a", "b", "c", "d", "e"] {
+        breaker.field_missing(key, "uid", &version("1"), now);
+    }
+    assert!(!breaker.receive_one(now));
+    let at = breaker.receive_at().unwrap();
+    assert!(breaker.receive_one(at));
+    assert!(!breaker.receive_one(at), "one at a time");
+    assert!(breaker.receive_at().unwrap() > at);
 }
