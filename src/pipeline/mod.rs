@@ -22,7 +22,11 @@ mod scripted;
 pub mod settle;
 mod worker;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
 
 use tokio::{
     sync::mpsc,
@@ -123,6 +127,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         send_timeout: settings.send_timeout,
         max_elapsed: settings.max_elapsed,
         max_receive_count: settings.max_receive_count,
+        settling: AtomicUsize::new(0),
     });
     let (deliveries, arriving) = mpsc::unbounded_channel();
     let poller = Poller {

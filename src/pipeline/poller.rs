@@ -1,6 +1,9 @@
 //! Receiving: only what can be worked on, as much as there is room for.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::{
     sync::mpsc,
@@ -83,8 +86,8 @@ impl Poller {
                 biased;
                 () = drain.wait_begun() => break,
                 Some(done) = receives.join_next() => {
-                    let (received, began) = finished(done);
-                    (pace, not_before) = failures.after(received, began);
+                    let (answer, began) = finished(done);
+                    (pace, not_before) = failures.after(answer, began);
                 }
                 permits = poller.next_permits(not_before, under_way), if may_start => {
                     receives.spawn(Arc::clone(&poller).receive(permits));
@@ -101,8 +104,11 @@ impl Poller {
         sleep_until(not_before).await;
         let shared = &self.shared;
         loop {
-            // Whatever is held or on its way becomes a probe sooner than another message would.
-            let alone = shared.permits.held() == 0 && under_way == 0;
+            // What is on its way to the breaker becomes a probe sooner than another message would.
+            // What is only waiting for its delete does not.
+            let at_breaker = shared.mail_gate.status().map_or(0, |status| status.waiting);
+            let settling = shared.settling.load(Ordering::Relaxed);
+            let alone = under_way == 0 && shared.permits.held() <= at_breaker + settling;
             let suspected = shared.template_gate.receiving().await == Receiving::OneProbe;
             let failing = shared.mail_gate.receiving().await == Receiving::OneProbe;
             let held = shared.permits.held();

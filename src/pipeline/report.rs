@@ -92,6 +92,9 @@ pub(crate) fn transition<C: Cause>(shared: &Shared, what: &str, transition: Opti
         ),
         Some(Transition::Closed { cause, open_for }) => {
             shared.permits.reset();
+            if cause.is_start() {
+                return;
+            }
             info!(
                 target: LIFECYCLE,
                 { notifier.breaker.cause = cause.name(), notifier.breaker.open_s = open_for.as_secs() },

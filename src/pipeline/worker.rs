@@ -2,7 +2,10 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -50,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) send_timeout: Duration,
     pub(crate) max_elapsed: Duration,
     pub(crate) max_receive_count: Option<u32>,
+    /// How many messages have had their outcome and wait for the queue to take it in.
+    pub(crate) settling: AtomicUsize,
 }
 
 /// A message with the two things that it is held by.
@@ -100,11 +105,13 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     };
     let ending = worker.bounded().await;
     let (outcome, settlement) = conclude(ending, message.receive_count, shared.max_receive_count);
+    shared.settling.fetch_add(1, Ordering::Relaxed);
     let settled = match settlement {
         Settlement::Delete => Some(shared.settler.delete(&lease).await),
         Settlement::Visible { after } => Some(shared.settler.give_back(&lease, after).await),
         Settlement::Leave => None,
     };
+    shared.settling.fetch_sub(1, Ordering::Relaxed);
     let notes = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
     report::outcome(
         &message,
@@ -254,7 +261,10 @@ impl Worker<'_> {
             if left.is_zero() {
                 return Ok(Ending::BudgetSpent);
             }
-            self.wait_own(sleep(retries.next_delay().min(left))).await?;
+            // While the breaker is open its schedule sets the pace, and who sleeps cannot probe.
+            if !self.shared.mail_gate.is_open() {
+                self.wait_own(sleep(retries.next_delay().min(left))).await?;
+            }
         }
     }
 
@@ -301,8 +311,13 @@ impl Worker<'_> {
     async fn clear_to_send(&self, key: &str, mail: &Mail) -> Result<Option<Pass>, Ending> {
         let shared = self.shared;
         let pass = self.wait(shared.mail_gate.pass(key)).await?;
-        self.wait(shared.limiter.take(mail.to.len())).await?;
-        if !pass.is_current() {
+        let turn = async {
+            tokio::select! {
+                () = shared.limiter.take(mail.to.len()) => true,
+                () = pass.outdated() => false,
+            }
+        };
+        if !self.wait(turn).await? {
             return Ok(None);
         }
         let lasts = self.lease.outlast(shared.send_timeout).await;

@@ -14,6 +14,11 @@ pub trait Cause {
 
     /// What to do about it, as a sentence.
     fn remedy(&self) -> Cow<'static, str>;
+
+    /// Whether it is no trouble at all but how every start looks.
+    fn is_start(&self) -> bool {
+        false
+    }
 }
 
 /// Why no mail can be sent.
@@ -121,6 +126,10 @@ impl Cause for MailCause {
 }
 
 impl Cause for TemplateCause {
+    fn is_start(&self) -> bool {
+        *self == Self::NotFetched
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::NotFetched => "not_fetched",

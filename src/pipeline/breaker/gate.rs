@@ -26,7 +26,7 @@ pub struct Gate<M> {
 pub enum Receiving {
     /// As many messages as there are permits.
     All,
-    /// One, alone: it becomes the probe.
+    /// One, alone, where all that are held wait at the breaker, if any: it becomes the probe.
     OneProbe,
 }
 
@@ -248,6 +248,16 @@ impl Pass {
         self.permission
             .as_ref()
             .is_some_and(|permission| breaker.is_current(permission))
+    }
+
+    /// Waits until this is no longer current, to race with other waits before the send.
+    pub async fn outdated(&self) {
+        self.gate
+            .wait(|breaker, _| match &self.permission {
+                Some(permission) if breaker.is_current(permission) => Step::Wait { until: None },
+                _ => Step::Done(()),
+            })
+            .await;
     }
 
     /// Reports how the send ended.

@@ -174,7 +174,7 @@ impl MailBreaker {
             };
         };
         if permission.is_probe() {
-            return if current && open.probe == permission.probe {
+            return if open.probe == permission.probe {
                 self.report_probe(result, now)
             } else {
                 None
@@ -198,12 +198,15 @@ impl MailBreaker {
         }
     }
 
-    /// Whether a probe is due and no message waits that could be it: one is to be received, alone,
-    /// by whoever knows that none is held.
+    /// Whether a message is to be received to be the probe, alone: where a probe is due and none
+    /// waits, or where the few that wait have failed so often that they may be to blame. The
+    /// answer stays the same until that message arrives here, so that whoever receives it sees to
+    /// it that no other is on its way.
     #[must_use]
     pub fn wants_probe_message(&self, now: Instant) -> bool {
-        let due = self.open.as_ref().is_some_and(|open| open.may_probe(now));
-        due && self.waiting.is_empty()
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.wants_another(&self.waiting, now))
     }
 
     /// Whether the account is to be asked now, before a probe.

@@ -114,10 +114,13 @@ async fn a_paused_account_is_asked_and_an_unanswered_question_leaves_it_to_the_p
 #[tokio::test(start_paused = true)]
 async fn a_pass_from_before_the_opening_is_no_longer_current() {
     let gate = mail();
-    let early = gate.pass("early").await;
+    let early = Arc::new(gate.pass("early").await);
+    let copy = Arc::clone(&early);
+    let mut outdated = Polled::new(async move { copy.outdated().await });
+    assert!(outdated.poll().is_none() && early.is_current());
     let quota = SendFailureKind::AccountWide(AccountCause::DailyQuota);
     assert!(gate.pass("a").await.report(Err(quota)).is_some());
-    assert!(!early.is_current());
+    assert!(outdated.poll().is_some() && !early.is_current());
 }
 
 #[tokio::test(start_paused = true)]

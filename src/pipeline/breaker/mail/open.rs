@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tokio::time::Instant;
 
-use super::Ticket;
+use super::{TRANSIENT_LIMIT, Ticket};
 use crate::{
     pipeline::breaker::{MailCause, Transition},
     ports::{AccountCause, SendFailureKind},
@@ -12,6 +12,9 @@ use crate::{
 
 /// How many messages are remembered as tried: far more than are held.
 const TRIED_LIMIT: usize = 1024;
+
+/// A message that failed as the probe this often is no good probe.
+const STUBBORN: u32 = 3;
 
 #[derive(Debug)]
 pub(super) struct Open {
@@ -32,7 +35,9 @@ pub(super) struct Waiting {
 
 #[derive(Clone, Copy, Debug)]
 struct Tried {
+    /// When its last turn was.
     number: u64,
+    times: u32,
     since: Instant,
 }
 
@@ -54,6 +59,22 @@ impl Open {
             check: Check::before_probe(cause),
             tried: HashMap::new(),
         }
+    }
+
+    /// Whether a message from the queue would be a better probe than those that wait: where none
+    /// waits, one is needed when the probe is due. A few that have failed again and again may be
+    /// to blame themselves; as many as open a closed breaker are believed.
+    pub(super) fn wants_another(&self, waiting: &BTreeMap<Ticket, Waiting>, now: Instant) -> bool {
+        let times = |key: &str| self.tried.get(key).map_or(0, |tried| tried.times);
+        if waiting.is_empty() {
+            return self.may_probe(now);
+        }
+        self.probe.is_none()
+            && self.check == Check::Done
+            && waiting.len() < TRANSIENT_LIMIT
+            && waiting
+                .values()
+                .all(|waiting| times(&waiting.key) >= STUBBORN)
     }
 
     /// Since when a message waits that was the probe before.
@@ -83,9 +104,13 @@ impl Open {
     }
 
     pub(super) fn remember_tried(&mut self, waiting: &Waiting, number: u64) {
-        let since = waiting.since;
-        self.tried
-            .insert(waiting.key.clone(), Tried { number, since });
+        let before = self.tried.get(&waiting.key);
+        let tried = Tried {
+            number,
+            times: before.map_or(0, |tried| tried.times) + 1,
+            since: waiting.since,
+        };
+        self.tried.insert(waiting.key.clone(), tried);
         if self.tried.len() > TRIED_LIMIT {
             let oldest = self.tried.iter().min_by_key(|(_, tried)| tried.number);
             if let Some(key) = oldest.map(|(key, _)| key.clone()) {

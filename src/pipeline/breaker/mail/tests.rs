@@ -1,4 +1,5 @@
 mod any_order;
+mod late_results;
 
 use std::time::Duration;
 
@@ -239,6 +240,35 @@ fn where_none_waits_a_message_is_wanted_when_the_probe_is_due() {
 }
 
 #[test]
+fn messages_that_keep_failing_get_company_up_to_three() {
+    // (who has failed as the probe three times, who waits, whether another is wanted)
+    let table: [(&[&str], &[&str], bool); 5] = [
+        (&[], &["a"], false),
+        (&["a"], &["a"], true),
+        (&["a"], &["a", "b"], false),
+        (&["a", "b"], &["a", "b"], true),
+        (&["a", "b", "c"], &["a", "b", "c"], false),
+    ];
+    for (failed, waiting, wanted) in table {
+        let mut bench = Bench::failing();
+        for key in failed {
+            for _ in 0..3 {
+                bench.pass(60);
+                bench.send(key, TRANSIENT);
+            }
+        }
+        for key in waiting {
+            bench.arrive(key);
+        }
+        assert_eq!(
+            bench.breaker.wants_probe_message(bench.now),
+            wanted,
+            "{failed:?} failed, {waiting:?} wait"
+        );
+    }
+}
+
+#[test]
 fn a_suspended_account_is_asked_before_each_probe() {
     let mut bench = Bench::new();
     bench.send("a", Err(SUSPENDED));
@@ -281,64 +311,6 @@ fn another_refusal_of_a_probe_changes_the_cause_and_a_failure_does_not() {
     bench.pass(4);
     assert_eq!(bench.send("a", TRANSIENT), None);
     assert_eq!(bench.breaker.status(bench.now).unwrap().cause, cause);
-}
-
-#[test]
-fn a_success_from_before_the_opening_brings_the_probe_forward_but_closes_nothing() {
-    let mut bench = Bench::new();
-    let early = bench.begin("early");
-    for key in ["x", "y", "z"] {
-        bench.send(key, TRANSIENT);
-    }
-    assert!(!bench.breaker.is_current(&early));
-    let ticket = bench.arrive("a");
-    assert!(bench.ask(ticket).is_none());
-    assert_eq!(bench.report(early, Ok(())), None);
-    assert!(bench.breaker.is_open());
-    assert!(bench.ask(ticket).is_some_and(|probe| probe.is_probe()));
-}
-
-#[test]
-fn a_success_from_before_a_refusal_of_every_mail_changes_nothing() {
-    let mut bench = Bench::new();
-    let early = bench.begin("early");
-    bench.send("a", Err(QUOTA));
-    assert_eq!(bench.report(early, Ok(())), None);
-    let ticket = bench.arrive("a");
-    assert!(bench.ask(ticket).is_none());
-}
-
-#[test]
-fn a_refusal_from_before_the_opening_explains_the_failures() {
-    let mut bench = Bench::new();
-    let (early, late) = (bench.begin("early"), bench.begin("late"));
-    for key in ["x", "y", "z"] {
-        bench.send(key, TRANSIENT);
-    }
-    let cause = MailCause::Account(AccountCause::Suspended);
-    assert_eq!(
-        bench.report(early, Err(SUSPENDED)),
-        Some(Transition::Changed { cause })
-    );
-    assert_eq!(bench.report(late, Err(QUOTA)), None);
-    bench.pass(1);
-    assert!(bench.breaker.account_check_due(bench.now));
-}
-
-#[test]
-fn results_from_before_an_opening_do_not_open_it_again_after_it_closed() {
-    let mut bench = Bench::new();
-    let early: Vec<_> = (0..9).map(|n| bench.begin(&n.to_string())).collect();
-    for key in ["x", "y", "z"] {
-        bench.send(key, TRANSIENT);
-    }
-    bench.pass(1);
-    assert!(bench.send("x", Ok(())).is_some());
-    for (number, permission) in early.into_iter().enumerate() {
-        let result = if number < 4 { TRANSIENT } else { Err(QUOTA) };
-        assert_eq!(bench.report(permission, result), None);
-    }
-    assert!(!bench.breaker.is_open());
 }
 
 #[test]
