@@ -22,7 +22,7 @@ mod tests;
 
 /// While the last good template serves because newer ones cannot be had, a warning comes this
 /// often.
-const STALE_WARNING: Duration = Duration::from_secs(60 * 60);
+const STALE_WARNING: Duration = Duration::from_hours(1);
 
 /// A template and where it came from.
 pub struct TemplateInForce {

@@ -33,7 +33,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Common {
-    /// The configuration file (TOML); NOTIFIER_CONFIG names one too.
+    /// The configuration file (TOML); `NOTIFIER_CONFIG` names one too.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// One key of the configuration, such as `--set concurrency=64`; beats every other source.

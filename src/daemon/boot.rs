@@ -17,9 +17,9 @@ use crate::{
 
 /// How long a definite refusal is tried again: new roles and policies take time to reach all of
 /// AWS, and a task may start seconds after them.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// While boot waits for something that may pass, it says so this often.
-const TELL: Duration = Duration::from_secs(60);
+const TELL: Duration = Duration::from_mins(1);
 /// A handle that no queue ever gave: settling it proves the right to, and touches no message.
 const MADE_UP: &str = "organizer-notifier-proves-its-rights";
 

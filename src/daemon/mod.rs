@@ -114,9 +114,10 @@ async fn boot(
     let wanted_account = settings.email.max_send_rate == SendRate::Account;
     let prove = async {
         let account = async {
-            match wanted_account {
-                true => boot::read_account(&*outside.account).await,
-                false => None,
+            if wanted_account {
+                boot::read_account(&*outside.account).await
+            } else {
+                None
             }
         };
         let (queue, template, account) = tokio::join!(

@@ -31,9 +31,9 @@ mod tests;
 
 /// A message may stay invisible for 12 hours in all, counted from its receipt; asking for a second
 /// more is an error (Amazon SQS API reference, `ChangeMessageVisibility`).
-const CAP: Duration = Duration::from_secs(12 * 60 * 60);
+const CAP: Duration = Duration::from_hours(12);
 /// What we stay short of the cap, for clocks and requests that take their time.
-const CAP_MARGIN: Duration = Duration::from_secs(60);
+const CAP_MARGIN: Duration = Duration::from_mins(1);
 /// The most entries of one batch request.
 const BATCH: usize = 10;
 /// The longest that a renewal or a settling call may take.
@@ -393,9 +393,12 @@ impl Lease {
     /// How long the message is ours for sure; zero once lost.
     #[must_use]
     pub fn margin(&self) -> Duration {
-        self.with(|held| match held.lost {
-            true => Duration::ZERO,
-            false => held.deadline.saturating_duration_since(Instant::now()),
+        self.with(|held| {
+            if held.lost {
+                Duration::ZERO
+            } else {
+                held.deadline.saturating_duration_since(Instant::now())
+            }
         })
     }
 

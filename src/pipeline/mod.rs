@@ -57,7 +57,7 @@ use crate::{
 };
 
 /// How often the account is read.
-const ACCOUNT_EVERY: Duration = Duration::from_secs(5 * 60);
+const ACCOUNT_EVERY: Duration = Duration::from_mins(5);
 /// What workers get to return after everything has been closed.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
@@ -200,7 +200,7 @@ impl Supervisor {
                     }
                     None => open = false,
                 },
-                Some(done) = workers.join_next() => self.finished(done),
+                Some(done) = workers.join_next() => self.finished(&done),
                 Some((name, failed)) = self.tasks.ended() => self.task_ended(name, failed.as_ref()),
                 () = &mut out_of_time => break,
             }
@@ -209,9 +209,9 @@ impl Supervisor {
         workers.shutdown().await;
     }
 
-    fn finished(&mut self, done: Result<Finished, JoinError>) {
+    fn finished(&mut self, done: &Result<Finished, JoinError>) {
         let finished = match done {
-            Ok(finished) => finished,
+            Ok(finished) => *finished,
             // Its own guard against panics has failed: its message is left to the queue.
             Err(_) => Finished {
                 outcome: Outcome::Panicked,

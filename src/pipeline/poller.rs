@@ -36,7 +36,7 @@ const EMPTY_AT_LEAST: Duration = Duration::from_secs(1);
 /// How often the loop looks again at what nobody tells it of.
 const LOOK: Duration = Duration::from_secs(1);
 /// A failing receive is told of this often.
-const TELL: Duration = Duration::from_secs(60);
+const TELL: Duration = Duration::from_mins(1);
 
 /// What the poller needs beyond what the workers share.
 pub(crate) struct Poller {

@@ -14,7 +14,10 @@ use super::{
 use crate::{notification::mask, ports::ReceivedMessage, telemetry::LIFECYCLE};
 
 /// While a breaker is open it says so this often.
-const STILL_OPEN: Duration = Duration::from_secs(60);
+const STILL_OPEN: Duration = Duration::from_mins(1);
+
+/// How often is looked whether one is.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// One message's line.
 pub(crate) fn outcome(
@@ -107,22 +110,27 @@ pub(crate) fn transition<C: Cause>(shared: &Shared, what: &str, transition: Opti
 
 /// Says once a minute what is held while a breaker is open. Runs until dropped.
 pub(crate) async fn breakers(shared: Arc<Shared>, leases: Arc<Leases>) {
+    let mut told: Option<Instant> = None;
     loop {
-        sleep(STILL_OPEN / 12).await;
-        if let Some(status) = shared.mail_gate.status() {
-            still_open("sending", &status, &leases);
-            sleep(STILL_OPEN - STILL_OPEN / 12).await;
-        } else if let Some(status) = shared.template_gate.status() {
-            still_open("rendering", &status, &leases);
-            sleep(STILL_OPEN - STILL_OPEN / 12).await;
+        sleep(LOOK).await;
+        if told.is_some_and(|at| at.elapsed() < STILL_OPEN) {
+            continue;
+        }
+        let mail = shared.mail_gate.status();
+        let template = shared.template_gate.status();
+        let said = mail.is_some_and(|status| still_open("sending", &status, &leases))
+            || template.is_some_and(|status| still_open("rendering", &status, &leases));
+        if said {
+            told = Some(Instant::now());
         }
     }
 }
 
-fn still_open<C: Cause>(what: &str, status: &Status<C>, leases: &Leases) {
+/// Whether it has been open for long enough to say so again, and then says it.
+fn still_open<C: Cause>(what: &str, status: &Status<C>, leases: &Leases) -> bool {
     let open_for = Instant::now().saturating_duration_since(status.since);
     if open_for < STILL_OPEN {
-        return;
+        return false;
     }
     let oldest = leases.oldest().unwrap_or_default();
     error!(
@@ -137,9 +145,11 @@ fn still_open<C: Cause>(what: &str, status: &Status<C>, leases: &Leases) {
         },
         span(oldest),
     );
+    true
 }
 
 /// A duration as people say it, to the second.
+#[must_use]
 pub fn span(duration: Duration) -> String {
     humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
 }

@@ -33,7 +33,7 @@ const CALLS: usize = 4;
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// A delete that keeps failing is told of after this long, and again each time it has passed.
-const TELL: Duration = Duration::from_secs(60);
+const TELL: Duration = Duration::from_mins(1);
 
 /// How settling one message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

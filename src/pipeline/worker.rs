@@ -36,7 +36,7 @@ use crate::{
 const CLIENT_ERROR_LIMIT: u32 = 3;
 /// What a worker may take beyond its retry budget and one send before it counts as stuck. All its
 /// waits are bounded or excused, so that only a fault of ours comes here.
-const STUCK: Duration = Duration::from_secs(60);
+const STUCK: Duration = Duration::from_mins(1);
 
 /// What all workers share.
 pub(crate) struct Shared {
@@ -158,16 +158,15 @@ impl Worker<'_> {
                 None
             }
         };
-        match handled {
-            Some(Ok(ending) | Err(ending)) => ending,
-            None => {
-                let key = self.notes().key.clone();
-                let sent = match key {
-                    Some(key) => self.shared.ledger.is_sent(&key).await,
-                    None => false,
-                };
-                Ending::Panicked { sent }
-            }
+        if let Some(Ok(ending) | Err(ending)) = handled {
+            ending
+        } else {
+            let key = self.notes().key.clone();
+            let sent = match key {
+                Some(key) => self.shared.ledger.is_sent(&key).await,
+                None => false,
+            };
+            Ending::Panicked { sent }
         }
     }
 
