@@ -63,3 +63,6 @@ impl TemplateSource for CodeCommitTemplate {
         &self.location
     }
 }
+
+#[cfg(test)]
+mod tests;

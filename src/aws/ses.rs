@@ -138,3 +138,6 @@ fn message_tag(value: &str) -> Option<MessageTag> {
         .collect();
     MessageTag::builder().name(TAG).value(value).build().ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -259,3 +259,6 @@ fn unbuilt(
 fn to_i32(number: u64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests;
