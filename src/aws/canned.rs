@@ -5,11 +5,9 @@
 use std::sync::{Arc, Mutex};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_sqs::{
-    config::{
-        Credentials, HttpClient, IntoShared, SharedCredentialsProvider, SharedHttpClient,
-        retry::RetryConfig,
-    },
+use aws_sdk_sqs::config::{
+    Credentials, HttpClient, IntoShared, SharedCredentialsProvider, SharedHttpClient,
+    retry::RetryConfig,
 };
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use axum::http::{HeaderMap, Response};
@@ -46,9 +44,16 @@ impl Answer {
     pub(super) fn new(status: u16, content_type: &str, body: &str) -> Self {
         let headers = vec![
             ("content-type", content_type.to_owned()),
-            ("x-amzn-requestid", "4f5d6b3e-0000-4000-8000-000000000001".to_owned()),
+            (
+                "x-amzn-requestid",
+                "4f5d6b3e-0000-4000-8000-000000000001".to_owned(),
+            ),
         ];
-        Self { status, headers, body: body.to_owned() }
+        Self {
+            status,
+            headers,
+            body: body.to_owned(),
+        }
     }
 
     /// HTTP 200 with a JSON body.
@@ -108,7 +113,10 @@ impl Canned {
             });
             answer.response()
         });
-        Self { aws: over(client), asked }
+        Self {
+            aws: over(client),
+            asked,
+        }
     }
 
     /// All requests so far.
@@ -139,6 +147,14 @@ pub(super) fn with_credentials(provider: Option<SharedCredentialsProvider>) -> A
     config(provider, None, Some("http://127.0.0.1:1"))
 }
 
+/// AWS nowhere.
+pub(super) fn without_region() -> AwsConfig {
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .credentials_provider(good_credentials());
+    AwsConfig(config.build())
+}
+
 /// A mail from [`SENDER`] to Dana.
 pub(super) fn mail() -> Mail {
     Mail {
@@ -154,7 +170,7 @@ pub(super) fn mail() -> Mail {
 /// Our own address in tests.
 pub(super) const SENDER: &str = "events@calendar.example";
 
-/// With the SDK's own retries, as the loader of the environment sets them.
+/// With the SDK's retries on, as the loader of the environment sets them.
 fn config(
     credentials: Option<SharedCredentialsProvider>,
     client: Option<SharedHttpClient>,
@@ -176,5 +192,8 @@ fn good_credentials() -> SharedCredentialsProvider {
 }
 
 fn target(headers: &HeaderMap) -> String {
-    headers.get("x-amz-target").map_or("", |target| target.to_str().unwrap()).to_owned()
+    headers
+        .get("x-amz-target")
+        .map_or("", |target| target.to_str().unwrap())
+        .to_owned()
 }

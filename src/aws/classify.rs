@@ -66,8 +66,11 @@ const THROTTLED: [&str; 12] = [
 ];
 
 /// Client errors by their status, and still no fault of what was asked.
-const PASSING: [&str; 3] =
-    ["RequestAbortedException", "RequestTimeout", "RequestTimeoutException"];
+const PASSING: [&str; 3] = [
+    "RequestAbortedException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+];
 
 /// What the SDK says, in a private type, where nothing was set up that could give credentials.
 const NO_PROVIDER: &str = "failed to select an auth scheme";
@@ -114,11 +117,15 @@ where
             _ => QueueFailureKind::Transient,
         },
     };
-    QueueFailure { kind, error: Box::new(error) }
+    QueueFailure {
+        kind,
+        error: Box::new(error),
+    }
 }
 
 /// What a failed entry of a batch on the queue means. `sender_fault` is SQS's word that the entry
 /// itself is at fault.
+#[must_use] 
 pub fn entry_failure(code: &str, message: &str, sender_fault: bool) -> EntryFailure {
     let kind = if is_lease_lost(code, message) {
         EntryFailureKind::LeaseLost
@@ -127,7 +134,11 @@ pub fn entry_failure(code: &str, message: &str, sender_fault: bool) -> EntryFail
     } else {
         EntryFailureKind::Transient
     };
-    EntryFailure { kind, code: code.to_owned(), message: message.to_owned() }
+    EntryFailure {
+        kind,
+        code: code.to_owned(),
+        message: message.to_owned(),
+    }
 }
 
 /// What a failed `GetFile` means.
@@ -159,7 +170,10 @@ where
         _ if reach == Reach::Answered(403) => TemplateFailureKind::AccessDenied,
         _ => TemplateFailureKind::Transient,
     };
-    TemplateFailure { kind, error: Box::new(error) }
+    TemplateFailure {
+        kind,
+        error: Box::new(error),
+    }
 }
 
 /// What a failed `SendEmail` means. `sender` is our own bare address: SES refuses an unverified
@@ -180,7 +194,10 @@ where
         Reach::NoAnswer => SendFailureKind::OutcomeUnknown,
         Reach::Answered(status) => answered_send(status, &error, sender),
     };
-    SendFailure { kind, error: Box::new(error) }
+    SendFailure {
+        kind,
+        error: Box::new(error),
+    }
 }
 
 /// What a failed `GetAccount` means.
@@ -192,11 +209,17 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     let Failure { reach, error } = take_apart(operation, error);
-    let denied = is_denied(code(&error))
-        || matches!(reach, Reach::NoCredentials | Reach::Answered(403));
-    let kind =
-        if denied { AccountFailureKind::AccessDenied } else { AccountFailureKind::Transient };
-    AccountFailure { kind, error: Box::new(error) }
+    let denied =
+        is_denied(code(&error)) || matches!(reach, Reach::NoCredentials | Reach::Answered(403));
+    let kind = if denied {
+        AccountFailureKind::AccessDenied
+    } else {
+        AccountFailureKind::Transient
+    };
+    AccountFailure {
+        kind,
+        error: Box::new(error),
+    }
 }
 
 fn answered_send(status: u16, error: &CallError, sender: &str) -> SendFailureKind {
@@ -238,9 +261,15 @@ fn answered_send(status: u16, error: &CallError, sender: &str) -> SendFailureKin
 
 /// Whether SES's list of identities that failed their check holds the address or its domain.
 fn names_identity(message: &str, address: &str) -> bool {
-    let failed = message.split_once("failed the check").map_or(message, |(_, rest)| rest);
-    let failed = failed.split_once(": ").map_or(failed, |(_region, list)| list);
-    let domain = address.rsplit_once('@').map_or(address, |(_, domain)| domain);
+    let failed = message
+        .split_once("failed the check")
+        .map_or(message, |(_, rest)| rest);
+    let failed = failed
+        .split_once(": ")
+        .map_or(failed, |(_region, list)| list);
+    let domain = address
+        .rsplit_once('@')
+        .map_or(address, |(_, domain)| domain);
     // A display name may hold a comma, which does no harm: the address stands after the last one.
     failed.split(',').map(bare).any(|identity| {
         identity.eq_ignore_ascii_case(address) || identity.eq_ignore_ascii_case(domain)
@@ -250,7 +279,9 @@ fn names_identity(message: &str, address: &str) -> bool {
 /// An identity without its display name, which SES may quote along.
 fn bare(identity: &str) -> &str {
     let identity = identity.trim().trim_end_matches('.');
-    let bare = identity.rsplit_once('<').map_or(identity, |(_name, bare)| bare);
+    let bare = identity
+        .rsplit_once('<')
+        .map_or(identity, |(_name, bare)| bare);
     bare.trim_end_matches('>')
 }
 
@@ -282,13 +313,15 @@ where
 {
     let (reach, fallback) = reach(&error);
     let service_error = error.as_service_error();
-    let code = service_error.and_then(ProvideErrorMetadata::code).map_or_else(
-        || match reach {
-            Reach::Answered(status) if status >= 300 => format!("http_{status}"),
-            _ => fallback.to_owned(),
-        },
-        ToOwned::to_owned,
-    );
+    let code = service_error
+        .and_then(ProvideErrorMetadata::code)
+        .map_or_else(
+            || match reach {
+                Reach::Answered(status) if status >= 300 => format!("http_{status}"),
+                _ => fallback.to_owned(),
+            },
+            ToOwned::to_owned,
+        );
     let message = service_error
         .and_then(ProvideErrorMetadata::message)
         .map_or_else(|| innermost(&error), ToOwned::to_owned);
@@ -334,9 +367,8 @@ where
 }
 
 fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
-    chain(error).any(|cause| {
-        cause.is::<CredentialsError>() || cause.to_string().starts_with(NO_PROVIDER)
-    })
+    chain(error)
+        .any(|cause| cause.is::<CredentialsError>() || cause.to_string().starts_with(NO_PROVIDER))
 }
 
 /// The HTTP client's word. One whose connection was not made, be it for the name, the socket or the
@@ -348,7 +380,9 @@ fn client_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a legacy::E
 
 /// The last error of the chain says most plainly what went wrong: "connection refused".
 fn innermost(error: &(dyn StdError + 'static)) -> String {
-    chain(error).last().map_or_else(String::new, ToString::to_string)
+    chain(error)
+        .last()
+        .map_or_else(String::new, ToString::to_string)
 }
 
 fn chain<'a>(

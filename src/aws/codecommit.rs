@@ -1,19 +1,16 @@
-//! The template over CodeCommit.
+//! The template over `CodeCommit`.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_codecommit::{
-    Client,
-    config::{Config, timeout::TimeoutConfig},
-};
+use aws_sdk_codecommit::{Client, config::timeout::TimeoutConfig};
 
 use super::{AwsConfig, classify};
 use crate::ports::{TemplateFailure, TemplateFile, TemplateSource, TemplateVersion};
 
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where in CodeCommit a template stands.
+/// Where in `CodeCommit` a template stands.
 #[derive(Clone, Debug)]
 pub struct TemplateAddress {
     /// The repository's name.
@@ -33,13 +30,23 @@ pub struct CodeCommitTemplate {
 
 impl CodeCommitTemplate {
     /// The file at `address`.
+    #[must_use] 
     pub fn new(aws: &AwsConfig, address: TemplateAddress) -> Self {
         let reference = address.reference.as_deref().unwrap_or("its default branch");
-        let location =
-            format!("repository {}, path {}, at {reference}", address.repository, address.path);
-        let config = aws_sdk_codecommit::config::Builder::from(&aws.0)
-            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(FETCH_TIMEOUT).build());
-        Self { client: Client::from_conf(Config::from(config.build())), address, location }
+        let location = format!(
+            "repository {}, path {}, at {reference}",
+            address.repository, address.path
+        );
+        let config = aws_sdk_codecommit::config::Builder::from(&aws.0).timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(FETCH_TIMEOUT)
+                .build(),
+        );
+        Self {
+            client: Client::from_conf(config.build()),
+            address,
+            location,
+        }
     }
 }
 
@@ -55,8 +62,14 @@ impl TemplateSource for CodeCommitTemplate {
             .send()
             .await
             .map_err(|error| classify::template_failure("GetFile", error))?;
-        let version = TemplateVersion { commit_id: answer.commit_id, blob_id: answer.blob_id };
-        Ok(TemplateFile { bytes: answer.file_content.into_inner(), version })
+        let version = TemplateVersion {
+            commit_id: answer.commit_id,
+            blob_id: answer.blob_id,
+        };
+        Ok(TemplateFile {
+            bytes: answer.file_content.into_inner(),
+            version,
+        })
     }
 
     fn location(&self) -> &str {

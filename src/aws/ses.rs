@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sesv2::{
     Client,
-    config::{Config, retry::RetryConfig, timeout::TimeoutConfig},
+    config::{retry::RetryConfig, timeout::TimeoutConfig},
     error::BuildError,
     types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag},
 };
@@ -22,6 +22,9 @@ use crate::{
 const TAG: &str = "notification-id";
 /// The longest tag value that SES takes.
 const TAG_LENGTH: usize = 256;
+/// Shorter than any attempt: out of time while connecting is known not to have sent, and an attempt
+/// out of time is not.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `SendEmail`, one attempt a call: SES has no idempotency token, so a retry inside the SDK could
@@ -34,6 +37,7 @@ pub struct SesMailer {
 
 impl SesMailer {
     /// Sends within `timeout`. `sender` is the bare address that mails come from.
+    #[must_use] 
     pub fn new(
         aws: &AwsConfig,
         sender: String,
@@ -42,8 +46,17 @@ impl SesMailer {
     ) -> Self {
         let config = aws_sdk_sesv2::config::Builder::from(&aws.0)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build());
-        Self { client: Client::from_conf(Config::from(config.build())), sender, configuration_set }
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
+                    .operation_attempt_timeout(timeout)
+                    .build(),
+            );
+        Self {
+            client: Client::from_conf(config.build()),
+            sender,
+            configuration_set,
+        }
     }
 }
 
@@ -61,7 +74,12 @@ impl Mailer for SesMailer {
                 source: Some(Box::new(error)),
             }),
         })?;
-        let to = mail.to.iter().map(Address::as_str).map(ToOwned::to_owned).collect();
+        let to = mail
+            .to
+            .iter()
+            .map(Address::as_str)
+            .map(ToOwned::to_owned)
+            .collect();
         let answer = self
             .client
             .send_email()
@@ -85,11 +103,16 @@ pub struct SesAccount {
 
 impl SesAccount {
     /// The account that our credentials belong to.
+    #[must_use] 
     pub fn new(aws: &AwsConfig) -> Self {
         let config = aws_sdk_sesv2::config::Builder::from(&aws.0).timeout_config(
-            TimeoutConfig::builder().operation_attempt_timeout(ACCOUNT_TIMEOUT).build(),
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(ACCOUNT_TIMEOUT)
+                .build(),
         );
-        Self { client: Client::from_conf(Config::from(config.build())) }
+        Self {
+            client: Client::from_conf(config.build()),
+        }
     }
 }
 
@@ -104,7 +127,9 @@ impl Account for SesAccount {
             .map_err(|error| classify::account_failure("GetAccount", error))?;
         let quota = answer.send_quota();
         // SES gives -1 for an unlimited daily quota.
-        let daily = quota.map(|quota| quota.max24_hour_send).filter(|daily| *daily >= 0.0);
+        let daily = quota
+            .map(|quota| quota.max24_hour_send)
+            .filter(|daily| *daily >= 0.0);
         Ok(AccountFacts {
             max_send_rate: quota.map_or(0.0, |quota| quota.max_send_rate),
             max_24_hour_send: daily,
@@ -119,17 +144,28 @@ impl Account for SesAccount {
 fn content(mail: &Mail) -> Result<EmailContent, BuildError> {
     // Without a charset SES reads 7-bit ASCII.
     let utf8 = |data: &str| Content::builder().data(data).charset("UTF-8").build();
-    let body = Body::builder().html(utf8(&mail.html)?).text(utf8(&mail.text)?).build();
+    let body = Body::builder()
+        .html(utf8(&mail.html)?)
+        .text(utf8(&mail.text)?)
+        .build();
     // RFC 3834: nobody's out-of-office should answer a confirmation.
-    let automatic =
-        MessageHeader::builder().name("Auto-Submitted").value("auto-generated").build()?;
-    let message =
-        Message::builder().subject(utf8(&mail.subject)?).body(body).headers(automatic).build();
+    let automatic = MessageHeader::builder()
+        .name("Auto-Submitted")
+        .value("auto-generated")
+        .build()?;
+    let message = Message::builder()
+        .subject(utf8(&mail.subject)?)
+        .body(body)
+        .headers(automatic)
+        .build();
     Ok(EmailContent::builder().simple(message).build())
 }
 
-/// SES takes letters, digits, `_` and `-` alone in a tag.
+/// SES takes letters, digits, `_` and `-` alone in a tag. An empty one tells nothing.
 fn message_tag(value: &str) -> Option<MessageTag> {
+    if value.is_empty() {
+        return None;
+    }
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let value: String = value
         .chars()

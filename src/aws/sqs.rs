@@ -39,8 +39,13 @@ pub struct SqsQueue {
 
 impl SqsQueue {
     /// The queue at `url`; a delete or a visibility change may take `settle_timeout`.
+    #[must_use] 
     pub fn new(aws: &AwsConfig, url: String, settle_timeout: Duration) -> Self {
-        Self { client: Client::new(&aws.0), url, settle_timeout }
+        Self {
+            client: Client::new(&aws.0),
+            url,
+            settle_timeout,
+        }
     }
 }
 
@@ -54,9 +59,13 @@ impl Queue for SqsQueue {
             .queue_url(&self.url)
             .attribute_names(QueueAttributeName::All)
             .customize()
-            .config_override(aws_sdk_sqs::config::Config::builder().timeout_config(
-                TimeoutConfig::builder().operation_attempt_timeout(DESCRIBE_TIMEOUT).build(),
-            ))
+            .config_override(
+                aws_sdk_sqs::config::Config::builder().timeout_config(
+                    TimeoutConfig::builder()
+                        .operation_attempt_timeout(DESCRIBE_TIMEOUT)
+                        .build(),
+                ),
+            )
             .send()
             .await
             .map_err(|error| classify::queue_failure(OPERATION, error))?;
@@ -66,16 +75,18 @@ impl Queue for SqsQueue {
             text.parse().map(Duration::from_secs).unwrap_or_default()
         };
         let redrive = match attribute(QueueAttributeName::RedrivePolicy) {
-            Some(policy) if !policy.is_empty() => Some(redrive(policy).map_err(|error| QueueFailure {
-                kind: QueueFailureKind::Transient,
-                error: Box::new(CallError {
-                    operation: OPERATION,
-                    code: "response".to_owned(),
-                    message: "the redrive policy cannot be read".to_owned(),
-                    request_id: None,
-                    source: Some(Box::new(error)),
-                }),
-            })?),
+            Some(policy) if !policy.is_empty() => {
+                Some(redrive(policy).map_err(|error| QueueFailure {
+                    kind: QueueFailureKind::Transient,
+                    error: Box::new(CallError {
+                        operation: OPERATION,
+                        code: "response".to_owned(),
+                        message: "the redrive policy cannot be read".to_owned(),
+                        request_id: None,
+                        source: Some(Box::new(error)),
+                    }),
+                })?)
+            }
             _ => None,
         };
         Ok(QueueFacts {
@@ -103,7 +114,12 @@ impl Queue for SqsQueue {
             .send()
             .await
             .map_err(|error| classify::queue_failure("ReceiveMessage", error))?;
-        Ok(answer.messages.unwrap_or_default().into_iter().filter_map(received).collect())
+        Ok(answer
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(received)
+            .collect())
     }
 
     async fn delete(
@@ -120,7 +136,9 @@ impl Queue for SqsQueue {
                 .receipt_handle(&receipt.0)
                 .build()
         });
-        let entries = entries.collect::<Result<_, _>>().map_err(|error| unbuilt(OPERATION, error))?;
+        let entries = entries
+            .collect::<Result<_, _>>()
+            .map_err(|error| unbuilt(OPERATION, error))?;
         let answer = self
             .client
             .delete_message_batch()
@@ -143,14 +161,19 @@ impl Queue for SqsQueue {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
-        let entries = changes.iter().enumerate().map(|(position, (receipt, timeout))| {
-            ChangeMessageVisibilityBatchRequestEntry::builder()
-                .id(position.to_string())
-                .receipt_handle(&receipt.0)
-                .visibility_timeout(to_i32(timeout.as_secs()))
-                .build()
-        });
-        let entries = entries.collect::<Result<_, _>>().map_err(|error| unbuilt(OPERATION, error))?;
+        let entries = changes
+            .iter()
+            .enumerate()
+            .map(|(position, (receipt, timeout))| {
+                ChangeMessageVisibilityBatchRequestEntry::builder()
+                    .id(position.to_string())
+                    .receipt_handle(&receipt.0)
+                    .visibility_timeout(to_i32(timeout.as_secs()))
+                    .build()
+            });
+        let entries = entries
+            .collect::<Result<_, _>>()
+            .map_err(|error| unbuilt(OPERATION, error))?;
         let answer = self
             .client
             .change_message_visibility_batch()
@@ -170,7 +193,11 @@ impl Queue for SqsQueue {
 fn one_attempt(timeout: Duration) -> Builder {
     aws_sdk_sqs::config::Config::builder()
         .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(timeout)
+                .build(),
+        )
 }
 
 /// A delivery in our terms. One without a handle could neither be settled nor renewed, so it is
@@ -208,10 +235,20 @@ fn by_position<'a>(
     failed: &[BatchResultErrorEntry],
 ) -> Vec<Result<(), EntryFailure>> {
     let mut answers: Vec<_> = (0..entries)
-        .map(|_| Err(classify::entry_failure("Unanswered", "the answer names no such entry", false)))
+        .map(|_| {
+            Err(classify::entry_failure(
+                "Unanswered",
+                "the answer names no such entry",
+                false,
+            ))
+        })
         .collect();
     let mut set = |id: &str, answer| {
-        if let Some(slot) = id.parse::<usize>().ok().and_then(|index| answers.get_mut(index)) {
+        if let Some(slot) = id
+            .parse::<usize>()
+            .ok()
+            .and_then(|index| answers.get_mut(index))
+        {
             *slot = answer;
         }
     };
@@ -237,7 +274,10 @@ fn redrive(policy: &str) -> Result<Redrive, serde_json::Error> {
     // SQS keeps the number as it was given, which may be a string.
     let text = policy.max_receive_count.to_string();
     let max_receive_count = serde_json::from_str(text.trim_matches('"'))?;
-    Ok(Redrive { max_receive_count, dead_letter_queue: policy.dead_letter_target_arn })
+    Ok(Redrive {
+        max_receive_count,
+        dead_letter_queue: policy.dead_letter_target_arn,
+    })
 }
 
 fn unbuilt(

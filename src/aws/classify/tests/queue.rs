@@ -16,7 +16,11 @@ use crate::{
 const URL: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/created";
 
 fn queue(answer: Answer) -> SqsQueue {
-    SqsQueue::new(&Canned::new(answer).aws, URL.to_owned(), Duration::from_secs(3))
+    SqsQueue::new(
+        &Canned::new(answer).aws,
+        URL.to_owned(),
+        Duration::from_secs(3),
+    )
 }
 
 /// The failure of each call that can fail as a whole.
@@ -31,8 +35,14 @@ async fn failures(answer: &Answer) -> Vec<QueueFailure> {
     vec![
         queue.describe().await.unwrap_err(),
         queue.receive(request).await.unwrap_err(),
-        queue.delete(std::slice::from_ref(&handle)).await.unwrap_err(),
-        queue.change_visibility(&[(handle, Duration::ZERO)]).await.unwrap_err(),
+        queue
+            .delete(std::slice::from_ref(&handle))
+            .await
+            .unwrap_err(),
+        queue
+            .change_visibility(&[(handle, Duration::ZERO)])
+            .await
+            .unwrap_err(),
     ]
 }
 
@@ -52,7 +62,10 @@ async fn entry(code: &str, message: &str, sender_fault: bool) -> EntryFailure {
     let queue = queue(answer);
     let handle = ReceiptHandle("handle".to_owned());
     let deleted = queue.delete(std::slice::from_ref(&handle)).await.unwrap();
-    let changed = queue.change_visibility(&[(handle, Duration::ZERO)]).await.unwrap();
+    let changed = queue
+        .change_visibility(&[(handle, Duration::ZERO)])
+        .await
+        .unwrap();
     let [deleted, changed] = [deleted, changed].map(|answers| answers[0].clone().unwrap_err());
     assert_eq!(deleted.kind, changed.kind);
     assert_eq!(deleted.code, code);
@@ -65,7 +78,12 @@ async fn each_code_of_sqs_says_what_became_of_the_call() {
     use QueueFailureKind::{AccessDenied, Encryption, NotFound, Throttled, Transient};
     const OLD: &str = "AWS.SimpleQueueService.";
     for (status, shape, code, kind) in [
-        (400, "QueueDoesNotExist", &*format!("{OLD}NonExistentQueue"), NotFound),
+        (
+            400,
+            "QueueDoesNotExist",
+            &*format!("{OLD}NonExistentQueue"),
+            NotFound,
+        ),
         (400, "InvalidAddress", "InvalidAddress", NotFound),
         (400, "OverLimit", "OverLimit", Throttled),
         (400, "RequestThrottled", "RequestThrottled", Throttled),
@@ -74,28 +92,88 @@ async fn each_code_of_sqs_says_what_became_of_the_call() {
         (400, "InvalidSecurity", "InvalidSecurity", AccessDenied),
         (403, "AccessDeniedException", "AccessDenied", AccessDenied),
         (403, "ExpiredTokenException", "ExpiredToken", AccessDenied),
-        (403, "InvalidClientTokenId", "InvalidClientTokenId", AccessDenied),
-        (403, "UnrecognizedClientException", "UnrecognizedClientException", AccessDenied),
-        (403, "SignatureDoesNotMatch", "SignatureDoesNotMatch", AccessDenied),
-        (400, "KmsAccessDenied", "KMS.AccessDeniedException", Encryption),
+        (
+            403,
+            "InvalidClientTokenId",
+            "InvalidClientTokenId",
+            AccessDenied,
+        ),
+        (
+            403,
+            "UnrecognizedClientException",
+            "UnrecognizedClientException",
+            AccessDenied,
+        ),
+        (
+            403,
+            "SignatureDoesNotMatch",
+            "SignatureDoesNotMatch",
+            AccessDenied,
+        ),
+        (
+            400,
+            "KmsAccessDenied",
+            "KMS.AccessDeniedException",
+            Encryption,
+        ),
         (400, "KmsDisabled", "KMS.DisabledException", Encryption),
-        (400, "KmsInvalidKeyUsage", "KMS.InvalidKeyUsageException", Encryption),
-        (400, "KmsInvalidState", "KMS.InvalidStateException", Encryption),
+        (
+            400,
+            "KmsInvalidKeyUsage",
+            "KMS.InvalidKeyUsageException",
+            Encryption,
+        ),
+        (
+            400,
+            "KmsInvalidState",
+            "KMS.InvalidStateException",
+            Encryption,
+        ),
         (400, "KmsNotFound", "KMS.NotFoundException", Encryption),
         (400, "KmsOptInRequired", "KMS.OptInRequired", Encryption),
         (400, "KmsThrottled", "KMS.ThrottlingException", Throttled),
-        (400, "UnsupportedOperation", &*format!("{OLD}UnsupportedOperation"), Transient),
-        (400, "InvalidAttributeName", "InvalidAttributeName", Transient),
-        (400, "EmptyBatchRequest", &*format!("{OLD}EmptyBatchRequest"), Transient),
-        (400, "InvalidBatchEntryId", &*format!("{OLD}InvalidBatchEntryId"), Transient),
-        (400, "BatchEntryIdsNotDistinct", &*format!("{OLD}BatchEntryIdsNotDistinct"), Transient),
+        (
+            400,
+            "UnsupportedOperation",
+            &*format!("{OLD}UnsupportedOperation"),
+            Transient,
+        ),
+        (
+            400,
+            "InvalidAttributeName",
+            "InvalidAttributeName",
+            Transient,
+        ),
+        (
+            400,
+            "EmptyBatchRequest",
+            &*format!("{OLD}EmptyBatchRequest"),
+            Transient,
+        ),
+        (
+            400,
+            "InvalidBatchEntryId",
+            &*format!("{OLD}InvalidBatchEntryId"),
+            Transient,
+        ),
+        (
+            400,
+            "BatchEntryIdsNotDistinct",
+            &*format!("{OLD}BatchEntryIdsNotDistinct"),
+            Transient,
+        ),
         (
             400,
             "TooManyEntriesInBatchRequest",
             &*format!("{OLD}TooManyEntriesInBatchRequest"),
             Transient,
         ),
-        (400, "InvalidParameterValueException", "InvalidParameterValue", Transient),
+        (
+            400,
+            "InvalidParameterValueException",
+            "InvalidParameterValue",
+            Transient,
+        ),
         (500, "InternalFailure", "InternalFailure", Transient),
         (503, "ServiceUnavailable", "ServiceUnavailable", Transient),
     ] {
@@ -139,9 +217,15 @@ async fn a_success_of_sqs_that_cannot_be_read_may_pass() {
 #[tokio::test]
 async fn a_handle_that_no_longer_holds_the_message_is_a_lost_lease() {
     for (code, message) in [
-        ("ReceiptHandleIsInvalid", "The input receipt handle is invalid."),
+        (
+            "ReceiptHandleIsInvalid",
+            "The input receipt handle is invalid.",
+        ),
         ("MessageNotInflight", "The message is not in flight."),
-        ("AWS.SimpleQueueService.MessageNotInflight", "The message is not in flight."),
+        (
+            "AWS.SimpleQueueService.MessageNotInflight",
+            "The message is not in flight.",
+        ),
         (
             "InvalidParameterValue",
             "Value AQEB for parameter ReceiptHandle is invalid. Reason: Message does not exist or \
@@ -158,7 +242,11 @@ async fn a_handle_that_no_longer_holds_the_message_is_a_lost_lease() {
              is not available for visibility timeout change.",
         ),
     ] {
-        assert_eq!(entry(code, message, true).await.kind, EntryFailureKind::LeaseLost, "{message}");
+        assert_eq!(
+            entry(code, message, true).await.kind,
+            EntryFailureKind::LeaseLost,
+            "{message}"
+        );
     }
 }
 
@@ -175,9 +263,16 @@ async fn an_invalid_value_of_our_own_making_is_refused_and_no_lost_lease() {
             "Value -1 for parameter VisibilityTimeout is invalid. Reason: Must be between 0 and \
              43200, if provided.",
         ),
-        ("MissingParameter", "The request must contain the parameter ReceiptHandle."),
+        (
+            "MissingParameter",
+            "The request must contain the parameter ReceiptHandle.",
+        ),
     ] {
-        assert_eq!(entry(code, message, true).await.kind, EntryFailureKind::Refused, "{message}");
+        assert_eq!(
+            entry(code, message, true).await.kind,
+            EntryFailureKind::Refused,
+            "{message}"
+        );
     }
 }
 

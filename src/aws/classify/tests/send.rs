@@ -27,7 +27,10 @@ async fn kind(status: u16, code: &str, message: &str) -> SendFailureKind {
 }
 
 async fn facts(answer: Answer) -> AccountFailure {
-    SesAccount::new(&Canned::new(answer).aws).facts().await.unwrap_err()
+    SesAccount::new(&Canned::new(answer).aws)
+        .facts()
+        .await
+        .unwrap_err()
 }
 
 #[tokio::test]
@@ -40,7 +43,11 @@ async fn sending_too_fast_is_throttling_under_every_code() {
         (400, "RequestLimitExceeded"),
         (503, "SlowDown"),
     ] {
-        assert_eq!(kind(status, code, "Maximum sending rate exceeded.").await, Throttled, "{code}");
+        assert_eq!(
+            kind(status, code, "Maximum sending rate exceeded.").await,
+            Throttled,
+            "{code}"
+        );
     }
 }
 
@@ -96,10 +103,24 @@ async fn what_refuses_every_mail_is_account_wide_with_its_cause() {
             "User is not authorized to perform: ses:SendEmail",
             AccountCause::AccessDenied,
         ),
-        (400, "OptInRequired", "The service needs a subscription.", AccountCause::AccessDenied),
-        (400, "NotAuthorized", "No permission.", AccountCause::AccessDenied),
+        (
+            400,
+            "OptInRequired",
+            "The service needs a subscription.",
+            AccountCause::AccessDenied,
+        ),
+        (
+            400,
+            "NotAuthorized",
+            "No permission.",
+            AccountCause::AccessDenied,
+        ),
     ] {
-        assert_eq!(kind(status, code, message).await, AccountWide(cause), "{code}");
+        assert_eq!(
+            kind(status, code, message).await,
+            AccountWide(cause),
+            "{code}"
+        );
     }
 }
 
@@ -128,7 +149,11 @@ async fn credentials_that_are_not_accepted_are_account_wide() {
 async fn what_the_mail_itself_holds_rejects_it() {
     for (status, code, message) in [
         (400, "MessageRejected", "Email contains a virus."),
-        (400, "MessageRejected", "Transaction failed: Local address contains control characters."),
+        (
+            400,
+            "MessageRejected",
+            "Transaction failed: Local address contains control characters.",
+        ),
         (400, "BadRequestException", "Missing final '@domain'"),
     ] {
         assert_eq!(kind(status, code, message).await, Rejected, "{message}");
@@ -157,7 +182,11 @@ async fn a_sender_that_is_not_verified_is_account_wide_in_every_form_that_names_
         "events@calendar.example.",
     ] {
         let kind = kind(400, "MessageRejected", &not_verified(identities)).await;
-        assert_eq!(kind, AccountWide(AccountCause::SenderNotVerified), "{identities}");
+        assert_eq!(
+            kind,
+            AccountWide(AccountCause::SenderNotVerified),
+            "{identities}"
+        );
     }
 }
 
@@ -212,8 +241,14 @@ async fn a_refusal_without_a_code_is_read_by_its_status() {
 
 #[tokio::test]
 async fn an_unknown_code_is_the_clients_or_the_servers_by_its_status() {
-    assert_eq!(kind(400, "BrandNewException", "New.").await, UnknownClientError);
-    assert_eq!(kind(404, "UnknownOperationException", "").await, UnknownClientError);
+    assert_eq!(
+        kind(400, "BrandNewException", "New.").await,
+        UnknownClientError
+    );
+    assert_eq!(
+        kind(404, "UnknownOperationException", "").await,
+        UnknownClientError
+    );
     for (status, code) in [
         (500, "InternalFailure"),
         (500, "InternalServiceErrorException"),
