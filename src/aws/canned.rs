@@ -79,7 +79,7 @@ impl Answer {
             .with_header("x-amzn-errortype", code)
     }
 
-    /// CodeCommit's awsJson 1.1: the code in the body alone.
+    /// The awsJson 1.1 of `CodeCommit`: the code in the body alone.
     pub(super) fn codecommit(status: u16, code: &str, message: &str) -> Self {
         let body = serde_json::json!({ "__type": code, "message": message });
         Self::new(status, "application/x-amz-json-1.1", &body.to_string())

@@ -125,7 +125,7 @@ where
 
 /// What a failed entry of a batch on the queue means. `sender_fault` is SQS's word that the entry
 /// itself is at fault.
-#[must_use] 
+#[must_use]
 pub fn entry_failure(code: &str, message: &str, sender_fault: bool) -> EntryFailure {
     let kind = if is_lease_lost(code, message) {
         EntryFailureKind::LeaseLost

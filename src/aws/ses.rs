@@ -37,7 +37,7 @@ pub struct SesMailer {
 
 impl SesMailer {
     /// Sends within `timeout`. `sender` is the bare address that mails come from.
-    #[must_use] 
+    #[must_use]
     pub fn new(
         aws: &AwsConfig,
         sender: String,
@@ -103,7 +103,7 @@ pub struct SesAccount {
 
 impl SesAccount {
     /// The account that our credentials belong to.
-    #[must_use] 
+    #[must_use]
     pub fn new(aws: &AwsConfig) -> Self {
         let config = aws_sdk_sesv2::config::Builder::from(&aws.0).timeout_config(
             TimeoutConfig::builder()

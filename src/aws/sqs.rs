@@ -39,7 +39,7 @@ pub struct SqsQueue {
 
 impl SqsQueue {
     /// The queue at `url`; a delete or a visibility change may take `settle_timeout`.
-    #[must_use] 
+    #[must_use]
     pub fn new(aws: &AwsConfig, url: String, settle_timeout: Duration) -> Self {
         Self {
             client: Client::new(&aws.0),

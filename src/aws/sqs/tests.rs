@@ -21,7 +21,7 @@ const SETTLE: Duration = Duration::from_secs(3);
 const REQUEST: ReceiveRequest = ReceiveRequest {
     max_messages: 7,
     wait: Duration::from_secs(20),
-    visibility: Duration::from_secs(60),
+    visibility: Duration::from_mins(1),
 };
 
 fn queue(aws: &AwsConfig) -> SqsQueue {
