@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use thiserror::Error;
 use tokio::{
     sync::{Notify, watch},
@@ -153,6 +154,8 @@ impl TemplateStore {
         let mut good_at = Instant::now();
         let mut warned_at = None;
         loop {
+            // Whoever asked until now is answered by this fetch.
+            drop(self.asked.notified().now_or_never());
             let loaded = tokio::select! {
                 loaded = self.load() => loaded,
                 () = stop.cancelled() => return,

@@ -1,7 +1,9 @@
 //! What an AWS error means to us: by modelled variant or code, and by text where only that tells.
 //!
-//! The codes are those of the SDK's models and of the service documents; `tests.rs` beside this
-//! file holds one case for each of them, as the service answers it.
+//! The codes are those of the SDK's models and of the service documents. The tests beside this file
+//! hold one case for each of them, in the bytes that the service answers, through the SDK's real
+//! clients; and one for each way in which a call ends without an answer, over real sockets where
+//! that matters: refused, unresolved, no handshake, broken off, out of time, without credentials.
 
 use std::error::Error as StdError;
 
@@ -22,13 +24,19 @@ use crate::ports::{
 #[cfg(test)]
 mod tests;
 
-const CREDENTIALS: [&str; 8] = [
+/// A clock that is off counts too: every signature of ours is refused until it is right.
+const CREDENTIALS: [&str; 13] = [
     "ExpiredToken",
     "ExpiredTokenException",
     "IncompleteSignature",
+    "IncompleteSignatureException",
     "InvalidClientTokenId",
     "InvalidSecurity",
+    "InvalidSignatureException",
     "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "RequestExpired",
+    "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 ];
@@ -41,7 +49,10 @@ const ACCESS_DENIED: [&str; 5] = [
     "OptInRequired",
 ];
 
-const THROTTLED: [&str; 10] = [
+/// Those of KMS are SQS's words for a queue's key that is asked for too often.
+const THROTTLED: [&str; 12] = [
+    "KMS.ThrottlingException",
+    "KmsThrottled",
     "OverLimit",
     "PriorRequestNotComplete",
     "RequestLimitExceeded",
@@ -53,6 +64,16 @@ const THROTTLED: [&str; 10] = [
     "ThrottlingException",
     "TooManyRequestsException",
 ];
+
+/// Client errors by their status, and still no fault of what was asked.
+const PASSING: [&str; 3] = [
+    "RequestAbortedException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+];
+
+/// What the SDK says, in a private type, where nothing was set up that could give credentials.
+const NO_PROVIDER: &str = "failed to select an auth scheme";
 
 /// How far a call came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +104,10 @@ where
         "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue" | "InvalidAddress" => {
             QueueFailureKind::NotFound
         }
-        "KmsThrottled" | "KMS.ThrottlingException" => QueueFailureKind::Throttled,
+        other if THROTTLED.contains(&other) => QueueFailureKind::Throttled,
         other if other.starts_with("Kms") || other.starts_with("KMS.") => {
             QueueFailureKind::Encryption
         }
-        other if THROTTLED.contains(&other) => QueueFailureKind::Throttled,
         other if is_denied(other) || reach == Reach::NoCredentials => {
             QueueFailureKind::AccessDenied
         }
@@ -105,6 +125,7 @@ where
 
 /// What a failed entry of a batch on the queue means. `sender_fault` is SQS's word that the entry
 /// itself is at fault.
+#[must_use]
 pub fn entry_failure(code: &str, message: &str, sender_fault: bool) -> EntryFailure {
     let kind = if is_lease_lost(code, message) {
         EntryFailureKind::LeaseLost
@@ -228,29 +249,40 @@ fn answered_send(status: u16, error: &CallError, sender: &str) -> SendFailureKin
         other if ACCESS_DENIED.contains(&other) || status == 403 => {
             SendFailureKind::AccountWide(AccountCause::AccessDenied)
         }
+        other if PASSING.contains(&other) || status == 408 => SendFailureKind::Transient,
         _ if status == 429 => SendFailureKind::Throttled,
         // An answer of success that could not be read: SES took the mail, or may have.
-        _ if status < 400 => SendFailureKind::OutcomeUnknown,
-        _ if status < 500 => SendFailureKind::UnknownClientError,
+        _ if status < 300 => SendFailureKind::OutcomeUnknown,
+        _ if (400..500).contains(&status) => SendFailureKind::UnknownClientError,
+        // A server's error, or a redirect, which SES never gives: something stood before it.
         _ => SendFailureKind::Transient,
     }
 }
 
 /// Whether SES's list of identities that failed their check holds the address or its domain.
 fn names_identity(message: &str, address: &str) -> bool {
-    let failed = message.rsplit_once(": ").map_or(message, |(_, list)| list);
+    let failed = message
+        .split_once("failed the check")
+        .map_or(message, |(_, rest)| rest);
+    let failed = failed
+        .split_once(": ")
+        .map_or(failed, |(_region, list)| list);
     let domain = address
         .rsplit_once('@')
         .map_or(address, |(_, domain)| domain);
-    failed
-        .split(',')
-        .map(|identity| identity.trim().trim_end_matches('.'))
-        // SES may quote a sender with its display name.
-        .map(|identity| identity.rsplit_once('<').map_or(identity, |(_, bare)| bare))
-        .map(|identity| identity.trim_end_matches('>'))
-        .any(|identity| {
-            identity.eq_ignore_ascii_case(address) || identity.eq_ignore_ascii_case(domain)
-        })
+    // A display name may hold a comma, which does no harm: the address stands after the last one.
+    failed.split(',').map(bare).any(|identity| {
+        identity.eq_ignore_ascii_case(address) || identity.eq_ignore_ascii_case(domain)
+    })
+}
+
+/// An identity without its display name, which SES may quote along.
+fn bare(identity: &str) -> &str {
+    let identity = identity.trim().trim_end_matches('.');
+    let bare = identity
+        .rsplit_once('<')
+        .map_or(identity, |(_name, bare)| bare);
+    bare.trim_end_matches('>')
 }
 
 /// An expired or superseded receipt handle. `InvalidParameterValue` covers our own mistakes too,
@@ -279,36 +311,14 @@ fn take_apart<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> F
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let (reach, fallback) = match &error {
-        SdkError::TimeoutError(_) => (Reach::NoAnswer, "timeout"),
-        SdkError::ResponseError(inner) => {
-            (Reach::Answered(inner.raw().status().as_u16()), "response")
-        }
-        SdkError::ServiceError(inner) => {
-            (Reach::Answered(inner.raw().status().as_u16()), "unknown")
-        }
-        other if has_source::<CredentialsError>(other, |_| true) => {
-            (Reach::NoCredentials, "credentials")
-        }
-        SdkError::ConstructionFailure(_) => (Reach::NotSent, "request"),
-        SdkError::DispatchFailure(_)
-            if has_source::<legacy::Error>(&error, legacy::Error::is_connect) =>
-        {
-            (Reach::NotSent, "connection")
-        }
-        _ => (Reach::NoAnswer, "connection"),
-    };
-    let status = match reach {
-        Reach::Answered(status) => Some(status),
-        _ => None,
-    };
+    let (reach, fallback) = reach(&error);
     let service_error = error.as_service_error();
     let code = service_error
         .and_then(ProvideErrorMetadata::code)
         .map_or_else(
-            || match status {
-                Some(status) => format!("http_{status}"),
-                None => fallback.to_owned(),
+            || match reach {
+                Reach::Answered(status) if status >= 300 => format!("http_{status}"),
+                _ => fallback.to_owned(),
             },
             ToOwned::to_owned,
         );
@@ -331,12 +341,41 @@ where
     }
 }
 
-/// Whether an error of type `T` that fits stands in the chain.
-fn has_source<T: StdError + 'static>(
-    error: &(dyn StdError + 'static),
-    fits: impl Fn(&T) -> bool,
-) -> bool {
-    chain(error).any(|cause| cause.downcast_ref::<T>().is_some_and(&fits))
+/// How far a call came, and what to call its failure where no service gave it a code.
+fn reach<E>(error: &SdkError<E, HttpResponse>) -> (Reach, &'static str)
+where
+    E: StdError + Send + Sync + 'static,
+{
+    match error {
+        SdkError::TimeoutError(_) => (Reach::NoAnswer, "timeout"),
+        SdkError::ResponseError(inner) => {
+            (Reach::Answered(inner.raw().status().as_u16()), "response")
+        }
+        SdkError::ServiceError(inner) => {
+            (Reach::Answered(inner.raw().status().as_u16()), "response")
+        }
+        other if lacks_credentials(other) => (Reach::NoCredentials, "credentials"),
+        SdkError::ConstructionFailure(_) => (Reach::NotSent, "request"),
+        SdkError::DispatchFailure(inner) => match client_error(error) {
+            Some(client) if client.is_connect() => (Reach::NotSent, "connection"),
+            // Nothing of the HTTP client in it: signing or the endpoint failed before its turn.
+            None if inner.is_other() => (Reach::NotSent, "request"),
+            _ => (Reach::NoAnswer, "connection"),
+        },
+        _ => (Reach::NoAnswer, "connection"),
+    }
+}
+
+fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
+    chain(error)
+        .any(|cause| cause.is::<CredentialsError>() || cause.to_string().starts_with(NO_PROVIDER))
+}
+
+/// The HTTP client's word. One whose connection was not made, be it for the name, the socket or the
+/// handshake, wrote nothing. (A kept connection that turns out dead before a byte was written is
+/// replaced by the client itself.)
+fn client_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a legacy::Error> {
+    chain(error).find_map(|cause| cause.downcast_ref())
 }
 
 /// The last error of the chain says most plainly what went wrong: "connection refused".

@@ -1,19 +1,16 @@
-//! The template over CodeCommit.
+//! The template over `CodeCommit`.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_codecommit::{
-    Client,
-    config::{Config, timeout::TimeoutConfig},
-};
+use aws_sdk_codecommit::{Client, config::timeout::TimeoutConfig};
 
 use super::{AwsConfig, classify};
 use crate::ports::{TemplateFailure, TemplateFile, TemplateSource, TemplateVersion};
 
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where in CodeCommit a template stands.
+/// Where in `CodeCommit` a template stands.
 #[derive(Clone, Debug)]
 pub struct TemplateAddress {
     /// The repository's name.
@@ -33,6 +30,7 @@ pub struct CodeCommitTemplate {
 
 impl CodeCommitTemplate {
     /// The file at `address`.
+    #[must_use]
     pub fn new(aws: &AwsConfig, address: TemplateAddress) -> Self {
         let reference = address.reference.as_deref().unwrap_or("its default branch");
         let location = format!(
@@ -45,7 +43,7 @@ impl CodeCommitTemplate {
                 .build(),
         );
         Self {
-            client: Client::from_conf(Config::from(config.build())),
+            client: Client::from_conf(config.build()),
             address,
             location,
         }
@@ -78,3 +76,6 @@ impl TemplateSource for CodeCommitTemplate {
         &self.location
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! The ports over the AWS SDK. No other module names an AWS type, and no AWS error leaves this one
 //! before [`classify`] has said what it means.
 
+#[cfg(test)]
+mod canned;
 pub mod classify;
 mod codecommit;
 mod ses;

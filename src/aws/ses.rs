@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sesv2::{
     Client,
-    config::{Config, retry::RetryConfig, timeout::TimeoutConfig},
+    config::{retry::RetryConfig, timeout::TimeoutConfig},
     error::BuildError,
     types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag},
 };
@@ -22,6 +22,9 @@ use crate::{
 const TAG: &str = "notification-id";
 /// The longest tag value that SES takes.
 const TAG_LENGTH: usize = 256;
+/// Shorter than any attempt: out of time while connecting is known not to have sent, and an attempt
+/// out of time is not.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `SendEmail`, one attempt a call: SES has no idempotency token, so a retry inside the SDK could
@@ -34,6 +37,7 @@ pub struct SesMailer {
 
 impl SesMailer {
     /// Sends within `timeout`. `sender` is the bare address that mails come from.
+    #[must_use]
     pub fn new(
         aws: &AwsConfig,
         sender: String,
@@ -44,11 +48,12 @@ impl SesMailer {
             .retry_config(RetryConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
                     .operation_attempt_timeout(timeout)
                     .build(),
             );
         Self {
-            client: Client::from_conf(Config::from(config.build())),
+            client: Client::from_conf(config.build()),
             sender,
             configuration_set,
         }
@@ -98,6 +103,7 @@ pub struct SesAccount {
 
 impl SesAccount {
     /// The account that our credentials belong to.
+    #[must_use]
     pub fn new(aws: &AwsConfig) -> Self {
         let config = aws_sdk_sesv2::config::Builder::from(&aws.0).timeout_config(
             TimeoutConfig::builder()
@@ -105,7 +111,7 @@ impl SesAccount {
                 .build(),
         );
         Self {
-            client: Client::from_conf(Config::from(config.build())),
+            client: Client::from_conf(config.build()),
         }
     }
 }
@@ -155,8 +161,11 @@ fn content(mail: &Mail) -> Result<EmailContent, BuildError> {
     Ok(EmailContent::builder().simple(message).build())
 }
 
-/// SES takes letters, digits, `_` and `-` alone in a tag.
+/// SES takes letters, digits, `_` and `-` alone in a tag. An empty one tells nothing.
 fn message_tag(value: &str) -> Option<MessageTag> {
+    if value.is_empty() {
+        return None;
+    }
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let value: String = value
         .chars()
@@ -165,3 +174,6 @@ fn message_tag(value: &str) -> Option<MessageTag> {
         .collect();
     MessageTag::builder().name(TAG).value(value).build().ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,6 +39,7 @@ pub struct SqsQueue {
 
 impl SqsQueue {
     /// The queue at `url`; a delete or a visibility change may take `settle_timeout`.
+    #[must_use]
     pub fn new(aws: &AwsConfig, url: String, settle_timeout: Duration) -> Self {
         Self {
             client: Client::new(&aws.0),
@@ -298,3 +299,6 @@ fn unbuilt(
 fn to_i32(number: u64) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

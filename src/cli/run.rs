@@ -10,7 +10,6 @@ use crate::{
     aws::{AwsConfig, CodeCommitTemplate, SesAccount, SesMailer, SqsQueue, TemplateAddress},
     config::{self, Flags, Loaded, Settings, TemplateLocation},
     daemon::{self, Outside},
-    notification::Sender,
     pipeline::lease,
     ports::TemplateSource,
     shutdown,
@@ -68,10 +67,7 @@ async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
 
 /// The clients, set up as the daemon uses them.
 fn connect(settings: &Settings, aws: &AwsConfig) -> anyhow::Result<Outside> {
-    let sender = Sender::parse(&settings.email.sender)?
-        .address()
-        .as_str()
-        .to_owned();
+    let sender = settings.sender()?.address().as_str().to_owned();
     let source: Arc<dyn TemplateSource> = match &settings.template.source {
         TemplateLocation::CodeCommit {
             repository,

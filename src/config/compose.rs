@@ -1,52 +1,67 @@
-//! The settings of the mail, made ready for use.
+//! The settings in the terms of [`notification`](crate::notification).
 
-use super::settings::Settings;
+use thiserror::Error;
+
 use crate::notification::{
     Composer, JsonPointer, Placeholder, PlaceholderError, Placeholders, PointerError, Sender,
     SenderError, Subject,
 };
 
-/// A setting of the mail that passed the configuration's checks and is unusable all the same:
-/// a fault of ours.
-#[derive(Debug, thiserror::Error)]
+use super::settings::Settings;
+
+/// Why settings make no composer. Loaded ones always do: what fails here was
+/// refused as they were read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ComposeError {
-    /// A field is no JSON pointer.
-    #[error(transparent)]
-    Pointer(#[from] PointerError),
-    /// A placeholder cannot be declared.
+    /// A placeholder's name.
     #[error(transparent)]
     Placeholder(#[from] PlaceholderError),
-    /// The sender or an address to reply to is none.
+    /// A JSON pointer of `message.*`.
     #[error(transparent)]
+    Pointer(#[from] PointerError),
+    /// The sender or an address of `email.reply_to`.
+    #[error("a mailbox of ours: {0}")]
     Sender(#[from] SenderError),
 }
 
 impl Settings {
-    /// The declared placeholders.
+    /// The declared placeholders, for the template.
     pub fn placeholders(&self) -> Result<Placeholders, ComposeError> {
-        let declared = self.message.placeholders.iter().map(|(name, placeholder)| {
+        let declared = self.message.placeholders.iter().map(|(name, from)| {
             Ok(Placeholder {
                 name: name.clone(),
-                field: JsonPointer::parse(&placeholder.field)?,
-                fallback: placeholder
+                field: JsonPointer::parse(&from.field)?,
+                fallback: from
                     .fallback
                     .as_deref()
                     .map(JsonPointer::parse)
                     .transpose()?,
-                default: placeholder.default.clone(),
+                default: from.default.clone(),
             })
         });
-        let declared: Vec<_> = declared.collect::<Result<_, PointerError>>()?;
+        let declared = declared.collect::<Result<_, ComposeError>>()?;
         Ok(Placeholders::new(declared)?)
     }
 
-    /// What makes mails of events.
+    /// What turns events into mails.
     pub fn composer(&self) -> Result<Composer, ComposeError> {
-        let sender = Sender::parse(&self.email.sender)?;
         let subject = Subject::compile(&self.email.subject, &self.placeholders()?);
-        let reply_to = self.email.reply_to.iter().map(|text| Sender::parse(text));
-        let reply_to = reply_to.collect::<Result<_, _>>()?;
-        let recipient = JsonPointer::parse(&self.message.recipient)?;
-        Ok(Composer::new(sender, subject, reply_to, recipient))
+        let reply_to = self
+            .email
+            .reply_to
+            .iter()
+            .map(|address| Sender::parse(address));
+        Ok(Composer::new(
+            self.sender()?,
+            subject,
+            reply_to.collect::<Result<_, _>>()?,
+            JsonPointer::parse(&self.message.recipient)?,
+        ))
+    }
+
+    /// The mailbox that mails come from; its bare address is what SES must have
+    /// verified.
+    pub fn sender(&self) -> Result<Sender, ComposeError> {
+        Ok(Sender::parse(&self.email.sender)?)
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use crate::notification::Placeholder;
+
 use super::units::Kind;
 use super::validate;
 
@@ -207,16 +209,7 @@ const fn time(least: Duration, most: Duration, whole_seconds: bool) -> Kind {
 }
 
 fn fits(segment: &str, part: &str) -> bool {
-    segment == part || (segment == "*" && is_placeholder_name(part))
-}
-
-/// Letters, digits, `_` and `-`, so that neither a path nor a template's text
-/// is ambiguous.
-fn is_placeholder_name(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .chars()
-            .all(|char| char.is_ascii_alphanumeric() || char == '_' || char == '-')
+    segment == part || (segment == "*" && Placeholder::is_name(part))
 }
 
 /// The only key of the same section whose name holds the one written, else the

@@ -23,6 +23,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+pub use self::compose::ComposeError;
 pub use self::problem::{Origin, Problem, Problems};
 pub use self::settings::{
     Aws, Email, Format, Health, Level, Log, Message, Placeholder, Queue, Retry, SendRate, Settings,

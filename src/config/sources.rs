@@ -128,7 +128,7 @@ fn unknown(path: &[&str], origin: Origin, section: bool) -> Problem {
     let what = if section { "section" } else { "key" };
     let message = match (path, keys::suggest(path, section)) {
         (["message", "placeholders", ..], _) if path.len() < 4 => {
-            "is no placeholder; allowed: `[message.placeholders.NAME]` with a name of letters, digits, `_` and `-`".to_owned()
+            "is no placeholder; allowed: `[message.placeholders.NAME]` with a name of letters, digits and `_`, not a digit first".to_owned()
         }
         (_, Some(meant)) => format!("is an unknown {what}; did you mean `{meant}`?"),
         (_, None) => format!("is an unknown {what}; allowed: those of the reference"),

@@ -5,16 +5,12 @@
 
 use std::time::Duration;
 
+use crate::notification::{JsonPointer, PointerError, Sender, SenderError};
+use crate::pipeline::drain::{SETTLING, TELEMETRY};
+use crate::pipeline::lease::call_timeout;
+
 use super::problem::shown_text;
 use super::settings::Settings;
-
-/// What flushing the telemetry may take at the end.
-const TELEMETRY: Duration = Duration::from_secs(3);
-/// What settling the last messages takes before that.
-const SETTLING: Duration = Duration::from_secs(4);
-/// The longest that one attempt to renew a lease takes; for short leases it is
-/// a sixth of their length.
-const RENEWAL: Duration = Duration::from_secs(3);
 
 /// Two settings that do not go together.
 pub(super) struct Contradiction {
@@ -32,7 +28,7 @@ pub(super) fn contradictions(settings: &Settings) -> Vec<Contradiction> {
     let grace = settings.shutdown.grace;
     let lease = settings.queue.visibility_timeout;
     let end = TELEMETRY + SETTLING;
-    let renewal = RENEWAL.min(whole_millis(lease / 6));
+    let renewal = whole_millis(call_timeout(lease));
     let mut found = Vec::new();
     if grace <= end + timeout {
         found.push(Contradiction {
@@ -163,42 +159,36 @@ pub(super) fn configuration_set(text: &str) -> Result<(), String> {
     }
 }
 
-/// A JSON pointer (RFC 6901).
+/// A JSON pointer (RFC 6901) to a field.
 pub(super) fn pointer(text: &str) -> Result<(), String> {
-    if !text.is_empty() && !text.starts_with('/') {
-        return Err(format!(
-            "is {}, which does not begin with `/`",
-            shown_text(text)
-        ));
+    filled(text)?;
+    let is = || format!("is {}", shown_text(text));
+    match JsonPointer::parse(text) {
+        Ok(_) => Ok(()),
+        Err(PointerError::NoSlash) => Err(format!("{}, which does not begin with `/`", is())),
+        Err(PointerError::Tilde) => Err(format!("{}, in which a `~` is not written `~0`", is())),
     }
-    let mut parts = text.split('~').skip(1);
-    if parts.any(|part| !part.starts_with(['0', '1'])) {
-        return Err(format!(
-            "is {}, in which a `~` is not written `~0`",
-            shown_text(text)
-        ));
-    }
-    Ok(())
 }
 
 /// One address, with a display name or without. The value is never shown.
 pub(super) fn sender(text: &str) -> Result<(), String> {
     filled(text)?;
-    if text.chars().any(char::is_control) {
-        return Err("holds a control character".to_owned());
+    let sender = Sender::parse(text).map_err(|error| match error {
+        SenderError::Address(error) => format!("is not one address: {error}"),
+        SenderError::Brackets => {
+            "is not one address: its angle brackets are not around its end".to_owned()
+        }
+        SenderError::Name => {
+            "has a display name with control characters, or with quotes other than around the whole"
+                .to_owned()
+        }
+    })?;
+    // Of a recipient that is for SES to say, once; of the sender it would say so for every mail.
+    if sender.address().as_str().matches('@').count() == 1 {
+        Ok(())
+    } else {
+        Err("is not one address: it holds more than one @".to_owned())
     }
-    let address = match text.trim().strip_suffix('>') {
-        Some(named) => named.rsplit_once('<').map(|(_, address)| address),
-        None => Some(text.trim()),
-    };
-    let (local, domain) = address
-        .and_then(|address| address.split_once('@'))
-        .ok_or_else(|| "is not an address".to_owned())?;
-    let odd = |char: char| char.is_whitespace() || "<>(),;:\"[]\\@".contains(char);
-    if local.is_empty() || domain.is_empty() || local.contains(odd) || domain.contains(odd) {
-        return Err("is not one address".to_owned());
-    }
-    Ok(())
 }
 
 /// So that no more digits are shown than matter.

@@ -57,8 +57,7 @@ impl Placeholders {
     pub fn new(declared: Vec<Placeholder>) -> Result<Self, PlaceholderError> {
         let mut placeholders = HashMap::new();
         for placeholder in declared {
-            let name = &placeholder.name;
-            if name.is_empty() || name_length(name) != name.len() {
+            if !Placeholder::is_name(&placeholder.name) {
                 return Err(PlaceholderError::Name(placeholder.name));
             }
             match placeholders.entry(placeholder.name.clone()) {
@@ -71,6 +70,12 @@ impl Placeholders {
 }
 
 impl Placeholder {
+    /// Whether a text can name a placeholder: letters, digits and underscores, not a digit first.
+    #[must_use]
+    pub fn is_name(text: &str) -> bool {
+        !text.is_empty() && name_length(text) == text.len()
+    }
+
     /// The value in this event. A blank string gives way to the fallback and the default, and is a
     /// value only where there is neither.
     fn value<'a>(&'a self, event: &'a Event, needs: Needs) -> Result<Cow<'a, str>, Rejection> {

@@ -1,3 +1,5 @@
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
 use super::event::Event;
 use super::placeholder::{Pattern, Placeholders, Segment};
 use super::rejection::{Needs, Rejection};
@@ -66,30 +68,9 @@ fn one_line(chars: impl Iterator<Item = char>) -> String {
     line
 }
 
-/// Unicode's general category Cf, as of version 17.
+/// Unicode's general category Cf: what steers how other characters are shown.
 pub(super) fn is_format(c: char) -> bool {
-    matches!(c,
-        '\u{ad}'
-        | '\u{600}'..='\u{605}'
-        | '\u{61c}'
-        | '\u{6dd}'
-        | '\u{70f}'
-        | '\u{890}'..='\u{891}'
-        | '\u{8e2}'
-        | '\u{180e}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{2064}'
-        | '\u{2066}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{110bd}'
-        | '\u{110cd}'
-        | '\u{13430}'..='\u{1343f}'
-        | '\u{1bca0}'..='\u{1bca3}'
-        | '\u{1d173}'..='\u{1d17a}'
-        | '\u{e0001}'
-        | '\u{e0020}'..='\u{e007f}')
+    c.general_category() == GeneralCategory::Format
 }
 
 #[cfg(test)]

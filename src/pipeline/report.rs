@@ -156,18 +156,16 @@ pub fn span(duration: Duration) -> String {
 
 /// A text with every address in it masked.
 pub(crate) fn masked_text(text: &str) -> String {
-    let is_edge = |c: char| "<>\"'(),;:".contains(c);
+    let ends_word = |c: char| c.is_whitespace() || "<>\"'(),;:".contains(c);
     let mut masked = String::with_capacity(text.len());
-    for word in text.split_inclusive(char::is_whitespace) {
-        let core = word.trim_end();
-        let space = &word[core.len()..];
-        let inner = core.trim_matches(is_edge);
-        if inner.contains('@') {
-            masked.push_str(&core.replace(inner, &mask(inner)));
+    for piece in text.split_inclusive(ends_word) {
+        let word = piece.trim_end_matches(ends_word);
+        if word.contains('@') {
+            masked.push_str(&mask(word));
         } else {
-            masked.push_str(core);
+            masked.push_str(word);
         }
-        masked.push_str(space);
+        masked.push_str(&piece[word.len()..]);
     }
     masked
 }
@@ -216,4 +214,36 @@ pub(crate) fn received(message: &ReceivedMessage) {
         notifier.receive = message.receive_count,
         "received"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_in_a_text_are_masked_wherever_they_stand() {
+        let cases = [
+            ("no address here", "no address here"),
+            (
+                "identity dana@example.com failed",
+                "identity d***@example.com failed",
+            ),
+            (
+                "<dana@example.com>, \"lee@x.org\".",
+                "<d***@example.com>, \"l***@x.org\".",
+            ),
+            (
+                "US-EAST-1: a@x.com,b@y.com",
+                "US-EAST-1: a***@x.com,b***@y.com",
+            ),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(masked_text(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_span_is_said_to_the_second() {
+        assert_eq!(span(Duration::from_millis(90_999)), "1m 30s");
+    }
 }

@@ -1,1 +1,221 @@
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
+use async_trait::async_trait;
+
+use super::*;
+use crate::{
+    notification::{JsonPointer, Placeholder},
+    ports::{CallError, TemplateFile},
+};
+
+const TTL: Duration = Duration::from_mins(5);
+
+/// What a fetch brings: bytes at this version, or a failure.
+#[derive(Clone, Copy)]
+enum Brings {
+    File(&'static str, &'static [u8]),
+    Fails(TemplateFailureKind),
+}
+
+struct Scripted {
+    brings: Mutex<Brings>,
+    fetches: AtomicUsize,
+}
+
+#[async_trait]
+impl TemplateSource for Scripted {
+    async fn fetch(&self) -> Result<TemplateFile, TemplateFailure> {
+        self.fetches.fetch_add(1, Ordering::Relaxed);
+        let brings = *self.brings.lock().unwrap();
+        match brings {
+            Brings::File(blob_id, bytes) => Ok(TemplateFile {
+                bytes: bytes.to_vec(),
+                version: TemplateVersion {
+                    commit_id: "c".to_owned(),
+                    blob_id: blob_id.to_owned(),
+                },
+            }),
+            Brings::Fails(kind) => Err(TemplateFailure {
+                kind,
+                error: Box::new(CallError {
+                    operation: "GetFile",
+                    code: "Scripted".to_owned(),
+                    message: "as told".to_owned(),
+                    request_id: None,
+                    source: None,
+                }),
+            }),
+        }
+    }
+
+    fn location(&self) -> &'static str {
+        "repository r, path p, at main"
+    }
+}
+
+struct Rig {
+    source: Arc<Scripted>,
+    store: Arc<TemplateStore>,
+    stop: CancellationToken,
+}
+
+fn rig(brings: Brings) -> Rig {
+    let source = Arc::new(Scripted {
+        brings: Mutex::new(brings),
+        fetches: AtomicUsize::new(0),
+    });
+    let uid = Placeholder {
+        name: "uid".to_owned(),
+        field: JsonPointer::parse("/uid").unwrap(),
+        fallback: None,
+        default: None,
+    };
+    let placeholders = Placeholders::new(vec![uid]).unwrap();
+    let store = TemplateStore::new(
+        Arc::clone(&source) as Arc<dyn TemplateSource>,
+        placeholders,
+        TTL,
+        100,
+    );
+    let store = Arc::new(store);
+    let stop = CancellationToken::new();
+    let (running, stopped) = (Arc::clone(&store), stop.clone());
+    tokio::spawn(async move { running.run(stopped).await });
+    Rig {
+        source,
+        store,
+        stop,
+    }
+}
+
+impl Rig {
+    fn bring(&self, brings: Brings) {
+        *self.source.brings.lock().unwrap() = brings;
+    }
+
+    fn fetches(&self) -> usize {
+        self.source.fetches.load(Ordering::Relaxed)
+    }
+
+    /// The blob id of the template in force.
+    fn in_force(&self) -> Option<String> {
+        self.store.in_force().map(|now| now.version.blob_id.clone())
+    }
+
+    async fn after(&self, pause: Duration) {
+        sleep(pause).await;
+    }
+}
+
+const GOOD: Brings = Brings::File("1", b"<p>{uid}</p>");
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_template_is_fetched_at_once_and_then_whenever_it_has_grown_old() {
+    let rig = rig(GOOD);
+    rig.after(SECOND).await;
+    assert_eq!((rig.in_force().as_deref(), rig.fetches()), (Some("1"), 1));
+    rig.after(TTL * 3).await;
+    assert_eq!(rig.fetches(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn however_many_ask_there_is_one_fetch() {
+    let rig = rig(GOOD);
+    rig.after(SECOND).await;
+    for _ in 0..100 {
+        rig.store.refresh();
+        assert!(rig.store.in_force().is_some());
+    }
+    rig.after(SECOND).await;
+    assert_eq!(rig.fetches(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_a_good_version_replaces_the_one_in_force() {
+    let bad = [
+        Brings::File("blank", b" \n <!-- nothing --> "),
+        Brings::File("no utf-8", b"<p>\xff</p>"),
+        Brings::File("too large", &[b'x'; 101]),
+        Brings::Fails(TemplateFailureKind::Missing),
+        Brings::Fails(TemplateFailureKind::Transient),
+    ];
+    let rig = rig(GOOD);
+    rig.after(SECOND).await;
+    for brings in bad {
+        rig.bring(brings);
+        rig.store.refresh();
+        rig.after(SECOND).await;
+        assert_eq!(rig.in_force().as_deref(), Some("1"));
+        assert!(rig.store.watch().borrow().failure.is_some());
+    }
+    rig.bring(Brings::File("2", b"<p>better {uid}</p>"));
+    rig.store.refresh();
+    rig.after(SECOND).await;
+    assert_eq!(rig.in_force().as_deref(), Some("2"));
+    assert!(rig.store.watch().borrow().failure.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_fetch_is_tried_again_with_growing_pauses_of_at_most_a_minute() {
+    let rig = rig(Brings::Fails(TemplateFailureKind::Transient));
+    rig.after(SECOND * 10).await;
+    let early = rig.fetches();
+    assert!((3..=5).contains(&early), "{early} fetches in 10 s");
+    rig.after(Duration::from_mins(30)).await;
+    let late = rig.fetches() - early;
+    assert!((20..=50).contains(&late), "{late} fetches in half an hour");
+    rig.bring(GOOD);
+    rig.after(Duration::from_secs(76)).await;
+    assert_eq!(rig.in_force().as_deref(), Some("1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_commit_with_the_same_content_is_not_compiled_again() {
+    let rig = rig(GOOD);
+    rig.after(SECOND).await;
+    let before = rig.store.in_force().unwrap();
+    rig.store.refresh();
+    rig.after(SECOND).await;
+    let after = rig.store.in_force().unwrap();
+    assert!(Arc::ptr_eq(&before, &after));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_ends_when_stopped() {
+    let rig = rig(GOOD);
+    rig.after(SECOND).await;
+    rig.stop.cancel();
+    rig.after(TTL * 2).await;
+    assert_eq!(rig.fetches(), 1);
+}
+
+#[test]
+fn what_only_a_person_can_mend_is_definite_and_says_how() {
+    let fetch = |kind| {
+        let error = CallError {
+            operation: "GetFile",
+            code: "X".to_owned(),
+            message: String::new(),
+            request_id: None,
+            source: None,
+        };
+        LoadError::Fetch(TemplateFailure {
+            kind,
+            error: Box::new(error),
+        })
+    };
+    assert!(fetch(TemplateFailureKind::Missing).is_definite());
+    assert!(fetch(TemplateFailureKind::AccessDenied).is_definite());
+    assert!(!fetch(TemplateFailureKind::Transient).is_definite());
+    assert!(LoadError::Compile(TemplateError::Blank).is_definite());
+    let too_large = LoadError::TooLarge {
+        bytes: 2,
+        max_bytes: 1,
+    };
+    assert!(too_large.is_definite());
+    assert!(too_large.remedy().contains("template.max_bytes"));
+}

@@ -11,6 +11,7 @@
     reason = "figment's own error in the closures of its `Jail`"
 )]
 
+mod compose;
 mod contradictions;
 mod mistakes;
 mod sources;

@@ -170,11 +170,13 @@ fn placeholders_are_checked_like_other_keys() {
         "{message}"
     );
 
-    let (_, _, message) = mistake("[message.placeholders.'a b']\nfield = '/a'");
-    assert!(
-        message.contains("a name of letters, digits, `_` and `-`"),
-        "{message}"
-    );
+    for name in ["'a b'", "a-b", "2nd", "''"] {
+        let (_, _, message) = mistake(&format!("[message.placeholders.{name}]\nfield = '/a'"));
+        assert!(
+            message.contains("a name of letters, digits and `_`, not a digit first"),
+            "{name}: {message}"
+        );
+    }
 }
 
 #[test]

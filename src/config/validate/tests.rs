@@ -70,6 +70,8 @@ fn a_sender_is_one_address_with_a_name_or_without() {
         "a@x.com",
         "Events <a@x.com>",
         "\"Doe, Jane\" <jane@x.com>",
+        "Büro & Co <a@x.com>",
+        "=?UTF-8?B?QsO8cm8=?= <a@x.com>",
         "a@bücher.example",
     ] {
         assert_eq!(sender(good), Ok(()), "{good}");
@@ -87,6 +89,10 @@ fn a_sender_is_one_address_with_a_name_or_without() {
         "a@x.com\r\nBcc: b@x.com",
         "<>",
         "Events <>",
+        "\"Events <a@x.com>",
+        "Ev\u{7}ents <a@x.com>",
+        "büro@x.com",
+        "Events <a@x.com> and more",
     ] {
         assert!(sender(bad).is_err(), "{bad:?}");
     }
@@ -94,16 +100,27 @@ fn a_sender_is_one_address_with_a_name_or_without() {
 
 #[test]
 fn an_address_that_is_refused_is_not_shown() {
-    let refusal = sender("dana smith@example.com").unwrap_err();
-    assert!(!refusal.contains("dana"), "{refusal}");
+    for bad in [
+        "dana smith@example.com",
+        "dana@example.com, jane@example.com",
+        "Dana <dana@example.com",
+        "\"Dana <dana@example.com>",
+        "dana@home@example.com",
+        "dänä@example.com",
+    ] {
+        let refusal = sender(bad).unwrap_err();
+        for private in ["dana", "Dana", "dänä", "example"] {
+            assert!(!refusal.contains(private), "{refusal}");
+        }
+    }
 }
 
 #[test]
-fn a_json_pointer_is_empty_or_begins_with_a_slash() {
-    for good in ["", "/", "/a/b", "/a~0b~1c"] {
+fn a_json_pointer_begins_with_a_slash() {
+    for good in ["/", "/a/b", "/a~0b~1c"] {
         assert_eq!(pointer(good), Ok(()), "{good}");
     }
-    for bad in ["a", "a/b", "/a~", "/a~2"] {
+    for bad in ["", "a", "a/b", "/a~", "/a~2"] {
         assert!(pointer(bad).is_err(), "{bad}");
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     ports::QueueFailureKind,
 };
 
-const LENGTH: Duration = Duration::from_secs(60);
+const LENGTH: Duration = Duration::from_mins(1);
 
 struct Rig {
     queue: Arc<ScriptedQueue>,

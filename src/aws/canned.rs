@@ -1,0 +1,199 @@
+//! An AWS that gives one canned answer and keeps what it was asked: the tests' way through the real
+//! clients, from our arguments to the bytes of a request and from the bytes of an answer to our
+//! types.
+
+use std::sync::{Arc, Mutex};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::{
+    Credentials, HttpClient, IntoShared, SharedCredentialsProvider, SharedHttpClient,
+    retry::RetryConfig,
+};
+use aws_smithy_http_client::test_util::infallible_client_fn;
+use axum::http::{HeaderMap, Response};
+use serde_json::Value;
+
+use super::AwsConfig;
+use crate::notification::{Address, Mail};
+
+/// An answer as it comes over the wire.
+#[derive(Clone)]
+pub(super) struct Answer {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
+/// A request as it went over the wire.
+#[derive(Clone)]
+pub(super) struct Asked {
+    pub(super) method: String,
+    pub(super) uri: String,
+    /// The `X-Amz-Target` header of the JSON protocols.
+    pub(super) target: String,
+    pub(super) body: Value,
+}
+
+/// Every request is asked of this, and gets the same answer.
+pub(super) struct Canned {
+    pub(super) aws: AwsConfig,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Answer {
+    pub(super) fn new(status: u16, content_type: &str, body: &str) -> Self {
+        let headers = vec![
+            ("content-type", content_type.to_owned()),
+            (
+                "x-amzn-requestid",
+                "4f5d6b3e-0000-4000-8000-000000000001".to_owned(),
+            ),
+        ];
+        Self {
+            status,
+            headers,
+            body: body.to_owned(),
+        }
+    }
+
+    /// HTTP 200 with a JSON body.
+    pub(super) fn json(body: &Value) -> Self {
+        Self::new(200, "application/json", &body.to_string())
+    }
+
+    /// SQS's awsJson 1.0: the shape in the body, the code of old in a header.
+    pub(super) fn sqs(status: u16, shape: &str, old_code: &str, message: &str) -> Self {
+        let body = serde_json::json!({
+            "__type": format!("com.amazonaws.sqs#{shape}"),
+            "message": message,
+        });
+        let answer = Self::new(status, "application/x-amz-json-1.0", &body.to_string());
+        let fault = if status < 500 { "Sender" } else { "Receiver" };
+        answer.with_header("x-amzn-query-error", &format!("{old_code};{fault}"))
+    }
+
+    /// The restJson of SES: the code in a header.
+    pub(super) fn ses(status: u16, code: &str, message: &str) -> Self {
+        let body = serde_json::json!({ "message": message });
+        Self::new(status, "application/json", &body.to_string())
+            .with_header("x-amzn-errortype", code)
+    }
+
+    /// The awsJson 1.1 of `CodeCommit`: the code in the body alone.
+    pub(super) fn codecommit(status: u16, code: &str, message: &str) -> Self {
+        let body = serde_json::json!({ "__type": code, "message": message });
+        Self::new(status, "application/x-amz-json-1.1", &body.to_string())
+    }
+
+    pub(super) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    fn response(&self) -> Response<String> {
+        let mut response = Response::builder().status(self.status);
+        for (name, value) in &self.headers {
+            response = response.header(*name, value);
+        }
+        response.body(self.body.clone()).unwrap()
+    }
+}
+
+impl Canned {
+    pub(super) fn new(answer: Answer) -> Self {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        let client = infallible_client_fn(move |request| {
+            let body = request.body().bytes().unwrap_or_default();
+            log.lock().unwrap().push(Asked {
+                method: request.method().to_string(),
+                uri: request.uri().to_string(),
+                target: target(request.headers()),
+                body: serde_json::from_slice(body).unwrap_or_default(),
+            });
+            answer.response()
+        });
+        Self {
+            aws: over(client),
+            asked,
+        }
+    }
+
+    /// All requests so far.
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// The only request.
+    pub(super) fn only(&self) -> Asked {
+        let mut asked = self.asked();
+        assert_eq!(asked.len(), 1, "one request");
+        asked.remove(0)
+    }
+}
+
+/// AWS behind this HTTP client.
+pub(super) fn over(client: impl HttpClient + 'static) -> AwsConfig {
+    config(Some(good_credentials()), Some(client.into_shared()), None)
+}
+
+/// AWS at this address, over the SDK's real HTTP client.
+pub(super) fn at(endpoint: &str) -> AwsConfig {
+    config(Some(good_credentials()), None, Some(endpoint))
+}
+
+/// AWS at an address that nobody asks, for want of what these credentials should be.
+pub(super) fn with_credentials(provider: Option<SharedCredentialsProvider>) -> AwsConfig {
+    config(provider, None, Some("http://127.0.0.1:1"))
+}
+
+/// AWS nowhere.
+pub(super) fn without_region() -> AwsConfig {
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .credentials_provider(good_credentials());
+    AwsConfig(config.build())
+}
+
+/// A mail from [`SENDER`] to Dana.
+pub(super) fn mail() -> Mail {
+    Mail {
+        from: format!("Events <{SENDER}>"),
+        to: vec![Address::parse("dana@example.com").unwrap()],
+        reply_to: Vec::new(),
+        subject: "Your event".to_owned(),
+        html: "<p>Your event</p>".to_owned(),
+        text: "Your event\n".to_owned(),
+    }
+}
+
+/// Our own address in tests.
+pub(super) const SENDER: &str = "events@calendar.example";
+
+/// With the SDK's retries on, as the loader of the environment sets them.
+fn config(
+    credentials: Option<SharedCredentialsProvider>,
+    client: Option<SharedHttpClient>,
+    endpoint: Option<&str>,
+) -> AwsConfig {
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("eu-central-1"))
+        .retry_config(RetryConfig::standard());
+    config.set_credentials_provider(credentials);
+    config.set_http_client(client);
+    config.set_endpoint_url(endpoint.map(ToOwned::to_owned));
+    AwsConfig(config.build())
+}
+
+fn good_credentials() -> SharedCredentialsProvider {
+    let keys = Credentials::new("AKIDEXAMPLE", "secret", None, None, "canned");
+    SharedCredentialsProvider::new(keys)
+}
+
+fn target(headers: &HeaderMap) -> String {
+    headers
+        .get("x-amz-target")
+        .map_or("", |target| target.to_str().unwrap())
+        .to_owned()
+}

@@ -1,0 +1,237 @@
+//! How far a call came decides whether a mail may have gone, so every case here is a send.
+
+use std::time::Duration;
+
+use aws_credential_types::provider::{
+    error::CredentialsError, future::ProvideCredentials as Provided,
+};
+use aws_sdk_sqs::config::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_http_client::test_util::NeverClient;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{
+    aws::{
+        AwsConfig, SesAccount, SesMailer,
+        canned::{SENDER, at, mail, over, with_credentials, without_region},
+    },
+    ports::{
+        Account, AccountCause, AccountFailureKind, Mailer, SendFailure,
+        SendFailureKind::{AccountWide, OutcomeUnknown, Transient},
+    },
+};
+
+/// A role that cannot be assumed, a metadata service that is gone.
+#[derive(Debug)]
+struct Failing;
+
+impl ProvideCredentials for Failing {
+    fn provide_credentials<'a>(&'a self) -> Provided<'a>
+    where
+        Self: 'a,
+    {
+        Provided::ready(Err(CredentialsError::not_loaded("nothing gave any")))
+    }
+}
+
+/// A metadata service that takes the question and never answers.
+#[derive(Debug)]
+struct Silent;
+
+impl ProvideCredentials for Silent {
+    fn provide_credentials<'a>(&'a self) -> Provided<'a>
+    where
+        Self: 'a,
+    {
+        Provided::new(std::future::pending())
+    }
+}
+
+async fn send(aws: &AwsConfig) -> SendFailure {
+    send_within(Duration::from_secs(10), aws).await
+}
+
+async fn send_within(timeout: Duration, aws: &AwsConfig) -> SendFailure {
+    let mailer = SesMailer::new(aws, SENDER.to_owned(), None, timeout);
+    mailer.send(&mail(), "tag").await.unwrap_err()
+}
+
+/// Takes the connections of one mailer, and does this with each.
+async fn serving<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> String
+where
+    F: Future<Output = ()> + Send,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            serve(stream).await;
+        }
+    });
+    address.to_string()
+}
+
+/// Reads one whole request.
+async fn read_request(stream: &mut TcpStream) {
+    let mut request = Vec::new();
+    loop {
+        assert_ne!(
+            stream.read_buf(&mut request).await.unwrap(),
+            0,
+            "the request is whole"
+        );
+        let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "));
+        if length.unwrap().parse::<usize>().unwrap() <= body.len() {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_connection_sent_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let failure = send(&at(&format!("http://{address}"))).await;
+    assert_eq!(failure.kind, Transient);
+    assert_eq!(failure.error.code, "connection");
+    assert!(failure.error.message.contains("refused"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_resolve_was_sent_nothing() {
+    let failure = send(&at("http://mail.invalid")).await;
+    assert_eq!(failure.kind, Transient);
+    assert_eq!(failure.error.code, "connection");
+}
+
+#[tokio::test]
+async fn a_tls_handshake_that_fails_sent_nothing() {
+    let address = serving(async |mut stream: TcpStream| {
+        let mut hello = [0; 64];
+        stream.read_exact(&mut hello).await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            .await
+            .unwrap();
+    })
+    .await;
+    let failure = send(&at(&format!("https://{address}"))).await;
+    assert_eq!(failure.kind, Transient);
+    assert_eq!(failure.error.code, "connection");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_not_made_in_time_sent_nothing() {
+    // Taken by the kernel, but nobody answers the handshake.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    for timeout in [1, 3, 10, 60].map(Duration::from_secs) {
+        let failure = send_within(timeout, &at(&format!("https://{address}"))).await;
+        assert_eq!(failure.kind, Transient, "{timeout:?}");
+        assert_eq!(failure.error.code, "connection");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_after_the_request_may_have_sent() {
+    let address = serving(async |mut stream: TcpStream| read_request(&mut stream).await).await;
+    let failure = send(&at(&format!("http://{address}"))).await;
+    assert_eq!(failure.kind, OutcomeUnknown);
+    assert_eq!(failure.error.code, "connection");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_after_the_request_may_have_sent() {
+    let address = serving(async |mut stream: TcpStream| {
+        read_request(&mut stream).await;
+        stream.set_zero_linger().unwrap();
+    })
+    .await;
+    let failure = send(&at(&format!("http://{address}"))).await;
+    assert_eq!(failure.kind, OutcomeUnknown);
+    assert_eq!(failure.error.code, "connection");
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_ends_after_the_second_request_may_have_sent() {
+    let address = serving(async |mut stream: TcpStream| {
+        read_request(&mut stream).await;
+        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n{\"MessageId\":\"1\"}";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        read_request(&mut stream).await;
+    })
+    .await;
+    let aws = at(&format!("http://{address}"));
+    let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, Duration::from_secs(10));
+    assert_eq!(mailer.send(&mail(), "tag").await.unwrap(), "1");
+    assert_eq!(
+        mailer.send(&mail(), "tag").await.unwrap_err().kind,
+        OutcomeUnknown
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_may_have_sent_where_it_said_so() {
+    for (status, kind) in [("200 OK", OutcomeUnknown), ("503 Unavailable", Transient)] {
+        let address = serving(move |mut stream: TcpStream| async move {
+            read_request(&mut stream).await;
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 17\r\n\r\n{{\"Mess");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        })
+        .await;
+        assert_eq!(
+            send(&at(&format!("http://{address}"))).await.kind,
+            kind,
+            "{status}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_is_not_answered_in_time_may_have_sent() {
+    let failure = send(&over(NeverClient::new())).await;
+    assert_eq!(failure.kind, OutcomeUnknown);
+    assert_eq!(failure.error.code, "timeout");
+}
+
+#[tokio::test]
+async fn without_credentials_nothing_is_sent_and_no_mail_can_be() {
+    for provider in [None, Some(SharedCredentialsProvider::new(Failing))] {
+        let aws = with_credentials(provider);
+        let failure = send(&aws).await;
+        assert_eq!(
+            failure.kind,
+            AccountWide(AccountCause::Credentials),
+            "{failure}"
+        );
+        assert_eq!(failure.error.code, "credentials");
+        let failure = SesAccount::new(&aws).facts().await.unwrap_err();
+        assert_eq!(failure.kind, AccountFailureKind::AccessDenied);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_do_not_come_in_time_sent_nothing() {
+    let failure = send(&with_credentials(Some(SharedCredentialsProvider::new(
+        Silent,
+    ))))
+    .await;
+    assert_eq!(failure.kind, Transient);
+    assert_eq!(failure.error.code, "request");
+}
+
+#[tokio::test]
+async fn without_a_region_nothing_is_sent() {
+    let failure = send(&without_region()).await;
+    assert_eq!(failure.kind, Transient);
+    assert_eq!(failure.error.code, "request");
+}

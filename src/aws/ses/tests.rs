@@ -1,0 +1,185 @@
+use std::time::Duration;
+
+use aws_smithy_http_client::test_util::NeverClient;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::{SesAccount, SesMailer};
+use crate::{
+    aws::{
+        AwsConfig,
+        canned::{Answer, Canned, SENDER, mail, over},
+    },
+    notification::{Address, Mail},
+    ports::{Account, AccountFacts, Mailer, SendFailureKind},
+};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+fn mailer(aws: &AwsConfig) -> SesMailer {
+    SesMailer::new(aws, SENDER.to_owned(), None, TIMEOUT)
+}
+
+fn taken() -> Answer {
+    Answer::json(&json!({ "MessageId": "0107-1" }))
+}
+
+#[tokio::test]
+async fn a_mail_goes_out_as_the_golden_request_and_nothing_else() {
+    let canned = Canned::new(taken());
+    let set = Some("notifications".to_owned());
+    let mailer = SesMailer::new(&canned.aws, SENDER.to_owned(), set, TIMEOUT);
+    let mail = Mail {
+        from: "\"Events & Co\" <events@calendar.example>".to_owned(),
+        to: ["dana@example.com", "jane@bücher.example"]
+            .map(|address| Address::parse(address).unwrap())
+            .into(),
+        reply_to: vec!["Help <help@calendar.example>".to_owned()],
+        subject: "Your event Füße & Hände ✓".to_owned(),
+        html: "<p>\"Füße\" &amp; Hände ✓</p>\n".to_owned(),
+        text: "\"Füße\" & Hände ✓\n".to_owned(),
+    };
+    let id = mailer
+        .send(&mail, "95df01b4-ee98-5cb9-9903-4c221d41eb5e")
+        .await
+        .unwrap();
+    assert_eq!(id, "0107-1");
+    let asked = canned.only();
+    assert_eq!(asked.method, "POST");
+    assert_eq!(
+        asked.uri,
+        "https://email.eu-central-1.amazonaws.com/v2/email/outbound-emails"
+    );
+    let golden: Value = serde_json::from_str(include_str!("send_email.json")).unwrap();
+    assert_eq!(asked.body, golden, "{:#}", asked.body);
+}
+
+#[tokio::test]
+async fn what_is_not_configured_is_not_sent() {
+    let canned = Canned::new(taken());
+    mailer(&canned.aws).send(&mail(), "tag").await.unwrap();
+    let body = canned.only().body;
+    let mut keys: Vec<_> = body
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        ["Content", "Destination", "EmailTags", "FromEmailAddress"]
+    );
+}
+
+#[tokio::test]
+async fn a_tag_is_made_of_what_ses_takes() {
+    for (tag, sent) in [
+        ("95df01b4-ee98_5cb9", "95df01b4-ee98_5cb9".to_owned()),
+        ("a b.ü@x", "a-b---x".to_owned()),
+        (&"x".repeat(300), "x".repeat(256)),
+    ] {
+        let canned = Canned::new(taken());
+        mailer(&canned.aws).send(&mail(), tag).await.unwrap();
+        let tags = canned.only().body["EmailTags"].clone();
+        assert_eq!(tags, json!([{ "Name": "notification-id", "Value": sent }]));
+    }
+}
+
+#[tokio::test]
+async fn an_empty_tag_is_left_out() {
+    let canned = Canned::new(taken());
+    mailer(&canned.aws).send(&mail(), "").await.unwrap();
+    assert_eq!(canned.only().body.get("EmailTags"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_is_one_attempt_whatever_comes_back() {
+    for answer in [
+        Answer::ses(500, "InternalFailure", "Try again."),
+        Answer::new(503, "text/html", "<html>"),
+        Answer::ses(
+            429,
+            "TooManyRequestsException",
+            "Maximum sending rate exceeded.",
+        ),
+        Answer::ses(400, "ThrottlingException", "Maximum sending rate exceeded."),
+        Answer::ses(400, "RequestTimeout", "Try again."),
+        Answer::ses(400, "MessageRejected", "No."),
+        Answer::new(200, "application/json", "<html>"),
+    ] {
+        let canned = Canned::new(answer);
+        mailer(&canned.aws).send(&mail(), "tag").await.unwrap_err();
+        assert_eq!(canned.asked().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_is_given_up_after_its_timeout_and_not_tried_again() {
+    for timeout in [1, 10, 60].map(Duration::from_secs) {
+        let never = NeverClient::new();
+        let mailer = SesMailer::new(&over(never.clone()), SENDER.to_owned(), None, timeout);
+        let began = Instant::now();
+        let failure = mailer.send(&mail(), "tag").await.unwrap_err();
+        assert_eq!(failure.kind, SendFailureKind::OutcomeUnknown);
+        assert_eq!(began.elapsed().as_secs(), timeout.as_secs());
+        assert_eq!(never.num_calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn the_account_tells_its_quotas_and_its_state() {
+    let canned = Canned::new(Answer::json(&json!({
+        "SendQuota": { "Max24HourSend": 50_000.0, "MaxSendRate": 14.0, "SentLast24Hours": 12.0 },
+        "SendingEnabled": true,
+        "ProductionAccessEnabled": true,
+        "EnforcementStatus": "HEALTHY",
+        "DedicatedIpAutoWarmupEnabled": false,
+    })));
+    let facts = SesAccount::new(&canned.aws).facts().await.unwrap();
+    let expected = AccountFacts {
+        max_send_rate: 14.0,
+        max_24_hour_send: Some(50_000.0),
+        sent_last_24_hours: 12.0,
+        sending_enabled: true,
+        enforcement_status: "HEALTHY".to_owned(),
+        production_access: true,
+    };
+    assert_eq!(facts, expected);
+    let asked = canned.only();
+    assert_eq!(asked.method, "GET");
+    assert_eq!(
+        asked.uri,
+        "https://email.eu-central-1.amazonaws.com/v2/email/account"
+    );
+}
+
+#[tokio::test]
+async fn a_daily_quota_of_minus_one_is_unlimited() {
+    let canned = Canned::new(Answer::json(&json!({
+        "SendQuota": { "Max24HourSend": -1.0, "MaxSendRate": 14.0, "SentLast24Hours": 0.0 },
+    })));
+    let facts = SesAccount::new(&canned.aws).facts().await.unwrap();
+    assert_eq!(facts.max_24_hour_send, None);
+    assert!(!facts.sending_enabled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_account_is_asked_again_by_the_sdk_since_that_changes_nothing() {
+    let canned = Canned::new(Answer::ses(500, "InternalFailure", "Try again."));
+    SesAccount::new(&canned.aws).facts().await.unwrap_err();
+    assert_eq!(canned.asked().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_attempt_to_ask_for_the_account_ends_in_time() {
+    let never = NeverClient::new();
+    let began = Instant::now();
+    SesAccount::new(&over(never.clone()))
+        .facts()
+        .await
+        .unwrap_err();
+    assert_eq!(never.num_calls(), 3);
+    let elapsed = began.elapsed();
+    assert!((15..=18).contains(&elapsed.as_secs()), "{elapsed:?}");
+}

@@ -1,0 +1,69 @@
+//! From the settings to a mail.
+
+use organizer_notifier::{
+    config::Settings,
+    notification::{Envelope, Mail, Template},
+};
+
+use crate::{load_cis_and, load_file};
+
+const EVENT: &str = r#"{"mailto": "dana@example.com", "organizer": "dana[at]example.com",
+    "summary": "Tea", "uid": "u1", "events": "2", "place": {"name": "Hall"},
+    "owner": "jane@example.com"}"#;
+
+/// The mail that this event becomes with a template.
+fn mail(settings: &Settings, template: &str) -> Mail {
+    let placeholders = settings.placeholders().unwrap();
+    let template = Template::compile(template.as_bytes(), &placeholders).unwrap();
+    let event = match Envelope::open(EVENT).unwrap() {
+        Envelope::Notification { event, .. } => event,
+        Envelope::Control { kind } => panic!("{kind}"),
+    };
+    settings
+        .composer()
+        .unwrap()
+        .compose(&template, &event)
+        .unwrap()
+}
+
+#[test]
+fn the_servers_variables_alone_make_a_whole_mail() {
+    let settings = load_cis_and(&[]).unwrap().settings;
+    let mail = mail(
+        &settings,
+        "<p>{mailto} {summary} {uid} {events} {place}</p>",
+    );
+    assert_eq!(mail.from, "events@example.com");
+    assert_eq!(mail.subject, "Your event Tea");
+    assert_eq!(mail.html, "<p>dana[at]example.com Tea u1 2 {place}</p>");
+    assert_eq!(mail.to[0].as_str(), "dana@example.com");
+    assert!(mail.reply_to.is_empty());
+}
+
+#[test]
+fn every_setting_of_the_mail_finds_its_way_into_it() {
+    let text = r#"
+queue.url = "https://sqs.eu-central-1.amazonaws.com/123456789012/created"
+template.file = "a.html"
+[message]
+recipient = "/owner"
+[message.placeholders.place]
+field = "/nowhere"
+fallback = "/place/name"
+[message.placeholders.code]
+field = "/nowhere"
+default = "none"
+[email]
+sender = "Büro <a@x.com>"
+subject = "{place}"
+reply_to = ["Help <help@x.com>", "b@x.com"]
+"#;
+    let settings = load_file(text).unwrap().settings;
+    let mail = mail(&settings, "{place} {code}");
+    assert_eq!(mail.to[0].as_str(), "jane@example.com");
+    assert_eq!(mail.from, "=?UTF-8?B?QsO8cm8=?= <a@x.com>");
+    assert_eq!(settings.sender().unwrap().address().as_str(), "a@x.com");
+    assert_eq!(mail.reply_to, ["Help <help@x.com>", "b@x.com"]);
+    assert_eq!(mail.subject, "Hall");
+    assert_eq!(mail.html, "Hall none");
+}
