@@ -52,8 +52,9 @@ fn the_notification_is_pure() {
 fn crates_with_a_home_are_named_nowhere_else() {
     hold(
         &each(&sources(), reach::homes),
-        "Put our own type or function around it in its home, and use that here. The homes stand \
-         in HOMES in tests/house/reach.rs.",
+        "Put our own type or function around it in its home, and use that here. A module of ours \
+         that shares a crate's name is written `self::backoff`. The homes stand in HOMES in \
+         tests/house/reach.rs.",
     );
 }
 
