@@ -155,7 +155,7 @@ impl TemplateStore {
         let mut warned_at = None;
         loop {
             // Whoever asked until now is answered by this fetch.
-            drop(self.asked.notified().now_or_never());
+            self.asked.notified().now_or_never();
             let loaded = tokio::select! {
                 loaded = self.load() => loaded,
                 () = stop.cancelled() => return,

@@ -1,7 +1,7 @@
 //! One queue to mail: poller → lease → envelope → template → mail → settle.
 //!
-//! In the order of a message's way: [`poller`] receives what there is a permit for, [`lease`] holds
-//! it, [`worker`] takes it to an outcome, [`settle`] tells the queue. The decisions stand in files
+//! In the order of a message's way: `poller` receives what there is a permit for, [`lease`] holds
+//! it, `worker` takes it to an outcome, [`settle`] tells the queue. The decisions stand in files
 //! of their own and know no time but what they are told: [`outcome`], [`breaker`], [`rate`],
 //! [`permits`], [`ledger`]; [`drain`] is the way to the end.
 

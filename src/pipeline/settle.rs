@@ -53,7 +53,7 @@ enum NotSettled {
     Call,
 }
 
-/// Deletes and gives back. Cheap to clone; its two batching tasks run as long as [`run`] does.
+/// Deletes and gives back. Cheap to clone; its two batching tasks run as long as [`SettlerTask::run`] does.
 #[derive(Clone)]
 pub struct Settler {
     deletes: mpsc::UnboundedSender<Job<ReceiptHandle>>,

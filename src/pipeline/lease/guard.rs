@@ -10,8 +10,8 @@ use crate::ports::ReceiptHandle;
 /// A message that is ours. Dropping it ends the renewals; what is not settled by then becomes
 /// visible again when its visibility runs out.
 pub struct Lease {
-    leases: Arc<Leases>,
-    id: u64,
+    pub(super) leases: Arc<Leases>,
+    pub(super) id: u64,
 }
 
 impl Lease {
