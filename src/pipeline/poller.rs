@@ -142,10 +142,12 @@ impl Poller {
             wait: self.wait,
             visibility: self.visibility,
         };
+        let poll = self.shared.listening.begin(self.wait);
         let messages = match self.queue.receive(request).await {
             Ok(messages) => messages,
             Err(failure) => return (Received::Failed(failure), began),
         };
+        self.shared.listening.end(poll);
         let count = messages.len();
         for message in messages {
             let receipt = message.receipt.clone();

@@ -18,6 +18,7 @@ use super::{
     drain::Drain,
     lease::Lease,
     ledger::{Claim, Ledger, SendGuard},
+    listening::Listening,
     outcome::{Ending, Outcome, Settlement, conclude, is_last_receive, retry_budget},
     own_time::OwnTime,
     permits::{Permit, Permits},
@@ -38,6 +39,9 @@ const CLIENT_ERROR_LIMIT: u32 = 3;
 /// waits are bounded or excused, so that only a fault of ours comes here.
 const STUCK: Duration = Duration::from_mins(1);
 
+/// The longest pause between the attempts of a message on its last receive while draining.
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
 /// What all workers share.
 pub(crate) struct Shared {
     pub(crate) composer: Composer,
@@ -55,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) max_receive_count: Option<u32>,
     /// How many messages have had their outcome and wait for the queue to take it in.
     pub(crate) settling: AtomicUsize,
+    pub(crate) listening: Listening,
 }
 
 /// A message with the two things that it is held by.
@@ -108,7 +113,14 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     shared.settling.fetch_add(1, Ordering::Relaxed);
     let settled = match settlement {
         Settlement::Delete => Some(shared.settler.delete(&lease).await),
-        Settlement::Visible { after } => Some(shared.settler.give_back(&lease, after).await),
+        Settlement::Visible { after } => {
+            // A poll of ours that is still under way must not get what is released.
+            let after = match ending {
+                Ending::Drained => after.max(shared.listening.remaining()),
+                _ => after,
+            };
+            Some(shared.settler.give_back(&lease, after).await)
+        }
         Settlement::Leave => None,
     };
     shared.settling.fetch_sub(1, Ordering::Relaxed);
@@ -262,7 +274,8 @@ impl Worker<'_> {
             }
             // While the breaker is open its schedule sets the pace, and who sleeps cannot probe.
             if !self.shared.mail_gate.is_open() {
-                self.wait_own(sleep(retries.next_delay().min(left))).await?;
+                self.wait_own(self.pause(retries.next_delay().min(left)))
+                    .await?;
             }
         }
     }
@@ -338,13 +351,33 @@ impl Worker<'_> {
     /// The same on the message's own time. What is ready is taken even while draining: a message
     /// that came with the last receive gets its attempt.
     async fn wait_own<T>(&self, wait: impl Future<Output = T>) -> Result<T, Ending> {
-        let last = is_last_receive(self.message.receive_count, self.shared.max_receive_count);
+        let last = self.is_last_receive();
         tokio::select! {
             biased;
             result = wait => Ok(result),
             () = self.lease.lost() => Err(Ending::LeaseLost),
             () = self.shared.drain.wait_release(last) => Err(Ending::Drained),
         }
+    }
+
+    /// Sleeps before the next attempt. A message on its last receive is not released when the
+    /// drain begins, and then its short time had better be spent on attempts.
+    async fn pause(&self, delay: Duration) {
+        let drain = &self.shared.drain;
+        if !self.is_last_receive() {
+            sleep(delay).await;
+        } else if drain.has_begun() {
+            sleep(delay.min(LAST_PAUSE)).await;
+        } else {
+            tokio::select! {
+                () = sleep(delay) => {}
+                () = drain.wait_begun() => {}
+            }
+        }
+    }
+
+    fn is_last_receive(&self) -> bool {
+        is_last_receive(self.message.receive_count, self.shared.max_receive_count)
     }
 
     fn budget(&self) -> Duration {
