@@ -5,6 +5,7 @@ pub mod backoff;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod health;
 pub mod notification;
 pub mod pipeline;
 pub mod ports;

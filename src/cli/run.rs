@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{FAILED, OK, USAGE};
@@ -10,7 +11,8 @@ use crate::{
     aws::{AwsConfig, CodeCommitTemplate, SesAccount, SesMailer, SqsQueue, TemplateAddress},
     config::{self, Flags, Loaded, Settings, TemplateLocation},
     daemon::{self, Outside},
-    pipeline::lease,
+    health::Health,
+    pipeline::{lease, vitals::Vitals},
     ports::TemplateSource,
     shutdown,
     telemetry::{self, LIFECYCLE},
@@ -61,7 +63,15 @@ async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
     );
     let composer = settings.composer()?;
     let outside = connect(settings, &aws)?;
+    let stop_health = CancellationToken::new();
+    if let Some(address) = settings.health.listen {
+        let health = Health::listen(address).await.with_context(|| {
+            format!("health.listen: {address} cannot be listened on; choose another port, or off")
+        })?;
+        tokio::spawn(health.serve(Arc::clone(&outside.vitals), stop_health.clone()));
+    }
     let ended = daemon::run(settings, composer, outside, signals).await;
+    stop_health.cancel();
     Ok(if ended.is_clean() { OK } else { FAILED })
 }
 
@@ -104,6 +114,7 @@ fn connect(settings: &Settings, aws: &AwsConfig) -> anyhow::Result<Outside> {
         )),
         account: Arc::new(SesAccount::new(aws)),
         templates: Arc::new(templates),
+        vitals: Arc::new(Vitals::new()),
     })
 }
 

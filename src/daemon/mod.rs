@@ -17,6 +17,7 @@ use crate::{
         ledger::MemoryLedger,
         outcome::Tally,
         rate::{self, Limiter},
+        vitals::Vitals,
     },
     ports::{Account, AccountFacts, Mailer, Queue, QueueFacts},
     shutdown::Signal,
@@ -34,6 +35,8 @@ pub struct Outside {
     pub account: Arc<dyn Account>,
     /// The template, not yet fetched.
     pub templates: Arc<TemplateStore>,
+    /// Where signs of life are left, for the health port.
+    pub vitals: Arc<Vitals>,
 }
 
 /// How a run ended.
@@ -164,6 +167,8 @@ async fn work(
     tell_plan(settings, &ready);
     let drain = Arc::new(Drain::new(settings.shutdown.grace, settings.email.timeout));
     let templates = Arc::clone(&outside.templates);
+    let vitals = outside.vitals;
+    vitals.started();
     let parts = pipeline::Parts {
         queue: outside.queue,
         mailer: outside.mailer,
@@ -172,6 +177,7 @@ async fn work(
         templates: outside.templates,
         composer,
         limiter,
+        vitals: Arc::clone(&vitals),
     };
     let pipeline_settings = pipeline::Settings {
         concurrency: settings.concurrency,
@@ -199,6 +205,7 @@ async fn work(
                         "{name}: receiving stops; what is held is finished or released within {}",
                         pipeline::span(settings.shutdown.grace)
                     );
+                    vitals.stopping();
                     drain.begin();
                 }
                 Signal::Stop(name) => {

@@ -21,6 +21,7 @@ mod report;
 #[cfg(test)]
 mod scripted;
 pub mod settle;
+pub mod vitals;
 mod worker;
 
 use std::{
@@ -48,6 +49,7 @@ use self::{
     permits::Permits,
     poller::Poller,
     rate::Limiter,
+    vitals::{Part, Vitals},
     worker::{Delivery, Finished, Shared},
 };
 use crate::{
@@ -79,6 +81,8 @@ pub struct Parts {
     pub composer: Composer,
     /// How fast mails may go out.
     pub limiter: Arc<Limiter>,
+    /// Where signs of life are left.
+    pub vitals: Arc<Vitals>,
 }
 
 /// How a pipeline works.
@@ -131,6 +135,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         max_receive_count: settings.max_receive_count,
         settling: AtomicUsize::new(0),
         listening: Listening::default(),
+        vitals: Arc::clone(&parts.vitals),
     });
     let (deliveries, arriving) = mpsc::unbounded_channel();
     let poller = Poller {
@@ -143,10 +148,11 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     };
     let stop = CancellationToken::new();
     let mut tasks = Tasks::new();
-    tasks.spawn("poller", poller.run(|| {}));
+    tasks.spawn("poller", poller.run());
+    let vitals = Arc::clone(&parts.vitals);
     tasks.spawn(
         "lease keeper",
-        Arc::clone(&leases).keep(|| {}, stop.clone()),
+        Arc::clone(&leases).keep(move || vitals.kept(), stop.clone()),
     );
     tasks.spawn("settler", settler_task.run());
     let mut helpers = JoinSet::new();
@@ -299,7 +305,7 @@ async fn follow_template(shared: Arc<Shared>) {
                     (None, Some(failure)) => breaker.unusable(cause(failure)),
                     (None, None) => None,
                 });
-        report::transition(&shared, "rendering", transition);
+        report::transition(&shared, Part::Rendering, transition);
         if let Some(template) = &known.in_force
             && named.insert(template.version.blob_id.clone())
             && named.len() > 1

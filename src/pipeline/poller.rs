@@ -35,6 +35,8 @@ const TRICKLE: Duration = Duration::from_millis(20);
 const EMPTY_AT_LEAST: Duration = Duration::from_secs(1);
 /// How often the loop looks again at what nobody tells it of.
 const LOOK: Duration = Duration::from_secs(1);
+/// A receive that takes this much longer than its wait hangs: its own timeout ends it after 10 s.
+const OVERDUE: Duration = Duration::from_secs(20);
 /// A failing receive is told of this often.
 const TELL: Duration = Duration::from_mins(1);
 
@@ -69,17 +71,17 @@ enum Pace {
 }
 
 impl Poller {
-    /// Receives until the drain begins, and then waits for the receives under way. `turned` is
-    /// called on each turn: the sign of life.
-    pub(crate) async fn run(self, turned: impl Fn() + Send) {
+    /// Receives until the drain begins, and then waits for the receives under way.
+    pub(crate) async fn run(self) {
         let poller = Arc::new(self);
         let drain = Arc::clone(&poller.shared.drain);
         let mut receives = JoinSet::new();
+        let mut starts = Vec::new();
         let mut failures = Failures::new();
         let mut pace = Pace::Idle;
         let mut not_before = Instant::now();
         while !drain.has_begun() {
-            turned();
+            poller.turned(&starts);
             let under_way = receives.len();
             let may_start = under_way == 0 || pace == Pace::Busy;
             tokio::select! {
@@ -87,15 +89,28 @@ impl Poller {
                 () = drain.wait_begun() => break,
                 Some(done) = receives.join_next() => {
                     let (answer, began) = finished(done);
+                    starts.retain(|start| *start != began);
                     (pace, not_before) = failures.after(answer, began);
                 }
                 permits = poller.next_permits(not_before, under_way), if may_start => {
-                    receives.spawn(Arc::clone(&poller).receive(permits));
+                    let began = Instant::now();
+                    starts.push(began);
+                    receives.spawn(Arc::clone(&poller).receive(permits, began));
                 }
                 () = sleep(LOOK) => {}
             }
         }
-        poller.finish(receives, &turned).await;
+        poller.finish(receives).await;
+        poller.shared.vitals.poll_ended();
+    }
+
+    /// The sign of life; not given while a receive is under way that its timeout should have ended
+    /// long since.
+    fn turned(&self, starts: &[Instant]) {
+        let overdue = self.wait + OVERDUE;
+        if starts.iter().all(|start| start.elapsed() <= overdue) {
+            self.shared.vitals.polled();
+        }
     }
 
     /// Waits until something may be received, and how much: the breakers are closed or want a
@@ -134,8 +149,11 @@ impl Poller {
     }
 
     /// One receive. What it brings goes to the workers, each message with a permit of its own.
-    async fn receive(self: Arc<Self>, mut permits: Vec<Permit>) -> (Received, Instant) {
-        let began = Instant::now();
+    async fn receive(
+        self: Arc<Self>,
+        mut permits: Vec<Permit>,
+        began: Instant,
+    ) -> (Received, Instant) {
         let asked = permits.len();
         let request = ReceiveRequest {
             max_messages: u32::try_from(asked).unwrap_or(1),
@@ -177,14 +195,10 @@ impl Poller {
 
     /// A receive under way when the drain begins gets a second to return, or as long as something
     /// else is held anyway: what it brings is ours, and its receive is spent.
-    async fn finish(
-        &self,
-        mut receives: JoinSet<(Received, Instant)>,
-        turned: &(impl Fn() + Send),
-    ) {
+    async fn finish(&self, mut receives: JoinSet<(Received, Instant)>) {
         let times = self.shared.drain.begin();
         while !receives.is_empty() {
-            turned();
+            self.shared.vitals.polled();
             let now = Instant::now();
             if now >= times.settle_from || (now >= times.receive_by && self.leases.is_empty()) {
                 break;

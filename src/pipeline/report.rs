@@ -9,6 +9,7 @@ use super::{
     breaker::{Cause, Status, Transition},
     lease::Leases,
     outcome::{Ending, Outcome},
+    vitals::Part,
     worker::{Notes, Shared},
 };
 use crate::{notification::mask, ports::ReceivedMessage, telemetry::LIFECYCLE};
@@ -80,9 +81,17 @@ pub(crate) fn not_deleted(message: &ReceivedMessage, notes: &Notes, given_up: bo
     }
 }
 
-/// Logs a change of a breaker, if there was one: `what` it stops. After a closing the permits
+/// Logs a change of a breaker, if there was one: the `part` that it stops. After a closing the permits
 /// begin anew.
-pub(crate) fn transition<C: Cause>(shared: &Shared, what: &str, transition: Option<Transition<C>>) {
+pub(crate) fn transition<C: Cause>(shared: &Shared, part: Part, transition: Option<Transition<C>>) {
+    let what = part.name();
+    match &transition {
+        None => {}
+        Some(Transition::Closed { .. }) => shared.vitals.stopped_by(part, None),
+        Some(Transition::Opened { cause } | Transition::Changed { cause }) => {
+            shared.vitals.stopped_by(part, Some(cause.name()));
+        }
+    }
     match transition {
         None => {}
         Some(Transition::Opened { cause } | Transition::Changed { cause }) => error!(
@@ -118,8 +127,8 @@ pub(crate) async fn breakers(shared: Arc<Shared>, leases: Arc<Leases>) {
         }
         let mail = shared.mail_gate.status();
         let template = shared.template_gate.status();
-        let said = mail.is_some_and(|status| still_open("sending", &status, &leases))
-            || template.is_some_and(|status| still_open("rendering", &status, &leases));
+        let said = mail.is_some_and(|status| still_open(Part::Sending, &status, &leases))
+            || template.is_some_and(|status| still_open(Part::Rendering, &status, &leases));
         if said {
             told = Some(Instant::now());
         }
@@ -127,7 +136,7 @@ pub(crate) async fn breakers(shared: Arc<Shared>, leases: Arc<Leases>) {
 }
 
 /// Whether it has been open for long enough to say so again, and then says it.
-fn still_open<C: Cause>(what: &str, status: &Status<C>, leases: &Leases) -> bool {
+fn still_open<C: Cause>(part: Part, status: &Status<C>, leases: &Leases) -> bool {
     let open_for = Instant::now().saturating_duration_since(status.since);
     if open_for < STILL_OPEN {
         return false;
@@ -136,7 +145,8 @@ fn still_open<C: Cause>(what: &str, status: &Status<C>, leases: &Leases) -> bool
     error!(
         target: LIFECYCLE,
         { notifier.breaker.cause = status.cause.name(), notifier.breaker.open_s = open_for.as_secs(), notifier.held = leases.len(), notifier.held.oldest_s = oldest.as_secs() },
-        "{what} has been stopped for {}: {}; {} held, the oldest for {}",
+        "{} has been stopped for {}: {}; {} held, the oldest for {}",
+        part.name(),
         span(open_for),
         status.cause.describe(),
         match leases.len() {

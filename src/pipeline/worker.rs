@@ -25,6 +25,7 @@ use super::{
     rate::Limiter,
     report,
     settle::{Settled, Settler},
+    vitals::{Part, Vitals},
 };
 use crate::{
     backoff::Backoff,
@@ -60,6 +61,7 @@ pub(crate) struct Shared {
     /// How many messages have had their outcome and wait for the queue to take it in.
     pub(crate) settling: AtomicUsize,
     pub(crate) listening: Listening,
+    pub(crate) vitals: Arc<Vitals>,
 }
 
 /// A message with the two things that it is held by.
@@ -238,7 +240,7 @@ impl Worker<'_> {
                     let fresh = pass.is_current();
                     let transition = pass.report(Ok(()));
                     let proof = fresh && transition.is_none();
-                    report::transition(self.shared, "sending", transition);
+                    report::transition(self.shared, Part::Sending, transition);
                     if proof {
                         self.shared.permits.succeeded();
                     }
@@ -255,7 +257,7 @@ impl Worker<'_> {
                 SendFailureKind::UnknownClientError => client_errors += 1,
                 _ => {}
             }
-            report::transition(self.shared, "sending", pass.report(Err(failure.kind)));
+            report::transition(self.shared, Part::Sending, pass.report(Err(failure.kind)));
             match failure.kind {
                 SendFailureKind::Rejected => return Ok(Ending::Rejected),
                 SendFailureKind::UnknownClientError if client_errors >= CLIENT_ERROR_LIMIT => {
@@ -292,7 +294,7 @@ impl Worker<'_> {
         let rejection = match self.shared.composer.compose(&template.template, event) {
             Ok(mail) => {
                 let closed = gate.tell(|breaker, now| breaker.composed(&template.version, now));
-                report::transition(self.shared, "rendering", closed);
+                report::transition(self.shared, Part::Rendering, closed);
                 self.notes().to = Some(masked(&mail));
                 return Ok(Some(mail));
             }
@@ -308,7 +310,7 @@ impl Worker<'_> {
             let opened = gate.tell(|breaker, now| {
                 breaker.field_missing(key, placeholder, &template.version, now)
             });
-            report::transition(self.shared, "rendering", opened);
+            report::transition(self.shared, Part::Rendering, opened);
             if gate.is_open() {
                 // The template is the likelier culprit: this message waits for a better one.
                 self.wait(gate.closed()).await?;

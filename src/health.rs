@@ -1,0 +1,69 @@
+//! `/livez` and `/readyz`: whether to restart the process, and whether it works.
+//!
+//! Alive means that the poll loop and the lease keeper turn. Nothing of SES, SQS or CodeCommit is
+//! in it: an orchestrator that restarted every task in an outage would spend a receive of each
+//! message that they hold.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::pipeline::vitals::Vitals;
+
+/// The health port, listening.
+#[derive(Debug)]
+pub struct Health {
+    listener: TcpListener,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    ok: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<String>,
+}
+
+impl Health {
+    /// Takes the port.
+    ///
+    /// # Errors
+    ///
+    /// Where it is taken or not ours to take.
+    pub async fn listen(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self {
+            listener: TcpListener::bind(address).await?,
+        })
+    }
+
+    /// Answers until stopped.
+    pub async fn serve(self, vitals: Arc<Vitals>, stop: CancellationToken) {
+        let service = Router::new()
+            .route(
+                "/livez",
+                get(|vitals: State<Arc<Vitals>>| async move { answer(vitals.why_not_alive()) }),
+            )
+            .route(
+                "/readyz",
+                get(|vitals: State<Arc<Vitals>>| async move { answer(vitals.why_not_ready()) }),
+            )
+            .with_state(vitals);
+        tokio::select! {
+            // Accepting never ends by itself.
+            _ = axum::serve(self.listener, service) => {}
+            () = stop.cancelled() => {}
+        }
+    }
+}
+
+fn answer(reasons: Vec<String>) -> (StatusCode, Json<Answer>) {
+    let ok = reasons.is_empty();
+    let status = if ok {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(Answer { ok, reasons }))
+}
