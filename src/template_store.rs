@@ -87,6 +87,8 @@ impl LoadError {
 pub struct Knowledge {
     /// The last good template.
     pub in_force: Option<Arc<TemplateInForce>>,
+    /// When the last load went well.
+    pub good_at: Option<Instant>,
     /// How many loads have ended, well or badly.
     pub loads: u64,
     /// Why the last load failed; nothing after one that went well.
@@ -214,6 +216,7 @@ impl TemplateStore {
         }
         self.knowledge.send_modify(|knowledge| {
             knowledge.loads += 1;
+            knowledge.good_at = Some(Instant::now());
             knowledge.failure = None;
             if let Some(fetched) = fetched {
                 knowledge.in_force = Some(Arc::new(fetched));

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -12,10 +13,14 @@ use crate::{
     config::{self, Flags, Loaded, Settings, TemplateLocation},
     daemon::{self, Outside},
     health::Health,
-    pipeline::{lease, vitals::Vitals},
+    pipeline::{drain, lease, vitals::Vitals},
     ports::TemplateSource,
-    shutdown,
-    telemetry::{self, LIFECYCLE},
+    shutdown::{self, Signal},
+    telemetry::{
+        self, Instruments, LIFECYCLE,
+        observed::{ObservedQueue, ObservedSource},
+        otlp::{Otlp, Wanted},
+    },
     template_file::TemplateOnDisk,
     template_store::TemplateStore,
 };
@@ -29,7 +34,6 @@ pub(super) fn run(flags: &Flags) -> u8 {
             return USAGE;
         }
     };
-    telemetry::init(&loaded.settings.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
@@ -47,6 +51,22 @@ pub(super) fn run(flags: &Flags) -> u8 {
 
 async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
     let signals = shutdown::signals().context("signals cannot be handled")?;
+    let wanted = Wanted::read(|name| std::env::var(name).ok());
+    let otlp = Otlp::start(&wanted).await?;
+    telemetry::init(&loaded.settings.log, &otlp);
+    for note in &wanted.notes {
+        warn!("{note}");
+    }
+    let code = work(loaded, &wanted, signals).await;
+    otlp.finish(drain::TELEMETRY).await;
+    code
+}
+
+async fn work(
+    loaded: &Loaded,
+    wanted: &Wanted,
+    signals: UnboundedReceiver<Signal>,
+) -> anyhow::Result<u8> {
     for note in &loaded.notes {
         warn!("{note}");
     }
@@ -62,7 +82,7 @@ async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
         env!("CARGO_PKG_VERSION")
     );
     let composer = settings.composer()?;
-    let outside = connect(settings, &aws)?;
+    let outside = connect(settings, &aws, wanted)?;
     let stop_health = CancellationToken::new();
     if let Some(address) = settings.health.listen {
         let health = Health::listen(address).await.with_context(|| {
@@ -76,7 +96,8 @@ async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
 }
 
 /// The clients, set up as the daemon uses them.
-fn connect(settings: &Settings, aws: &AwsConfig) -> anyhow::Result<Outside> {
+fn connect(settings: &Settings, aws: &AwsConfig, wanted: &Wanted) -> anyhow::Result<Outside> {
+    let instruments = Arc::new(Instruments::new(wanted, &settings.queue.url));
     let sender = settings.sender()?.address().as_str().to_owned();
     let source: Arc<dyn TemplateSource> = match &settings.template.source {
         TemplateLocation::CodeCommit {
@@ -93,6 +114,7 @@ fn connect(settings: &Settings, aws: &AwsConfig) -> anyhow::Result<Outside> {
         )),
         TemplateLocation::File(path) => Arc::new(TemplateOnDisk::new(PathBuf::clone(path))),
     };
+    let source = Arc::new(ObservedSource::new(source, Arc::clone(&instruments)));
     let templates = TemplateStore::new(
         source,
         settings.placeholders()?,
@@ -100,11 +122,11 @@ fn connect(settings: &Settings, aws: &AwsConfig) -> anyhow::Result<Outside> {
         settings.template.max_bytes,
     );
     let settle_timeout = lease::call_timeout(settings.queue.visibility_timeout);
+    let queue = SqsQueue::new(aws, settings.queue.url.clone(), settle_timeout);
     Ok(Outside {
-        queue: Arc::new(SqsQueue::new(
-            aws,
-            settings.queue.url.clone(),
-            settle_timeout,
+        queue: Arc::new(ObservedQueue::new(
+            Arc::new(queue),
+            Arc::clone(&instruments),
         )),
         mailer: Arc::new(SesMailer::new(
             aws,
@@ -115,6 +137,7 @@ fn connect(settings: &Settings, aws: &AwsConfig) -> anyhow::Result<Outside> {
         account: Arc::new(SesAccount::new(aws)),
         templates: Arc::new(templates),
         vitals: Arc::new(Vitals::new()),
+        instruments,
     })
 }
 

@@ -21,7 +21,7 @@ use crate::{
     },
     ports::{Account, AccountFacts, Mailer, Queue, QueueFacts},
     shutdown::Signal,
-    telemetry::LIFECYCLE,
+    telemetry::{Instruments, LIFECYCLE},
     template_store::TemplateStore,
 };
 
@@ -37,6 +37,8 @@ pub struct Outside {
     pub templates: Arc<TemplateStore>,
     /// Where signs of life are left, for the health port.
     pub vitals: Arc<Vitals>,
+    /// What it is watched with.
+    pub instruments: Arc<Instruments>,
 }
 
 /// How a run ended.
@@ -178,6 +180,7 @@ async fn work(
         composer,
         limiter,
         vitals: Arc::clone(&vitals),
+        instruments: outside.instruments,
     };
     let pipeline_settings = pipeline::Settings {
         concurrency: settings.concurrency,

@@ -26,6 +26,17 @@ pub trait Ledger: Send + Sync {
 
     /// Whether the key is known as sent, for a message whose worker can no longer say.
     async fn is_sent(&self, key: &str) -> bool;
+
+    /// How many sent messages are remembered, as far as is known without asking anybody.
+    fn len(&self) -> usize;
+
+    /// Whether none is.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages were known as sent when they were claimed.
+    fn hits(&self) -> u64;
 }
 
 /// What the ledger says to a message that wants to be sent.

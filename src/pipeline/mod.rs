@@ -7,6 +7,7 @@
 
 pub mod breaker;
 pub mod drain;
+mod gauges;
 pub mod lease;
 pub mod ledger;
 mod listening;
@@ -56,7 +57,7 @@ use crate::{
     backoff::Backoff,
     notification::Composer,
     ports::{Account, AccountFacts, Mailer, Queue},
-    telemetry::LIFECYCLE,
+    telemetry::{Instruments, LIFECYCLE},
     template_store::{Knowledge, LoadError, TemplateStore},
 };
 
@@ -83,6 +84,8 @@ pub struct Parts {
     pub limiter: Arc<Limiter>,
     /// Where signs of life are left.
     pub vitals: Arc<Vitals>,
+    /// What the pipeline is watched with.
+    pub instruments: Arc<Instruments>,
 }
 
 /// How a pipeline works.
@@ -136,7 +139,9 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         settling: AtomicUsize::new(0),
         listening: Listening::default(),
         vitals: Arc::clone(&parts.vitals),
+        instruments: parts.instruments,
     });
+    gauges::observe(&shared, &leases);
     let (deliveries, arriving) = mpsc::unbounded_channel();
     let poller = Poller {
         shared: Arc::clone(&shared),

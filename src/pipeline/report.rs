@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, warn};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
     breaker::{Cause, Status, Transition},
@@ -12,13 +13,47 @@ use super::{
     vitals::Part,
     worker::{Notes, Shared},
 };
-use crate::{notification::mask, ports::ReceivedMessage, telemetry::LIFECYCLE};
+use crate::{
+    notification::mask,
+    ports::ReceivedMessage,
+    telemetry::{LIFECYCLE, names::ours, spans::failed_as},
+};
 
 /// While a breaker is open it says so this often.
 const STILL_OPEN: Duration = Duration::from_mins(1);
 
 /// How often is looked whether one is.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// Ends a message's span and counts it.
+pub(crate) fn ended(shared: &Shared, outcome: Outcome, notes: &mut Notes, took: Duration) {
+    let error = error_of(outcome, notes).map(|(kind, _)| kind);
+    shared
+        .instruments
+        .metrics
+        .ended(outcome.name(), took, error);
+    if let Some(span) = &notes.span {
+        span.set_attribute(ours::OUTCOME, outcome.name());
+        if let Some(error) = error {
+            failed_as(span, error);
+        }
+    }
+    notes.span = None;
+}
+
+/// What went wrong with a message that did not end well: what kind, and in words where there are
+/// any. A failure that a later attempt made good is none.
+fn error_of(outcome: Outcome, notes: &Notes) -> Option<(&str, Option<&str>)> {
+    let failure = notes.error.as_ref();
+    let failure = failure.map(|(kind, text)| (kind.as_str(), Some(text.as_str())));
+    match outcome {
+        Outcome::Sent | Outcome::Duplicate | Outcome::Ignored | Outcome::Released => None,
+        Outcome::Panicked | Outcome::Lost => Some((outcome.name(), None)),
+        Outcome::Rejected | Outcome::Deferred | Outcome::Exhausted => {
+            failure.or(Some((outcome.name(), None)))
+        }
+    }
+}
 
 /// One message's line.
 pub(crate) fn outcome(
@@ -33,10 +68,11 @@ pub(crate) fn outcome(
         Some(max) => format!("{} of {max}", message.receive_count),
         None => message.receive_count.to_string(),
     };
-    let (error_type, reason) = match (outcome, &notes.error) {
-        (Outcome::Sent | Outcome::Duplicate | Outcome::Panicked, _) | (_, None) => (None, None),
-        (_, Some((kind, text))) => (Some(kind.as_str()), Some(text.as_str())),
-    };
+    let error = error_of(outcome, notes);
+    let (error_type, reason) = (
+        error.map(|(kind, _)| kind),
+        error.and_then(|(_, text)| text),
+    );
     let text = sentence(outcome, ending, reason);
     macro_rules! line {
         ($level:ident) => {
@@ -50,6 +86,8 @@ pub(crate) fn outcome(
                 notifier.attempts = notes.attempts,
                 notifier.duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
                 error.r#type = error_type,
+                trace_id = notes.ids.as_ref().map(|ids| ids.trace_id.as_str()),
+                span_id = notes.ids.as_ref().map(|ids| ids.span_id.as_str()),
                 "{text}"
             )
         };
@@ -187,7 +225,7 @@ fn sentence(outcome: Outcome, ending: Ending, reason: Option<&str>) -> String {
     match outcome {
         Outcome::Sent => "sent".to_owned(),
         Outcome::Duplicate => "duplicate: it was sent before, and is deleted now".to_owned(),
-        Outcome::Ignored => format!("ignored{reason}"),
+        Outcome::Ignored => "ignored: a control message of the topic".to_owned(),
         Outcome::Rejected => format!("rejected{reason}"),
         Outcome::Deferred => format!("deferred, {}{reason}", unsent(ending)),
         Outcome::Exhausted => format!(

@@ -11,7 +11,8 @@ use std::{
 
 use futures_util::FutureExt;
 use tokio::time::{Instant, sleep};
-use tracing::{debug, error, warn};
+use tracing::{Instrument, Span, debug, error, warn};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
     breaker::{Gate, MailBreaker, Pass, TemplateBreaker},
@@ -30,7 +31,12 @@ use super::{
 use crate::{
     backoff::Backoff,
     notification::{Composer, Envelope, Event, Mail, Needs, Rejection},
-    ports::{Mailer, ReceivedMessage, SendFailure, SendFailureKind},
+    ports::{Mailer, ReceivedMessage, SendFailure, SendFailureKind, TemplateVersion},
+    telemetry::{
+        Instruments,
+        names::ours,
+        spans::{self, Ids},
+    },
     template_store::TemplateStore,
 };
 
@@ -62,6 +68,7 @@ pub(crate) struct Shared {
     pub(crate) settling: AtomicUsize,
     pub(crate) listening: Listening,
     pub(crate) vitals: Arc<Vitals>,
+    pub(crate) instruments: Arc<Instruments>,
 }
 
 /// A message with the two things that it is held by.
@@ -91,6 +98,9 @@ pub(crate) struct Notes {
     pub(crate) attempts: u32,
     /// Of the last failure: what kind, and in words.
     pub(crate) error: Option<(String, String)>,
+    /// The message's span and its ids, where it is exported.
+    pub(crate) span: Option<Span>,
+    pub(crate) ids: Option<Ids>,
 }
 
 /// Takes one delivery to its outcome and settles it. Lease and permit are held until then.
@@ -112,6 +122,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     };
     let ending = worker.bounded().await;
     let (outcome, settlement) = conclude(ending, message.receive_count, shared.max_receive_count);
+    report::ended(&shared, outcome, &mut worker.notes(), began.elapsed());
     shared.settling.fetch_add(1, Ordering::Relaxed);
     let settled = match settlement {
         Settlement::Delete => Some(shared.settler.delete(&lease).await),
@@ -140,6 +151,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     {
         report::not_deleted(&message, &notes, settled == Some(Settled::GivenUp));
     }
+    shared.instruments.spans.forget(&message.receipt);
     drop(lease);
     drop(permit);
     Finished {
@@ -186,23 +198,48 @@ impl Worker<'_> {
 
     /// From body to ending. `Err` holds an ending too: that of a wait that was cut short.
     async fn handle(&self) -> Result<Ending, Ending> {
-        let (key, event) = match Envelope::open(&self.message.body) {
+        let opened = Envelope::open(&self.message.body);
+        let published: &[_] = match &opened {
+            Ok(Envelope::Notification { attributes, .. }) => attributes,
+            _ => &[],
+        };
+        let span = self
+            .shared
+            .instruments
+            .spans
+            .process(self.message, published);
+        {
+            let mut notes = self.notes();
+            notes.ids = spans::ids(&span);
+            notes.span = Some(span.clone());
+        }
+        match opened {
             Ok(Envelope::Notification {
                 message_id, event, ..
-            }) => (message_id.unwrap_or_else(|| self.message.id.clone()), event),
+            }) => {
+                let key = message_id.unwrap_or_else(|| self.message.id.clone());
+                span.set_attribute(ours::NOTIFICATION_ID, key.clone());
+                self.notes().key = Some(key.clone());
+                self.claim(&key, &event, &span)
+                    .instrument(span.clone())
+                    .await
+            }
             Ok(Envelope::Control { kind }) => {
                 self.note_error("control_message", &kind);
-                return Ok(Ending::ControlMessage);
+                Ok(Ending::ControlMessage)
             }
             Err(malformed) => {
                 self.note_error(malformed.kind(), &malformed);
-                return Ok(Ending::Rejected);
+                Ok(Ending::Rejected)
             }
-        };
-        self.notes().key = Some(key.clone());
-        match self.wait(self.shared.ledger.begin(&key)).await? {
+        }
+    }
+
+    /// Delivers the event unless it was delivered before.
+    async fn claim(&self, key: &str, event: &Event, span: &Span) -> Result<Ending, Ending> {
+        match self.wait(self.shared.ledger.begin(key)).await? {
             Claim::AlreadySent => Ok(Ending::AlreadySent),
-            Claim::Yours(guard) => self.deliver(&key, &event, guard).await,
+            Claim::Yours(guard) => self.deliver(key, event, guard, span).await,
         }
     }
 
@@ -212,6 +249,7 @@ impl Worker<'_> {
         key: &str,
         event: &Event,
         mut guard: Box<dyn SendGuard>,
+        process: &Span,
     ) -> Result<Ending, Ending> {
         let mut retries = Backoff::retries();
         let mut client_errors = 0;
@@ -219,21 +257,34 @@ impl Worker<'_> {
             if guard.at_unknown_limit() {
                 return Ok(Ending::UnknownAtLimit);
             }
-            let Some(mail) = self.compose(key, event).await? else {
+            let Some((mail, version)) = self.compose(key, event).await? else {
                 continue;
             };
             let Some(pass) = self.clear_to_send(key, &mail).await? else {
                 continue;
             };
             let began = Instant::now();
-            self.notes().attempts += 1;
+            let attempt = {
+                let mut notes = self.notes();
+                notes.attempts += 1;
+                notes.attempts
+            };
+            let instruments = &self.shared.instruments;
+            instruments.metrics.sending(self.lease.margin());
+            let span = instruments
+                .spans
+                .send(process, attempt, mail.to.len(), &version);
+            let sending = self.shared.mailer.send(&mail, key).instrument(span.clone());
             let result = tokio::select! {
-                result = self.shared.mailer.send(&mail, key) => result,
+                result = sending => result,
                 () = self.shared.drain.wait_abandon() => return Ok(Ending::DrainedInSend),
             };
             let failure = match result {
                 Ok(email_id) => {
                     guard.sent().await;
+                    instruments.metrics.attempted(None);
+                    span.set_attribute(ours::EMAIL_ID, email_id.clone());
+                    drop(span);
                     self.notes().email_id = Some(email_id);
                     // The success of a send that began before the breaker moved is no proof of what
                     // came after, and the probe's own has just begun the probation.
@@ -248,6 +299,9 @@ impl Worker<'_> {
                 }
                 Err(failure) => failure,
             };
+            instruments.metrics.attempted(Some(&failure.error.code));
+            spans::failed(&span, &failure.error);
+            drop(span);
             self.note_failure(&failure);
             match failure.kind {
                 SendFailureKind::Throttled => {
@@ -284,7 +338,11 @@ impl Worker<'_> {
 
     /// The mail of the event, written with the template in force. `None` where the template is
     /// suspected and has changed since: ask again.
-    async fn compose(&self, key: &str, event: &Event) -> Result<Option<Mail>, Ending> {
+    async fn compose(
+        &self,
+        key: &str,
+        event: &Event,
+    ) -> Result<Option<(Mail, TemplateVersion)>, Ending> {
         let gate = &self.shared.template_gate;
         self.wait(gate.template()).await?;
         // The breaker learns of a template only after the store has it.
@@ -296,7 +354,7 @@ impl Worker<'_> {
                 let closed = gate.tell(|breaker, now| breaker.composed(&template.version, now));
                 report::transition(self.shared, Part::Rendering, closed);
                 self.notes().to = Some(masked(&mail));
-                return Ok(Some(mail));
+                return Ok(Some((mail, template.version.clone())));
             }
             Err(rejection) => rejection,
         };

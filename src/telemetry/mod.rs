@@ -1,4 +1,11 @@
-//! Logs: JSON off a terminal, text on one, always to standard error.
+//! What the process tells of itself: logs to standard error, JSON off a terminal and text on one;
+//! traces and metrics over OTLP where the standard `OTEL_*` variables ask for it.
+
+pub mod metrics;
+pub mod names;
+pub mod observed;
+pub mod otlp;
+pub mod spans;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -6,17 +13,52 @@ use std::{
     panic,
 };
 
+use opentelemetry::trace::TracerProvider;
 use tracing::{Level as TracingLevel, error, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, registry};
 
+use self::{
+    metrics::Metrics,
+    otlp::{Otlp, Wanted},
+    spans::{Destination, Spans},
+};
 use crate::config::{Format, Level, Log};
 
 /// The target of lines that are written at any level: how the daemon starts, stops, and stops
 /// receiving. Without them a quiet log could not be told from a dead process.
 pub const LIFECYCLE: &str = "lifecycle";
 
-/// Sets up the log for the whole process, and the panic hook. Called twice, it changes nothing.
-pub fn init(settings: &Log) {
+/// What the pipeline is watched with.
+#[derive(Debug)]
+pub struct Instruments {
+    /// The metrics.
+    pub metrics: Metrics,
+    /// The spans.
+    pub spans: Spans,
+}
+
+impl Instruments {
+    /// Instruments about the queue at this URL, as the variables want them. To be made after
+    /// [`Otlp::start`](otlp::Otlp::start).
+    #[must_use]
+    pub fn new(wanted: &Wanted, queue_url: &str) -> Self {
+        let destination = Destination::of(queue_url);
+        Self {
+            metrics: Metrics::new(wanted.metrics, &destination),
+            spans: Spans::new(wanted.traces, destination, wanted.propagators),
+        }
+    }
+
+    /// Instruments that do nothing.
+    #[must_use]
+    pub fn off() -> Self {
+        Self::new(&Wanted::read(|_| None), "")
+    }
+}
+
+/// Sets up the log for the whole process, and the panic hook; spans go to `otlp` where it exports
+/// any. Called twice, it changes nothing.
+pub fn init(settings: &Log, otlp: &Otlp) {
     let terminal = stderr().is_terminal();
     let text = match settings.format {
         Format::Auto => terminal,
@@ -35,7 +77,21 @@ pub fn init(settings: &Log) {
             .with_span_list(false)
             .boxed()
     };
-    let subscriber = registry().with(lines.with_filter(filter(settings.level)));
+    let spans = otlp.tracers.as_ref().map(|provider| {
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer(names::SCOPE))
+            .with_threads(false)
+            .with_location(false)
+            .with_target(false)
+            .with_level(false)
+            .with_error_events_to_status(false)
+            .with_error_events_to_exceptions(false)
+            // Our spans and nothing else: the SDK's own cost more than all of our work, and what
+            // the exporter does must not be traced in its turn.
+            .with_filter(Targets::new().with_target(names::SPANS, TracingLevel::INFO))
+    });
+    let lines = lines.with_filter(filter(settings.level));
+    let subscriber = registry().with(lines).with(spans);
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         panic::set_hook(Box::new(log_panic));
     }
@@ -56,6 +112,7 @@ fn filter(level: Level) -> Targets {
         .with_default(ours.min(LevelFilter::INFO))
         .with_target(env!("CARGO_CRATE_NAME"), ours)
         .with_target(LIFECYCLE, TracingLevel::INFO)
+        .with_target(names::SPANS, LevelFilter::OFF)
 }
 
 /// The place of a panic and never its payload, which may hold a message's content.

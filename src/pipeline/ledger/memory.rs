@@ -88,24 +88,6 @@ impl MemoryLedger {
         Self::default()
     }
 
-    /// How many sent messages it remembers.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.shared.lock().sent.len()
-    }
-
-    /// Whether it remembers none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How often it has said that a message was already sent.
-    #[must_use]
-    pub fn hits(&self) -> u64 {
-        self.shared.lock().hits
-    }
-
     #[cfg(test)]
     pub(super) fn with_capacities(capacity: usize, unknown_capacity: usize) -> Self {
         let ledger = Self::default();
@@ -140,6 +122,14 @@ impl MemoryLedger {
 
 #[async_trait]
 impl Ledger for MemoryLedger {
+    fn len(&self) -> usize {
+        self.shared.lock().sent.len()
+    }
+
+    fn hits(&self) -> u64 {
+        self.shared.lock().hits
+    }
+
     async fn begin(&self, key: &str) -> Claim {
         let key = self.shared.hash(key);
         let (place, answer) = {

@@ -1,0 +1,100 @@
+//! Every name that telemetry uses, in one place. Those of OpenTelemetry's semantic conventions
+//! (messaging, RPC, AWS; version 1.44) stand under their own names, ours under `notifier.`.
+
+/// The instrumentation scope of our spans and metrics.
+pub const SCOPE: &str = "organizer-notifier";
+/// The target of all spans: the log's layers leave it out, so that a span that nobody exports
+/// costs nothing.
+pub const SPANS: &str = "organizer_notifier::spans";
+
+/// Attributes of the semantic conventions.
+pub mod attribute {
+    /// `aws_sqs`.
+    pub const MESSAGING_SYSTEM: &str = "messaging.system";
+    /// `receive`, `process`, `delete` or `change_visibility`.
+    pub const OPERATION_NAME: &str = "messaging.operation.name";
+    /// `receive`, `process` or `settle`.
+    pub const OPERATION_TYPE: &str = "messaging.operation.type";
+    /// The queue's name.
+    pub const DESTINATION: &str = "messaging.destination.name";
+    /// The id that SQS gave the message.
+    pub const MESSAGE_ID: &str = "messaging.message.id";
+    /// How many messages one call is about.
+    pub const BATCH_COUNT: &str = "messaging.batch.message_count";
+    /// The queue's URL.
+    pub const QUEUE_URL: &str = "aws.sqs.queue.url";
+    /// The host of the queue's URL.
+    pub const SERVER_ADDRESS: &str = "server.address";
+    /// The port of the queue's URL, where it names one.
+    pub const SERVER_PORT: &str = "server.port";
+    /// What kind of failure it was; absent on success.
+    pub const ERROR_TYPE: &str = "error.type";
+    /// `aws-api`.
+    pub const RPC_SYSTEM: &str = "rpc.system.name";
+    /// Service and operation, such as `SESv2/SendEmail`.
+    pub const RPC_METHOD: &str = "rpc.method";
+    /// The id to give to AWS support.
+    pub const AWS_REQUEST_ID: &str = "aws.request_id";
+}
+
+/// Attributes of ours.
+pub mod ours {
+    /// How a message ended.
+    pub const OUTCOME: &str = "notifier.outcome";
+    /// How often the message was received, this time included.
+    pub const RECEIVE_COUNT: &str = "notifier.receive_count";
+    /// The id of the SNS notification.
+    pub const NOTIFICATION_ID: &str = "notifier.notification.id";
+    /// Which attempt to send this is, from 1.
+    pub const ATTEMPT: &str = "notifier.attempt";
+    /// The id that SES gave the mail.
+    pub const EMAIL_ID: &str = "notifier.email.id";
+    /// How many recipients the mail has.
+    pub const RECIPIENTS: &str = "notifier.email.recipients";
+    /// The commit of the template's version.
+    pub const TEMPLATE_COMMIT: &str = "notifier.template.commit_id";
+    /// The content of the template's version.
+    pub const TEMPLATE_BLOB: &str = "notifier.template.blob_id";
+    /// Which breaker: `sending` or `rendering`.
+    pub const BREAKER: &str = "notifier.breaker";
+    /// Why it is open.
+    pub const BREAKER_CAUSE: &str = "notifier.breaker.cause";
+}
+
+/// Metrics of the semantic conventions.
+pub mod metric {
+    /// How long a receive or a settling call took, in seconds.
+    pub const OPERATION_DURATION: &str = "messaging.client.operation.duration";
+    /// How many messages were received.
+    pub const CONSUMED: &str = "messaging.client.consumed.messages";
+    /// How long a message was worked on, in seconds.
+    pub const PROCESS_DURATION: &str = "messaging.process.duration";
+    /// How many messages ended, by outcome.
+    pub const OUTCOMES: &str = "notifier.outcomes";
+    /// How many attempts to send were made, by error type.
+    pub const EMAILS: &str = "notifier.emails";
+    /// How old a message was when it was received, in seconds.
+    pub const QUEUE_LAG: &str = "notifier.queue.lag";
+    /// How often a message had been received.
+    pub const RECEIVE_COUNTS: &str = "notifier.receive.count";
+    /// How long the lease still lasted when a send began, in seconds.
+    pub const LEASE_MARGIN: &str = "notifier.lease.margin";
+    /// How many messages are held now.
+    pub const HELD: &str = "notifier.messages.held";
+    /// How many workers have not come to an outcome.
+    pub const BUSY: &str = "notifier.workers.busy";
+    /// 1 while a breaker is open, by cause; else 0.
+    pub const BREAKER_OPEN: &str = "notifier.breaker.open";
+    /// The send rate in force, in recipients per second.
+    pub const SEND_RATE: &str = "notifier.send_rate";
+    /// How long ago the template was last fetched well, in seconds.
+    pub const TEMPLATE_AGE: &str = "notifier.template.age";
+    /// How many fetches of the template have ended.
+    pub const TEMPLATE_FETCHES: &str = "notifier.template.fetches";
+    /// How many messages the ledger knew as sent.
+    pub const LEDGER_HITS: &str = "notifier.ledger.hits";
+    /// How many messages the ledger remembers.
+    pub const LEDGER_SIZE: &str = "notifier.ledger.entries";
+    /// How many receives brought nothing.
+    pub const EMPTY_RECEIVES: &str = "notifier.receives.empty";
+}

@@ -1,0 +1,314 @@
+//! Export over OTLP, set up by the standard `OTEL_*` variables alone.
+//!
+//! The crates read endpoint, protocol, headers, timeout, sampler and batching themselves. What they
+//! leave out is read here: `OTEL_SDK_DISABLED`, `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`,
+//! `OTEL_PROPAGATORS`, and the resource as the specification has it (`OTEL_SERVICE_NAME` beats
+//! `OTEL_RESOURCE_ATTRIBUTES`, whose values are percent-decoded).
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
+
+use opentelemetry::{KeyValue, global};
+use opentelemetry_aws::detector::EcsResourceDetector;
+use opentelemetry_otlp::{MetricExporter, SpanExporter};
+use opentelemetry_sdk::{
+    Resource, metrics::SdkMeterProvider, resource::ResourceDetector, trace::SdkTracerProvider,
+};
+use percent_encoding::percent_decode_str;
+use thiserror::Error;
+
+/// The name of the service where no variable gives one.
+const SERVICE: &str = "organizer-notifier";
+
+/// Which carriers of a trace context are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Propagators {
+    /// `traceparent` and `tracestate`.
+    pub w3c: bool,
+    /// `AWSTraceHeader`.
+    pub xray: bool,
+}
+
+/// What the variables ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Whether spans are exported.
+    pub traces: bool,
+    /// Whether metrics are exported.
+    pub metrics: bool,
+    /// Which trace contexts are continued.
+    pub propagators: Propagators,
+    /// What was asked for and is not to be had, for a warning.
+    pub notes: Vec<String>,
+}
+
+/// Why telemetry could not be set up.
+#[derive(Debug, Error)]
+pub enum OtlpError {
+    /// An exporter refuses its variables.
+    #[error("the OTLP exporter of {signal} cannot be set up: {source}; check OTEL_EXPORTER_OTLP_*")]
+    Exporter {
+        /// `traces` or `metrics`.
+        signal: &'static str,
+        /// What it says.
+        source: opentelemetry_otlp::ExporterBuildError,
+    },
+}
+
+/// The exporting side: to be flushed before the process ends.
+#[derive(Debug, Default)]
+pub struct Otlp {
+    pub(super) tracers: Option<SdkTracerProvider>,
+    meters: Option<SdkMeterProvider>,
+}
+
+impl Wanted {
+    /// Reads the variables through `variable`. Nothing is exported until an endpoint is set.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
+        let disabled =
+            set("OTEL_SDK_DISABLED").is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
+        let mut notes = Vec::new();
+        let mut exported = |signal: &str| {
+            let endpoint = set("OTEL_EXPORTER_OTLP_ENDPOINT")
+                .or_else(|| set(&format!("OTEL_EXPORTER_OTLP_{signal}_ENDPOINT")));
+            let name = format!("OTEL_{signal}_EXPORTER");
+            let exporters = set(&name).unwrap_or_else(|| "otlp".to_owned());
+            let exporters: Vec<_> = exporters.split(',').map(str::trim).collect();
+            for other in exporters
+                .iter()
+                .filter(|name| !matches!(**name, "otlp" | "none"))
+            {
+                notes.push(format!(
+                    "{name}={other} is not known here; allowed: otlp, none"
+                ));
+            }
+            !disabled && endpoint.is_some() && exporters.contains(&"otlp")
+        };
+        let (traces, metrics) = (exported("TRACES"), exported("METRICS"));
+        let propagators = match set("OTEL_PROPAGATORS") {
+            None => Propagators {
+                w3c: true,
+                xray: true,
+            },
+            Some(list) => {
+                let list: Vec<_> = list.split(',').map(str::trim).collect();
+                Propagators {
+                    w3c: list.contains(&"tracecontext"),
+                    xray: list.contains(&"xray") || list.contains(&"xray-lambda"),
+                }
+            }
+        };
+        Self {
+            traces,
+            metrics,
+            propagators,
+            notes,
+        }
+    }
+}
+
+impl Otlp {
+    /// Sets up what is wanted. To be called inside a tokio runtime, which must still run when
+    /// [`Otlp::finish`] is called: the gRPC exporter lives on it.
+    pub async fn start(wanted: &Wanted) -> Result<Self, OtlpError> {
+        if !wanted.traces && !wanted.metrics {
+            return Ok(Self::default());
+        }
+        // The ECS metadata endpoint is read with a blocking client.
+        let resource = tokio::task::spawn_blocking(resource)
+            .await
+            .unwrap_or_else(|_| Resource::builder_empty().with_service_name(SERVICE).build());
+        let tracers = if wanted.traces {
+            let exporter =
+                SpanExporter::builder()
+                    .build()
+                    .map_err(|source| OtlpError::Exporter {
+                        signal: "traces",
+                        source,
+                    })?;
+            let provider = SdkTracerProvider::builder()
+                .with_resource(resource.clone())
+                .with_batch_exporter(exporter)
+                .build();
+            global::set_tracer_provider(provider.clone());
+            Some(provider)
+        } else {
+            None
+        };
+        let meters = if wanted.metrics {
+            let exporter =
+                MetricExporter::builder()
+                    .build()
+                    .map_err(|source| OtlpError::Exporter {
+                        signal: "metrics",
+                        source,
+                    })?;
+            let provider = SdkMeterProvider::builder()
+                .with_resource(resource)
+                .with_periodic_exporter(exporter)
+                .build();
+            global::set_meter_provider(provider.clone());
+            Some(provider)
+        } else {
+            None
+        };
+        Ok(Self { tracers, meters })
+    }
+
+    /// Whether anything is exported.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.tracers.is_some() || self.meters.is_some()
+    }
+
+    /// Exports what is left, both signals side by side, for at most `limit`. Neither a hanging nor
+    /// a dead collector takes longer.
+    pub async fn finish(self, limit: Duration) {
+        let Self { tracers, meters } = self;
+        let spans = tokio::task::spawn_blocking(move || {
+            tracers.map(|provider| provider.shutdown_with_timeout(limit))
+        });
+        let numbers =
+            tokio::task::spawn_blocking(move || meters.map(|provider| provider.shutdown()));
+        // What is not out by then is lost, which costs a few spans and never a message.
+        let flushed = async { tokio::join!(spans, numbers) };
+        drop(tokio::time::timeout(limit, flushed).await);
+    }
+}
+
+/// Who exports: name, version and instance, where on ECS it runs, and what the variables add.
+fn resource() -> Resource {
+    let ecs = EcsResourceDetector.detect();
+    let ecs = ecs
+        .iter()
+        .map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
+    // The standard library's hash keys are random, and enough to tell tasks apart.
+    let random = RandomState::new();
+    let instance = format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1));
+    let attributes = resource_attributes(
+        std::env::var("OTEL_RESOURCE_ATTRIBUTES").ok().as_deref(),
+        std::env::var("OTEL_SERVICE_NAME").ok().as_deref(),
+    );
+    Resource::builder_empty()
+        .with_attributes(ecs)
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_attribute(KeyValue::new("service.instance.id", instance))
+        .with_attribute(KeyValue::new("telemetry.sdk.language", "rust"))
+        .with_attribute(KeyValue::new("telemetry.sdk.name", "opentelemetry"))
+        .with_attributes(attributes)
+        .build()
+}
+
+/// The variables' attributes and the service's name, the later of two of one key winning.
+fn resource_attributes(list: Option<&str>, service: Option<&str>) -> Vec<KeyValue> {
+    let mut attributes = vec![KeyValue::new("service.name", SERVICE)];
+    for pair in list.unwrap_or_default().split(',') {
+        if let Some((key, value)) = pair.split_once('=') {
+            let value = percent_decode_str(value.trim())
+                .decode_utf8_lossy()
+                .into_owned();
+            attributes.push(KeyValue::new(key.trim().to_owned(), value));
+        }
+    }
+    if let Some(service) = service.filter(|name| !name.trim().is_empty()) {
+        attributes.push(KeyValue::new("service.name", service.to_owned()));
+    }
+    attributes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(variables: &[(&str, &str)]) -> Wanted {
+        Wanted::read(|name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn nothing_is_exported_until_an_endpoint_is_set() {
+        assert!(!wanted(&[]).traces);
+        assert!(!wanted(&[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")]).metrics);
+        let both = wanted(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317")]);
+        assert!(both.traces && both.metrics);
+        let one = wanted(&[(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "http://127.0.0.1:4317",
+        )]);
+        assert!(one.traces && !one.metrics);
+    }
+
+    #[test]
+    fn the_variables_that_the_crates_do_not_read_are_honoured() {
+        let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317");
+        let off = wanted(&[endpoint, ("OTEL_SDK_DISABLED", "TRUE")]);
+        assert!(!off.traces && !off.metrics);
+        let metrics = wanted(&[endpoint, ("OTEL_TRACES_EXPORTER", "none")]);
+        assert!(!metrics.traces && metrics.metrics);
+        let traces = wanted(&[endpoint, ("OTEL_METRICS_EXPORTER", "none")]);
+        assert!(traces.traces && !traces.metrics);
+        let unknown = wanted(&[endpoint, ("OTEL_TRACES_EXPORTER", "zipkin")]);
+        assert!(!unknown.traces);
+        assert_eq!(
+            unknown.notes,
+            ["OTEL_TRACES_EXPORTER=zipkin is not known here; allowed: otlp, none"]
+        );
+    }
+
+    #[test]
+    fn propagators_can_be_chosen() {
+        let chosen = |list| wanted(&[("OTEL_PROPAGATORS", list)]).propagators;
+        assert_eq!(
+            wanted(&[]).propagators,
+            Propagators {
+                w3c: true,
+                xray: true
+            }
+        );
+        assert_eq!(
+            chosen("tracecontext,baggage"),
+            Propagators {
+                w3c: true,
+                xray: false
+            }
+        );
+        assert_eq!(
+            chosen("xray"),
+            Propagators {
+                w3c: false,
+                xray: true
+            }
+        );
+        assert_eq!(
+            chosen("none"),
+            Propagators {
+                w3c: false,
+                xray: false
+            }
+        );
+    }
+
+    #[test]
+    fn the_service_name_beats_the_resource_attributes_and_values_are_decoded() {
+        let named = |list, service| {
+            let built = Resource::builder_empty()
+                .with_attributes(resource_attributes(list, service))
+                .build();
+            ["service.name", "team"].map(|key| {
+                built
+                    .get(&key.into())
+                    .map(|value| value.to_string())
+                    .unwrap_or_default()
+            })
+        };
+        assert_eq!(named(None, None), ["organizer-notifier", ""]);
+        let list = Some("service.name=b,team=a%20b");
+        assert_eq!(named(list, None), ["b", "a b"]);
+        assert_eq!(named(list, Some("a")), ["a", "a b"]);
+    }
+}

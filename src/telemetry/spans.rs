@@ -1,0 +1,358 @@
+//! The spans: one place that knows their names, kinds, parents and links.
+//!
+//! ```text
+//! receive {queue}        client    of a receive that brought messages
+//! process {queue}        consumer  parent: the publisher's context; link: its receive
+//!   SESv2/SendEmail      client    one for each attempt
+//! settle {queue}         client    a batch; links: the messages' process spans
+//! CodeCommit/GetFile     client    a fetch of the template
+//! ```
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use opentelemetry::{
+    Context, KeyValue, global,
+    propagation::TextMapPropagator,
+    trace::{Link, SpanContext, SpanKind, Status, TraceContextExt, Tracer},
+};
+use opentelemetry_aws::trace::xray_propagator::span_context_from_str;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::{Span, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use super::{
+    names::{SCOPE, SPANS, attribute, ours},
+    otlp::Propagators,
+};
+use crate::ports::{CallError, ReceiptHandle, ReceivedMessage, TemplateVersion};
+
+/// A publisher's context that is older than this is linked and not continued: its trace is over.
+const CONTINUED_FOR: Duration = Duration::from_hours(1);
+/// How many messages' contexts are kept for links. A message in work has one; those whose worker
+/// never came to be are pushed out.
+const KEPT: usize = 4096;
+
+/// The queue as telemetry names it.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// The queue's name.
+    pub queue: String,
+    /// Its URL.
+    pub url: String,
+    /// The URL's host.
+    pub host: String,
+    /// The URL's port, where it names one.
+    pub port: Option<u16>,
+}
+
+/// Makes spans, or does nothing where nobody exports them.
+#[derive(Debug)]
+pub struct Spans {
+    on: bool,
+    destination: Destination,
+    propagators: Propagators,
+    contexts: Mutex<Contexts>,
+}
+
+#[derive(Debug, Default)]
+struct Contexts {
+    of: HashMap<ReceiptHandle, SpanContext>,
+    order: VecDeque<ReceiptHandle>,
+}
+
+/// A span's ids, for the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    /// 32 hexadecimal digits.
+    pub trace_id: String,
+    /// 16 hexadecimal digits.
+    pub span_id: String,
+}
+
+impl Destination {
+    /// Reads a queue's URL.
+    #[must_use]
+    pub fn of(url: &str) -> Self {
+        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+        let authority = rest.split('/').next().unwrap_or_default();
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) => (host, port.parse().ok()),
+            None => (authority, None),
+        };
+        Self {
+            queue: url
+                .trim_end_matches('/')
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            url: url.to_owned(),
+            host: host.to_owned(),
+            port,
+        }
+    }
+}
+
+impl Spans {
+    /// Spans about this queue.
+    #[must_use]
+    pub fn new(on: bool, destination: Destination, propagators: Propagators) -> Self {
+        Self {
+            on,
+            destination,
+            propagators,
+            contexts: Mutex::default(),
+        }
+    }
+
+    /// The span of a receive that brought these messages and began at `began`.
+    pub fn received(&self, began: SystemTime, messages: &[ReceivedMessage]) {
+        if !self.on {
+            return;
+        }
+        let links = messages.iter().filter_map(|message| {
+            let created = self.created(message, &[])?;
+            let id = KeyValue::new(attribute::MESSAGE_ID, message.id.clone());
+            Some(Link::new(created, vec![id], 0))
+        });
+        let links: Vec<_> = links.collect();
+        let mut attributes = self.call_attributes("receive", "receive");
+        attributes.push(KeyValue::new(attribute::BATCH_COUNT, count(messages.len())));
+        let tracer = global::tracer(SCOPE);
+        let builder = tracer
+            .span_builder(format!("receive {}", self.destination.queue))
+            .with_kind(SpanKind::Client)
+            .with_start_time(began)
+            .with_attributes(attributes)
+            .with_links(links);
+        let span = tracer.build_with_context(builder, &Context::new());
+        let context = opentelemetry::trace::Span::span_context(&span).clone();
+        drop(span);
+        for message in messages {
+            self.keep(&message.receipt, context.clone());
+        }
+    }
+
+    /// The span of one message's work. `published` are the attributes of its SNS notification.
+    pub fn process(&self, message: &ReceivedMessage, published: &[(String, String)]) -> Span {
+        let destination = &self.destination;
+        let span = info_span!(
+            target: SPANS,
+            parent: None,
+            "process",
+            otel.name = format_args!("process {}", destination.queue),
+            otel.kind = "consumer",
+        );
+        if span.is_disabled() {
+            return span;
+        }
+        let receive = self.context(&message.receipt);
+        if let Some(created) = self.created(message, published) {
+            let age = message
+                .sent_at
+                .and_then(|sent| sent.elapsed().ok())
+                .unwrap_or_default();
+            if created.is_sampled() && age < CONTINUED_FOR {
+                // Fails only for a span that has begun, and this one has not.
+                drop(span.set_parent(Context::new().with_remote_span_context(created)));
+            } else {
+                span.add_link(created);
+            }
+        }
+        if let Some(receive) = receive {
+            span.add_link(receive);
+        }
+        for pair in self.call_attributes("process", "process") {
+            span.set_attribute(pair.key, pair.value);
+        }
+        span.set_attribute(attribute::MESSAGE_ID, message.id.clone());
+        span.set_attribute(ours::RECEIVE_COUNT, i64::from(message.receive_count));
+        self.keep(
+            &message.receipt,
+            span.context().span().span_context().clone(),
+        );
+        span
+    }
+
+    /// The span of one attempt to send, under its message's.
+    pub fn send(
+        &self,
+        process: &Span,
+        attempt: u32,
+        recipients: usize,
+        version: &TemplateVersion,
+    ) -> Span {
+        let span = info_span!(
+            target: SPANS,
+            parent: process,
+            "send",
+            otel.name = "SESv2/SendEmail",
+            otel.kind = "client",
+        );
+        if !span.is_disabled() {
+            span.set_attribute(attribute::RPC_SYSTEM, "aws-api");
+            span.set_attribute(attribute::RPC_METHOD, "SESv2/SendEmail");
+            span.set_attribute(ours::ATTEMPT, i64::from(attempt));
+            span.set_attribute(ours::RECIPIENTS, count(recipients));
+            span.set_attribute(ours::TEMPLATE_COMMIT, version.commit_id.clone());
+            span.set_attribute(ours::TEMPLATE_BLOB, version.blob_id.clone());
+        }
+        span
+    }
+
+    /// The span of a settling call about these messages.
+    pub fn settle(&self, operation: &'static str, receipts: &[&ReceiptHandle]) -> Span {
+        let span = info_span!(
+            target: SPANS,
+            parent: None,
+            "settle",
+            otel.name = format_args!("settle {}", self.destination.queue),
+            otel.kind = "client",
+        );
+        if !span.is_disabled() {
+            for pair in self.call_attributes(operation, "settle") {
+                span.set_attribute(pair.key, pair.value);
+            }
+            span.set_attribute(attribute::BATCH_COUNT, count(receipts.len()));
+            for context in receipts.iter().filter_map(|receipt| self.context(receipt)) {
+                span.add_link(context);
+            }
+        }
+        span
+    }
+
+    /// The span of a fetch of the template.
+    pub fn fetch(&self) -> Span {
+        let span = info_span!(
+            target: SPANS,
+            parent: None,
+            "fetch",
+            otel.name = "CodeCommit/GetFile",
+            otel.kind = "client",
+        );
+        if !span.is_disabled() {
+            span.set_attribute(attribute::RPC_SYSTEM, "aws-api");
+            span.set_attribute(attribute::RPC_METHOD, "CodeCommit/GetFile");
+        }
+        span
+    }
+
+    /// The message has been settled: nothing will link to it any more.
+    pub fn forget(&self, receipt: &ReceiptHandle) {
+        if self.on {
+            self.lock().of.remove(receipt);
+        }
+    }
+
+    /// Where and by whom the message was published: W3C's context in the queue's attributes, then
+    /// in the notification's, then X-Ray's.
+    fn created(
+        &self,
+        message: &ReceivedMessage,
+        published: &[(String, String)],
+    ) -> Option<SpanContext> {
+        let carried = |name: &str| message.trace_carriers.get(name).cloned();
+        let w3c = |carrier: &HashMap<String, String>| {
+            let context =
+                TraceContextPropagator::new().extract_with_context(&Context::new(), carrier);
+            let context = context.span().span_context().clone();
+            context.is_valid().then_some(context)
+        };
+        let mut contexts = Vec::new();
+        if self.propagators.w3c {
+            let names = ["traceparent", "tracestate"];
+            let queue = names
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), carried(name)?)));
+            contexts.push(w3c(&queue.collect()));
+            contexts.push(w3c(&published.iter().cloned().collect()));
+        }
+        if self.propagators.xray {
+            let header = carried("AWSTraceHeader");
+            let context = header.and_then(|header| span_context_from_str(&header));
+            contexts.push(context.filter(SpanContext::is_valid));
+        }
+        contexts.into_iter().flatten().next()
+    }
+
+    fn call_attributes(&self, name: &'static str, kind: &'static str) -> Vec<KeyValue> {
+        let destination = &self.destination;
+        let mut attributes = vec![
+            KeyValue::new(attribute::MESSAGING_SYSTEM, "aws_sqs"),
+            KeyValue::new(attribute::OPERATION_NAME, name),
+            KeyValue::new(attribute::OPERATION_TYPE, kind),
+            KeyValue::new(attribute::DESTINATION, destination.queue.clone()),
+            KeyValue::new(attribute::QUEUE_URL, destination.url.clone()),
+            KeyValue::new(attribute::SERVER_ADDRESS, destination.host.clone()),
+        ];
+        if let Some(port) = destination.port {
+            attributes.push(KeyValue::new(attribute::SERVER_PORT, i64::from(port)));
+        }
+        attributes
+    }
+
+    fn keep(&self, receipt: &ReceiptHandle, context: SpanContext) {
+        let mut contexts = self.lock();
+        if contexts.of.insert(receipt.clone(), context).is_none() {
+            contexts.order.push_back(receipt.clone());
+        }
+        while contexts.order.len() > KEPT {
+            if let Some(oldest) = contexts.order.pop_front() {
+                contexts.of.remove(&oldest);
+            }
+        }
+    }
+
+    fn context(&self, receipt: &ReceiptHandle) -> Option<SpanContext> {
+        if self.on {
+            self.lock().of.get(receipt).cloned()
+        } else {
+            None
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contexts> {
+        self.contexts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Marks a span as failed, with what is known of the call.
+pub fn failed(span: &Span, error: &CallError) {
+    if span.is_disabled() {
+        return;
+    }
+    span.set_attribute(attribute::ERROR_TYPE, error.code.clone());
+    if let Some(request_id) = &error.request_id {
+        span.set_attribute(attribute::AWS_REQUEST_ID, request_id.clone());
+    }
+    span.set_status(Status::error(error.code.clone()));
+}
+
+/// Marks a span as failed with an error type alone.
+pub fn failed_as(span: &Span, error_type: &str) {
+    if !span.is_disabled() {
+        span.set_attribute(attribute::ERROR_TYPE, error_type.to_owned());
+        span.set_status(Status::error(error_type.to_owned()));
+    }
+}
+
+/// The ids of a span that is exported.
+#[must_use]
+pub fn ids(span: &Span) -> Option<Ids> {
+    if span.is_disabled() {
+        return None;
+    }
+    let context = span.context().span().span_context().clone();
+    context.is_valid().then(|| Ids {
+        trace_id: context.trace_id().to_string(),
+        span_id: context.span_id().to_string(),
+    })
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
