@@ -17,6 +17,7 @@ mod stage;
 
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Parser;
 use futures_util::StreamExt as _;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -56,18 +57,23 @@ fn main() -> ExitCode {
 
 async fn show(arguments: &Arguments, screen: &Screen) -> anyhow::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    tokio::select! {
-        shown = demonstrate(arguments, screen) => shown,
+    let stage = tokio::select! {
+        stage = demonstrate(arguments, screen) => stage?,
         _ = signals.next() => {
             screen.interrupted()?;
-            // While the page is up, ending it is what Ctrl-C is for.
-            anyhow::ensure!(arguments.serve, "stopped before the end");
-            Ok(())
+            bail!("stopped before the end");
         }
+    };
+    if arguments.serve {
+        signals.next().await;
+        screen.interrupted()?;
     }
+    drop(stage);
+    Ok(())
 }
 
-async fn demonstrate(arguments: &Arguments, screen: &Screen) -> anyhow::Result<()> {
+/// Returns the local AWS, which serves the outbox until it is dropped.
+async fn demonstrate(arguments: &Arguments, screen: &Screen) -> anyhow::Result<Stage> {
     let files = Files::new()?;
     let stage = Stage::build().await?;
     screen.stage(&stage)?;
@@ -82,8 +88,5 @@ async fn demonstrate(arguments: &Arguments, screen: &Screen) -> anyhow::Result<(
 
     files.write(&published, &stage.mails())?;
     screen.where_to_look(&files, &stage, arguments.serve)?;
-    if arguments.serve {
-        std::future::pending::<()>().await;
-    }
-    Ok(())
+    Ok(stage)
 }

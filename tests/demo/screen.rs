@@ -101,12 +101,11 @@ impl Screen {
     }
 
     pub(crate) fn stopped(&self, stopped: &Stopped) -> io::Result<()> {
-        let took = format!("exit 0, {:.1} s after SIGTERM", stopped.took.as_secs_f64());
-        self.line(&format!(
-            "  its own account: {}  {}",
-            stopped.account,
-            self.paint(DIM, &took)
-        ))
+        self.line("")?;
+        let title = self.paint(BOLD, "Its own account");
+        let how = format!("exit 0, {:.1} s after SIGTERM", stopped.took.as_secs_f64());
+        self.line(&format!("{title}  {}", self.paint(DIM, &how)))?;
+        self.line(&format!("  {}", stopped.account))
     }
 
     pub(crate) fn where_to_look(
