@@ -243,6 +243,7 @@ impl Worker<'_> {
                 SendFailureKind::UnknownClientError => client_errors += 1,
                 _ => {}
             }
+            self.shared.mail_gate.set_room(self.shared.permits.limit());
             report::transition(self.shared, "sending", pass.report(Err(failure.kind)));
             match failure.kind {
                 SendFailureKind::Rejected => return Ok(Ending::Rejected),
