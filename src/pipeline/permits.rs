@@ -78,6 +78,21 @@ impl Permits {
         std::iter::repeat_with(permit).take(count).collect()
     }
 
+    /// Takes one permit even where the limit of a probation allows none, as long as fewer are held
+    /// than there are in all: for a probe, when what is held has failed as one again and again.
+    #[must_use]
+    pub fn try_acquire_beyond(&self) -> Option<Permit> {
+        let mut state = self.pool.lock();
+        if state.held >= state.concurrency {
+            return None;
+        }
+        state.held += 1;
+        drop(state);
+        Some(Permit {
+            pool: Arc::clone(&self.pool),
+        })
+    }
+
     /// Takes in that a mail was accepted whose send began since the last reset: the limit doubles.
     pub fn succeeded(&self) {
         let mut state = self.pool.lock();

@@ -138,7 +138,16 @@ impl Poller {
                 sleep(LOOK / 10).await;
                 continue;
             }
-            let permits = shared.permits.acquire(wanted).await;
+            let permits = if failing {
+                // A message that is refused for ever must not hold the only permit of a probation.
+                shared.permits.try_acquire_beyond().into_iter().collect()
+            } else {
+                shared.permits.acquire(wanted).await
+            };
+            if permits.is_empty() {
+                sleep(LOOK).await;
+                continue;
+            }
             // While a permit was waited for, a breaker may have opened.
             if (suspected || !shared.template_gate.is_open())
                 && (failing || !shared.mail_gate.is_open())

@@ -287,12 +287,10 @@ impl Worker<'_> {
                     drop(span);
                     self.notes().email_id = Some(email_id);
                     // The success of a send that began before the breaker moved is no proof of what
-                    // came after, and the probe's own has just begun the probation.
+                    // came after.
                     let fresh = pass.is_current();
-                    let transition = pass.report(Ok(()));
-                    let proof = fresh && transition.is_none();
-                    report::transition(self.shared, Part::Sending, transition);
-                    if proof {
+                    report::transition(self.shared, Part::Sending, pass.report(Ok(())));
+                    if fresh {
                         self.shared.permits.succeeded();
                     }
                     return Ok(Ending::Sent);
@@ -311,6 +309,7 @@ impl Worker<'_> {
                 SendFailureKind::UnknownClientError => client_errors += 1,
                 _ => {}
             }
+            self.shared.mail_gate.set_room(self.shared.permits.limit());
             report::transition(self.shared, Part::Sending, pass.report(Err(failure.kind)));
             match failure.kind {
                 SendFailureKind::Rejected => return Ok(Ending::Rejected),

@@ -239,7 +239,7 @@ impl Metrics {
                 .with_unit(unit)
                 .with_description(text)
                 .with_callback(move |observer| {
-                    observer.observe(read(), std::slice::from_ref(&queue))
+                    observer.observe(read(), std::slice::from_ref(&queue));
                 })
                 .build();
         }

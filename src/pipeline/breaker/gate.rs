@@ -152,6 +152,11 @@ impl Gate<MailBreaker> {
         }
     }
 
+    /// Tells the breaker how many messages may be held at once.
+    pub fn set_room(&self, messages: usize) {
+        self.lock().set_room(messages);
+    }
+
     /// Whether the breaker is open.
     pub fn is_open(&self) -> bool {
         self.lock().is_open()

@@ -14,7 +14,9 @@ use crate::{backoff::Backoff, ports::SendFailureKind};
 pub const TRANSIENT_LIMIT: usize = 3;
 
 /// Opens at once when the mail service refuses every mail of ours, and after transient failures
-/// of [`TRANSIENT_LIMIT`] distinct messages in a row; closes when a probe is accepted.
+/// of [`TRANSIENT_LIMIT`] distinct messages in a row; closes when a probe is accepted. Where fewer
+/// may be held it opens when all of those have failed, with as many failures in all: else an
+/// outage at the start, when one is held, would never be seen for one.
 ///
 /// Messages are known by their keys, which are the same on each delivery. Every send needs a
 /// [`Permission`], which is reported or abandoned when the send has ended. While the breaker is
@@ -33,6 +35,10 @@ pub struct MailBreaker {
     epoch: u64,
     /// The messages that failed in a row while it is closed.
     failed: Vec<String>,
+    /// How often they did.
+    failures: usize,
+    /// How many messages may be held.
+    room: usize,
     open: Option<Open>,
     waiting: BTreeMap<Ticket, Waiting>,
     next_number: u64,
@@ -89,6 +95,8 @@ impl MailBreaker {
             probes,
             epoch: 0,
             failed: Vec::new(),
+            failures: 0,
+            room: usize::MAX,
             open: None,
             waiting: BTreeMap::new(),
             next_number: 0,
@@ -99,6 +107,11 @@ impl MailBreaker {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.open.is_some()
+    }
+
+    /// Takes in how many messages may be held at once from now on.
+    pub fn set_room(&mut self, messages: usize) {
+        self.room = messages;
     }
 
     /// Whether the breaker has neither opened nor closed since the permission was given.
@@ -268,7 +281,7 @@ impl MailBreaker {
     ) -> Option<Transition<MailCause>> {
         match result {
             Ok(()) => {
-                self.failed.clear();
+                self.forget_failures();
                 None
             }
             Err(SendFailureKind::AccountWide(cause)) => {
@@ -278,7 +291,10 @@ impl MailBreaker {
                 if !self.failed.contains(&key) {
                     self.failed.push(key);
                 }
-                (self.failed.len() >= TRANSIENT_LIMIT).then(|| self.open(MailCause::Failing, now))
+                self.failures += 1;
+                let all = self.failed.len() >= TRANSIENT_LIMIT.min(self.room);
+                (all && self.failures >= TRANSIENT_LIMIT)
+                    .then(|| self.open(MailCause::Failing, now))
             }
             Err(
                 SendFailureKind::Throttled
@@ -324,11 +340,16 @@ impl MailBreaker {
 
     fn open(&mut self, cause: MailCause, now: Instant) -> Transition<MailCause> {
         self.epoch += 1;
-        self.failed.clear();
+        self.forget_failures();
         self.probes.reset();
         let probe_at = now + self.probes.next_delay();
         self.open = Some(Open::new(cause, now, probe_at));
         Transition::Opened { cause }
+    }
+
+    fn forget_failures(&mut self) {
+        self.failed.clear();
+        self.failures = 0;
     }
 
     fn number(&mut self) -> u64 {

@@ -205,3 +205,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_probe_gets_a_permit_beyond_the_limit_but_never_beyond_the_pool() {
+    let permits = Permits::new(2);
+    let held = permits.try_acquire(1);
+    assert!(permits.try_acquire(1).is_empty(), "the probation's limit");
+    let probe = permits.try_acquire_beyond();
+    assert!(probe.is_some());
+    assert!(permits.try_acquire_beyond().is_none());
+    drop(held);
+    assert_eq!(permits.held(), 1);
+}

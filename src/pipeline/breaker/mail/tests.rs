@@ -98,6 +98,37 @@ fn one_message_that_fails_often_does_not_open_it() {
 }
 
 #[test]
+fn where_fewer_may_be_held_all_of_them_failing_three_times_open_it() {
+    for (room, keys) in [
+        (1, ["a", "a", "a"]),
+        (2, ["a", "b", "a"]),
+        (2, ["a", "a", "b"]),
+    ] {
+        let mut bench = Bench::new();
+        bench.breaker.set_room(room);
+        assert_eq!(bench.send(keys[0], TRANSIENT), None);
+        assert_eq!(bench.send(keys[1], TRANSIENT), None);
+        let cause = MailCause::Failing;
+        let opened = bench.send(keys[2], TRANSIENT);
+        assert_eq!(
+            opened,
+            Some(Transition::Opened { cause }),
+            "{room}: {keys:?}"
+        );
+    }
+    let mut bench = Bench::new();
+    bench.breaker.set_room(2);
+    for _ in 0..20 {
+        assert_eq!(bench.send("a", TRANSIENT), None);
+    }
+    bench.send("b", Ok(()));
+    bench.breaker.set_room(1);
+    assert_eq!(bench.send("a", TRANSIENT), None);
+    assert_eq!(bench.send("a", TRANSIENT), None);
+    assert!(bench.send("a", TRANSIENT).is_some());
+}
+
+#[test]
 fn a_success_begins_the_count_again() {
     let mut bench = Bench::new();
     for key in ["a", "b"] {
