@@ -4,6 +4,7 @@ use std::{
     env,
     fs::File,
     io::Write as _,
+    net::TcpListener,
     path::Path,
     process::Stdio,
     sync::{Arc, Mutex},
@@ -24,6 +25,8 @@ use crate::sandbox::lock;
 /// Set for the process that is to be the daemon. An example cannot count on the program's own
 /// binary having been built.
 const IS_DAEMON: &str = "DEMO_IS_THE_DAEMON";
+/// The default of `health.listen`: where another daemon has it, this one does without.
+const HEALTH: &str = "127.0.0.1:8973";
 /// Longer than the daemon's own limit, `shutdown.grace`.
 const STOPS_WITHIN: Duration = Duration::from_secs(35);
 
@@ -36,6 +39,7 @@ pub(crate) fn is_asked_for() -> bool {
 pub(crate) struct Daemon {
     child: Child,
     pid: u32,
+    configured_by: &'static str,
     lines: Arc<Mutex<Vec<String>>>,
     reading: JoinHandle<anyhow::Result<()>>,
 }
@@ -49,7 +53,13 @@ pub(crate) struct Stopped {
 
 impl Daemon {
     /// Starts it with these variables and no others. What it logs goes to `log` as well.
-    pub(crate) fn start(variables: Vec<(&str, &str)>, log: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(mut variables: Vec<(&str, &str)>, log: &Path) -> anyhow::Result<Self> {
+        let configured_by = if TcpListener::bind(HEALTH).is_ok() {
+            "CIS's six variables"
+        } else {
+            variables.push(("NOTIFIER_HEALTH__LISTEN", "off"));
+            "CIS's six variables; its health port is in use, so off"
+        };
         let program = env::current_exe().context("this program cannot be found")?;
         let mut child = Command::new(program)
             .env_clear()
@@ -72,6 +82,7 @@ impl Daemon {
         Ok(Self {
             child,
             pid,
+            configured_by,
             lines,
             reading,
         })
@@ -79,6 +90,11 @@ impl Daemon {
 
     pub(crate) fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// By what, for a person.
+    pub(crate) fn configured_by(&self) -> &'static str {
+        self.configured_by
     }
 
     /// Its newest line about a message.

@@ -88,8 +88,13 @@ fn of(published: &Published, stage: &Stage, daemon: &Daemon) -> Option<Fate> {
         .find(|message| message.message_id == published.message_id)?;
     let line = daemon.last_line_on(&published.message_id)?;
     let text = |field: &str| line[field].as_str().unwrap_or_default().to_owned();
-    Some(Fate::DeadLettered {
-        receive: text("notifier.receive"),
+    let receive = text("notifier.receive");
+    // The queue may be quicker than the line about the last receive.
+    let is_last = receive
+        .split_once(" of ")
+        .is_some_and(|(this, last)| this == last);
+    is_last.then(|| Fate::DeadLettered {
+        receive,
         why: text("message"),
     })
 }

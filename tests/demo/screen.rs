@@ -62,8 +62,9 @@ impl Screen {
         self.line("")?;
         let title = self.paint(BOLD, "What the daemon made of it");
         let how = format!(
-            "process {}, configured by CIS's six variables",
-            daemon.pid()
+            "process {}, configured by {}",
+            daemon.pid(),
+            daemon.configured_by()
         );
         self.line(&format!("{title}  {}", self.paint(DIM, &how)))
     }
