@@ -1,0 +1,78 @@
+//! The template in force: fetched anew when told to, replaced only by a good one.
+
+use crate::process::Daemon;
+use crate::world::{PATH, REPOSITORY, World};
+
+/// Publishes an event and gives the HTML of its mail.
+async fn mailed(world: &World, daemon: &Daemon) -> String {
+    let already = world.mails().len();
+    world.publish_numbered(already).await;
+    daemon
+        .until("a mail", || world.mails().len() > already)
+        .await;
+    world.mails()[already].html.clone().unwrap()
+}
+
+/// Makes the daemon fetch, and waits until it has.
+async fn fetched(world: &World, daemon: &mut Daemon) {
+    let before = world.calls("codecommit:GetFile");
+    daemon.signal("HUP").await;
+    daemon
+        .until("a fetch", || world.calls("codecommit:GetFile") > before)
+        .await;
+}
+
+#[tokio::test]
+async fn sighup_fetches_the_template_and_only_a_good_one_replaces_the_last() {
+    let world = World::new().await;
+    world.put_template(b"<p>First: {summary}</p>");
+    let mut daemon = Daemon::started(&world, &[]).await;
+    assert_eq!(
+        mailed(&world, &daemon).await,
+        "<p>First: Meeting 0000 of many</p>"
+    );
+    assert_eq!(world.calls("codecommit:GetFile"), 1);
+
+    world.put_template("\u{feff}<p>Second: {uid}</p>".as_bytes());
+    fetched(&world, &mut daemon).await;
+    daemon.nth_line(2, "template in force: ").await;
+    assert_eq!(
+        mailed(&world, &daemon).await,
+        "<p>Second: uid-0001-of-an-event</p>"
+    );
+    assert_eq!(world.calls("codecommit:GetFile"), 2);
+
+    let too_large = "x".repeat(1024 * 1024 + 1);
+    let bad: [(&[u8], &str); 5] = [
+        (b"<p>\xff\xfe garbage</p>", "UTF-8"),
+        (b"", ""),
+        (b" \r\n\t ", "blank"),
+        (b"<style>p{color:red}</style><!-- {uid} -->", ""),
+        (too_large.as_bytes(), "1048577 bytes"),
+    ];
+    for (round, (content, reason)) in bad.into_iter().enumerate() {
+        world.put_template(content);
+        fetched(&world, &mut daemon).await;
+        let told = daemon.nth_line(round + 1, "template not refreshed").await;
+        let told_message = told.message();
+        assert_eq!(told.level(), "WARN");
+        let place = format!("repository {REPOSITORY}, path {PATH}, at its default branch");
+        assert!(told_message.contains(&place), "{told_message}");
+        assert!(told_message.contains(reason), "{told_message}");
+        let uid = world.mails().len();
+        assert_eq!(
+            mailed(&world, &daemon).await,
+            format!("<p>Second: uid-{uid:04}-of-an-event</p>")
+        );
+        // The one in force comes back, which ends the trouble.
+        world.put_template("\u{feff}<p>Second: {uid}</p>".as_bytes());
+        fetched(&world, &mut daemon).await;
+    }
+
+    world.put_template(b"<p>Third: {events}</p>");
+    fetched(&world, &mut daemon).await;
+    daemon.nth_line(3, "template in force: ").await;
+    assert_eq!(mailed(&world, &daemon).await, "<p>Third: 1</p>");
+    daemon.stop().await;
+    assert!(world.dead().is_empty());
+}
