@@ -80,7 +80,7 @@ pub(crate) fn case(number: usize) -> Case {
         events: "1",
     };
     let plain = format!("Meeting {number:04} of many");
-    let long = format!("{number:04}{}", " day in the mountains".repeat(8));
+    let long = format!("{number:04}{}", " day in the mountains".repeat(7));
     let count = number.to_string();
     match number % 8 {
         0 => values.summary = &plain,

@@ -18,6 +18,8 @@ const PRIVATE: [&str; 6] = [
 ];
 /// So much of a text is enough to call it leaked.
 const TELLING: usize = 16;
+/// What holds an `@` in the daemon's own words and is nobody's address.
+const OWN_WORDS: [&str; 3] = ["events@example.com", "name@domain", " @ "];
 /// Shorter texts occur by chance.
 const SHORTEST: usize = 6;
 
@@ -55,6 +57,9 @@ impl Secrets {
                     line.contains(secret.as_str()) || line.contains(escaped.trim_matches('"'));
                 assert!(!leaked, "{secret:?} is in the output: {line}");
             }
+            let line = OWN_WORDS
+                .iter()
+                .fold(line.clone(), |line, words| line.replace(words, ""));
             for (at, _) in line.match_indices('@') {
                 assert!(line[..at].ends_with("***"), "an address is whole: {line}");
             }

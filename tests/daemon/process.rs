@@ -188,15 +188,15 @@ impl Ended {
         lines
     }
 
-    /// The only line with this text.
+    /// The only line that begins with this text.
     pub(crate) fn only_line(&self, text: &str) -> &Line {
         let mut with = self
             .lines
             .iter()
-            .filter(|line| line.message().contains(text));
+            .filter(|line| line.message().starts_with(text));
         match (with.next(), with.next()) {
             (Some(line), None) => line,
-            _ => panic!("not one line with {text:?}:\n{}", self.stderr),
+            _ => panic!("not one line begins with {text:?}:\n{}", self.stderr),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The template in force: fetched anew when told to, replaced only by a good one.
 
 use crate::process::Daemon;
-use crate::world::{PATH, REPOSITORY, World};
+use crate::world::{PATH, REPOSITORY, World, numbered, tag};
 
 /// Publishes an event and gives the HTML of its mail.
 async fn mailed(world: &World, daemon: &Daemon) -> String {
@@ -74,5 +74,37 @@ async fn sighup_fetches_the_template_and_only_a_good_one_replaces_the_last() {
     daemon.nth_line(3, "template in force: ").await;
     assert_eq!(mailed(&world, &daemon).await, "<p>Third: 1</p>");
     daemon.stop().await;
+    assert!(world.dead().is_empty());
+}
+
+#[tokio::test]
+async fn a_template_that_names_a_field_which_no_event_has_holds_the_messages_until_it_is_mended() {
+    let world = World::new().await;
+    let mut daemon = Daemon::started(&world, &[("SUBJECT", "Your event")]).await;
+    let mut ids = Vec::new();
+    for number in 0..8 {
+        let mut event = numbered(number);
+        event.as_object_mut().unwrap().remove("uid");
+        ids.push(world.publish(&event.to_string()).await);
+    }
+    let opened = daemon
+        .line("rendering has stopped, and receiving with it: ")
+        .await;
+    assert_eq!(opened.level(), "ERROR");
+    assert_eq!(opened.text("notifier.breaker.cause"), "field_missing");
+    assert!(opened.message().contains("{uid}"), "{opened:?}");
+    world.put_template(b"<p>Mended: {summary}</p>");
+    fetched(&world, &mut daemon).await;
+    daemon.line("rendering works again after ").await;
+    daemon
+        .until("all mails", || {
+            world.mails().len() >= 8 && world.queued().is_empty()
+        })
+        .await;
+    daemon.stop().await;
+    let mut mailed: Vec<_> = world.mails().iter().map(tag).map(str::to_owned).collect();
+    mailed.sort();
+    ids.sort();
+    assert_eq!(mailed, ids);
     assert!(world.dead().is_empty());
 }
