@@ -63,6 +63,16 @@ impl LoadError {
         }
     }
 
+    /// Whether it tells more than the failure before it. Failures that may pass are all alike:
+    /// their texts change with every attempt of one outage.
+    fn is_news_after(&self, last: &Self) -> bool {
+        if self.is_definite() {
+            self.to_string() != last.to_string()
+        } else {
+            last.is_definite()
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
@@ -224,22 +234,18 @@ impl TemplateStore {
         });
     }
 
-    /// Without a good template each new cause is an error, since nothing can be sent; with one it
-    /// is a warning, at once and then hourly.
+    /// Without a good template it is an error, since nothing can be sent; with one it is a
+    /// warning, which comes again every hour. Each new cause is told at once.
     fn fail(&self, failure: LoadError, good_at: Instant, warned_at: &mut Option<Instant>) {
         let location = self.source.location();
         let remedy = failure.remedy();
+        let last = self.knowledge.borrow().failure.clone();
+        let is_news = last.is_none_or(|last| failure.is_news_after(&last));
         if self.in_force().is_none() {
-            let told = self
-                .knowledge
-                .borrow()
-                .failure
-                .as_ref()
-                .map(ToString::to_string);
-            if told.is_none_or(|told| told != failure.to_string()) {
+            if is_news {
                 error!("no template: {failure} ({location}); {remedy}");
             }
-        } else if warned_at.is_none_or(|at| at.elapsed() >= STALE_WARNING) {
+        } else if is_news || warned_at.is_none_or(|at| at.elapsed() >= STALE_WARNING) {
             *warned_at = Some(Instant::now());
             warn!(
                 notifier.template.age_s = good_at.elapsed().as_secs(),

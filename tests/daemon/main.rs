@@ -1,0 +1,28 @@
+//! The real binary against the local AWS: start, work, outages, stop and exit codes.
+
+#[path = "../sandbox/mod.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod sandbox;
+
+#[cfg(test)]
+mod boot;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod expected;
+#[cfg(test)]
+mod input;
+#[cfg(test)]
+mod outage;
+#[cfg(test)]
+mod output;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
+mod template;
+#[cfg(test)]
+mod usage;
+#[cfg(test)]
+mod world;

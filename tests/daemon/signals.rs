@@ -1,0 +1,115 @@
+//! Signals: stop, stop at once, and what becomes of the messages held.
+
+use std::time::Duration;
+
+use crate::output::assert_accounted;
+use crate::process::Daemon;
+use crate::sandbox::faults::{Fault, Rule};
+use crate::sandbox::sqs::Standing;
+use crate::world::World;
+
+#[tokio::test]
+async fn an_idle_daemon_ends_at_once_at_sigterm_or_sigint_and_says_so_at_any_log_level() {
+    let worlds = (World::new().await, World::new().await);
+    let one = stopped_while_polling(&worlds.0, "TERM", "WARNING");
+    let other = stopped_while_polling(&worlds.1, "INT", "CRITICAL");
+    tokio::join!(one, other);
+}
+
+async fn stopped_while_polling(world: &World, signal: &str, level: &str) {
+    let mut daemon = Daemon::started(world, &[("LOG_LEVEL", level)]).await;
+    daemon
+        .until("a long poll", || world.calls("sqs:ReceiveMessage") == 1)
+        .await;
+    daemon.signal(signal).await;
+    let ended = daemon.ended(Duration::from_secs(10)).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    // A receive under way gets a second.
+    assert!(ended.stopped_in.as_secs() < 3, "{:?}", ended.stopped_in);
+    let told = ended.only_line(&format!("SIG{signal}: receiving stops; "));
+    assert!(told.message().contains("within 28s"), "{told:?}");
+    let last = ended.last_line().message();
+    assert!(
+        last.starts_with("stopped after ") && last.ends_with("received 0 = 0"),
+        "{last}"
+    );
+    assert_eq!(world.calls("sqs:ReceiveMessage"), 1);
+}
+
+#[tokio::test]
+async fn a_send_under_way_is_awaited_and_a_message_in_backoff_is_released_at_once() {
+    let world = World::new().await;
+    // Two messages are held at once only after a first success.
+    world.publish_numbered(0).await;
+    let mut daemon = Daemon::started(&world, &[]).await;
+    daemon
+        .until("a first mail", || world.mails().len() == 1)
+        .await;
+    let of = |fault, number| Rule {
+        body_contains: Some(format!("uid-{number:04}")),
+        ..Rule::new("ses:SendEmail", fault)
+    };
+    let slow = Fault::Latency {
+        min_ms: 4000,
+        max_ms: 4000,
+    };
+    world.aws().faults.set(vec![
+        of(slow, 1),
+        of(Fault::error("InternalServiceErrorException", 500), 2),
+    ]);
+    let slow = world.publish_numbered(1).await;
+    let failing = world.publish_numbered(2).await;
+    daemon
+        .until("both tries", || world.calls("ses:SendEmail") >= 3)
+        .await;
+    daemon.line("a send failed: ").await;
+    daemon.signal("TERM").await;
+    daemon
+        .until("the release", || {
+            world
+                .queued()
+                .iter()
+                .any(|message| message.standing == Standing::Visible)
+        })
+        .await;
+    assert_eq!(world.mails().len(), 1, "the slow one is still under way");
+    let ended = daemon.ended(Duration::from_secs(15)).await;
+
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_accounted(&ended.lines);
+    assert_eq!(ended.outcomes_of(&slow)[0].outcome(), "sent");
+    assert_eq!(ended.outcomes_of(&failing)[0].outcome(), "released");
+    assert_eq!(world.mails().len(), 2);
+    let left = world.queued();
+    assert_eq!(left.len(), 1);
+    assert!(left[0].body.contains("uid-0002") && left[0].receive_count == 1);
+}
+
+#[tokio::test]
+async fn a_second_signal_gives_a_send_under_way_two_seconds_and_never_releases_it() {
+    let world = World::new().await;
+    world.set_fault(Rule::new("ses:SendEmail", Fault::Hang));
+    let hanging = world.publish_numbered(1).await;
+    let mut daemon = Daemon::started(&world, &[]).await;
+    daemon
+        .until("a send", || world.calls("ses:SendEmail") == 1)
+        .await;
+    daemon.signal("TERM").await;
+    daemon.line("SIGTERM: receiving stops; ").await;
+    daemon.signal("INT").await;
+    let ended = daemon.ended(Duration::from_secs(15)).await;
+
+    assert_accounted(&ended.lines);
+    ended.only_line("SIGINT again: everything without a send under way is released now");
+    let stopped_in = ended.stopped_in.as_secs_f64();
+    assert!((1.9..4.5).contains(&stopped_in), "{stopped_in} s");
+    let line = &ended.outcomes_of(&hanging)[0];
+    assert_eq!(line.outcome(), "deferred");
+    assert!(
+        line.message().contains("it may have been mailed"),
+        "{line:?}"
+    );
+    let left = world.queued();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].standing, Standing::InFlight);
+}
