@@ -8,7 +8,21 @@
 )]
 
 #[cfg(test)]
+mod breaker;
+#[cfg(test)]
+mod hold;
+#[cfg(test)]
+mod lease;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod outcomes;
+#[cfg(test)]
+mod polling;
+#[cfg(test)]
+mod probation;
+#[cfg(test)]
+mod rate;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use organizer_notifier::ports::SendFailureKind;
 
-use crate::rig::{Operation, Rig, Standing, Step, accept, assert_about, fail, mins, millis, secs};
+use crate::rig::{Operation, Rig, Standing, Step, accept, assert_about, fail, millis, mins, secs};
 
 #[tokio::test(start_paused = true)]
 async fn a_sent_message_is_deleted() {
@@ -32,7 +32,8 @@ async fn another_copy_of_a_sent_message_is_a_duplicate_and_deleted() {
 #[tokio::test(start_paused = true)]
 async fn a_control_message_of_the_topic_is_ignored_and_deleted() {
     let rig = Rig::new().await;
-    let body = r#"{"Type":"SubscriptionConfirmation","MessageId":"m","TopicArn":"t","Message":"x"}"#;
+    let body =
+        r#"{"Type":"SubscriptionConfirmation","MessageId":"m","TopicArn":"t","Message":"x"}"#;
     rig.queue.send("hello", body).await;
     let daemon = rig.start();
     rig.until(|| rig.queue.is_empty()).await;

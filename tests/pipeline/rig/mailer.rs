@@ -103,9 +103,14 @@ impl Step {
     }
 
     pub(crate) fn panic() -> Self {
+        Self::panic_after(Duration::ZERO)
+    }
+
+    pub(crate) fn panic_after(after: Duration) -> Self {
         Self {
+            after,
             answer: Answer::Panic,
-            ..hang()
+            mailed: false,
         }
     }
 }
@@ -151,7 +156,11 @@ impl TestMailer {
     /// The attempts of one message.
     pub(crate) fn sends_of(&self, key: &str) -> Vec<Send> {
         let sends = lock(&self.sends);
-        sends.iter().filter(|send| send.key == key).cloned().collect()
+        sends
+            .iter()
+            .filter(|send| send.key == key)
+            .cloned()
+            .collect()
     }
 
     /// The mails that went out, as (when, which).
@@ -160,7 +169,10 @@ impl TestMailer {
     }
 
     pub(crate) fn times_mailed(&self, key: &str) -> usize {
-        lock(&self.mails).iter().filter(|(_, mailed)| mailed == key).count()
+        lock(&self.mails)
+            .iter()
+            .filter(|(_, mailed)| mailed == key)
+            .count()
     }
 
     pub(crate) fn under_way(&self) -> usize {

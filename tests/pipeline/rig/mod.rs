@@ -101,7 +101,9 @@ impl Rig {
 
     /// `prefix-0`, `prefix-1` and so on, all at once.
     pub(crate) async fn publish_many(&self, prefix: &str, count: usize) -> Vec<String> {
-        let names: Vec<_> = (0..count).map(|number| format!("{prefix}-{number}")).collect();
+        let names: Vec<_> = (0..count)
+            .map(|number| format!("{prefix}-{number}"))
+            .collect();
         for name in &names {
             self.publish(name).await;
         }
@@ -109,8 +111,11 @@ impl Rig {
     }
 
     pub(crate) async fn publish_to(&self, name: &str, mailto: &str) {
-        self.publish_event(name, &json!({ "mailto": mailto, "uid": name, "summary": name }))
-            .await;
+        self.publish_event(
+            name,
+            &json!({ "mailto": mailto, "uid": name, "summary": name }),
+        )
+        .await;
     }
 
     pub(crate) async fn publish_event(&self, name: &str, event: &serde_json::Value) {
@@ -135,17 +140,17 @@ impl Rig {
 
     /// Lets time pass until something is so.
     pub(crate) async fn until(&self, mut so: impl FnMut() -> bool) {
-        let give_up = Instant::now() + FOR_EVER;
+        let began = Instant::now();
         let mut pause = Duration::from_millis(1);
         while !so() {
             assert!(
-                Instant::now() < give_up,
+                began.elapsed() < FOR_EVER,
                 "it never became so\n{}",
                 self.lines.tail()
             );
             sleep(pause).await;
-            // Fine enough for the moments that tests look at, and coarse where it takes hours.
-            pause = (pause * 2).min(Duration::from_millis(10));
+            // As fine as the moments that tests look at, and coarse where it takes hours.
+            pause = (began.elapsed() / 2000).clamp(Duration::from_millis(1), Duration::from_secs(10));
         }
     }
 

@@ -75,9 +75,9 @@ pub(crate) struct TestQueue {
     react: Mutex<React>,
     calls: Mutex<Vec<Call>>,
     deliveries: Mutex<Vec<Delivered>>,
-    /// Which messages the handles are for, and each message's newest handle.
+    /// Which messages the handles are for, and each message's handles in order.
     names: Mutex<HashMap<String, String>>,
-    newest: Mutex<HashMap<String, String>>,
+    handles: Mutex<HashMap<String, Vec<String>>>,
     bodies: Mutex<HashMap<String, String>>,
     ids: Mutex<HashMap<String, String>>,
     receives: Arc<()>,
@@ -92,7 +92,7 @@ impl TestQueue {
             calls: Mutex::default(),
             deliveries: Mutex::default(),
             names: Mutex::default(),
-            newest: Mutex::default(),
+            handles: Mutex::default(),
             bodies: Mutex::default(),
             ids: Mutex::default(),
             receives: Arc::default(),
@@ -128,14 +128,28 @@ impl TestQueue {
 
     /// Makes a message visible that somebody holds, as a standard queue may.
     pub(crate) async fn make_visible(&self, name: &str) {
-        let handle = lock(&self.newest)[name].clone();
+        let handle = lock(&self.handles)[name].last().cloned();
+        self.show(handle).await;
+    }
+
+    /// The same of the delivery that came first, where there are copies.
+    pub(crate) async fn make_first_visible(&self, name: &str) {
+        let handle = lock(&self.handles)[name].first().cloned();
+        self.show(handle).await;
+    }
+
+    async fn show(&self, handle: Option<String>) {
         let request = json!({ "QueueUrl": "q", "ReceiptHandle": handle, "VisibilityTimeout": 0 });
-        self.sqs.call("ChangeMessageVisibility", request).await.unwrap();
+        self.sqs
+            .call("ChangeMessageVisibility", request)
+            .await
+            .unwrap();
     }
 
     /// Somebody else receives everything visible and keeps it.
     pub(crate) async fn steal(&self) {
-        let request = json!({ "QueueUrl": "q", "MaxNumberOfMessages": 10, "VisibilityTimeout": 43_200 });
+        let request =
+            json!({ "QueueUrl": "q", "MaxNumberOfMessages": 10, "VisibilityTimeout": 43_200 });
         self.sqs.call("ReceiveMessage", request).await.unwrap();
     }
 
@@ -315,7 +329,10 @@ impl TestQueue {
         };
         let name = self.name_of_body(&received.body);
         lock(&self.names).insert(receipt.clone(), name.clone());
-        lock(&self.newest).insert(name.clone(), receipt);
+        lock(&self.handles)
+            .entry(name.clone())
+            .or_default()
+            .push(receipt);
         lock(&self.ids).insert(received.id.clone(), name.clone());
         lock(&self.deliveries).push(Delivered {
             at: self.start.elapsed(),
@@ -357,7 +374,10 @@ impl Queue for TestQueue {
             let answer = self.sqs.call("ReceiveMessage", request).await;
             let messages = answer.map_err(of_the_service)?["Messages"].take();
             let messages = messages.as_array().cloned().unwrap_or_default();
-            Ok(messages.iter().map(|message| self.delivered(message)).collect())
+            Ok(messages
+                .iter()
+                .map(|message| self.delivered(message))
+                .collect())
         })
         .await
     }
@@ -366,10 +386,16 @@ impl Queue for TestQueue {
         &self,
         receipts: &[ReceiptHandle],
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
-        let call = self.begin(Operation::Delete, &receipts.iter().collect::<Vec<_>>(), None);
+        let call = self.begin(
+            Operation::Delete,
+            &receipts.iter().collect::<Vec<_>>(),
+            None,
+        );
         let names = call.names.clone();
         self.meet(call, async |reaction| {
-            let entries = receipts.iter().map(|receipt| json!({ "ReceiptHandle": receipt.0 }));
+            let entries = receipts
+                .iter()
+                .map(|receipt| json!({ "ReceiptHandle": receipt.0 }));
             Ok(self
                 .batch("DeleteMessageBatch", &names, &reaction, entries.collect())
                 .await)
@@ -390,7 +416,9 @@ impl Queue for TestQueue {
                 json!({ "ReceiptHandle": receipt.0, "VisibilityTimeout": time.as_secs() })
             });
             let operation = "ChangeMessageVisibilityBatch";
-            Ok(self.batch(operation, &names, &reaction, entries.collect()).await)
+            Ok(self
+                .batch(operation, &names, &reaction, entries.collect())
+                .await)
         })
         .await
     }
