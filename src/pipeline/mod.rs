@@ -9,6 +9,7 @@ pub mod breaker;
 pub mod drain;
 pub mod lease;
 pub mod ledger;
+mod listening;
 pub mod outcome;
 mod own_time;
 pub mod permits;
@@ -42,6 +43,7 @@ use self::{
     drain::Drain,
     lease::Leases,
     ledger::Ledger,
+    listening::Listening,
     outcome::{Outcome, Tally},
     permits::Permits,
     poller::Poller,
@@ -128,6 +130,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         max_elapsed: settings.max_elapsed,
         max_receive_count: settings.max_receive_count,
         settling: AtomicUsize::new(0),
+        listening: Listening::default(),
     });
     let (deliveries, arriving) = mpsc::unbounded_channel();
     let poller = Poller {

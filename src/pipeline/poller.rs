@@ -142,8 +142,18 @@ impl Poller {
             wait: self.wait,
             visibility: self.visibility,
         };
+        let listening = &self.shared.listening;
+        let over = listening.begin(self.wait);
+        // Asked after the receive was made known: what is released from here on knows of it.
+        if self.shared.drain.has_begun() {
+            listening.end(over);
+            return (Received::Empty, began);
+        }
         let messages = match self.queue.receive(request).await {
-            Ok(messages) => messages,
+            Ok(messages) => {
+                listening.end(over);
+                messages
+            }
             Err(failure) => return (Received::Failed(failure), began),
         };
         let count = messages.len();

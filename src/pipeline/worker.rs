@@ -18,6 +18,7 @@ use super::{
     drain::Drain,
     lease::Lease,
     ledger::{Claim, Ledger, SendGuard},
+    listening::Listening,
     outcome::{Ending, Outcome, Settlement, conclude, is_last_receive, retry_budget},
     own_time::OwnTime,
     permits::{Permit, Permits},
@@ -55,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) max_receive_count: Option<u32>,
     /// How many messages have had their outcome and wait for the queue to take it in.
     pub(crate) settling: AtomicUsize,
+    /// Which receives of ours could bring a message that is given back.
+    pub(crate) listening: Listening,
 }
 
 /// A message with the two things that it is held by.
@@ -108,7 +111,15 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     shared.settling.fetch_add(1, Ordering::Relaxed);
     let settled = match settlement {
         Settlement::Delete => Some(shared.settler.delete(&lease).await),
-        Settlement::Visible { after } => Some(shared.settler.give_back(&lease, after).await),
+        Settlement::Visible { after } => {
+            // Seen by a receive of ours that is still under way, it would come back to us or, once
+            // we have stopped listening, to nobody: either way one receive would be burnt.
+            let after = match outcome {
+                Outcome::Released => after.max(shared.listening.left()),
+                _ => after,
+            };
+            Some(shared.settler.give_back(&lease, after).await)
+        }
         Settlement::Leave => None,
     };
     shared.settling.fetch_sub(1, Ordering::Relaxed);
