@@ -90,7 +90,7 @@ async fn a_renewal_that_hangs_delays_no_other() {
         }
     });
     rig.publish("stuck").await;
-    rig.pass(secs(2)).await;
+    rig.pass(secs(12)).await;
     rig.publish("dana").await;
     rig.pass(mins(3)).await;
     assert_eq!(rig.queue.deliveries_of("dana").len(), 1);
@@ -190,14 +190,16 @@ async fn a_release_waits_for_the_renewal_under_way() {
     rig.pass(millis(500)).await;
     let end = daemon.stop().await;
     end.is("received 7 = 6 sent + 1 released");
-    assert_eq!(rig.queue.state("dana"), Some((1, Standing::Visible)));
     let asked: Vec<_> = rig
         .queue
         .calls_for(Operation::Change, "dana")
         .iter()
         .map(|call| call.seconds[0])
         .collect();
-    assert_eq!(asked, [60, 0]);
+    assert_eq!(asked[0], 60);
+    assert!(asked.len() == 2 && asked[1] <= 21, "{asked:?}");
+    rig.pass(secs(asked[1])).await;
+    assert_eq!(rig.queue.state("dana"), Some((1, Standing::Visible)));
     assert_about(end.took, millis(1500), millis(200));
 }
 
@@ -248,7 +250,8 @@ async fn after_twelve_hours_a_message_is_let_go_without_a_call_that_sqs_refuses(
     assert_about(
         rig.outcome_at("dana") - received,
         Duration::from_hours(12) - mins(1),
-        secs(3),
+        // No renewal is long enough for a send any more in the last seconds.
+        secs(12),
     );
     assert!(rig.errors(OUR_FAULT).is_empty());
     rig.until(|| rig.queue.is_empty()).await;

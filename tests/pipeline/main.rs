@@ -8,7 +8,11 @@
 )]
 
 #[cfg(test)]
+mod boot;
+#[cfg(test)]
 mod breaker;
+#[cfg(test)]
+mod drain;
 #[cfg(test)]
 mod hold;
 #[cfg(test)]
@@ -29,3 +33,9 @@ mod rig;
 #[path = "../sandbox/mod.rs"]
 #[expect(dead_code, reason = "other test binaries use the rest")]
 mod sandbox;
+#[cfg(test)]
+mod settle;
+#[cfg(test)]
+mod supervision;
+#[cfg(test)]
+mod template;

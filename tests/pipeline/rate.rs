@@ -87,7 +87,7 @@ async fn sixty_four_that_are_throttled_at_once_halve_the_rate_once() {
     rig.pass(secs(10)).await;
     let from = rig.now();
     rig.mailer
-        .script(move |send| match send.at < from + secs(2) {
+        .script(move |send| match send.at < from + millis(500) {
             true => slow_fail(secs(1), SendFailureKind::Throttled),
             false => accept(),
         });

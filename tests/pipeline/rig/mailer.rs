@@ -124,6 +124,7 @@ pub(crate) struct TestMailer {
     sends: Mutex<Vec<Send>>,
     attempts: Mutex<HashMap<String, usize>>,
     mails: Mutex<Vec<(Duration, String)>>,
+    last_html: Mutex<String>,
     under_way: AtomicUsize,
 }
 
@@ -139,6 +140,7 @@ impl TestMailer {
             sends: Mutex::default(),
             attempts: Mutex::default(),
             mails: Mutex::default(),
+            last_html: Mutex::default(),
             under_way: AtomicUsize::new(0),
         }
     }
@@ -175,6 +177,11 @@ impl TestMailer {
             .count()
     }
 
+    /// The HTML part of the last attempt.
+    pub(crate) fn last_html(&self) -> String {
+        lock(&self.last_html).clone()
+    }
+
     pub(crate) fn under_way(&self) -> usize {
         self.under_way.load(Ordering::Relaxed)
     }
@@ -201,6 +208,7 @@ impl Mailer for TestMailer {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay(&self.under_way);
         let send = self.note(tag, mail.to.len());
+        lock(&self.last_html).clone_from(&mail.html);
         let step = lock(&self.script)(&send);
         if step.mailed {
             lock(&self.mails).push((send.at, send.key));

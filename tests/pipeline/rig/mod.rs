@@ -150,7 +150,8 @@ impl Rig {
             );
             sleep(pause).await;
             // As fine as the moments that tests look at, and coarse where it takes hours.
-            pause = (began.elapsed() / 2000).clamp(Duration::from_millis(1), Duration::from_secs(10));
+            pause =
+                (began.elapsed() / 2000).clamp(Duration::from_millis(1), Duration::from_secs(10));
         }
     }
 
