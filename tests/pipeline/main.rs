@@ -12,6 +12,8 @@ mod boot;
 #[cfg(test)]
 mod breaker;
 #[cfg(test)]
+mod campaign;
+#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod hold;
@@ -39,3 +41,5 @@ mod settle;
 mod supervision;
 #[cfg(test)]
 mod template;
+#[cfg(test)]
+mod worker;

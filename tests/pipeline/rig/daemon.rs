@@ -4,11 +4,18 @@ use std::{sync::Arc, time::Duration};
 
 use organizer_notifier::{
     daemon::{self, Ended, Outside},
-    pipeline::outcome::Tally,
+    pipeline::{
+        self, Report,
+        drain::Drain,
+        ledger::Ledger,
+        outcome::Tally,
+        rate::{Limiter, SendRate},
+    },
     shutdown::Signal,
     template_store::TemplateStore,
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use super::Rig;
 
@@ -32,18 +39,11 @@ impl Daemon {
     pub(super) fn start(rig: &Rig) -> Self {
         let (signals, told) = mpsc::unbounded_channel();
         let settings = rig.settings.clone();
-        let template = &settings.template;
-        let templates = TemplateStore::new(
-            Arc::clone(&rig.template) as _,
-            settings.placeholders().unwrap(),
-            template.ttl,
-            template.max_bytes,
-        );
         let outside = Outside {
             queue: Arc::clone(&rig.queue) as _,
             mailer: Arc::clone(&rig.mailer) as _,
             account: Arc::clone(&rig.account) as _,
-            templates: Arc::new(templates),
+            templates: templates(rig),
         };
         let running = tokio::spawn(async move {
             let composer = settings.composer().unwrap();
@@ -101,6 +101,59 @@ impl Daemon {
         self.running.abort();
         drop(self.running.await);
     }
+}
+
+/// A pipeline without the daemon around it, for a ledger of one's own.
+pub(crate) struct Pipeline {
+    drain: Arc<Drain>,
+    running: JoinHandle<Report>,
+}
+
+impl Pipeline {
+    pub(super) fn start(rig: &Rig, ledger: Arc<dyn Ledger>) -> Self {
+        let settings = &rig.settings;
+        let templates = templates(rig);
+        let fetched = Arc::clone(&templates);
+        tokio::spawn(async move { fetched.run(CancellationToken::new()).await });
+        let parts = pipeline::Parts {
+            queue: Arc::clone(&rig.queue) as _,
+            mailer: Arc::clone(&rig.mailer) as _,
+            account: Arc::clone(&rig.account) as _,
+            ledger,
+            templates,
+            composer: settings.composer().unwrap(),
+            limiter: Arc::new(Limiter::new(SendRate::Unlimited)),
+        };
+        let settings = pipeline::Settings {
+            concurrency: settings.concurrency,
+            receive_wait: settings.queue.wait_time,
+            visibility: settings.queue.visibility_timeout,
+            send_timeout: settings.email.timeout,
+            max_elapsed: settings.retry.max_elapsed,
+            max_receive_count: Some(2),
+        };
+        let drain = Arc::new(Drain::new(
+            rig.settings.shutdown.grace,
+            rig.settings.email.timeout,
+        ));
+        let running = tokio::spawn(pipeline::run(parts, settings, Arc::clone(&drain)));
+        Self { drain, running }
+    }
+
+    pub(crate) async fn stop(self) -> Report {
+        self.drain.begin();
+        self.running.await.unwrap()
+    }
+}
+
+fn templates(rig: &Rig) -> Arc<TemplateStore> {
+    let template = &rig.settings.template;
+    Arc::new(TemplateStore::new(
+        Arc::clone(&rig.template) as _,
+        rig.settings.placeholders().unwrap(),
+        template.ttl,
+        template.max_bytes,
+    ))
 }
 
 impl End {

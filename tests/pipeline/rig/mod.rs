@@ -12,12 +12,15 @@ use std::{
     time::Duration,
 };
 
-use organizer_notifier::config::{Flags, SendRate, Settings, load};
+use organizer_notifier::{
+    config::{Flags, SendRate, Settings, load},
+    pipeline::ledger::Ledger,
+};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::{
-    daemon::{Daemon, End},
+    daemon::{Daemon, End, Pipeline},
     lines::Line,
     mailer::{Send, Step, TestMailer, accept, accept_after, fail, hang, slow_fail},
     queue::{Call, Operation, Reaction, TestQueue},
@@ -74,6 +77,11 @@ impl Rig {
     /// Starts a daemon. Several may run at once, as the tasks of a service do.
     pub(crate) fn start(&self) -> Daemon {
         Daemon::start(self)
+    }
+
+    /// Starts a pipeline with this ledger and no daemon around it.
+    pub(crate) fn start_pipeline(&self, ledger: Arc<dyn Ledger>) -> Pipeline {
+        Pipeline::start(self, ledger)
     }
 
     /// Starts a daemon and ends its probation.
