@@ -8,7 +8,7 @@ use tracing::{debug, error, info, warn};
 use super::{
     breaker::{Cause, Status, Transition},
     lease::Leases,
-    outcome::{Ending, Outcome},
+    outcome::{Ending, Outcome, is_last_receive},
     worker::{Notes, Shared},
 };
 use crate::{notification::mask, ports::ReceivedMessage, telemetry::LIFECYCLE};
@@ -36,7 +36,8 @@ pub(crate) fn outcome(
         (Outcome::Sent | Outcome::Duplicate | Outcome::Panicked, _) | (_, None) => (None, None),
         (_, Some((kind, text))) => (Some(kind.as_str()), Some(text.as_str())),
     };
-    let text = sentence(outcome, ending, reason);
+    let last = is_last_receive(message.receive_count, max_receive_count);
+    let text = sentence(outcome, ending, last, reason);
     macro_rules! line {
         ($level:ident) => {
             $level!(
@@ -54,6 +55,7 @@ pub(crate) fn outcome(
         };
     }
     match outcome {
+        Outcome::Released if last => line!(error),
         Outcome::Sent | Outcome::Duplicate | Outcome::Ignored | Outcome::Released => line!(info),
         Outcome::Rejected | Outcome::Deferred | Outcome::Lost => line!(warn),
         Outcome::Exhausted | Outcome::Panicked => line!(error),
@@ -172,7 +174,7 @@ pub(crate) fn masked_text(text: &str) -> String {
     masked
 }
 
-fn sentence(outcome: Outcome, ending: Ending, reason: Option<&str>) -> String {
+fn sentence(outcome: Outcome, ending: Ending, last: bool, reason: Option<&str>) -> String {
     let reason = reason
         .map(|reason| format!(": {reason}"))
         .unwrap_or_default();
@@ -185,6 +187,10 @@ fn sentence(outcome: Outcome, ending: Ending, reason: Option<&str>) -> String {
         Outcome::Exhausted => format!(
             "exhausted: this was its last receive, {}, and the queue will dead-letter it{reason}",
             unsent(ending)
+        ),
+        Outcome::Released if last => format!(
+            "released on its last receive, since the daemon stopped before it could be sent: the queue \
+             will dead-letter it{reason}"
         ),
         Outcome::Released => "released to whoever receives it next".to_owned(),
         Outcome::Lost => {
