@@ -159,9 +159,10 @@ async fn a_last_receive_is_finished_first() {
 
 #[tokio::test(start_paused = true)]
 async fn a_last_receive_that_cannot_be_finished_is_released_when_no_send_may_start() {
-    let (_rig, end) = last_receive_that_works(60).await;
+    let (rig, end) = last_receive_that_works(60).await;
     end.is("received 8 = 6 sent + 1 rejected + 1 released");
     assert_about(end.took, secs(11), millis(1200));
+    assert_eq!(rig.errors("the queue will dead-letter it").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
