@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use thiserror::Error;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, warn};
 
 use crate::{
@@ -18,6 +18,9 @@ use crate::{
 /// How long a definite refusal is tried again: new roles and policies take time to reach all of
 /// AWS, and a task may start seconds after them.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// A template that is refused is asked for again this often, so that one that is put there within
+/// our patience is found within it.
+const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// While boot waits for something that may pass, it says so this often.
 const TELL: Duration = Duration::from_mins(1);
 /// A handle that no queue ever gave: settling it proves the right to, and touches no message.
@@ -99,15 +102,10 @@ pub async fn await_template(store: &TemplateStore) -> Result<(), BootError> {
                 }
             }
         }
-        // Either news, or the end of our patience with the last ones.
-        let patience = if began.elapsed() < PATIENCE {
-            began + PATIENCE
-        } else {
-            began + 2 * PATIENCE
-        };
-        match timeout_at(patience, knowledge.changed()).await {
-            Ok(Ok(())) | Err(_) => {}
+        match timeout(ASK_AGAIN, knowledge.changed()).await {
+            Ok(Ok(())) => {}
             Ok(Err(_closed)) => return Ok(()),
+            Err(_elapsed) => store.refresh(),
         }
     }
 }

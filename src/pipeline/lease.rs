@@ -98,6 +98,13 @@ struct Due {
     wanted: Duration,
 }
 
+/// Leases with a renewal under way, until dropped: also where the call panics, or is cut off with
+/// the keeper, settling must not wait for it.
+struct UnderWay<'a> {
+    leases: &'a Leases,
+    ids: Vec<u64>,
+}
+
 impl Leases {
     /// A table for leases of `length` (whole seconds) on messages of `queue`.
     pub fn new(queue: Arc<dyn Queue>, length: Duration) -> Arc<Self> {
@@ -264,6 +271,10 @@ impl Leases {
 
     /// One renewal call for up to ten leases.
     async fn renew(self: Arc<Self>, due: Vec<Due>) {
+        let under_way = UnderWay {
+            leases: &self,
+            ids: due.iter().map(|due| due.lease).collect(),
+        };
         let asked_at = Instant::now();
         let changes: Vec<_> = due
             .iter()
@@ -297,8 +308,6 @@ impl Leases {
             let Some(held) = state.held.get_mut(&due.lease) else {
                 continue;
             };
-            held.busy = false;
-            held.changed.notify_waiters();
             if held.generation == due.generation && !held.lost {
                 held.answered(answer, asked_at, due.wanted, self.length);
                 if held.lost {
@@ -308,12 +317,26 @@ impl Leases {
             }
         }
         drop(state);
-        self.wake_keeper.notify_one();
+        drop(under_way);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code panics while it holds the lock; if it did, the table would still be whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut state = self.leases.lock();
+        for id in &self.ids {
+            if let Some(held) = state.held.get_mut(id) {
+                held.busy = false;
+                held.changed.notify_waiters();
+            }
+        }
+        drop(state);
+        self.leases.wake_keeper.notify_one();
     }
 }
 

@@ -31,6 +31,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet},
@@ -63,6 +64,8 @@ use crate::{
 
 /// How often the account is read.
 const ACCOUNT_EVERY: Duration = Duration::from_mins(5);
+/// The task that everything begins with.
+const POLLER: &str = "poller";
 /// What workers get to return after everything has been closed.
 const LAST_WORD: Duration = Duration::from_millis(500);
 
@@ -126,7 +129,9 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         composer: parts.composer,
         templates: parts.templates,
         template_gate: Gate::new(TemplateBreaker::new(Instant::now())),
-        mail_gate: Gate::new(MailBreaker::new(Backoff::probes())),
+        mail_gate: Gate::new(
+            MailBreaker::new(Backoff::probes()).with_patience(settings.max_elapsed),
+        ),
         limiter: parts.limiter,
         permits: Permits::new(settings.concurrency),
         mailer: parts.mailer,
@@ -153,7 +158,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     };
     let stop = CancellationToken::new();
     let mut tasks = Tasks::new();
-    tasks.spawn("poller", poller.run());
+    tasks.spawn(POLLER, poller.run());
     let vitals = Arc::clone(&parts.vitals);
     tasks.spawn(
         "lease keeper",
@@ -205,7 +210,9 @@ impl Supervisor {
             sleep(LAST_WORD).await;
         };
         tokio::pin!(out_of_time);
-        while open || !workers.is_empty() {
+        // The poller's end is waited for and not only that of its deliveries, which comes first: how
+        // it ended would go unnoticed.
+        while open || self.tasks.is_running(POLLER) || !workers.is_empty() {
             tokio::select! {
                 delivery = arriving.recv(), if open => match delivery {
                     Some(delivery) => {
@@ -221,6 +228,9 @@ impl Supervisor {
         }
         // Only a worker that does not return although all its waits have ended is still here.
         workers.shutdown().await;
+        while let Some(Some((name, failed))) = self.tasks.ended().now_or_never() {
+            self.task_ended(name, failed.as_ref());
+        }
     }
 
     fn finished(&mut self, done: &Result<Finished, JoinError>) {
@@ -291,8 +301,13 @@ impl Tasks {
             Ok((id, ())) => (id, None),
             Err(failed) => (failed.id(), Some(failed)),
         };
-        let name = self.names.iter().find(|(known, _)| *known == id);
-        Some((name.map_or("task", |(_, name)| *name), failed))
+        let position = self.names.iter().position(|(known, _)| *known == id);
+        let name = position.map(|position| self.names.swap_remove(position).1);
+        Some((name.unwrap_or("task"), failed))
+    }
+
+    fn is_running(&self, name: &str) -> bool {
+        self.names.iter().any(|(_, running)| *running == name)
     }
 }
 

@@ -169,12 +169,18 @@ impl Poller {
             wait: self.wait,
             visibility: self.visibility,
         };
-        let poll = self.shared.listening.begin(self.wait);
+        let listening = &self.shared.listening;
+        let poll = listening.begin(self.wait);
+        // Asked after the poll was made known: whatever is released from here on knows of it.
+        if self.shared.drain.has_begun() {
+            listening.end(poll);
+            return (Received::Empty, began);
+        }
         let messages = match self.queue.receive(request).await {
             Ok(messages) => messages,
             Err(failure) => return (Received::Failed(failure), began),
         };
-        self.shared.listening.end(poll);
+        listening.end(poll);
         let count = messages.len();
         for message in messages {
             let receipt = message.receipt.clone();

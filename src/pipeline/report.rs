@@ -9,7 +9,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::{
     breaker::{Cause, Status, Transition},
     lease::Leases,
-    outcome::{Ending, Outcome},
+    outcome::{Ending, Outcome, is_last_receive},
     vitals::Part,
     worker::{Notes, Shared},
 };
@@ -73,7 +73,8 @@ pub(crate) fn outcome(
         error.map(|(kind, _)| kind),
         error.and_then(|(_, text)| text),
     );
-    let text = sentence(outcome, ending, reason);
+    let last = is_last_receive(message.receive_count, max_receive_count);
+    let text = sentence(outcome, ending, last, reason);
     macro_rules! line {
         ($level:ident) => {
             $level!(
@@ -93,6 +94,7 @@ pub(crate) fn outcome(
         };
     }
     match outcome {
+        Outcome::Released if last => line!(error),
         Outcome::Sent | Outcome::Duplicate | Outcome::Ignored | Outcome::Released => line!(info),
         Outcome::Rejected | Outcome::Deferred | Outcome::Lost => line!(warn),
         Outcome::Exhausted | Outcome::Panicked => line!(error),
@@ -218,7 +220,7 @@ pub(crate) fn masked_text(text: &str) -> String {
     masked
 }
 
-fn sentence(outcome: Outcome, ending: Ending, reason: Option<&str>) -> String {
+fn sentence(outcome: Outcome, ending: Ending, last: bool, reason: Option<&str>) -> String {
     let reason = reason
         .map(|reason| format!(": {reason}"))
         .unwrap_or_default();
@@ -231,6 +233,10 @@ fn sentence(outcome: Outcome, ending: Ending, reason: Option<&str>) -> String {
         Outcome::Exhausted => format!(
             "exhausted: this was its last receive, {}, and the queue will dead-letter it{reason}",
             unsent(ending)
+        ),
+        Outcome::Released if last => format!(
+            "released on its last receive, since the daemon stopped before it could be sent: the queue \
+             will dead-letter it{reason}"
         ),
         Outcome::Released => "released to whoever receives it next".to_owned(),
         Outcome::Lost => {

@@ -4,7 +4,7 @@ mod open;
 
 use std::collections::BTreeMap;
 
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use self::open::{Check, Open, Waiting};
 use super::{MailCause, Status, Transition};
@@ -39,6 +39,8 @@ pub struct MailBreaker {
     failures: usize,
     /// How many messages may be held.
     room: usize,
+    /// For how long one or two messages that fail as probes are believed.
+    patience: Duration,
     open: Option<Open>,
     waiting: BTreeMap<Ticket, Waiting>,
     next_number: u64,
@@ -97,10 +99,20 @@ impl MailBreaker {
             failed: Vec::new(),
             failures: 0,
             room: usize::MAX,
+            patience: Duration::ZERO,
             open: None,
             waiting: BTreeMap::new(),
             next_number: 0,
         }
+    }
+
+    /// Believes one or two messages that fail as probes, again and again, for this long. Then
+    /// another is wanted, which costs it a receive if the service is down indeed; without, one
+    /// message that is refused for ever would hold up all that come after it.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Whether it is open.
@@ -343,7 +355,7 @@ impl MailBreaker {
         self.forget_failures();
         self.probes.reset();
         let probe_at = now + self.probes.next_delay();
-        self.open = Some(Open::new(cause, now, probe_at));
+        self.open = Some(Open::new(cause, now, probe_at, self.patience));
         Transition::Opened { cause }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use super::{TRANSIENT_LIMIT, Ticket};
 use crate::{
@@ -20,6 +20,8 @@ const STUBBORN: u32 = 3;
 pub(super) struct Open {
     pub(super) cause: MailCause,
     pub(super) since: Instant,
+    /// Until when even a few messages are believed that fail again and again.
+    believed_until: Instant,
     pub(super) probe_at: Instant,
     /// The probe under way.
     pub(super) probe: Option<u64>,
@@ -50,10 +52,16 @@ pub(super) enum Check {
 }
 
 impl Open {
-    pub(super) fn new(cause: MailCause, now: Instant, probe_at: Instant) -> Self {
+    pub(super) fn new(
+        cause: MailCause,
+        now: Instant,
+        probe_at: Instant,
+        patience: Duration,
+    ) -> Self {
         Self {
             cause,
             since: now,
+            believed_until: now + patience,
             probe_at,
             probe: None,
             check: Check::before_probe(cause),
@@ -71,6 +79,7 @@ impl Open {
         }
         self.probe.is_none()
             && self.check == Check::Done
+            && now >= self.believed_until
             && waiting.len() < TRANSIENT_LIMIT
             && waiting
                 .values()

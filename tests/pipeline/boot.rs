@@ -1,0 +1,160 @@
+//! Boot: everything proved before a message is touched.
+
+use organizer_notifier::ports::{QueueFailureKind, TemplateFailureKind};
+
+use crate::rig::{Fetch, Operation, Reaction, Rig, assert_about, millis, mins, secs};
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_refused_for_a_minute_ends_it() {
+    for (operation, kind) in [
+        (Operation::Describe, QueueFailureKind::NotFound),
+        (Operation::Describe, QueueFailureKind::AccessDenied),
+        (Operation::Delete, QueueFailureKind::AccessDenied),
+        (Operation::Change, QueueFailureKind::AccessDenied),
+        (Operation::Change, QueueFailureKind::Encryption),
+    ] {
+        let rig = Rig::new().await;
+        rig.queue
+            .react(move |call| match call.operation == operation {
+                true => Reaction::Fail(kind),
+                false => Reaction::Pass,
+            });
+        rig.publish("dana").await;
+        let reason = rig.start().not_started().await;
+        assert!(reason.contains("/q cannot be used"), "{reason}");
+        assert_about(rig.now(), secs(60), secs(7));
+        assert!(rig.queue.deliveries().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rights_that_come_late_are_waited_for() {
+    let rig = Rig::new().await;
+    let began = rig.now();
+    let mut calls = 0;
+    rig.queue.react(move |call| {
+        calls += u32::from(call.operation == Operation::Delete);
+        match call.operation == Operation::Delete && calls <= 10 {
+            true => Reaction::Fail(QueueFailureKind::AccessDenied),
+            false => Reaction::Pass,
+        }
+    });
+    rig.publish("dana").await;
+    let daemon = rig.start();
+    rig.until(|| rig.queue.is_empty()).await;
+    assert!(rig.now() - began > secs(20));
+    assert_eq!(rig.errors("not started yet").len(), 1);
+    daemon.stop().await.is("received 1 = 1 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_pass_is_waited_for_as_long_as_it_takes() {
+    for kind in [QueueFailureKind::Transient, QueueFailureKind::Throttled] {
+        let rig = Rig::new().await;
+        rig.queue.react(move |_| Reaction::Fail(kind));
+        rig.publish("dana").await;
+        let daemon = rig.start();
+        rig.pass(mins(60)).await;
+        assert!((58..=61).contains(&rig.errors("not started yet").len()));
+        rig.queue.react(|_| Reaction::Pass);
+        rig.until(|| rig.queue.is_empty()).await;
+        daemon.stop().await.is("received 1 = 1 sent");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_that_is_refused_for_a_minute_ends_it() {
+    for broken in [
+        Fetch::Fail(TemplateFailureKind::Missing),
+        Fetch::Fail(TemplateFailureKind::AccessDenied),
+        Fetch::Give(b"\xff\xfe"),
+        Fetch::Give(b"  "),
+    ] {
+        let rig = Rig::new().await;
+        let told = broken.clone();
+        rig.template.script(move |_| told.clone());
+        rig.publish("dana").await;
+        let reason = rig.start().not_started().await;
+        assert!(reason.contains("no template"), "{reason}");
+        assert_about(rig.now(), secs(60), secs(61));
+        assert!(rig.now() >= secs(60), "{broken:?}");
+        assert!(rig.queue.deliveries().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_that_is_added_in_time_starts_it() {
+    let rig = Rig::new().await;
+    rig.template.script(|now| match now < secs(40) {
+        true => Fetch::Fail(TemplateFailureKind::Missing),
+        false => Fetch::Give(b"<p>{summary}</p>"),
+    });
+    rig.publish("dana").await;
+    let daemon = rig.start();
+    rig.until(|| rig.queue.is_empty()).await;
+    daemon.stop().await.is("received 1 = 1 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_that_may_come_starts_it_behind_its_breaker() {
+    let rig = Rig::new().await;
+    rig.template.script(|now| match now < mins(3) {
+        true => Fetch::Fail(TemplateFailureKind::Transient),
+        false => Fetch::Give(b"<p>{summary}</p>"),
+    });
+    rig.publish("dana").await;
+    let daemon = rig.start();
+    rig.pass(millis(100)).await;
+    assert_eq!(rig.said("started: queue q").len(), 1);
+    rig.pass(mins(2)).await;
+    assert!(rig.queue.deliveries().is_empty());
+    rig.until(|| rig.queue.is_empty()).await;
+    daemon.stop().await.is("received 1 = 1 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signal_while_starting_ends_it_in_good_order() {
+    let rig = Rig::new().await;
+    rig.queue
+        .react(|_| Reaction::Fail(QueueFailureKind::Transient));
+    rig.publish("dana").await;
+    let daemon = rig.start();
+    rig.pass(mins(3)).await;
+    let end = daemon.stop().await;
+    end.is("received 0 = 0");
+    assert!(end.took < millis(100));
+    assert!(rig.queue.deliveries().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sighup_while_starting_fetches_the_template() {
+    let rig = Rig::new().await;
+    rig.queue
+        .react(|_| Reaction::Fail(QueueFailureKind::Transient));
+    let daemon = rig.start();
+    rig.pass(secs(10)).await;
+    daemon.reload();
+    rig.pass(millis(10)).await;
+    assert_eq!(rig.template.fetches().len(), 2);
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_plan_is_told_in_one_line() {
+    let rig = Rig::new().await;
+    let daemon = rig.start();
+    rig.pass(secs(1)).await;
+    let plan = &rig.said("started: ")[0].text;
+    for part in [
+        "queue q",
+        "after 2 receives",
+        "4days",
+        "32",
+        "1m",
+        "unlimited",
+        "28s",
+    ] {
+        assert!(plan.contains(part), "{plan} lacks {part}");
+    }
+    drop(daemon.stop().await);
+}

@@ -1,0 +1,215 @@
+//! A message that cannot be sent now is held and retried in place, as long as its own time lasts.
+
+use organizer_notifier::{
+    config::SendRate,
+    ports::{EntryFailureKind, SendFailureKind},
+};
+
+use crate::rig::{
+    Operation, Reaction, Rig, Step, accept, accept_after, assert_about, fail, hang, mins, secs,
+    slow_fail,
+};
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_twenty_minutes_costs_each_message_one_receive() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    let over = rig.now() + mins(20);
+    rig.mailer.script(move |send| match send.at < over {
+        true => fail(SendFailureKind::Transient),
+        false => accept(),
+    });
+    let held = rig.publish_many("held", 5).await;
+    rig.pass(mins(19)).await;
+    for name in &held {
+        assert_eq!(rig.queue.state(name).unwrap().0, 1);
+    }
+    rig.until(|| rig.queue.is_empty()).await;
+    assert!(rig.now() >= over);
+    assert_about(rig.now(), over, mins(2));
+    for name in &held {
+        assert_eq!(rig.queue.deliveries_of(name).len(), 1);
+        assert_eq!(rig.mailer.times_mailed(name), 1);
+    }
+    daemon.stop().await.is("received 11 = 11 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_breaker_is_not_the_messages_time() {
+    let rig = Rig::with(|settings| settings.retry.max_elapsed = mins(2)).await;
+    let daemon = rig.start_warm().await;
+    let over = rig.now() + mins(60);
+    rig.mailer.script(move |send| match send.at < over {
+        true => fail(SendFailureKind::Transient),
+        false => accept(),
+    });
+    let held = rig.publish_many("held", 4).await;
+    rig.until(|| rig.queue.is_empty()).await;
+    for name in &held {
+        assert_eq!(rig.outcomes(name), ["sent"]);
+    }
+    daemon.stop().await.is("received 10 = 10 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_the_rate_is_not_the_messages_time() {
+    let rig = Rig::with(|settings| {
+        settings.retry.max_elapsed = secs(20);
+        settings.email.max_send_rate = SendRate::PerSecond(1.0);
+    })
+    .await;
+    // The second waits 50 s for the debt of the first, and fails once then.
+    rig.mailer
+        .script(|send| match (send.key.as_str(), send.number) {
+            ("second", 1) => fail(SendFailureKind::Throttled),
+            _ => accept(),
+        });
+    let daemon = rig.start();
+    rig.publish_to("first", &recipients(50)).await;
+    rig.publish("second").await;
+    rig.until(|| rig.queue.is_empty()).await;
+    assert!(rig.now() > secs(50));
+    assert_eq!(rig.outcomes("second"), ["sent"]);
+    daemon.stop().await.is("received 2 = 2 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn probes_are_the_messages_time() {
+    let rig = Rig::with(|settings| settings.retry.max_elapsed = mins(1)).await;
+    let daemon = rig.start_warm().await;
+    rig.mailer
+        .script(|_| slow_fail(secs(9), SendFailureKind::Transient));
+    let held = rig.publish_many("held", 3).await;
+    rig.until(|| held.iter().all(|name| !rig.outcomes(name).is_empty()))
+        .await;
+    for name in &held {
+        assert_eq!(rig.outcomes(name), ["deferred"]);
+        // Seven times nine seconds are more than a minute.
+        assert_eq!(rig.mailer.sends_of(name).len(), 7);
+    }
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_begin_soon_and_are_never_more_than_a_minute_apart() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|_| fail(SendFailureKind::Transient));
+    rig.publish("bad").await;
+    rig.until_outcomes("bad", 1).await;
+    let times: Vec<_> = rig
+        .mailer
+        .sends_of("bad")
+        .iter()
+        .map(|send| send.at)
+        .collect();
+    let gaps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps[0] <= secs(1) && gaps[1] <= secs(2), "{gaps:?}");
+    assert!(gaps.iter().all(|gap| *gap <= secs(61)), "{gaps:?}");
+    assert!(gaps.len() < 100, "{gaps:?}");
+    daemon.stop().await.is("received 7 = 6 sent + 1 deferred");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_without_answers_is_tried_twice_in_all_its_receives() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|_| hang());
+    rig.publish("dana").await;
+    rig.until_outcomes("dana", 1).await;
+    assert_eq!(rig.mailer.sends_of("dana").len(), 2);
+    rig.until_outcomes("dana", 2).await;
+    assert_eq!(rig.outcomes("dana"), ["deferred", "exhausted"]);
+    assert_eq!(rig.mailer.sends_of("dana").len(), 2);
+    assert_eq!(rig.errors("it may have been mailed").len(), 1);
+    rig.until(|| rig.queue.dead() == ["dana"]).await;
+    daemon
+        .stop()
+        .await
+        .is("received 8 = 6 sent + 1 deferred + 1 exhausted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_without_answer_counts_although_its_lease_was_lost() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|send| match send.number {
+        1 => hang(),
+        _ => fail(SendFailureKind::Throttled),
+    });
+    // Its renewals are refused, so that it comes again when its minute is over.
+    rig.queue.react(|call| match call.operation {
+        Operation::Change => Reaction::Entry("dana".to_owned(), EntryFailureKind::LeaseLost),
+        _ => Reaction::Pass,
+    });
+    rig.publish("dana").await;
+    rig.until_outcomes("dana", 1).await;
+    let before = rig.mailer.sends_of("dana").len();
+    rig.queue.react(|_| Reaction::Pass);
+    rig.mailer.script(|_| hang());
+    rig.until_outcomes("dana", 2).await;
+    assert_eq!(rig.outcomes("dana"), ["lost", "exhausted"]);
+    assert_eq!(rig.mailer.sends_of("dana").len(), before + 1);
+    daemon
+        .stop()
+        .await
+        .is("received 8 = 6 sent + 1 exhausted + 1 lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_without_answer_that_went_out_is_sent_twice_at_most() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|send| match send.number {
+        1 => hang().but_mailed(),
+        _ => accept(),
+    });
+    rig.publish("dana").await;
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.mailer.times_mailed("dana"), 2);
+    daemon.stop().await.is("received 7 = 7 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_is_known_not_to_have_sent_is_not_limited_to_two() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|send| match send.number {
+        1..=6 => fail(SendFailureKind::Transient),
+        _ => accept(),
+    });
+    rig.publish("dana").await;
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.mailer.times_mailed("dana"), 1);
+    daemon.stop().await.is("received 7 = 7 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_never_returns_is_aborted_at_its_bound_and_costs_no_neighbour() {
+    let rig = Rig::with(|settings| settings.retry.max_elapsed = mins(5)).await;
+    let daemon = rig.start_warm().await;
+    rig.mailer
+        .script(|send| match (send.key.as_str(), send.number) {
+            ("stuck", 1) => Step::stuck(),
+            _ => accept_after(secs(1)),
+        });
+    rig.publish("stuck").await;
+    let began = rig.now();
+    let neighbours = rig.publish_many("neighbour", 20).await;
+    rig.until_outcomes("stuck", 1).await;
+    assert_eq!(rig.outcomes("stuck"), ["panicked"]);
+    assert_about(rig.now() - began, mins(5) + secs(10) + mins(1), secs(2));
+    for name in &neighbours {
+        assert_eq!(rig.queue.deliveries_of(name).len(), 1);
+        assert_eq!(rig.mailer.times_mailed(name), 1);
+    }
+    // Its lease is dropped, and the ledger's guard with it: the next receive sends it.
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.outcomes("stuck"), ["panicked", "sent"]);
+    daemon.stop().await.is("received 28 = 27 sent + 1 panicked");
+}
+
+fn recipients(count: usize) -> String {
+    let all: Vec<_> = (0..count).map(|n| format!("r{n}@example.com")).collect();
+    all.join(",")
+}

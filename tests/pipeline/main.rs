@@ -1,0 +1,45 @@
+//! The whole pipeline on paused time: the daemon in this process, over ports that stand on the
+//! models of the local AWS or do as a script says. Hours pass in milliseconds, and always the same.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the rig fails as the tests themselves do"
+)]
+
+#[cfg(test)]
+mod boot;
+#[cfg(test)]
+mod breaker;
+#[cfg(test)]
+mod campaign;
+#[cfg(test)]
+mod drain;
+#[cfg(test)]
+mod hold;
+#[cfg(test)]
+mod lease;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod outcomes;
+#[cfg(test)]
+mod polling;
+#[cfg(test)]
+mod probation;
+#[cfg(test)]
+mod rate;
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+#[path = "../sandbox/mod.rs"]
+#[expect(dead_code, reason = "other test binaries use the rest")]
+mod sandbox;
+#[cfg(test)]
+mod settle;
+#[cfg(test)]
+mod supervision;
+#[cfg(test)]
+mod template;
+#[cfg(test)]
+mod worker;

@@ -1,0 +1,172 @@
+//! One daemon under test.
+
+use std::{sync::Arc, time::Duration};
+
+use organizer_notifier::{
+    daemon::{self, Ended, Outside},
+    pipeline::{
+        self, Report,
+        drain::Drain,
+        ledger::Ledger,
+        outcome::Tally,
+        rate::{Limiter, SendRate},
+        vitals::Vitals,
+    },
+    shutdown::Signal,
+    telemetry::Instruments,
+    template_store::TemplateStore,
+};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::Rig;
+
+pub(crate) struct Daemon {
+    signals: mpsc::UnboundedSender<Signal>,
+    running: JoinHandle<Ended>,
+}
+
+/// How a daemon ended after it was told to.
+#[derive(Debug)]
+pub(crate) struct End {
+    /// As in the log: `received 3 = 2 sent + 1 duplicate`.
+    pub(crate) tally: String,
+    pub(crate) clean: bool,
+    /// From when this was waited for.
+    pub(crate) took: Duration,
+    pub(crate) counts: Tally,
+}
+
+impl Daemon {
+    pub(super) fn start(rig: &Rig) -> Self {
+        let (signals, told) = mpsc::unbounded_channel();
+        let settings = rig.settings.clone();
+        let outside = Outside {
+            queue: Arc::clone(&rig.queue) as _,
+            mailer: Arc::clone(&rig.mailer) as _,
+            account: Arc::clone(&rig.account) as _,
+            templates: templates(rig),
+            vitals: Arc::new(Vitals::new()),
+            instruments: Arc::new(Instruments::off()),
+        };
+        let running = tokio::spawn(async move {
+            let composer = settings.composer().unwrap();
+            daemon::run(&settings, composer, outside, told).await
+        });
+        Self { signals, running }
+    }
+
+    /// `SIGTERM`.
+    pub(crate) fn signal(&self) {
+        self.signals.send(Signal::Stop("SIGTERM")).unwrap();
+    }
+
+    /// `SIGHUP`.
+    pub(crate) fn reload(&self) {
+        self.signals.send(Signal::Reload).unwrap();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.running.is_finished()
+    }
+
+    /// Stops it in good order.
+    pub(crate) async fn stop(self) -> End {
+        self.signal();
+        self.end().await
+    }
+
+    /// Waits for its end. That its accounts agree goes for every test.
+    pub(crate) async fn end(self) -> End {
+        let began = Instant::now();
+        let ended = self.running.await.unwrap();
+        let Ended::Stopped { tally, clean } = ended else {
+            panic!("it did not start: {ended:?}");
+        };
+        assert!(tally.balanced(), "{tally}");
+        End {
+            tally: tally.to_string(),
+            clean,
+            took: began.elapsed(),
+            counts: tally,
+        }
+    }
+
+    /// Why it did not start.
+    pub(crate) async fn not_started(self) -> String {
+        match self.running.await.unwrap() {
+            Ended::NotStarted { reason } => reason,
+            Ended::Stopped { tally, .. } => panic!("it started: {tally}"),
+        }
+    }
+
+    /// The process is killed: nothing of it goes on, and nothing is said to the queue.
+    pub(crate) async fn kill(self) {
+        self.running.abort();
+        drop(self.running.await);
+    }
+}
+
+/// A pipeline without the daemon around it, for a ledger of one's own.
+pub(crate) struct Pipeline {
+    drain: Arc<Drain>,
+    running: JoinHandle<Report>,
+}
+
+impl Pipeline {
+    pub(super) fn start(rig: &Rig, ledger: Arc<dyn Ledger>) -> Self {
+        let settings = &rig.settings;
+        let templates = templates(rig);
+        let fetched = Arc::clone(&templates);
+        tokio::spawn(async move { fetched.run(CancellationToken::new()).await });
+        let parts = pipeline::Parts {
+            queue: Arc::clone(&rig.queue) as _,
+            mailer: Arc::clone(&rig.mailer) as _,
+            account: Arc::clone(&rig.account) as _,
+            ledger,
+            templates,
+            composer: settings.composer().unwrap(),
+            limiter: Arc::new(Limiter::new(SendRate::Unlimited)),
+            vitals: Arc::new(Vitals::new()),
+            instruments: Arc::new(Instruments::off()),
+        };
+        let settings = pipeline::Settings {
+            concurrency: settings.concurrency,
+            receive_wait: settings.queue.wait_time,
+            visibility: settings.queue.visibility_timeout,
+            send_timeout: settings.email.timeout,
+            max_elapsed: settings.retry.max_elapsed,
+            max_receive_count: Some(2),
+        };
+        let drain = Arc::new(Drain::new(
+            rig.settings.shutdown.grace,
+            rig.settings.email.timeout,
+        ));
+        let running = tokio::spawn(pipeline::run(parts, settings, Arc::clone(&drain)));
+        Self { drain, running }
+    }
+
+    pub(crate) async fn stop(self) -> Report {
+        self.drain.begin();
+        self.running.await.unwrap()
+    }
+}
+
+fn templates(rig: &Rig) -> Arc<TemplateStore> {
+    let template = &rig.settings.template;
+    Arc::new(TemplateStore::new(
+        Arc::clone(&rig.template) as _,
+        rig.settings.placeholders().unwrap(),
+        template.ttl,
+        template.max_bytes,
+    ))
+}
+
+impl End {
+    /// Whether it ended in good order with these sums.
+    #[track_caller]
+    pub(crate) fn is(&self, tally: &str) {
+        assert_eq!(self.tally, tally);
+        assert!(self.clean, "{self:?}");
+    }
+}

@@ -1,0 +1,254 @@
+//! The mail service.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use organizer_notifier::{
+    notification::Mail,
+    ports::{CallError, Mailer, SendFailure, SendFailureKind},
+};
+use tokio::time::{Instant, sleep};
+
+use super::lock;
+
+/// One attempt to send, as it began.
+#[derive(Clone, Debug)]
+pub(crate) struct Send {
+    pub(crate) at: Duration,
+    /// The notification's id.
+    pub(crate) key: String,
+    /// Which attempt of this message it is, from 1.
+    pub(crate) number: usize,
+    pub(crate) recipients: usize,
+    /// How many sends are under way, this one included.
+    pub(crate) under_way: usize,
+}
+
+/// What becomes of an attempt.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    /// How long the answer takes.
+    after: Duration,
+    answer: Answer,
+    /// Whether the mail goes out, whatever the answer: at once, the answer is what takes time.
+    mailed: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Accepted,
+    Failed(SendFailureKind),
+    /// None within the send's timeout, which the client keeps.
+    Timeout,
+    /// None ever, although the port promises one.
+    Never,
+    Panic,
+}
+
+pub(crate) fn accept() -> Step {
+    accept_after(Duration::ZERO)
+}
+
+pub(crate) fn accept_after(after: Duration) -> Step {
+    Step {
+        after,
+        answer: Answer::Accepted,
+        mailed: true,
+    }
+}
+
+pub(crate) fn fail(kind: SendFailureKind) -> Step {
+    slow_fail(Duration::ZERO, kind)
+}
+
+pub(crate) fn slow_fail(after: Duration, kind: SendFailureKind) -> Step {
+    Step {
+        after,
+        answer: Answer::Failed(kind),
+        mailed: false,
+    }
+}
+
+/// No answer within the timeout, and no mail.
+pub(crate) fn hang() -> Step {
+    Step {
+        after: Duration::ZERO,
+        answer: Answer::Timeout,
+        mailed: false,
+    }
+}
+
+impl Step {
+    /// The mail goes out all the same.
+    pub(crate) fn but_mailed(self) -> Self {
+        Self {
+            mailed: true,
+            ..self
+        }
+    }
+
+    /// Nothing ever comes back.
+    pub(crate) fn stuck() -> Self {
+        Self {
+            answer: Answer::Never,
+            ..hang()
+        }
+    }
+
+    pub(crate) fn panic() -> Self {
+        Self::panic_after(Duration::ZERO)
+    }
+
+    pub(crate) fn panic_after(after: Duration) -> Self {
+        Self {
+            after,
+            answer: Answer::Panic,
+            mailed: false,
+        }
+    }
+}
+
+type Script = Box<dyn FnMut(&Send) -> Step + std::marker::Send>;
+
+pub(crate) struct TestMailer {
+    start: Instant,
+    timeout: Duration,
+    script: Mutex<Script>,
+    sends: Mutex<Vec<Send>>,
+    attempts: Mutex<HashMap<String, usize>>,
+    mails: Mutex<Vec<(Duration, String)>>,
+    last_html: Mutex<String>,
+    under_way: AtomicUsize,
+}
+
+/// Counts a send as under way, until dropped.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl TestMailer {
+    pub(super) fn new(start: Instant, timeout: Duration) -> Self {
+        Self {
+            start,
+            timeout,
+            script: Mutex::new(Box::new(|_| accept())),
+            sends: Mutex::default(),
+            attempts: Mutex::default(),
+            mails: Mutex::default(),
+            last_html: Mutex::default(),
+            under_way: AtomicUsize::new(0),
+        }
+    }
+
+    /// From now on every attempt is answered so.
+    pub(crate) fn script(&self, script: impl FnMut(&Send) -> Step + std::marker::Send + 'static) {
+        *lock(&self.script) = Box::new(script);
+    }
+
+    /// All attempts, in order.
+    pub(crate) fn sends(&self) -> Vec<Send> {
+        lock(&self.sends).clone()
+    }
+
+    /// The attempts of one message.
+    pub(crate) fn sends_of(&self, key: &str) -> Vec<Send> {
+        let sends = lock(&self.sends);
+        sends
+            .iter()
+            .filter(|send| send.key == key)
+            .cloned()
+            .collect()
+    }
+
+    /// The mails that went out, as (when, which).
+    pub(crate) fn mails(&self) -> Vec<(Duration, String)> {
+        lock(&self.mails).clone()
+    }
+
+    pub(crate) fn times_mailed(&self, key: &str) -> usize {
+        lock(&self.mails)
+            .iter()
+            .filter(|(_, mailed)| mailed == key)
+            .count()
+    }
+
+    /// The HTML part of the last attempt.
+    pub(crate) fn last_html(&self) -> String {
+        lock(&self.last_html).clone()
+    }
+
+    pub(crate) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, key: &str, recipients: usize) -> Send {
+        let mut attempts = lock(&self.attempts);
+        let number = attempts.entry(key.to_owned()).or_default();
+        *number += 1;
+        let send = Send {
+            at: self.start.elapsed(),
+            key: key.to_owned(),
+            number: *number,
+            recipients,
+            under_way: self.under_way(),
+        };
+        lock(&self.sends).push(send.clone());
+        send
+    }
+}
+
+#[async_trait]
+impl Mailer for TestMailer {
+    async fn send(&self, mail: &Mail, tag: &str) -> Result<String, SendFailure> {
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        let _under_way = UnderWay(&self.under_way);
+        let send = self.note(tag, mail.to.len());
+        lock(&self.last_html).clone_from(&mail.html);
+        let step = lock(&self.script)(&send);
+        if step.mailed {
+            lock(&self.mails).push((send.at, send.key));
+        }
+        let answer = async {
+            sleep(step.after).await;
+            match step.answer {
+                Answer::Accepted => Ok("accepted".to_owned()),
+                Answer::Failed(kind) => Err(failure(kind)),
+                Answer::Timeout => {
+                    sleep(self.timeout).await;
+                    Err(failure(SendFailureKind::OutcomeUnknown))
+                }
+                Answer::Never => std::future::pending().await,
+                Answer::Panic => panic!("the script says so"),
+            }
+        };
+        if matches!(step.answer, Answer::Never) {
+            return answer.await;
+        }
+        let timeout = tokio::time::timeout(self.timeout, answer).await;
+        timeout.unwrap_or_else(|_| Err(failure(SendFailureKind::OutcomeUnknown)))
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn failure(kind: SendFailureKind) -> SendFailure {
+    SendFailure {
+        kind,
+        error: Box::new(CallError {
+            operation: "SendEmail",
+            code: "Scripted".to_owned(),
+            message: format!("{kind:?}"),
+            request_id: None,
+            source: None,
+        }),
+    }
+}

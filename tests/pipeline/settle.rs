@@ -1,0 +1,169 @@
+//! Deletes that fail: what they hold, and how it ends.
+
+use std::time::Duration;
+
+use organizer_notifier::ports::{EntryFailureKind, QueueFailureKind};
+
+use crate::rig::{Operation, Reaction, Rig, Standing, assert_about, millis, mins, secs};
+
+fn failing_deletes(rig: &Rig) {
+    rig.queue.react(|call| match call.operation {
+        Operation::Delete => Reaction::Fail(QueueFailureKind::Transient),
+        _ => Reaction::Pass,
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletes_that_fail_keep_leases_and_permits_until_receiving_stops_by_itself() {
+    let rig = Rig::with(|settings| settings.concurrency = 4).await;
+    let daemon = rig.start_warm().await;
+    failing_deletes(&rig);
+    let names = rig.publish_many("event", 20).await;
+    rig.pass(secs(5)).await;
+    let from = rig.now();
+    // Twenty visibility timeouts.
+    rig.pass(mins(20)).await;
+    assert!(
+        rig.queue
+            .calls(Operation::Receive)
+            .iter()
+            .all(|call| call.at < from)
+    );
+    let mailed: Vec<_> = names
+        .iter()
+        .filter(|name| rig.mailer.times_mailed(name) > 0)
+        .collect();
+    assert_eq!(mailed.len(), 4);
+    for name in &mailed {
+        assert_eq!(rig.queue.state(name), Some((1, Standing::InFlight)));
+    }
+    rig.queue.react(|_| Reaction::Pass);
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_about(rig.now(), from + mins(20), secs(10));
+    for name in &names {
+        assert_eq!(rig.mailer.times_mailed(name), 1);
+    }
+    daemon.stop().await.is("received 26 = 26 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletes_that_have_failed_for_a_minute_are_told_of_once_a_minute() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    failing_deletes(&rig);
+    rig.publish_many("event", 5).await;
+    let began = rig.now();
+    rig.pass(mins(10)).await;
+    let told = rig.errors("deletes keep failing");
+    assert!((8..=10).contains(&told.len()), "{}", told.len());
+    assert_about(told[0].at, began + mins(1), secs(6));
+    rig.queue.react(|_| Reaction::Pass);
+    rig.until(|| rig.queue.is_empty()).await;
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_that_fails_is_tried_again_and_its_neighbours_are_not() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    let mut tries = 0;
+    rig.queue.react(move |call| {
+        let names_it = call.names.contains(&"bad".to_owned());
+        if call.operation == Operation::Delete && names_it {
+            tries += 1;
+            if tries <= 3 {
+                return Reaction::Entry("bad".to_owned(), EntryFailureKind::Transient);
+            }
+        }
+        Reaction::Pass
+    });
+    rig.publish_all(&["a", "bad", "b"]).await;
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.queue.calls_for(Operation::Delete, "bad").len(), 4);
+    for name in ["a", "b"] {
+        assert_eq!(rig.queue.calls_for(Operation::Delete, name).len(), 1);
+    }
+    daemon.stop().await.is("received 9 = 9 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_hangs_is_repeated_and_one_that_worked_unseen_does_no_harm() {
+    for reaction in [
+        Reaction::Hang,
+        Reaction::FailAfter(QueueFailureKind::Transient),
+    ] {
+        let rig = Rig::new().await;
+        let daemon = rig.start_warm().await;
+        let mut calls = 0;
+        rig.queue.react(move |call| {
+            calls += u32::from(call.operation == Operation::Delete);
+            match call.operation == Operation::Delete && calls == 1 {
+                true => reaction.clone(),
+                false => Reaction::Pass,
+            }
+        });
+        rig.publish("dana").await;
+        rig.until_outcomes("dana", 1).await;
+        assert!(rig.queue.is_empty());
+        assert_eq!(rig.queue.calls_for(Operation::Delete, "dana").len(), 2);
+        assert!(rig.outcome_at("dana") < rig.mailer.sends_of("dana")[0].at + secs(4));
+        daemon.stop().await.is("received 7 = 7 sent");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_twelve_hours_it_is_given_up_with_a_word_not_to_redrive() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    failing_deletes(&rig);
+    rig.publish("dana").await;
+    rig.until_outcomes("dana", 1).await;
+    assert_about(rig.outcome_at("dana"), Duration::from_hours(12), mins(2));
+    assert_eq!(rig.outcomes("dana"), ["sent"]);
+    assert_eq!(rig.errors("do not redrive").len(), 1);
+    rig.queue.react(|_| Reaction::Pass);
+    // It comes again to the process that knows it.
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.outcomes("dana"), ["sent", "duplicate"]);
+    assert_eq!(rig.mailer.times_mailed("dana"), 1);
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletes_go_in_batches() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    let before = rig.queue.calls(Operation::Delete).len();
+    rig.publish_many("event", 100).await;
+    rig.until(|| rig.queue.is_empty()).await;
+    let calls = rig.queue.calls(Operation::Delete).len() - before;
+    assert!(calls <= 20, "{calls} calls for 100 messages");
+    let lone = rig.now();
+    rig.publish("dana").await;
+    rig.until(|| rig.queue.is_empty()).await;
+    let call = &rig.queue.calls_for(Operation::Delete, "dana")[0];
+    assert_about(call.at - lone, millis(25), millis(30));
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_give_back_that_fails_is_repeated() {
+    let rig = Rig::new().await;
+    rig.queue.send("bad", "no JSON").await;
+    let mut calls = 0;
+    rig.queue.react(move |call| {
+        let gives_back = call.operation == Operation::Change && call.names == ["bad"];
+        calls += u32::from(gives_back);
+        match gives_back && calls <= 3 {
+            true => Reaction::Fail(QueueFailureKind::Throttled),
+            false => Reaction::Pass,
+        }
+    });
+    let daemon = rig.start();
+    rig.until(|| rig.queue.dead() == ["bad"]).await;
+    let [first, second] = &rig.queue.deliveries_of("bad")[..] else {
+        panic!("two receives");
+    };
+    assert!(second.at - first.at < secs(10));
+    daemon.stop().await.is("received 2 = 2 rejected");
+}

@@ -1,0 +1,191 @@
+//! The template in force, and the breaker that stands for it.
+
+use organizer_notifier::ports::TemplateFailureKind;
+use serde_json::json;
+
+use crate::rig::{
+    Fetch, Operation, Rig, Send, accept, accept_after, assert_about, millis, mins, secs,
+};
+
+const STOPPED: &str = "rendering has stopped";
+const GARBAGE: &[u8] = b"\xff\xfe<\x00p\x00";
+
+/// Publishes an event without `uid`.
+async fn publish_without_uid(rig: &Rig, name: &str) {
+    let event = json!({ "mailto": format!("{name}@example.com"), "summary": name });
+    rig.publish_event(name, &event).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_one_at_boot_nothing_is_received_until_it_can_be_fetched() {
+    let rig = Rig::new().await;
+    let over = mins(20);
+    rig.template.script(move |now| match now < over {
+        true => Fetch::Fail(TemplateFailureKind::Transient),
+        false => Fetch::Give(b"<p>{summary}</p>"),
+    });
+    rig.publish_many("event", 10).await;
+    let daemon = rig.start();
+    rig.pass(mins(19)).await;
+    assert!(rig.queue.calls(Operation::Receive).is_empty());
+    assert_eq!(rig.errors(STOPPED).len(), 1);
+    assert!(rig.errors("rendering has been stopped").len() >= 17);
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_about(rig.now(), over, mins(2));
+    assert_eq!(rig.said("rendering works again").len(), 1);
+    daemon.stop().await.is("received 10 = 10 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_good_one_serves_as_long_as_it_must_with_a_warning_an_hour() {
+    for broken in [
+        Fetch::Fail(TemplateFailureKind::Transient),
+        Fetch::Fail(TemplateFailureKind::Missing),
+        Fetch::Fail(TemplateFailureKind::AccessDenied),
+        Fetch::Give(GARBAGE),
+        Fetch::Give(b"<p> </p>"),
+    ] {
+        let rig = Rig::new().await;
+        let daemon = rig.start_warm().await;
+        let told = broken.clone();
+        rig.template.script(move |_| told.clone());
+        for hour in 0..3 {
+            rig.pass(mins(60)).await;
+            let name = format!("event-{hour}");
+            rig.publish(&name).await;
+            rig.until_outcomes(&name, 1).await;
+            assert_eq!(rig.outcomes(&name), ["sent"], "{broken:?}");
+        }
+        let warned = rig.said("template not refreshed").len();
+        assert_eq!(warned, 3, "{broken:?}");
+        assert!(rig.errors(STOPPED).is_empty());
+        daemon.stop().await.is("received 9 = 9 sent");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_fetched_once_however_many_messages_want_it() {
+    let rig = Rig::new().await;
+    rig.template
+        .script(|_| Fetch::Slowly(secs(2), b"<p>{summary}</p>"));
+    rig.publish_many("event", 200).await;
+    let daemon = rig.start();
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.template.fetches().len(), 1);
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_fetched_again_when_it_is_old_whether_there_are_messages_or_not() {
+    let rig = Rig::new().await;
+    let daemon = rig.start();
+    rig.pass(mins(21)).await;
+    let fetches = rig.template.fetches();
+    assert_eq!(fetches.len(), 5);
+    for pair in fetches.windows(2) {
+        assert_about(pair[1] - pair[0], mins(5), millis(10));
+    }
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sighup_fetches_it_now() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.template.put("<p>Another</p>");
+    let fetched = rig.template.fetches().len();
+    daemon.reload();
+    rig.pass(millis(10)).await;
+    assert_eq!(rig.template.fetches().len(), fetched + 1);
+    assert_eq!(rig.said("the new template").len(), 1);
+    rig.publish("dana").await;
+    rig.until(|| rig.mailer.times_mailed("dana") == 1).await;
+    assert_eq!(rig.mailer.last_html(), "<p>Another</p>");
+    drop(daemon.stop().await);
+}
+
+/// A template that names `{uid}`, and five messages without it.
+async fn five_that_lack_a_field() -> (Rig, crate::rig::Daemon) {
+    let rig = Rig::new().await;
+    rig.template.put("<p>{uid}</p>");
+    let daemon = rig.start_warm().await;
+    for number in 0..4 {
+        publish_without_uid(&rig, &format!("lacking-{number}")).await;
+    }
+    rig.pass(millis(500)).await;
+    assert!(rig.errors(STOPPED).is_empty(), "four are not enough");
+    publish_without_uid(&rig, "lacking-4").await;
+    rig.pass(millis(500)).await;
+    assert_eq!(rig.errors(STOPPED).len(), 1);
+    (rig, daemon)
+}
+
+fn lacking_mailed(rig: &Rig) -> usize {
+    let sends = rig.mailer.sends();
+    let lacking = |send: &&Send| send.key.starts_with("lacking");
+    sends.iter().filter(lacking).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_messages_that_lack_its_field_are_held_until_it_is_mended() {
+    let (rig, daemon) = five_that_lack_a_field().await;
+    rig.pass(mins(30)).await;
+    assert!(rig.queue.dead().is_empty(), "{:?}", rig.queue.dead());
+    assert_eq!(lacking_mailed(&rig), 0);
+    rig.template.put("<p>{summary}</p>");
+    daemon.reload();
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(lacking_mailed(&rig), 5);
+    assert!(rig.queue.dead().is_empty());
+    let end = daemon.stop().await;
+    assert!(end.clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_holds_the_field_shows_that_the_others_were_at_fault() {
+    let (rig, daemon) = five_that_lack_a_field().await;
+    rig.publish_many("whole", 5).await;
+    rig.until(|| (0..5).all(|n| rig.mailer.times_mailed(&format!("whole-{n}")) == 1))
+        .await;
+    assert!(rig.now() < mins(10), "{:?}", rig.now());
+    rig.until(|| rig.queue.dead().len() == 5).await;
+    assert_eq!(lacking_mailed(&rig), 0);
+    let end = daemon.stop().await;
+    assert!(end.clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_it_is_suspected_one_message_is_received_now_and_then() {
+    let (rig, daemon) = five_that_lack_a_field().await;
+    let from = rig.now() + secs(25);
+    for number in 0..30 {
+        publish_without_uid(&rig, &format!("more-{number}")).await;
+    }
+    rig.pass(mins(10)).await;
+    let calls = rig.queue.calls(Operation::Receive);
+    let late: Vec<_> = calls.iter().filter(|call| call.at > from).collect();
+    assert!(late.iter().all(|call| call.asked == 1), "{late:?}");
+    assert!((5..40).contains(&late.len()), "{}", late.len());
+    let end = daemon.stop().await;
+    assert!(end.clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_version_goes_for_what_is_received_after_it() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|send| match send.key.as_str() {
+        "before" => accept_after(secs(5)),
+        _ => accept(),
+    });
+    rig.publish("before").await;
+    rig.until(|| !rig.mailer.sends_of("before").is_empty())
+        .await;
+    assert!(rig.mailer.last_html().contains("before"));
+    rig.template.put("<p>New {summary}</p>");
+    rig.pass(mins(6)).await;
+    rig.publish("after").await;
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.mailer.last_html(), "<p>New after</p>");
+    daemon.stop().await.is("received 8 = 8 sent");
+}

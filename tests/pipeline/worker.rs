@@ -1,0 +1,98 @@
+//! Workers that fail after the mail has gone: the ledger says what is to be done.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use organizer_notifier::pipeline::ledger::{Claim, Ledger, MemoryLedger, SendGuard};
+
+use crate::rig::{Operation, Reaction, Rig, secs};
+
+/// Remembers what was sent, and panics right after.
+#[derive(Default)]
+struct PanicsOnceSent(MemoryLedger);
+
+struct Panics(Box<dyn SendGuard>);
+
+#[async_trait]
+impl Ledger for PanicsOnceSent {
+    async fn begin(&self, key: &str) -> Claim {
+        match self.0.begin(key).await {
+            Claim::Yours(guard) => Claim::Yours(Box::new(Panics(guard))),
+            sent @ Claim::AlreadySent => sent,
+        }
+    }
+
+    async fn is_sent(&self, key: &str) -> bool {
+        self.0.is_sent(key).await
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn hits(&self) -> u64 {
+        self.0.hits()
+    }
+}
+
+#[async_trait]
+impl SendGuard for Panics {
+    fn unknown_attempts(&self) -> u32 {
+        self.0.unknown_attempts()
+    }
+
+    async fn note_unknown(&mut self) {
+        self.0.note_unknown().await;
+    }
+
+    async fn sent(self: Box<Self>) {
+        self.0.sent().await;
+        panic!("as it was told");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_after_the_mail_was_noted_deletes_the_message() {
+    let rig = Rig::new().await;
+    rig.publish("dana").await;
+    let running = rig.start_pipeline(Arc::new(PanicsOnceSent::default()));
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.mailer.times_mailed("dana"), 1);
+    let report = running.stop().await;
+    assert_eq!(report.tally.to_string(), "received 1 = 1 panicked");
+    assert!(report.clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_of_a_message_whose_worker_panicked_so_are_duplicates() {
+    let rig = Rig::new().await;
+    rig.publish("dana").await;
+    rig.queue.duplicate("dana", secs(2), true);
+    let running = rig.start_pipeline(Arc::new(PanicsOnceSent::default()));
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.mailer.times_mailed("dana"), 1);
+    let report = running.stop().await;
+    assert_eq!(
+        report.tally.to_string(),
+        "received 2 = 1 duplicate + 1 panicked"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn its_delete_is_repeated_as_any_other() {
+    let rig = Rig::new().await;
+    let mut calls = 0;
+    rig.queue.react(move |call| {
+        calls += u32::from(call.operation == Operation::Delete);
+        match call.operation == Operation::Delete && calls < 4 {
+            true => Reaction::Hang,
+            false => Reaction::Pass,
+        }
+    });
+    rig.publish("dana").await;
+    let running = rig.start_pipeline(Arc::new(PanicsOnceSent::default()));
+    rig.until_outcomes("dana", 1).await;
+    assert!(rig.queue.is_empty());
+    assert_eq!(rig.queue.deliveries_of("dana").len(), 1);
+    assert!(running.stop().await.clean);
+}
