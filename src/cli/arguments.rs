@@ -8,11 +8,8 @@ use clap_complete::Shell;
 use super::version;
 
 /// Mails the organizer of every event that the Calendar Invite Server has created.
-///
-/// Without a command it works: it receives the messages of an SQS queue, renders a template from
-/// `CodeCommit`, mails it by SES, and deletes the messages.
 #[derive(Debug, Parser)]
-#[command(version = version(), about, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(version = version(), about, long_about = ABOUT, after_help = EXAMPLES, disable_help_subcommand = true)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
@@ -115,6 +112,12 @@ pub(super) struct Config {
     #[arg(long)]
     pub(super) json: bool,
 }
+
+const ABOUT: &str = "\
+Mails the organizer of every event that the Calendar Invite Server has created.
+
+Without a command it works: it receives the messages of an SQS queue, renders a template from
+CodeCommit for each, mails it by SES, and deletes the messages.";
 
 const EXAMPLES: &str = "\
 Examples:

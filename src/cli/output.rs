@@ -1,6 +1,7 @@
 //! Results go to standard output, everything else to standard error.
 
 use std::{
+    ffi::OsString,
     fmt::Display,
     io::{self, IsTerminal, Write},
 };
@@ -43,10 +44,14 @@ pub(super) struct Paint {
 impl Paint {
     /// On where standard output is a terminal that has colours, and `NO_COLOR` is not set.
     pub(super) fn for_stdout() -> Self {
-        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        Self::wanted(io::stdout().is_terminal(), |name| std::env::var_os(name))
+    }
+
+    fn wanted(terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = variable("TERM").is_some_and(|value| value == "dumb");
         Self {
-            on: io::stdout().is_terminal() && !no_color && !dumb,
+            on: terminal && !no_color && !dumb,
         }
     }
 
@@ -76,6 +81,18 @@ pub(super) fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_whose_owner_wants_them() {
+        let set = |name: &'static str, value: &'static str| {
+            move |asked: &str| (asked == name).then(|| OsString::from(value))
+        };
+        assert!(Paint::wanted(true, set("TERM", "xterm")).on);
+        assert!(Paint::wanted(true, set("NO_COLOR", "")).on);
+        assert!(!Paint::wanted(true, set("NO_COLOR", "1")).on);
+        assert!(!Paint::wanted(true, set("TERM", "dumb")).on);
+        assert!(!Paint::wanted(false, set("TERM", "xterm")).on);
+    }
 
     #[test]
     fn colours_are_written_only_where_they_are_on() {

@@ -161,12 +161,18 @@ impl Studio<'_> {
 }
 
 fn in_text(mail: &Mail) -> String {
-    let mut headers = format!("From: {}\nTo: {}\n", mail.from, addresses(mail).join(", "));
-    if !mail.reply_to.is_empty() {
-        headers.push_str(&format!("Reply-To: {}\n", mail.reply_to.join(", ")));
-    }
+    let reply_to = match &mail.reply_to[..] {
+        [] => String::new(),
+        mailboxes => format!("Reply-To: {}\n", mailboxes.join(", ")),
+    };
     let end = if mail.text.ends_with('\n') { "" } else { "\n" };
-    format!("{headers}Subject: {}\n\n{}{end}", mail.subject, mail.text)
+    format!(
+        "From: {}\nTo: {}\n{reply_to}Subject: {}\n\n{}{end}",
+        mail.from,
+        addresses(mail).join(", "),
+        mail.subject,
+        mail.text
+    )
 }
 
 fn in_json(mail: &Mail) -> String {

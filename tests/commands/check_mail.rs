@@ -194,7 +194,7 @@ async fn a_rate_that_does_not_fit_is_told() {
         (
             "concurrency=1",
             "send rate note 14 recipients/s allowed, and concurrency 1 reaches about 10/s → \
-             concurrency 2 would use the whole rate",
+             concurrency 2 would use more of it",
         ),
     ] {
         let done = stage.run(&["check", "--set", key]).await;

@@ -30,11 +30,11 @@ async fn every_command_is_helped_with_examples() {
 #[tokio::test]
 async fn the_version_is_told() {
     let done = run_bare(&[], &["--version"]).await;
-    let commit = option_env!("ORGANIZER_NOTIFIER_COMMIT").unwrap_or_default();
-    let mut expected = format!("organizer-notifier {}", env!("CARGO_PKG_VERSION"));
-    if !commit.is_empty() {
-        expected.push_str(&format!(" ({commit})"));
-    }
+    let version = env!("CARGO_PKG_VERSION");
+    let expected = match option_env!("ORGANIZER_NOTIFIER_COMMIT") {
+        None | Some("") => format!("organizer-notifier {version}"),
+        Some(commit) => format!("organizer-notifier {version} ({commit})"),
+    };
     assert_eq!(done.exits(0).out.trim_end(), expected);
 }
 

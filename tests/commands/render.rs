@@ -212,9 +212,8 @@ async fn watching_renders_again_when_a_file_changes() {
     assert!(told.contains("no template: "), "{told}");
     assert_eq!(log.next_line().await.unwrap().unwrap(), watching);
     let pid = child.id().unwrap().to_string();
-    let interrupted = tokio::process::Command::new("kill").args(["-INT", &pid]);
-    let mut interrupted = interrupted;
-    assert!(interrupted.status().await.unwrap().success());
+    let mut kill = tokio::process::Command::new("kill");
+    assert!(kill.args(["-INT", &pid]).status().await.unwrap().success());
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
 }
 

@@ -8,6 +8,8 @@ use crate::{config::SendRate, ports::AccountFacts};
 
 /// From this share of the daily quota on somebody should know.
 const MUCH: f64 = 0.8;
+/// The most that can be configured.
+const CONCURRENCY_MAX: f64 = 1000.0;
 /// A send takes about this long, in seconds, where all is well.
 const USUAL_SEND: f64 = 0.1;
 
@@ -34,22 +36,22 @@ fn standing(facts: &AccountFacts) -> Finding {
     let status = facts.enforcement_status.as_str();
     if status == "SHUTDOWN" {
         return Finding::failed(CHECK, "SES has shut the account's sending down")
-            .to_do("answer AWS's case in the support centre");
+            .advising("answer AWS's case in the support centre");
     }
     if !facts.sending_enabled {
         return Finding::failed(CHECK, "sending is paused for the account")
-            .to_do("enable it again, once what paused it is mended");
+            .advising("enable it again, once what paused it is mended");
     }
     if !facts.production_access {
         return Finding::warning(
             CHECK,
             "in the sandbox: mail goes to verified recipients alone, others are rejected",
         )
-        .to_do("ask for production access in SES");
+        .advising("ask for production access in SES");
     }
     if status == "PROBATION" {
         return Finding::warning(CHECK, "on probation: SES is about to pause it")
-            .to_do("bring bounces and complaints down; SES's reputation page tells which");
+            .advising("bring bounces and complaints down; SES's reputation page tells which");
     }
     Finding::ok(CHECK, "sending is enabled, in production")
 }
@@ -63,9 +65,9 @@ fn quota(facts: &AccountFacts) -> Finding {
     let found = format!("{sent} of {most} recipients in 24 hours");
     let remedy = "ask SES for a higher quota";
     if sent >= most {
-        Finding::failed(CHECK, format!("{found}: it is used up")).to_do(remedy)
+        Finding::failed(CHECK, format!("{found}: it is used up")).advising(remedy)
     } else if sent >= most * MUCH {
-        Finding::warning(CHECK, found).to_do(remedy)
+        Finding::warning(CHECK, found).advising(remedy)
     } else {
         Finding::ok(CHECK, found)
     }
@@ -82,7 +84,7 @@ fn rate(world: &World<'_>, facts: &AccountFacts) -> Finding {
                 CHECK,
                 format!("email.max_send_rate is {ours}/s, and the account may send {theirs}/s"),
             )
-            .to_do("set it to \"account\", or ask SES for a higher rate");
+            .advising("set it to \"account\", or ask SES for a higher rate");
         }
         SendRate::PerSecond(ours) => ours,
         SendRate::Unlimited => {
@@ -90,13 +92,13 @@ fn rate(world: &World<'_>, facts: &AccountFacts) -> Finding {
                 CHECK,
                 format!("unlimited on our side, and the account may send {theirs}/s"),
             )
-            .to_do("\"account\" spares the throttled requests");
+            .advising("\"account\" spares the throttled requests");
         }
     };
     let concurrency = world.settings.concurrency;
     let held = u32::try_from(concurrency).map_or(f64::INFINITY, f64::from);
     if held < rate * USUAL_SEND {
-        let needed = (rate * USUAL_SEND).ceil();
+        let needed = (rate * USUAL_SEND).ceil().min(CONCURRENCY_MAX);
         return Finding::note(
             CHECK,
             format!(
@@ -104,7 +106,9 @@ fn rate(world: &World<'_>, facts: &AccountFacts) -> Finding {
                 held / USUAL_SEND
             ),
         )
-        .to_do(format!("concurrency {needed} would use the whole rate"));
+        .advising(format!(
+            "concurrency {needed} would use more of it, if it is needed"
+        ));
     }
     Finding::ok(
         CHECK,

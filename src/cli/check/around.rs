@@ -43,7 +43,7 @@ pub(super) fn configuration(loaded: &Loaded) -> Finding {
     }
     let found = format!("{from}; {}", loaded.notes.join("; "));
     Finding::note("configuration", found)
-        .to_do("`organizer-notifier config` tells where each value comes from")
+        .advising("`organizer-notifier config` tells where each value comes from")
 }
 
 /// The queue's URL names a region, too.
@@ -54,7 +54,7 @@ pub(super) fn region(world: &World<'_>) -> Finding {
             "region",
             format!("{region} is in use, and queue.url is in {other}"),
         )
-        .to_do("set REGION (aws.region) to the queue's, or queue.url to a queue of this region"),
+        .advising("set REGION (aws.region) to the queue's, or queue.url to a queue of this region"),
         _ => Finding::ok("region", region),
     }
 }
@@ -72,8 +72,9 @@ pub(super) async fn credentials(inspector: &dyn Inspect) -> (Finding, bool) {
             (Finding::ok("credentials", found), true)
         }
         Err(error) => (
-            Finding::failed("credentials", format!("none: {}", error.message))
-                .to_do("give the task a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+            Finding::failed("credentials", format!("none: {}", error.message)).advising(
+                "give the task a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            ),
             false,
         ),
     }
@@ -99,7 +100,7 @@ pub(super) async fn telemetry(variables: impl Iterator<Item = (String, String)>)
             let found = format!("{name} is no URL");
             findings.push(
                 Finding::warning(CHECK, found)
-                    .to_do("set it to one, such as http://localhost:4318"),
+                    .advising("set it to one, such as http://localhost:4318"),
             );
             continue;
         };
@@ -114,7 +115,7 @@ pub(super) async fn telemetry(variables: impl Iterator<Item = (String, String)>)
             Err(_late) => format!("no answer within {}", span(COLLECTOR_WITHIN)),
         };
         let found = format!("the collector at {authority} cannot be reached: {why}");
-        findings.push(Finding::warning(CHECK, found).to_do(format!(
+        findings.push(Finding::warning(CHECK, found).advising(format!(
             "start it, or correct {name}; mails go out without it"
         )));
     }
@@ -143,7 +144,8 @@ pub(super) fn stop(grace: Duration, variable: impl Fn(&str) -> Option<String>) -
         "{needed}, and {platform} kills after {} unless {key} says otherwise",
         span(USUAL_STOP)
     );
-    Finding::warning(CHECK, found).to_do(format!("set {key} above it, or shorten shutdown.grace"))
+    Finding::warning(CHECK, found)
+        .advising(format!("set {key} above it, or shorten shutdown.grace"))
 }
 
 /// The region in a queue's URL; `None` where it is none of AWS's.
@@ -152,10 +154,10 @@ fn region_of(url: &str) -> Option<&str> {
     let labels: Vec<_> = host.split('.').collect();
     match labels[..] {
         ["queue", "amazonaws", "com"] => Some("us-east-1"),
-        [region, "queue", "amazonaws", ..] => Some(region),
-        ["sqs" | "sqs-fips", region, "amazonaws" | "api", ..] => Some(region),
-        // A private endpoint: vpce-0ab-cd.sqs.eu-central-1.vpce.amazonaws.com
-        [_, "sqs", region, "vpce", "amazonaws", ..] => Some(region),
+        // The last is a private endpoint: vpce-0ab-cd.sqs.eu-central-1.vpce.amazonaws.com
+        [region, "queue", "amazonaws", ..]
+        | ["sqs" | "sqs-fips", region, "amazonaws" | "api", ..]
+        | [_, "sqs", region, "vpce", "amazonaws", ..] => Some(region),
         _ => None,
     }
 }

@@ -78,7 +78,7 @@ impl Finding {
         Self::new(check, Level::Skipped, found)
     }
 
-    pub(super) fn to_do(mut self, remedy: impl Into<String>) -> Self {
+    pub(super) fn advising(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
     }
@@ -119,7 +119,7 @@ impl Finding {
                 "try again; AWS's answer tells more".to_owned(),
             ),
         };
-        Self::new(check, level, found).to_do(remedy)
+        Self::new(check, level, found).advising(remedy)
     }
 
     fn new(check: &'static str, level: Level, found: impl Into<String>) -> Self {

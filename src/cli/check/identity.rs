@@ -41,13 +41,13 @@ pub(super) async fn look(world: &World<'_>, sender: &Address) -> Finding {
         };
         let found = format!("{which} is known to SES in {region}, and not verified yet");
         return Finding::failed(CHECK, found)
-            .to_do("follow the link in SES's mail to it, or set the domain's DKIM records");
+            .advising("follow the link in SES's mail to it, or set the domain's DKIM records");
     }
     Finding::failed(
         CHECK,
         format!("{sender} is not verified in SES in {region}"),
     )
-    .to_do("verify the address or its domain in SES in this region, or correct email.sender")
+    .advising("verify the address or its domain in SES in this region, or correct email.sender")
 }
 
 /// The identities that would do, the most exact first.

@@ -51,9 +51,9 @@ async fn configuration_set(world: &World<'_>) -> Option<Finding> {
     Some(match world.inspector.configuration_set(name).await {
         Ok(Some(true)) => Finding::ok(CHECK, name),
         Ok(Some(false)) => Finding::failed(CHECK, format!("sending is paused for {name}"))
-            .to_do("enable sending for it again"),
+            .advising("enable sending for it again"),
         Ok(None) => Finding::failed(CHECK, format!("{name} does not exist in {}", world.region))
-            .to_do("create it in this region, or correct email.configuration_set"),
+            .advising("create it in this region, or correct email.configuration_set"),
         Err(error) => {
             // The daemon itself does without this right.
             let level = match refusal_kind(&error) {
@@ -78,7 +78,7 @@ pub(super) async fn send(
         Verdict::Mail(mail) => mail,
         Verdict::Ignored(reason) | Verdict::Rejected(reason) => {
             return Finding::failed(CHECK, format!("not sent to {}: {reason}", mask(to)))
-                .to_do("give --send-to one usable address");
+                .advising("give --send-to one usable address");
         }
     };
     let masked: Vec<_> = mail.to.iter().map(Address::to_string).collect();
@@ -93,7 +93,7 @@ pub(super) async fn send(
                 masked_text(&failure.to_string())
             ),
         )
-        .to_do("SES's answer tells why"),
+        .advising("SES's answer tells why"),
     }
 }
 
@@ -134,5 +134,5 @@ fn blocked(check: &'static str, failure: &SendFailure) -> Finding {
         }
     };
     let said = masked_text(&failure.to_string());
-    Finding::failed(check, format!("SES refuses every mail: {said}")).to_do(remedy)
+    Finding::failed(check, format!("SES refuses every mail: {said}")).advising(remedy)
 }

@@ -8,13 +8,15 @@ use super::{
     redrive,
 };
 use crate::{
+    aws::classify::refusal_kind,
     pipeline::{lease, span},
     ports::{
         QueueFailure, ReceiptHandle,
-        inspect::{Encryption, QueueDetails},
+        inspect::{Encryption, QueueDetails, RefusalKind},
     },
 };
 
+const RIGHTS: &str = "queue rights";
 /// A handle that no queue ever gave: settling it proves the right to, and touches no message.
 const MADE_UP: &str = "organizer-notifier-proves-its-rights";
 
@@ -41,7 +43,12 @@ pub(super) async fn look(world: &World<'_>) -> Vec<Finding> {
         Err(error) => {
             let action = "sqs:GetQueueAttributes";
             findings.push(Finding::refused(Level::Failed, CHECK, action, name, &error));
-            findings.push(rights(world, name).await);
+            findings.push(match refusal_kind(&error) {
+                RefusalKind::NotFound => {
+                    Finding::skipped(RIGHTS, "there is no queue to try them on")
+                }
+                _ => rights(world, name).await,
+            });
             findings.push(visibility(world));
             findings.push(Finding::skipped(
                 "redrive",
@@ -59,13 +66,12 @@ pub(super) fn name(url: &str) -> &str {
 
 /// Every right that the daemon needs to receive and settle, each tried without touching a message.
 async fn rights(world: &World<'_>, name: &str) -> Finding {
-    const CHECK: &str = "queue rights";
     let receive = world.inspector.may_receive(&world.settings.queue.url);
     let made_up = [ReceiptHandle(MADE_UP.to_owned())];
-    let changes = [(made_up[0].clone(), Duration::ZERO)];
+    let revealed = [(made_up[0].clone(), Duration::ZERO)];
     let (received, changed, deleted) = tokio::join!(
         receive,
-        world.queue.change_visibility(&changes),
+        world.queue.change_visibility(&revealed),
         world.queue.delete(&made_up),
     );
     let whole = |failure: QueueFailure| failure.error;
@@ -81,12 +87,18 @@ async fn rights(world: &World<'_>, name: &str) -> Finding {
     let mut refused = Vec::new();
     for (action, answer) in tried {
         if let Err(error) = answer {
-            refused.push(Finding::refused(Level::Failed, CHECK, action, name, &error));
+            refused.push(Finding::refused(
+                Level::Failed,
+                RIGHTS,
+                action,
+                name,
+                &error,
+            ));
         }
     }
     merged(refused).unwrap_or_else(|| {
         let found = "may receive, change visibility and delete";
-        Finding::ok(CHECK, found)
+        Finding::ok(RIGHTS, found)
     })
 }
 
@@ -120,7 +132,7 @@ fn visibility(world: &World<'_>) -> Finding {
             span(left),
             span(needed)
         );
-        return Finding::warning(CHECK, found).to_do(format!(
+        return Finding::warning(CHECK, found).advising(format!(
             "set queue.visibility_timeout to {} or more, or shorten email.timeout",
             span(Duration::from_secs((needed * 2).as_secs() + 1))
         ));
@@ -138,16 +150,16 @@ fn encryption(details: &QueueDetails) -> Finding {
     match &details.encryption {
         Encryption::Managed => Finding::ok(CHECK, "with SQS's own key"),
         Encryption::Off => Finding::warning(CHECK, "off, and messages hold addresses")
-            .to_do("set SqsManagedSseEnabled on the queue: it costs nothing"),
+            .advising("set SqsManagedSseEnabled on the queue: it costs nothing"),
         Encryption::Key(key) if key.ends_with("alias/aws/sqs") => Finding::warning(
             CHECK,
             "with alias/aws/sqs, whose policy does not let SNS use it: nothing arrives",
         )
-        .to_do("take SQS's own key (SqsManagedSseEnabled), or a key of yours that SNS may use"),
+        .advising("take SQS's own key (SqsManagedSseEnabled), or a key of yours that SNS may use"),
         Encryption::Key(key) => Finding::note(
             CHECK,
             format!("with the KMS key {key}; whether we may use it only a message can tell"),
         )
-        .to_do("the role needs kms:Decrypt on it, SNS kms:GenerateDataKey and kms:Decrypt"),
+        .advising("the role needs kms:Decrypt on it, SNS kms:GenerateDataKey and kms:Decrypt"),
     }
 }

@@ -26,7 +26,7 @@ pub(super) async fn look(world: &World<'_>, facts: &QueueFacts) -> Vec<Finding> 
                     span(facts.retention)
                 ),
             )
-            .to_do("give the queue a RedrivePolicy with a dead-letter queue"),
+            .advising("give the queue a RedrivePolicy with a dead-letter queue"),
         ];
     };
     let receives = redrive.max_receive_count;
@@ -38,7 +38,7 @@ pub(super) async fn look(world: &World<'_>, facts: &QueueFacts) -> Vec<Finding> 
                 "{policy}: that many restarts or crashes lose a message to the dead-letter queue"
             ),
         )
-        .to_do(format!(
+        .advising(format!(
             "raise maxReceiveCount to {RECEIVES_ENOUGH} or more"
         ))
     } else {
@@ -79,12 +79,12 @@ async fn dead_letter_queue(world: &World<'_>, facts: &QueueFacts, arn: &str) -> 
                 span(facts.retention)
             ),
         )
-        .to_do("raise the MessageRetentionPeriod of the dead-letter queue, best to 14 days");
+        .advising("raise the MessageRetentionPeriod of the dead-letter queue, best to 14 days");
     }
     let found = format!("{name} keeps messages {}", span(kept));
     match details.waiting {
         0 => Finding::ok(CHECK, found),
-        waiting => Finding::note(CHECK, format!("{found}, and holds {waiting}")).to_do(format!(
+        waiting => Finding::note(CHECK, format!("{found}, and holds {waiting}")).advising(format!(
             "`organizer-notifier triage --queue-url {url}` tells what would become of them"
         )),
     }

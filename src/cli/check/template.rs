@@ -40,7 +40,7 @@ pub(super) async fn look(
                 } else {
                     failure.remedy()
                 };
-                Finding::failed(CHECK, format!("{failure} ({location})")).to_do(remedy)
+                Finding::failed(CHECK, format!("{failure} ({location})")).advising(remedy)
             } else {
                 let action = "codecommit:GetFile";
                 Finding::refused(Level::Failed, CHECK, action, location, &failure.error)
@@ -53,7 +53,7 @@ pub(super) async fn look(
         Ok(loaded) => loaded.template,
         Err(failure) => {
             let finding = Finding::failed(CHECK, format!("{failure} ({location})"));
-            return (vec![finding.to_do(failure.remedy())], None);
+            return (vec![finding.advising(failure.remedy())], None);
         }
     };
     let found = format!(
@@ -127,7 +127,7 @@ fn named(world: &World<'_>, template: &Template, file: &TemplateFile) -> Finding
             CHECK,
             format!("these stay as they are written: {}", typos.join(", ")),
         )
-        .to_do("correct them in the template, or declare them under message.placeholders");
+        .advising("correct them in the template, or declare them under message.placeholders");
     }
     let listed = |names: &[&str]| {
         let braced: Vec<_> = names.iter().map(|name| format!("{{{name}}}")).collect();
@@ -135,7 +135,7 @@ fn named(world: &World<'_>, template: &Template, file: &TemplateFile) -> Finding
     };
     if used.is_empty() {
         return Finding::warning(CHECK, "the template names none: every mail says the same")
-            .to_do(format!("write some of {} into it", listed(&declared)));
+            .advising(format!("write some of {} into it", listed(&declared)));
     }
     let in_subject = |name: &&&str| {
         let subject = &world.settings.email.subject;
@@ -146,11 +146,11 @@ fn named(world: &World<'_>, template: &Template, file: &TemplateFile) -> Finding
         .filter(|name| !used.contains(name) && !in_subject(name))
         .copied()
         .collect();
-    let mut found = listed(&used);
-    if !unused.is_empty() {
-        found.push_str(&format!("; not used: {}", listed(&unused)));
+    let used = listed(&used);
+    match &unused[..] {
+        [] => Finding::ok(CHECK, used),
+        unused => Finding::ok(CHECK, format!("{used}; not used: {}", listed(unused))),
     }
-    Finding::ok(CHECK, found)
 }
 
 /// Whether the sample event becomes a mail.
@@ -167,7 +167,7 @@ fn sample_of(world: &World<'_>, composer: &Composer, template: &Template) -> Fin
         ),
         Verdict::Ignored(reason) | Verdict::Rejected(reason) => {
             Finding::failed(CHECK, format!("the sample event becomes no mail: {reason}"))
-                .to_do("check message.placeholders and message.recipient")
+                .advising("check message.placeholders and message.recipient")
         }
     }
 }

@@ -63,11 +63,13 @@ pub(super) fn summary(looked: &Looked) -> String {
         End::Interrupted => "; interrupted, there may be more",
         End::Failed => "; there may be more",
     });
-    text.push('\n');
-    for (kind, count) in kinds {
-        text.push_str(&format!("{count:>6}  {kind}\n"));
-    }
-    text
+    let mut lines = vec![text];
+    lines.extend(
+        kinds
+            .iter()
+            .map(|(kind, count)| format!("{count:>6}  {kind}")),
+    );
+    lines.join("\n") + "\n"
 }
 
 /// The whole look for machines. Times are in seconds.
