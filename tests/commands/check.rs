@@ -167,6 +167,13 @@ async fn a_collector_is_reached_or_told() {
     let done = stage.run(&["check", "--strict"]).await;
     done.exits(1);
     assert!(done.finding("telemetry").contains("is no URL"), "{done}");
+    stage.set("OTEL_SDK_DISABLED", "true");
+    let done = stage.run(&["check", "--strict"]).await;
+    done.exits(0);
+    assert_eq!(
+        done.finding("telemetry"),
+        "telemetry ok off by OTEL_SDK_DISABLED"
+    );
 }
 
 #[tokio::test]

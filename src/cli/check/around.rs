@@ -83,7 +83,15 @@ pub(super) async fn credentials(inspector: &dyn Inspect) -> (Finding, bool) {
 /// Whether the collectors that the standard variables name accept connections.
 pub(super) async fn telemetry(variables: impl Iterator<Item = (String, String)>) -> Vec<Finding> {
     const CHECK: &str = "telemetry";
+    let variables: Vec<_> = variables.collect();
+    let is_disabled = |(name, value): &(String, String)| {
+        name == "OTEL_SDK_DISABLED" && value.trim().eq_ignore_ascii_case("true")
+    };
+    if variables.iter().any(is_disabled) {
+        return vec![Finding::ok(CHECK, "off by OTEL_SDK_DISABLED")];
+    }
     let mut endpoints: Vec<(String, String)> = variables
+        .into_iter()
         .filter(|(name, value)| {
             name.starts_with("OTEL_EXPORTER_OTLP_")
                 && name.ends_with("ENDPOINT")
