@@ -4,6 +4,8 @@
 //! `aws/` implements these over the AWS SDK; tests implement them as they need. No method retries:
 //! each says what happened to its one call, and whoever called it owns what follows.
 
+pub mod inspect;
+
 use std::{
     collections::BTreeMap,
     error::Error as StdError,

@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 use crate::{
     backoff::Backoff,
     notification::{Placeholders, Template, TemplateError},
-    ports::{TemplateFailure, TemplateFailureKind, TemplateSource, TemplateVersion},
+    ports::{TemplateFailure, TemplateFailureKind, TemplateFile, TemplateSource, TemplateVersion},
 };
 
 #[cfg(test)]
@@ -103,6 +103,25 @@ pub struct Knowledge {
     pub loads: u64,
     /// Why the last load failed; nothing after one that went well.
     pub failure: Option<Arc<LoadError>>,
+}
+
+/// Compiles a fetched file, unless it has more than `max_bytes`: what decides whether a version
+/// comes into force.
+pub fn compile(
+    file: &TemplateFile,
+    placeholders: &Placeholders,
+    max_bytes: u64,
+) -> Result<TemplateInForce, LoadError> {
+    if file.bytes.len() as u64 > max_bytes {
+        return Err(LoadError::TooLarge {
+            bytes: file.bytes.len(),
+            max_bytes,
+        });
+    }
+    Ok(TemplateInForce {
+        template: Template::compile(&file.bytes, placeholders)?,
+        version: file.version.clone(),
+    })
 }
 
 /// Fetches and keeps the template.
@@ -202,17 +221,7 @@ impl TemplateStore {
         {
             return Ok(None);
         }
-        if file.bytes.len() as u64 > self.max_bytes {
-            return Err(LoadError::TooLarge {
-                bytes: file.bytes.len(),
-                max_bytes: self.max_bytes,
-            });
-        }
-        let template = Template::compile(&file.bytes, &self.placeholders)?;
-        Ok(Some(TemplateInForce {
-            template,
-            version: file.version,
-        }))
+        compile(&file, &self.placeholders, self.max_bytes).map(Some)
     }
 
     fn accept(&self, fetched: Option<TemplateInForce>) {

@@ -21,8 +21,11 @@ use crate::ports::{
     TemplateFailureKind,
 };
 
+mod refusal;
 #[cfg(test)]
 mod tests;
+
+pub use refusal::{call_error, refusal_kind};
 
 /// A clock that is off counts too: every signature of ours is refused until it is right.
 const CREDENTIALS: [&str; 13] = [

@@ -5,6 +5,7 @@
 mod canned;
 pub mod classify;
 mod codecommit;
+mod inspect;
 mod ses;
 mod sqs;
 
@@ -12,6 +13,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 
 pub use self::{
     codecommit::{CodeCommitTemplate, TemplateAddress},
+    inspect::AwsInspector,
     ses::{SesAccount, SesMailer},
     sqs::SqsQueue,
 };

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use aws_sdk_sqs::{
     Client,
     config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
+    operation::get_queue_attributes::GetQueueAttributesOutput,
     types::{
         BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
         DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
@@ -69,31 +70,7 @@ impl Queue for SqsQueue {
             .send()
             .await
             .map_err(|error| classify::queue_failure(OPERATION, error))?;
-        let attribute = |name| answer.attributes().and_then(|all| all.get(&name));
-        let seconds = |name| {
-            let text = attribute(name).map_or("0", String::as_str);
-            text.parse().map(Duration::from_secs).unwrap_or_default()
-        };
-        let redrive = match attribute(QueueAttributeName::RedrivePolicy) {
-            Some(policy) if !policy.is_empty() => {
-                Some(redrive(policy).map_err(|error| QueueFailure {
-                    kind: QueueFailureKind::Transient,
-                    error: Box::new(CallError {
-                        operation: OPERATION,
-                        code: "response".to_owned(),
-                        message: "the redrive policy cannot be read".to_owned(),
-                        request_id: None,
-                        source: Some(Box::new(error)),
-                    }),
-                })?)
-            }
-            _ => None,
-        };
-        Ok(QueueFacts {
-            redrive,
-            retention: seconds(QueueAttributeName::MessageRetentionPeriod),
-            default_visibility: seconds(QueueAttributeName::VisibilityTimeout),
-        })
+        facts(OPERATION, &answer)
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure> {
@@ -187,6 +164,38 @@ impl Queue for SqsQueue {
         let done = answer.successful.iter().map(|entry| entry.id.as_str());
         Ok(by_position(changes.len(), done, &answer.failed))
     }
+}
+
+/// What the attributes say.
+pub(super) fn facts(
+    operation: &'static str,
+    answer: &GetQueueAttributesOutput,
+) -> Result<QueueFacts, QueueFailure> {
+    let attribute = |name| answer.attributes().and_then(|all| all.get(&name));
+    let seconds = |name| {
+        let text = attribute(name).map_or("0", String::as_str);
+        text.parse().map(Duration::from_secs).unwrap_or_default()
+    };
+    let redrive = match attribute(QueueAttributeName::RedrivePolicy) {
+        Some(policy) if !policy.is_empty() => {
+            Some(redrive(policy).map_err(|error| QueueFailure {
+                kind: QueueFailureKind::Transient,
+                error: Box::new(CallError {
+                    operation,
+                    code: "response".to_owned(),
+                    message: "the redrive policy cannot be read".to_owned(),
+                    request_id: None,
+                    source: Some(Box::new(error)),
+                }),
+            })?)
+        }
+        _ => None,
+    };
+    Ok(QueueFacts {
+        redrive,
+        retention: seconds(QueueAttributeName::MessageRetentionPeriod),
+        default_visibility: seconds(QueueAttributeName::VisibilityTimeout),
+    })
 }
 
 /// One attempt of at most `timeout`, without the SDK's retries.

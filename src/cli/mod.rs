@@ -1,11 +1,27 @@
 //! The command line: what is asked for, and with which configuration.
 
+mod arguments;
+mod check;
+mod config;
+mod connect;
+mod healthcheck;
+mod output;
+mod render;
 mod run;
+mod sample;
+mod triage;
+mod verdict;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{process::ExitCode, sync::LazyLock};
 
-use clap::{Parser, Subcommand, error::ErrorKind};
+use anyhow::Context;
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap_complete::Shell;
 
+use self::{
+    arguments::{Cli, Command},
+    output::tell,
+};
 use crate::config::Flags;
 
 /// Everything was settled or released, or the command has nothing to complain of.
@@ -14,42 +30,6 @@ const OK: u8 = 0;
 const FAILED: u8 = 1;
 /// The command line or the configuration cannot be used (`EX_USAGE` of `sysexits.h`).
 const USAGE: u8 = 64;
-
-/// Mails the organizer of every event that the Calendar Invite Server has created.
-#[derive(Debug, Parser)]
-#[command(version, about, after_help = EXAMPLES, disable_help_subcommand = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Option<Command>,
-    #[command(flatten)]
-    common: Common,
-}
-
-#[derive(Debug, Clone, Copy, Subcommand)]
-enum Command {
-    /// Work until SIGTERM or SIGINT: the default.
-    Run,
-}
-
-#[derive(Debug, clap::Args)]
-struct Common {
-    /// The configuration file (TOML); `NOTIFIER_CONFIG` names one too.
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// One key of the configuration, such as `--set concurrency=64`; beats every other source.
-    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
-    set: Vec<(String, String)>,
-}
-
-const EXAMPLES: &str = "\
-Examples:
-  REGION=us-east-1 SQS_URL=https://sqs.us-east-1.amazonaws.com/123456789012/notify-organizer \\
-  CODECOMMIT_REPO=templates NEW_EVENT_NOTIFICATION_EMAIL=new-event.html \\
-  SENDER='Events <noreply@example.com>' SUBJECT='Your event {summary}' organizer-notifier
-
-  organizer-notifier --config /etc/organizer-notifier/config.toml --set log.level=debug
-
-Exit codes: 0 all settled, 1 something failed, 64 bad usage or configuration.";
 
 /// Does what the command line asks for.
 #[must_use]
@@ -72,14 +52,55 @@ pub fn main() -> ExitCode {
         config: cli.common.config,
         overrides: cli.common.set,
     };
-    match cli.command.unwrap_or(Command::Run) {
-        Command::Run => ExitCode::from(run::run(&flags)),
+    let code = match cli.command.unwrap_or(Command::Run) {
+        Command::Run => run::run(&flags),
+        Command::Check(asked) => in_runtime(check::check(&flags, &asked)),
+        Command::Render(asked) => in_runtime(render::render(&flags, &asked)),
+        Command::Triage(asked) => in_runtime(triage::triage(&flags, &asked)),
+        Command::Config(asked) => config::config(&flags, asked.json),
+        Command::Healthcheck => in_runtime(healthcheck::healthcheck(&flags)),
+        Command::Completions { shell } => completions(shell),
+    };
+    ExitCode::from(code)
+}
+
+/// The version, with the commit that it was built from where the build was told: a build script
+/// that asks git would fail in a source archive or an image's build context, which have no `.git`.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let version = env!("CARGO_PKG_VERSION");
+        match option_env!("ORGANIZER_NOTIFIER_COMMIT").filter(|commit| !commit.is_empty()) {
+            Some(commit) => format!("{version} ({commit})"),
+            None => version.to_owned(),
+        }
+    });
+    &VERSION
+}
+
+/// Runs a command that waits for the world, and tells what it could not cope with.
+fn in_runtime(command: impl Future<Output = anyhow::Result<u8>>) -> u8 {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let ended = runtime
+        .context("no runtime could be started")
+        .and_then(|runtime| runtime.block_on(command));
+    match ended {
+        Ok(code) => code,
+        Err(failed) => {
+            tell(&format_args!("{failed:#}"));
+            FAILED
+        }
     }
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("it is KEY=VALUE, such as concurrency=64".to_owned()),
+fn completions(shell: Shell) -> u8 {
+    let mut script = Vec::new();
+    let mut command = Cli::command();
+    let name = command.get_name().to_owned();
+    clap_complete::generate(shell, &mut command, name, &mut script);
+    match output::say(&String::from_utf8_lossy(&script)) {
+        Ok(()) => OK,
+        Err(_closed) => FAILED,
     }
 }

@@ -1,28 +1,24 @@
 //! `run`: the daemon.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{FAILED, OK, USAGE};
+use super::{FAILED, OK, USAGE, connect, output::tell, version};
 use crate::{
-    aws::{AwsConfig, CodeCommitTemplate, SesAccount, SesMailer, SqsQueue, TemplateAddress},
-    config::{self, Flags, Loaded, Settings, TemplateLocation},
-    daemon::{self, Outside},
+    aws::AwsConfig,
+    config::{self, Flags, Loaded},
+    daemon,
     health::Health,
-    pipeline::{drain, lease, vitals::Vitals},
-    ports::TemplateSource,
+    pipeline::drain,
     shutdown::{self, Signal},
     telemetry::{
-        self, Instruments, LIFECYCLE,
-        observed::{ObservedQueue, ObservedSource},
+        self, LIFECYCLE,
         otlp::{Otlp, Wanted},
     },
-    template_file::TemplateOnDisk,
-    template_store::TemplateStore,
 };
 
 /// Runs the daemon and returns the exit code.
@@ -73,16 +69,16 @@ async fn work(
     let settings = &loaded.settings;
     let aws = AwsConfig::load(settings.aws.region.as_deref()).await;
     let Some(region) = aws.region() else {
-        tell(&"no AWS region: set REGION, aws.region or AWS_REGION");
+        tell(&connect::NO_REGION);
         return Ok(USAGE);
     };
     info!(
         target: LIFECYCLE,
         "organizer-notifier {} starts in {region}",
-        env!("CARGO_PKG_VERSION")
+        version()
     );
     let composer = settings.composer()?;
-    let outside = connect(settings, &aws, wanted)?;
+    let outside = connect::outside(settings, &aws, wanted)?;
     let stop_health = CancellationToken::new();
     if let Some(address) = settings.health.listen {
         let health = Health::listen(address).await.with_context(|| {
@@ -93,59 +89,4 @@ async fn work(
     let ended = daemon::run(settings, composer, outside, signals).await;
     stop_health.cancel();
     Ok(if ended.is_clean() { OK } else { FAILED })
-}
-
-/// The clients, set up as the daemon uses them.
-fn connect(settings: &Settings, aws: &AwsConfig, wanted: &Wanted) -> anyhow::Result<Outside> {
-    let instruments = Arc::new(Instruments::new(wanted, &settings.queue.url));
-    let sender = settings.sender()?.address().as_str().to_owned();
-    let source: Arc<dyn TemplateSource> = match &settings.template.source {
-        TemplateLocation::CodeCommit {
-            repository,
-            path,
-            reference,
-        } => Arc::new(CodeCommitTemplate::new(
-            aws,
-            TemplateAddress {
-                repository: repository.clone(),
-                path: path.clone(),
-                reference: reference.clone(),
-            },
-        )),
-        TemplateLocation::File(path) => Arc::new(TemplateOnDisk::new(PathBuf::clone(path))),
-    };
-    let source = Arc::new(ObservedSource::new(source, Arc::clone(&instruments)));
-    let templates = TemplateStore::new(
-        source,
-        settings.placeholders()?,
-        settings.template.ttl,
-        settings.template.max_bytes,
-    );
-    let settle_timeout = lease::call_timeout(settings.queue.visibility_timeout);
-    let queue = SqsQueue::new(aws, settings.queue.url.clone(), settle_timeout);
-    Ok(Outside {
-        queue: Arc::new(ObservedQueue::new(
-            Arc::new(queue),
-            Arc::clone(&instruments),
-        )),
-        mailer: Arc::new(SesMailer::new(
-            aws,
-            sender,
-            settings.email.configuration_set.clone(),
-            settings.email.timeout,
-        )),
-        account: Arc::new(SesAccount::new(aws)),
-        templates: Arc::new(templates),
-        vitals: Arc::new(Vitals::new()),
-        instruments,
-    })
-}
-
-/// What cannot be told by the log, since it is not set up or would not show it.
-#[expect(
-    clippy::print_stderr,
-    reason = "a command line tool tells its errors on standard error"
-)]
-fn tell(what: &dyn std::fmt::Display) {
-    eprintln!("organizer-notifier: {what}");
 }

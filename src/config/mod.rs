@@ -102,6 +102,20 @@ where
     N: Into<OsString>,
     V: Into<OsString>,
 {
+    load_without(&[], flags, environment)
+}
+
+/// Loads as [`load`] does, for a command that gets by without some of the keys that the daemon
+/// requires. Those of `spared` that no source gives are empty in the settings.
+pub fn load_without<N, V>(
+    spared: &[&str],
+    flags: &Flags,
+    environment: impl IntoIterator<Item = (N, V)>,
+) -> Result<Loaded, Problems>
+where
+    N: Into<OsString>,
+    V: Into<OsString>,
+{
     let mut problems = Vec::new();
     let variables = environment::Variables::new(environment, &mut problems);
     let file = sources::file(flags, &variables, &mut problems);
@@ -113,7 +127,7 @@ where
         sources::overrides(flags, &mut problems),
     ];
     let mut notes = file.notes;
-    let reader = reader::Reader::new(layers, file.readable);
+    let reader = reader::Reader::new(layers, file.readable, spared);
     let loaded = reader.read(&mut problems);
     match loaded {
         Some((settings, origins, shadowed)) if problems.is_empty() => {

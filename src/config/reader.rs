@@ -16,17 +16,19 @@ use super::{KeyOrigin, assemble, validate};
 pub(super) type Read = (Settings, Vec<KeyOrigin>, Vec<String>);
 
 /// The merged layers.
-pub(super) struct Reader {
+pub(super) struct Reader<'a> {
     layers: Vec<Layer>,
     figment: Figment,
     /// Whether a key that no layer gives is really missing: not where the file
     /// could not be read.
     complete: bool,
+    /// Keys that are not missed though the daemon requires them.
+    spared: &'a [&'a str],
 }
 
-impl Reader {
+impl<'a> Reader<'a> {
     /// Merges the layers, of which later ones win.
-    pub(super) fn new(layers: Vec<Layer>, complete: bool) -> Self {
+    pub(super) fn new(layers: Vec<Layer>, complete: bool, spared: &'a [&'a str]) -> Self {
         let figment = layers
             .iter()
             .fold(Figment::new(), |figment, layer| figment.merge(layer));
@@ -34,6 +36,7 @@ impl Reader {
             layers,
             figment,
             complete,
+            spared,
         }
     }
 
@@ -70,6 +73,7 @@ impl Reader {
         // What an unreadable file gives is not known, so nothing is missing.
         if self.complete {
             let contradictions = self.contradictions(&settings, problems);
+            missing.retain(|lack| !self.spared.contains(&lack.key.as_str()));
             missing.retain(|lack| problems.iter().all(|problem| problem.key != lack.key));
             problems.extend(missing);
             problems.extend(contradictions);

@@ -1,7 +1,7 @@
 //! From the settings to a mail.
 
 use organizer_notifier::{
-    config::Settings,
+    config::{Flags, Settings, load_without},
     notification::{Envelope, Mail, Template},
 };
 
@@ -66,4 +66,24 @@ reply_to = ["Help <help@x.com>", "b@x.com"]
     assert_eq!(mail.reply_to, ["Help <help@x.com>", "b@x.com"]);
     assert_eq!(mail.subject, "Hall");
     assert_eq!(mail.html, "Hall none");
+}
+
+#[test]
+fn a_command_gets_by_without_the_keys_that_it_spares() {
+    let variables = [("SENDER", "a@x.com")];
+    let spared = ["queue.url", "email.subject"];
+    let problems = load_without(&spared, &Flags::default(), variables).unwrap_err();
+    let missing: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem.key.as_str())
+        .collect();
+    assert_eq!(missing, ["template.repository", "template.path"]);
+    let spared = [&spared[..], &["template.repository", "template.path"]].concat();
+    let loaded = load_without(&spared, &Flags::default(), variables).unwrap();
+    assert_eq!(loaded.settings.email.sender, "a@x.com");
+    assert_eq!(loaded.settings.queue.url, "");
+    // What is given is checked all the same.
+    let variables = [("SENDER", "a@x.com"), ("SQS_URL", "arn:aws:sqs:x:1:q")];
+    let problems = load_without(&spared, &Flags::default(), variables).unwrap_err();
+    assert_eq!(problems.iter().next().unwrap().key, "queue.url");
 }

@@ -88,7 +88,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("html5gum", &["notification/"]),
     ("idna", &["notification/"]),
     ("signal_hook*", &["shutdown.rs"]),
-    ("clap", &["cli.rs", "cli/", "main.rs"]),
+    ("clap*", &["cli.rs", "cli/", "main.rs"]),
     ("anyhow", &["cli.rs", "cli/", "main.rs"]),
 ];
 

@@ -1,0 +1,117 @@
+//! The account's standing and quotas at SES.
+
+use super::{
+    World,
+    finding::{Finding, Level},
+};
+use crate::{config::SendRate, ports::AccountFacts};
+
+/// From this share of the daily quota on somebody should know.
+const MUCH: f64 = 0.8;
+/// The most that can be configured.
+const CONCURRENCY_MAX: f64 = 1000.0;
+/// A send takes about this long, in seconds, where all is well.
+const USUAL_SEND: f64 = 0.1;
+
+pub(super) async fn look(world: &World<'_>) -> Vec<Finding> {
+    const CHECK: &str = "account";
+    match world.account.facts().await {
+        Ok(facts) => vec![standing(&facts), quota(&facts), rate(world, &facts)],
+        Err(failure) => {
+            let action = "ses:GetAccount";
+            let mut finding =
+                Finding::refused(Level::Warning, CHECK, action, "the account", &failure.error);
+            if world.settings.email.max_send_rate == SendRate::Account {
+                finding.found.push_str("; sending would start slowly");
+                let remedy = finding.remedy.unwrap_or_default();
+                finding.remedy = Some(format!("{remedy}, or set email.max_send_rate"));
+            }
+            vec![finding]
+        }
+    }
+}
+
+fn standing(facts: &AccountFacts) -> Finding {
+    const CHECK: &str = "account";
+    let status = facts.enforcement_status.as_str();
+    if status == "SHUTDOWN" {
+        return Finding::failed(CHECK, "SES has shut the account's sending down")
+            .advising("answer AWS's case in the support centre");
+    }
+    if !facts.sending_enabled {
+        return Finding::failed(CHECK, "sending is paused for the account")
+            .advising("enable it again, once what paused it is mended");
+    }
+    if !facts.production_access {
+        return Finding::warning(
+            CHECK,
+            "in the sandbox: mail goes to verified recipients alone, others are rejected",
+        )
+        .advising("ask for production access in SES");
+    }
+    if status == "PROBATION" {
+        return Finding::warning(CHECK, "on probation: SES is about to pause it")
+            .advising("bring bounces and complaints down; SES's reputation page tells which");
+    }
+    Finding::ok(CHECK, "sending is enabled, in production")
+}
+
+fn quota(facts: &AccountFacts) -> Finding {
+    const CHECK: &str = "daily quota";
+    let sent = facts.sent_last_24_hours;
+    let Some(most) = facts.max_24_hour_send else {
+        return Finding::ok(CHECK, format!("{sent} sent in 24 hours, without a limit"));
+    };
+    let found = format!("{sent} of {most} recipients in 24 hours");
+    let remedy = "ask SES for a higher quota";
+    if sent >= most {
+        Finding::failed(CHECK, format!("{found}: it is used up")).advising(remedy)
+    } else if sent >= most * MUCH {
+        Finding::warning(CHECK, found).advising(remedy)
+    } else {
+        Finding::ok(CHECK, found)
+    }
+}
+
+/// The account's rate against ours and against what is held at once.
+fn rate(world: &World<'_>, facts: &AccountFacts) -> Finding {
+    const CHECK: &str = "send rate";
+    let theirs = facts.max_send_rate;
+    let rate = match world.settings.email.max_send_rate {
+        SendRate::Account => theirs,
+        SendRate::PerSecond(ours) if ours > theirs => {
+            return Finding::warning(
+                CHECK,
+                format!("email.max_send_rate is {ours}/s, and the account may send {theirs}/s"),
+            )
+            .advising("set it to \"account\", or ask SES for a higher rate");
+        }
+        SendRate::PerSecond(ours) => ours,
+        SendRate::Unlimited => {
+            return Finding::note(
+                CHECK,
+                format!("unlimited on our side, and the account may send {theirs}/s"),
+            )
+            .advising("\"account\" spares the throttled requests");
+        }
+    };
+    let concurrency = world.settings.concurrency;
+    let held = u32::try_from(concurrency).map_or(f64::INFINITY, f64::from);
+    if held < rate * USUAL_SEND {
+        let needed = (rate * USUAL_SEND).ceil().min(CONCURRENCY_MAX);
+        return Finding::note(
+            CHECK,
+            format!(
+                "{rate} recipients/s allowed, and concurrency {concurrency} reaches about {}/s",
+                held / USUAL_SEND
+            ),
+        )
+        .advising(format!(
+            "concurrency {needed} would use more of it, if it is needed"
+        ));
+    }
+    Finding::ok(
+        CHECK,
+        format!("{rate} recipients/s, which concurrency {concurrency} can use"),
+    )
+}

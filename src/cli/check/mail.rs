@@ -1,0 +1,138 @@
+//! Whether mail could be sent, and one that is.
+
+use super::{
+    World,
+    finding::{Finding, Level},
+};
+use crate::{
+    aws::classify::refusal_kind,
+    cli::{
+        sample,
+        verdict::{Verdict, judge},
+    },
+    notification::{Address, Composer, Mail, Template, mask},
+    pipeline::masked_text,
+    ports::{AccountCause, SendFailure, SendFailureKind, inspect::RefusalKind},
+};
+
+/// What the events of the sample mail's configuration set carry.
+const TAG: &str = "check";
+const ACTION: &str = "ses:SendEmail";
+
+pub(super) async fn look(world: &World<'_>) -> Vec<Finding> {
+    let mut findings = vec![right(world).await];
+    findings.extend(configuration_set(world).await);
+    findings
+}
+
+/// Tries the right to send with a mail to nobody, which SES has to refuse whoever asks.
+async fn right(world: &World<'_>) -> Finding {
+    const CHECK: &str = "right to send";
+    let Ok(sender) = world.settings.sender() else {
+        return Finding::failed(CHECK, "email.sender is no address");
+    };
+    let nobody = Mail {
+        from: sender.header(),
+        to: Vec::new(),
+        reply_to: Vec::new(),
+        subject: "check".to_owned(),
+        html: "<p>check</p>".to_owned(),
+        text: "check\n".to_owned(),
+    };
+    match world.mailer.send(&nobody, TAG).await {
+        Err(failure) if is_blocked(&failure) => blocked(CHECK, &failure),
+        _ => Finding::ok(CHECK, "SES takes our requests"),
+    }
+}
+
+async fn configuration_set(world: &World<'_>) -> Option<Finding> {
+    const CHECK: &str = "configuration set";
+    let name = world.settings.email.configuration_set.as_deref()?;
+    Some(match world.inspector.configuration_set(name).await {
+        Ok(Some(true)) => Finding::ok(CHECK, name),
+        Ok(Some(false)) => Finding::failed(CHECK, format!("sending is paused for {name}"))
+            .advising("enable sending for it again"),
+        Ok(None) => Finding::failed(CHECK, format!("{name} does not exist in {}", world.region))
+            .advising("create it in this region, or correct email.configuration_set"),
+        Err(error) => {
+            // The daemon itself does without this right.
+            let level = match refusal_kind(&error) {
+                RefusalKind::Denied => Level::Note,
+                _ => Level::Warning,
+            };
+            Finding::refused(level, CHECK, "ses:GetConfigurationSet", name, &error)
+        }
+    })
+}
+
+/// Sends the sample event's mail to somebody.
+pub(super) async fn send(
+    world: &World<'_>,
+    composer: &Composer,
+    template: &Template,
+    to: &str,
+) -> Finding {
+    const CHECK: &str = "sample mail";
+    let body = sample::body(world.settings, Some(to));
+    let mail = match judge(&body, composer, template) {
+        Verdict::Mail(mail) => mail,
+        Verdict::Ignored(reason) | Verdict::Rejected(reason) => {
+            return Finding::failed(CHECK, format!("not sent to {}: {reason}", mask(to)))
+                .advising("give --send-to one usable address");
+        }
+    };
+    let masked: Vec<_> = mail.to.iter().map(Address::to_string).collect();
+    let masked = masked.join(", ");
+    match world.mailer.send(&mail, TAG).await {
+        Ok(id) => Finding::ok(CHECK, format!("one real mail was sent to {masked}: {id}")),
+        Err(failure) if is_blocked(&failure) => blocked(CHECK, &failure),
+        Err(failure) => Finding::failed(
+            CHECK,
+            format!(
+                "not sent to {masked}: {}",
+                masked_text(&failure.to_string())
+            ),
+        )
+        .advising("SES's answer tells why"),
+    }
+}
+
+/// Whether every mail of ours would meet this, too. A refusal of a mail to nobody is what is
+/// wanted, and being asked too often at the moment is no fault.
+fn is_blocked(failure: &SendFailure) -> bool {
+    match failure.kind {
+        SendFailureKind::AccountWide(_)
+        | SendFailureKind::Transient
+        | SendFailureKind::OutcomeUnknown => true,
+        SendFailureKind::Throttled
+        | SendFailureKind::Rejected
+        | SendFailureKind::UnknownClientError => false,
+    }
+}
+
+fn blocked(check: &'static str, failure: &SendFailure) -> Finding {
+    let remedy = match failure.kind {
+        SendFailureKind::AccountWide(AccountCause::Suspended) => {
+            "answer AWS's case in the support centre"
+        }
+        SendFailureKind::AccountWide(AccountCause::Paused) => {
+            "enable sending again for the account and the configuration set"
+        }
+        SendFailureKind::AccountWide(AccountCause::DailyQuota) => "ask SES for a higher quota",
+        SendFailureKind::AccountWide(AccountCause::MailFromNotVerified) => {
+            "mend the DNS records of the custom MAIL FROM domain"
+        }
+        SendFailureKind::AccountWide(AccountCause::SenderNotVerified) => {
+            "verify the sender's address or domain in SES in this region"
+        }
+        SendFailureKind::AccountWide(AccountCause::ConfigurationSetMissing) => {
+            "create the configuration set, or correct email.configuration_set"
+        }
+        _ => {
+            let on = "the sender's identity";
+            return Finding::refused(Level::Failed, check, ACTION, on, &failure.error);
+        }
+    };
+    let said = masked_text(&failure.to_string());
+    Finding::failed(check, format!("SES refuses every mail: {said}")).advising(remedy)
+}

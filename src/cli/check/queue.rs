@@ -1,0 +1,165 @@
+//! The queue: is it there, may we use it, and does its set-up fit ours?
+
+use std::time::Duration;
+
+use super::{
+    World,
+    finding::{Finding, Level},
+    redrive,
+};
+use crate::{
+    aws::classify::refusal_kind,
+    pipeline::{lease, span},
+    ports::{
+        QueueFailure, ReceiptHandle,
+        inspect::{Encryption, QueueDetails, RefusalKind},
+    },
+};
+
+const RIGHTS: &str = "queue rights";
+/// A handle that no queue ever gave: settling it proves the right to, and touches no message.
+const MADE_UP: &str = "organizer-notifier-proves-its-rights";
+
+pub(super) async fn look(world: &World<'_>) -> Vec<Finding> {
+    const CHECK: &str = "queue";
+    let url = &world.settings.queue.url;
+    let name = name(url);
+    let details = world.inspector.queue(url).await;
+    let mut findings = Vec::new();
+    match details {
+        Ok(details) => {
+            let found = format!(
+                "{name}: {} waiting, {} in flight, keeps messages {}",
+                details.waiting,
+                details.in_flight,
+                span(details.facts.retention)
+            );
+            findings.push(Finding::ok(CHECK, found));
+            findings.push(rights(world, name).await);
+            findings.push(visibility(world));
+            findings.extend(redrive::look(world, &details.facts).await);
+            findings.push(encryption(&details));
+        }
+        Err(error) => {
+            let action = "sqs:GetQueueAttributes";
+            findings.push(Finding::refused(Level::Failed, CHECK, action, name, &error));
+            findings.push(match refusal_kind(&error) {
+                RefusalKind::NotFound => {
+                    Finding::skipped(RIGHTS, "there is no queue to try them on")
+                }
+                _ => rights(world, name).await,
+            });
+            findings.push(visibility(world));
+            findings.push(Finding::skipped(
+                "redrive",
+                "the queue's attributes are not known",
+            ));
+        }
+    }
+    findings
+}
+
+/// The queue's name out of its URL.
+pub(super) fn name(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or_default()
+}
+
+/// Every right that the daemon needs to receive and settle, each tried without touching a message.
+async fn rights(world: &World<'_>, name: &str) -> Finding {
+    let receive = world.inspector.may_receive(&world.settings.queue.url);
+    let made_up = [ReceiptHandle(MADE_UP.to_owned())];
+    let revealed = [(made_up[0].clone(), Duration::ZERO)];
+    let (received, changed, deleted) = tokio::join!(
+        receive,
+        world.queue.change_visibility(&revealed),
+        world.queue.delete(&made_up),
+    );
+    let whole = |failure: QueueFailure| failure.error;
+    // Entries fail, as they must; a call that fails as a whole lacks the right to make it.
+    let tried = [
+        ("sqs:ReceiveMessage", received),
+        (
+            "sqs:ChangeMessageVisibility",
+            changed.map(|_| ()).map_err(whole),
+        ),
+        ("sqs:DeleteMessage", deleted.map(|_| ()).map_err(whole)),
+    ];
+    let mut refused = Vec::new();
+    for (action, answer) in tried {
+        if let Err(error) = answer {
+            refused.push(Finding::refused(
+                Level::Failed,
+                RIGHTS,
+                action,
+                name,
+                &error,
+            ));
+        }
+    }
+    merged(refused).unwrap_or_else(|| {
+        let found = "may receive, change visibility and delete";
+        Finding::ok(RIGHTS, found)
+    })
+}
+
+/// Several refusals of one kind on one line.
+fn merged(refused: Vec<Finding>) -> Option<Finding> {
+    refused.into_iter().reduce(|mut all, next| {
+        all.found = format!("{}; {}", all.found, next.found);
+        if all.remedy != next.remedy {
+            all.remedy = Some(format!(
+                "{}; {}",
+                all.remedy.unwrap_or_default(),
+                next.remedy.unwrap_or_default()
+            ));
+        }
+        all
+    })
+}
+
+/// Our own lease, which every receive asks for: the queue's default plays no part.
+fn visibility(world: &World<'_>) -> Finding {
+    const CHECK: &str = "lease";
+    let length = world.settings.queue.visibility_timeout;
+    let send = world.settings.email.timeout;
+    let left = length / 2;
+    let needed = send + lease::call_timeout(length);
+    if left < needed {
+        let found = format!(
+            "queue.visibility_timeout is {}: when it is renewed, at half of it, {} are left, and a \
+             send and the renewal can take {}",
+            span(length),
+            span(left),
+            span(needed)
+        );
+        return Finding::warning(CHECK, found).advising(format!(
+            "set queue.visibility_timeout to {} or more, or shorten email.timeout",
+            span(Duration::from_secs((needed * 2).as_secs() + 1))
+        ));
+    }
+    let found = format!(
+        "{}, renewed at half of it; a send takes {} at most",
+        span(length),
+        span(send)
+    );
+    Finding::ok(CHECK, found)
+}
+
+fn encryption(details: &QueueDetails) -> Finding {
+    const CHECK: &str = "encryption";
+    match &details.encryption {
+        Encryption::Managed => Finding::ok(CHECK, "with SQS's own key"),
+        Encryption::Off => Finding::warning(CHECK, "off, and messages hold addresses")
+            .advising("set SqsManagedSseEnabled on the queue: it costs nothing"),
+        Encryption::Key(key) if key.ends_with("alias/aws/sqs") => Finding::warning(
+            CHECK,
+            "with alias/aws/sqs, whose policy does not let SNS use it: nothing arrives",
+        )
+        .advising("take SQS's own key (SqsManagedSseEnabled), or a key of yours that SNS may use"),
+        Encryption::Key(key) => Finding::note(
+            CHECK,
+            format!("with the KMS key {key}; whether we may use it only a message can tell"),
+        )
+        .advising("the role needs kms:Decrypt on it, SNS kms:GenerateDataKey and kms:Decrypt"),
+    }
+}

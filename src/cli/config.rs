@@ -1,0 +1,89 @@
+//! `config`: the configuration in force and where each value comes from.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    FAILED, OK, USAGE,
+    output::{say, tell},
+};
+use crate::config::{self, Flags, KeyOrigin, Origin};
+
+/// Prints it and returns the exit code.
+pub(super) fn config(flags: &Flags, as_json: bool) -> u8 {
+    let loaded = match config::load(flags, std::env::vars_os()) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            tell(&problems);
+            return USAGE;
+        }
+    };
+    for note in &loaded.notes {
+        tell(note);
+    }
+    let text = if as_json {
+        format!("{:#}\n", json_of(&loaded.origins))
+    } else {
+        toml_of(&loaded.origins)
+    };
+    match say(&text) {
+        Ok(()) => OK,
+        Err(_closed) => FAILED,
+    }
+}
+
+/// A TOML file that sets the same values. Keys without a section stand first, as TOML wants it.
+fn toml_of(keys: &[KeyOrigin]) -> String {
+    let mut sections: Vec<(&str, Vec<(&str, &KeyOrigin)>)> = vec![("", Vec::new())];
+    for key in keys {
+        let (section, name) = key.key.rsplit_once('.').unwrap_or(("", &key.key));
+        match sections.iter_mut().find(|(known, _)| *known == section) {
+            Some((_, entries)) => entries.push((name, key)),
+            None => sections.push((section, vec![(name, key)])),
+        }
+    }
+    let mut text = String::new();
+    for (section, entries) in sections.iter().filter(|(_, entries)| !entries.is_empty()) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        if !section.is_empty() {
+            push_line(&mut text, &format!("[{section}]"));
+        }
+        let lines: Vec<_> = entries
+            .iter()
+            .map(|(name, key)| match &key.value {
+                Some(value) => (format!("{name} = {value}"), comment(&key.origin)),
+                None => (format!("#{name} ="), comment(&key.origin)),
+            })
+            .collect();
+        // Long values would push every comment of their section out of sight.
+        let width = lines.iter().map(|(line, _)| line.chars().count());
+        let width = width.filter(|width| *width <= 50).max().unwrap_or(0);
+        for (line, comment) in lines {
+            push_line(&mut text, &format!("{line:width$}  # {comment}"));
+        }
+    }
+    text
+}
+
+fn push_line(text: &mut String, line: &str) {
+    text.push_str(line);
+    text.push('\n');
+}
+
+/// The origin on one line: a file's name may hold anything.
+fn comment(origin: &Origin) -> String {
+    origin.to_string().escape_debug().to_string()
+}
+
+fn json_of(keys: &[KeyOrigin]) -> Value {
+    let entries = keys.iter().map(|key| {
+        let value = key.value.as_ref().map(|toml| {
+            // What the table of keys takes is written alike in both: texts, numbers, lists.
+            serde_json::from_str(toml).unwrap_or_else(|_| Value::from(toml.as_str()))
+        });
+        let entry = json!({ "value": value, "origin": key.origin.to_string() });
+        (key.key.clone(), entry)
+    });
+    Value::Object(entries.collect::<Map<_, _>>())
+}

@@ -1,0 +1,108 @@
+//! Results go to standard output, everything else to standard error.
+
+use std::{
+    ffi::OsString,
+    fmt::Display,
+    io::{self, IsTerminal, Write},
+};
+
+/// Writes a result. It fails where nobody reads any more, as in `… | head`.
+pub(super) fn say(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// What is no result: mistakes, notes, progress.
+#[expect(
+    clippy::print_stderr,
+    reason = "a command line tool tells its errors on standard error"
+)]
+pub(super) fn tell(what: &dyn Display) {
+    eprintln!("organizer-notifier: {what}");
+}
+
+/// The meaning of a colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Doubtful,
+    /// Wrong.
+    Bad,
+    /// Beside the point.
+    Faint,
+}
+
+/// Colours, where they are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    /// On where standard output is a terminal that has colours, and `NO_COLOR` is not set.
+    pub(super) fn for_stdout() -> Self {
+        Self::wanted(io::stdout().is_terminal(), |name| std::env::var_os(name))
+    }
+
+    fn wanted(terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = variable("TERM").is_some_and(|value| value == "dumb");
+        Self {
+            on: terminal && !no_color && !dumb,
+        }
+    }
+
+    /// The text in the colour of its tone.
+    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Doubtful => "33",
+            Tone::Bad => "1;31",
+            Tone::Faint => "2",
+        };
+        if self.on {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// A text of others in a line of ours: no line ends, no control characters that a terminal would
+/// obey.
+pub(super) fn one_line(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_whose_owner_wants_them() {
+        let set = |name: &'static str, value: &'static str| {
+            move |asked: &str| (asked == name).then(|| OsString::from(value))
+        };
+        assert!(Paint::wanted(true, set("TERM", "xterm")).on);
+        assert!(Paint::wanted(true, set("NO_COLOR", "")).on);
+        assert!(!Paint::wanted(true, set("NO_COLOR", "1")).on);
+        assert!(!Paint::wanted(true, set("TERM", "dumb")).on);
+        assert!(!Paint::wanted(false, set("TERM", "xterm")).on);
+    }
+
+    #[test]
+    fn colours_are_written_only_where_they_are_on() {
+        let on = Paint { on: true };
+        assert_eq!(on.paint(Tone::Good, "ok"), "\u{1b}[32mok\u{1b}[0m");
+        assert_eq!(Paint { on: false }.paint(Tone::Good, "ok"), "ok");
+    }
+
+    #[test]
+    fn a_strange_text_cannot_leave_its_line_or_drive_the_terminal() {
+        assert_eq!(one_line("a\r\nb\u{1b}[31m"), "a  b [31m");
+    }
+}

@@ -1,0 +1,22 @@
+//! The operator's commands as the real program, against the local AWS.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "the helpers of tests fail as the tests themselves do"
+)]
+
+#[path = "../sandbox/mod.rs"]
+#[expect(dead_code, reason = "other tests use what these do not")]
+mod sandbox;
+
+mod check;
+mod check_mail;
+mod check_queue;
+mod check_template;
+mod configuration;
+mod healthcheck;
+mod help;
+mod render;
+mod stage;
+mod triage;

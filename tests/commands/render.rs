@@ -1,0 +1,226 @@
+//! `render` beside what the daemon sends.
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::stage::{SAMPLES, Stage, directory, finish, path, run_bare};
+
+const OURS: [(&str, &str); 2] = [
+    ("SENDER", "Events <events@example.com>"),
+    ("SUBJECT", "Registered: {summary} ({uid})"),
+];
+
+/// Lets the daemon send one message, and gives the mail as SES took it.
+async fn sent(stage: &Stage, body: &str) -> Value {
+    stage.send("created", body).await;
+    let mut daemon = stage
+        .command(&["run", "--set", "health.listen=off"])
+        .spawn()
+        .unwrap();
+    // The daemon logs every outcome, so that its log is the clock here.
+    let mut log = BufReader::new(daemon.stderr.take().unwrap()).lines();
+    while let Some(line) = log.next_line().await.unwrap() {
+        if stage.aws.sandbox.outbox.taken() > 0 {
+            break;
+        }
+        assert!(!line.contains("rejected"), "{line}");
+    }
+    daemon.kill().await.unwrap();
+    let mails = stage.aws.sandbox.outbox.mails();
+    assert_eq!(mails.len(), 1);
+    let mail = &mails[0];
+    json!({
+        "verdict": "mail",
+        "from": mail.from,
+        "to": mail.to,
+        "reply_to": mail.reply_to,
+        "subject": mail.subject,
+        "text": mail.text,
+        "html": mail.html,
+    })
+}
+
+#[tokio::test]
+async fn every_sample_is_rendered_as_the_daemon_sends_it() {
+    for (name, body) in SAMPLES {
+        let mut stage = Stage::right().await;
+        stage.set(
+            "NOTIFIER_EMAIL__REPLY_TO",
+            "\"Help, Desk\" <help@example.com>",
+        );
+        let directory = directory(&[("body.json", body)]);
+        let body_file = path(&directory, "body.json");
+        let html_file = path(&directory, "mail.html");
+        let arguments = [
+            "render",
+            "--json",
+            "--message",
+            &body_file,
+            "--html",
+            &html_file,
+        ];
+        let done = stage.run(&arguments).await;
+        let rendered: Value = serde_json::from_str(&done.exits(0).out).unwrap();
+        let sent = sent(&stage, body).await;
+        assert_eq!(rendered, sent, "{name}");
+        let html = std::fs::read_to_string(&html_file).unwrap();
+        assert_eq!(json!(html), sent["html"], "{name}");
+        // What a person sees is the same mail.
+        let done = stage.run(&["render", "--message", &body_file]).await;
+        let part = |name: &str| sent[name].as_str().unwrap();
+        assert_eq!(
+            done.exits(0).out,
+            format!(
+                "From: {}\nTo: {}\nReply-To: {}\nSubject: {}\n\n{}",
+                part("from"),
+                sent["to"][0].as_str().unwrap(),
+                sent["reply_to"][0].as_str().unwrap(),
+                part("subject"),
+                part("text"),
+            ),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_event_alone_on_standard_input_is_rendered_without_aws() {
+    let directory = directory(&[("t.html", "<p>Hello {mailto}: {summary}, {events}</p>")]);
+    let template = path(&directory, "t.html");
+    let arguments = ["render", "--message", "-", "--template", &template];
+    let command = crate::stage::command(OURS.into_iter(), &arguments);
+    let event = r#"{"mailto":"dana@example.com","uid":7,"summary":"A <b>"}"#;
+    let done = finish(command, event).await;
+    assert_eq!(
+        done.exits(0).out,
+        "From: Events <events@example.com>\nTo: dana@example.com\n\
+         Subject: Registered: A <b> (7)\n\nHello dana@example.com: A <b>, 1\n"
+    );
+    assert_eq!(done.err, "");
+}
+
+#[tokio::test]
+async fn without_a_message_it_is_the_sample() {
+    let stage = Stage::right().await;
+    let done = stage.run(&["render"]).await;
+    done.exits(0);
+    assert!(done.out.contains("To: organizer@example.com\n"), "{done}");
+    assert!(
+        done.out
+            .contains("Subject: Registered: Spring concert, rehearsal & party (sample-0001)\n")
+    );
+    assert_eq!(stage.aws.sandbox.outbox.taken(), 0);
+}
+
+#[tokio::test]
+async fn what_becomes_no_mail_is_told() {
+    let stage = Stage::right().await;
+    let control =
+        r#"{"Type":"SubscriptionConfirmation","MessageId":"1","TopicArn":"t","Message":"m"}"#;
+    for (body, code, told) in [
+        (
+            "{",
+            1,
+            "rejected: the body is not JSON (line 1, column 1)\n",
+        ),
+        (
+            r#"{"mailto":"a@example.com","organizer":"a"}"#,
+            1,
+            "rejected: no field /uid, which the subject's {uid} needs\n",
+        ),
+        (
+            r#"{"uid":1,"organizer":"a"}"#,
+            1,
+            "rejected: no recipient in the field /mailto\n",
+        ),
+        (
+            r#"{"uid":1,"organizer":"a","mailto":"events@example.com"}"#,
+            1,
+            "rejected: recipient 1 is the sender itself, which would loop\n",
+        ),
+        (
+            control,
+            0,
+            "ignored: SubscriptionConfirmation of the topic, no event\n",
+        ),
+    ] {
+        let done = finish(stage.command(&["render", "--message", "-"]), body).await;
+        assert_eq!(done.exits(code).out, told);
+        let command = stage.command(&["render", "--json", "--message", "-"]);
+        let done = finish(command, body).await;
+        let json: Value = serde_json::from_str(&done.exits(code).out).unwrap();
+        let verdict = told.split(':').next().unwrap();
+        assert_eq!(json["verdict"], verdict, "{done}");
+    }
+}
+
+#[tokio::test]
+async fn no_template_and_no_file_are_told() {
+    let stage = Stage::right().await;
+    let done = stage
+        .run(&["render", "--set", "template.reference=other"])
+        .await;
+    done.exits(1);
+    assert!(done.err.contains("no template: GetFile: "), "{done}");
+    assert!(done.err.contains("check template.repository"), "{done}");
+    let done = stage.run(&["render", "--message", "/none.json"]).await;
+    done.exits(1);
+    assert!(done.err.contains("/none.json cannot be read"), "{done}");
+}
+
+#[tokio::test]
+async fn the_sender_is_needed_and_the_queue_is_not() {
+    let directory = directory(&[("t.html", "<p>Hello</p>")]);
+    let template = path(&directory, "t.html");
+    let done = run_bare(&[], &["render", "--template", &template]).await;
+    done.exits(64);
+    assert!(done.err.contains("2 problems"), "{done}");
+    for key in ["email.sender", "email.subject"] {
+        assert!(done.err.contains(key), "{done}");
+    }
+}
+
+#[tokio::test]
+async fn watching_renders_again_when_a_file_changes() {
+    let directory = directory(&[("t.html", "<p>One {uid}</p>")]);
+    let template = path(&directory, "t.html");
+    let html = path(&directory, "out.html");
+    let arguments = [
+        "render",
+        "--watch",
+        "--template",
+        &template,
+        "--html",
+        &html,
+    ];
+    let mut child = crate::stage::command(OURS.into_iter(), &arguments)
+        .spawn()
+        .unwrap();
+    // Held open: a closed standard input would be no reason to end, either.
+    let _stdin = child.stdin.take();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let watching = "organizer-notifier: watching; Ctrl-C ends";
+    assert_eq!(log.next_line().await.unwrap().unwrap(), watching);
+    let rendered = || std::fs::read_to_string(&html).unwrap();
+    assert_eq!(rendered(), "<p>One sample-0001</p>");
+    std::fs::write(&template, "<p>Number two {uid}</p>").unwrap();
+    assert_eq!(log.next_line().await.unwrap().unwrap(), watching);
+    assert_eq!(rendered(), "<p>Number two sample-0001</p>");
+    // A file that is away for a moment is told, and watched on.
+    std::fs::remove_file(&template).unwrap();
+    let told = log.next_line().await.unwrap().unwrap();
+    assert!(told.contains("no template: "), "{told}");
+    assert_eq!(log.next_line().await.unwrap().unwrap(), watching);
+    let pid = child.id().unwrap().to_string();
+    let mut kill = tokio::process::Command::new("kill");
+    assert!(kill.args(["-INT", &pid]).status().await.unwrap().success());
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn there_must_be_something_to_watch() {
+    let stage = Stage::right().await;
+    let done = stage.run(&["render", "--watch"]).await;
+    done.exits(64);
+    assert!(done.err.contains("--watch needs"), "{done}");
+}
