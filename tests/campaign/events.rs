@@ -29,6 +29,9 @@ impl World {
                 self.publish_event(json!({})).await?;
                 done += 1;
             }
+            if self.measured.elapsed() >= Duration::from_secs(1) {
+                self.measure();
+            }
         }
         Ok(())
     }

@@ -62,6 +62,7 @@ pub(crate) struct World {
     /// When each event was published, in milliseconds of the local AWS's clock, by its uid.
     pub(crate) published: BTreeMap<String, Published>,
     pub(crate) began: Instant,
+    pub(crate) measured: Instant,
     started: usize,
 }
 
@@ -85,6 +86,7 @@ impl World {
             stopping: JoinSet::new(),
             published: BTreeMap::new(),
             began: Instant::now(),
+            measured: Instant::now(),
             started: 0,
         };
         world.template(GOOD_TEMPLATE.as_bytes())?;
@@ -181,12 +183,19 @@ impl World {
 
     /// Waits while daemons work, and takes their measure each second.
     pub(crate) async fn pass(&mut self, time: Duration) {
+        self.measure();
         let until = Instant::now() + time;
         while Instant::now() < until {
             let left = until - Instant::now();
             sleep(left.min(Duration::from_secs(1))).await;
-            self.daemons.iter_mut().for_each(Daemon::measure);
+            self.measure();
         }
+    }
+
+    /// Takes the daemons' measure.
+    pub(crate) fn measure(&mut self) {
+        self.measured = Instant::now();
+        self.daemons.iter_mut().for_each(Daemon::measure);
     }
 
     /// Waits until the queue is empty; `false` where it is not in this time.

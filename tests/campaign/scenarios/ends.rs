@@ -26,12 +26,14 @@ pub(super) async fn sigterm(world: &mut World) -> anyhow::Result<Bounds> {
     world.fault(SEND, 1.0, slow);
     world.start(DAEMONS).await?;
     let turns = if world.plan.short { 3 } else { 15 };
-    for _ in 0..turns {
+    for turn in 0..turns {
         world
-            .publish(world.plan.messages / turns, Duration::from_secs(2))
+            .publish(
+                share(world.plan.messages, turn, turns),
+                Duration::from_secs(2),
+            )
             .await?;
         world.replace()?;
-        world.pass(Duration::ZERO).await;
     }
     Ok(Bounds::default())
 }
@@ -41,9 +43,12 @@ pub(super) async fn sigkill(world: &mut World) -> anyhow::Result<Bounds> {
     world.start(DAEMONS).await?;
     let turns = if world.plan.short { 2 } else { 6 };
     let (mut kills, mut held) = (0, 0);
-    for _ in 0..turns {
+    for turn in 0..turns {
         world
-            .publish(world.plan.messages / turns, Duration::from_secs(5))
+            .publish(
+                share(world.plan.messages, turn, turns),
+                Duration::from_secs(5),
+            )
             .await?;
         held += world.in_flight() as u64;
         world.kill().await?;
@@ -99,9 +104,8 @@ pub(super) async fn everything(world: &mut World) -> anyhow::Result<Bounds> {
     let mut kills = 0;
     for turn in 0..turns {
         world
-            .publish(messages / turns, span / u32::try_from(turns)?)
+            .publish(share(messages, turn, turns), span / u32::try_from(turns)?)
             .await?;
-        world.pass(Duration::ZERO).await;
         world.publish_malformed();
         if turn % 6 == 5 {
             world.kill().await?;
@@ -128,4 +132,9 @@ pub(super) async fn everything(world: &mut World) -> anyhow::Result<Bounds> {
     };
     bounds.check(empty, "empty while the faults last");
     Ok(bounds)
+}
+
+/// One turn's part of the whole; all turns together have all of it.
+fn share(whole: usize, turn: usize, turns: usize) -> usize {
+    whole * (turn + 1) / turns - whole * turn / turns
 }
