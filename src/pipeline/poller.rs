@@ -37,6 +37,9 @@ const EMPTY_AT_LEAST: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_secs(1);
 /// A receive that takes this much longer than its wait hangs: its own timeout ends it after 10 s.
 const OVERDUE: Duration = Duration::from_secs(20);
+/// Receives that fail for less than this are nobody's business: they are tried again within
+/// seconds, and the queue keeps its messages.
+const PASSING: Duration = Duration::from_secs(5);
 /// A failing receive is told of this often.
 const TELL: Duration = Duration::from_mins(1);
 
@@ -280,8 +283,8 @@ impl Failures {
     }
 
     fn tell(&mut self, failure: &QueueFailure, now: Instant) {
-        self.since.get_or_insert(now);
-        if self.told.is_some_and(|at| now - at < TELL) {
+        let since = *self.since.get_or_insert(now);
+        if now - since < PASSING || self.told.is_some_and(|at| now - at < TELL) {
             self.untold += 1;
             return;
         }
@@ -296,7 +299,9 @@ impl Failures {
     }
 
     fn end(&mut self) {
-        if let Some(since) = self.since.take() {
+        if let Some(since) = self.since.take()
+            && self.told.is_some()
+        {
             info!(
                 target: LIFECYCLE,
                 "receiving works again after {}",
@@ -306,5 +311,44 @@ impl Failures {
         self.backoff.reset();
         self.told = None;
         self.untold = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::{CallError, QueueFailureKind};
+
+    fn failed() -> Received {
+        Received::Failed(QueueFailure {
+            kind: QueueFailureKind::Transient,
+            error: Box::new(CallError {
+                operation: "ReceiveMessage",
+                code: "InternalError".to_owned(),
+                message: "later".to_owned(),
+                request_id: None,
+                source: None,
+            }),
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn receives_that_fail_are_told_of_only_when_it_lasts() {
+        let mut failures = Failures::new();
+        failures.after(failed(), Instant::now());
+        assert_eq!(failures.told, None);
+        failures.after(Received::Empty, Instant::now());
+        assert_eq!(failures.since, None);
+        failures.after(failed(), Instant::now());
+        tokio::time::advance(PASSING).await;
+        failures.after(failed(), Instant::now());
+        let told = failures.told;
+        assert_eq!(told, Some(Instant::now()));
+        tokio::time::advance(TELL / 2).await;
+        failures.after(failed(), Instant::now());
+        assert_eq!(failures.told, told);
+        tokio::time::advance(TELL / 2).await;
+        failures.after(failed(), Instant::now());
+        assert_eq!(failures.told, Some(Instant::now()));
     }
 }

@@ -67,6 +67,8 @@ pub(crate) enum Fault {
     ResetBefore,
     /// The request takes effect, then the connection is reset.
     ResetAfter,
+    /// The request takes effect at once, and is answered this much later.
+    AnswerLate { after_ms: u64 },
     /// Entries of a batch fail one by one, with this code; the others take effect.
     EntryError {
         code: String,

@@ -1,6 +1,7 @@
 //! The wire: which protocol a request speaks, the call behind it, and the answer's form.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
@@ -110,6 +111,11 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
             render(service, Err(error))
         }
         Some(Fault::Hang) => std::future::pending().await,
+        Some(Fault::AnswerLate { after_ms }) => {
+            let answer = run(sandbox, parts, call, &name).await;
+            tokio::time::sleep(Duration::from_millis(after_ms)).await;
+            render(service, answer)
+        }
         Some(fault) => {
             if fault == Fault::ResetAfter {
                 // What it would have answered is what the caller never learns.

@@ -184,6 +184,13 @@ impl Sqs {
             .collect()
     }
 
+    /// How many messages the queue has handed out, each as often as it was received.
+    pub(crate) fn handed_out(&self, queue_name: &str) -> u64 {
+        lock(&self.queues)
+            .get(queue_name)
+            .map_or(0, Queue::handed_out)
+    }
+
     /// Delivers another copy of a message that is in the queue, `after` this long, under its own
     /// or a new SQS message id; `false` where it is not there.
     pub(crate) fn redeliver(

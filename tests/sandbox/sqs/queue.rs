@@ -242,6 +242,11 @@ impl Queue {
         self.in_flight = 0;
     }
 
+    /// How many messages were received so far, each as often as it was.
+    pub(crate) fn handed_out(&self) -> u64 {
+        self.next_serial
+    }
+
     pub(crate) fn visible_count(&self) -> usize {
         self.visible.len()
     }

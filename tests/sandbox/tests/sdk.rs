@@ -179,6 +179,25 @@ async fn resets_close_the_connection_before_or_after_the_effect() {
 }
 
 #[tokio::test]
+async fn a_late_answer_leaves_the_effect_behind_when_nobody_waits_for_it() {
+    let (running, client, url) = start().await;
+    let late = Fault::AnswerLate { after_ms: 60_000 };
+    running
+        .sandbox
+        .faults
+        .set(vec![Rule::new("sqs:SendMessage", late)]);
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_millis(100))
+        .build();
+    let hurried = aws_sdk_sqs::config::Builder::new().timeout_config(timeouts);
+    let send = client.send_message().queue_url(&url).message_body("a");
+    let sent = send.customize().config_override(hurried).send().await;
+    let error = sent.unwrap_err();
+    assert!(matches!(error, SdkError::TimeoutError(_)), "{error:?}");
+    assert_eq!(running.sandbox.sqs.snapshot("q").len(), 1);
+}
+
+#[tokio::test]
 async fn a_hung_call_ends_in_the_caller_s_timeout_and_in_the_sandbox_s_end() {
     let (running, client, url) = start().await;
     let rule = Rule::new("sqs:ReceiveMessage", Fault::Hang);

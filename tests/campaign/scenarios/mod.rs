@@ -1,0 +1,86 @@
+//! The scenarios: what goes wrong, and what it may cost.
+
+mod ends;
+mod outages;
+mod queue;
+mod rates;
+mod sends;
+mod templates;
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::verdict::{Bounds, Row, judge};
+use crate::world::{Plan, VISIBILITY, World};
+
+/// One way for things to go wrong.
+pub(crate) struct Scenario {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    run: Run,
+    /// Whether its timing is measured, so that it does not share the machine with another.
+    pub(crate) alone: bool,
+}
+
+type Run = for<'a> fn(&'a mut World) -> Running<'a>;
+type Running<'a> = Pin<Box<dyn Future<Output = anyhow::Result<Bounds>> + Send + 'a>>;
+
+macro_rules! scenarios {
+    ($($name:literal $run:path, $alone:literal, $about:literal;)*) => {
+        &[$(Scenario {
+            name: $name,
+            about: $about,
+            run: |world| Box::pin($run(world)),
+            alone: $alone,
+        }),*]
+    };
+}
+
+/// All of them.
+pub(crate) const ALL: &[Scenario] = scenarios! {
+    "throttled" sends::throttled, false, "10 % of sends answered 429, 5 % answered 500";
+    "reset-before" sends::reset_before, false, "5 % of sends cut off before they take effect";
+    "reset-after" sends::reset_after, false, "5 % of sends cut off after SES accepted the mail";
+    "hanging" sends::hanging, false, "5 % of sends never answered";
+    "late" sends::late, false, "every send answered after its timeout for 6 visibility timeouts";
+    "flaky-settling" queue::flaky_settling, false, "10 % of deletes and renewals fail, renewals hang, sends take 3 s";
+    "no-deletes" queue::no_deletes, false, "every delete fails for 20 visibility timeouts";
+    "queue-down" queue::queue_down, false, "SQS down for 20 visibility timeouts";
+    "doubled" queue::doubled, false, "10 % of deliveries doubled, at once and later, same and new ids";
+    "poison" queue::poison, true, "5 % poison of five kinds";
+    "stubborn" queue::stubborn, false, "one message answered 500 for ever, on a quiet queue";
+    "refused" queue::refused, false, "one message answered with an unknown 400";
+    "ses-down" outages::ses_down, false, "SES down for 20 visibility timeouts, three daemons restarted in the middle";
+    "paused" outages::paused, false, "account paused for 20 visibility timeouts, three daemons restarted in the middle";
+    "quota" outages::quota, false, "daily quota exhausted, restored 20 s later";
+    "no-codecommit" templates::down_from_the_start, false, "CodeCommit down from the start for 20 s";
+    "codecommit-lost" templates::down_later, false, "CodeCommit down after the first refresh";
+    "template-missing" templates::missing, false, "template missing, added 15 s later";
+    "template-bad" templates::bad, false, "template replaced by garbage, blank, a field that events lack, then mended";
+    "rate-50" rates::shared, true, "50/s on one account, three daemons";
+    "rate-1" rates::slow, false, "1/s with mails of 50 recipients";
+    "sigterm" ends::sigterm, false, "SIGTERM every 2 s under load, three daemons in turn";
+    "sigkill" ends::sigkill, false, "SIGKILL every 5 s under load, three daemons in turn";
+    "everything" ends::everything, true, "everything at once, ten times the messages";
+};
+
+impl Scenario {
+    /// Plays it from the first event to the last daemon's end.
+    pub(crate) async fn play(&self, plan: Plan) -> anyhow::Result<Row> {
+        let mut world = World::new(plan).await?;
+        let bounds = (self.run)(&mut world).await?;
+        let empty = world.settle(bounds.patience).await;
+        world.stop_all().await?;
+        Ok(judge(self.name, &world, bounds, empty))
+    }
+}
+
+/// Twenty visibility timeouts, one in the short form.
+fn outage(world: &World) -> Duration {
+    VISIBILITY * if world.plan.short { 1 } else { 20 }
+}
+
+/// How long the events of a scenario take to come, where they come at once.
+fn release(world: &World) -> Duration {
+    Duration::from_secs(if world.plan.short { 1 } else { 5 })
+}

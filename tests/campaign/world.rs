@@ -1,0 +1,328 @@
+//! The surroundings of one scenario: a local AWS of its own, set up as the Calendar Invite Server
+//! does it, the events published into it, and the daemons that work there.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use crate::daemon::{Daemon, Ended, Launch};
+use crate::events::{Published, uid_in};
+use crate::sandbox::faults::{Fault, Rule};
+use crate::sandbox::sqs::Standing;
+use crate::sandbox::{Running, Sandbox};
+
+/// The queue's visibility timeout: the shortest that the daemon takes, a twelfth of CIS's.
+pub(crate) const VISIBILITY: Duration = Duration::from_secs(5);
+/// How long one send may take, a fifth of the default.
+pub(crate) const SEND_TIMEOUT: Duration = Duration::from_secs(2);
+/// The whole time from the signal to the exit, less than half of the default.
+pub(crate) const GRACE: Duration = Duration::from_secs(12);
+/// How long one message is retried, a twelfth of the default.
+const RETRY: Duration = Duration::from_secs(75);
+/// Messages that a daemon holds at once.
+pub(crate) const CONCURRENCY: u64 = 32;
+
+const REGION: &str = "us-east-1";
+pub(crate) const QUEUE: &str = "notify-organizer";
+const DEAD: &str = "notify-organizer-dead";
+pub(crate) const TOPIC: &str = "new-event-created";
+pub(crate) const REPOSITORY: &str = "templates";
+pub(crate) const BRANCH: &str = "main";
+pub(crate) const TEMPLATE: &str = "new-event.html";
+const SENDER: &str = "events@example.org";
+const GOOD_TEMPLATE: &str = "<html><head><style>p { color: #333 }</style></head><body>\
+    <p>Hello {mailto},</p><p>{summary} was created as {uid}.</p></body></html>";
+
+/// What a scenario is run with.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) program: PathBuf,
+    /// Where the daemons' logs go.
+    pub(crate) logs: PathBuf,
+    pub(crate) messages: usize,
+    pub(crate) seed: u64,
+    /// Shorter outages.
+    pub(crate) short: bool,
+}
+
+/// Everything that a scenario plays with.
+pub(crate) struct World {
+    pub(crate) plan: Plan,
+    pub(crate) running: Running,
+    pub(crate) launch: Launch,
+    pub(crate) daemons: Vec<Daemon>,
+    pub(crate) ended: Vec<Ended>,
+    stopping: JoinSet<anyhow::Result<Ended>>,
+    /// When each event was published, in milliseconds of the local AWS's clock, by its uid.
+    pub(crate) published: BTreeMap<String, Published>,
+    pub(crate) began: Instant,
+    pub(crate) measured: Instant,
+    started: usize,
+}
+
+/// What is in a queue, by event.
+pub(crate) type Receives = HashMap<String, u32>;
+
+impl World {
+    pub(crate) async fn new(plan: Plan) -> anyhow::Result<Self> {
+        fs::create_dir_all(&plan.logs)?;
+        let running = Sandbox::start().await;
+        let sandbox = &running.sandbox;
+        sandbox.faults.seed(plan.seed);
+        sandbox.ses.verify(SENDER);
+        let launch = launch(&plan, running.url());
+        let world = Self {
+            plan,
+            launch,
+            running,
+            daemons: Vec::new(),
+            ended: Vec::new(),
+            stopping: JoinSet::new(),
+            published: BTreeMap::new(),
+            began: Instant::now(),
+            measured: Instant::now(),
+            started: 0,
+        };
+        world.template(GOOD_TEMPLATE.as_bytes())?;
+        world.make_queues().await?;
+        Ok(world)
+    }
+
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        &self.running.sandbox
+    }
+
+    /// Sets a key of the configuration of daemons started from now on.
+    pub(crate) fn set(&mut self, key: &str, value: &str) {
+        self.launch
+            .settings
+            .insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Adds a fault that strikes this share of an operation's calls.
+    pub(crate) fn fault(&self, operation: &str, share: f64, fault: Fault) {
+        let rule = Rule::new(operation, fault);
+        self.sandbox().faults.add(Rule { share, ..rule });
+    }
+
+    /// How often faults of these kinds that are in force have struck.
+    pub(crate) fn struck(&self, kinds: &[&str]) -> u64 {
+        let rules = self.sandbox().faults.json();
+        let rules = rules["rules"].as_array().cloned().unwrap_or_default();
+        let is_of = |fault: &Value, kind| fault == kind || fault.get(kind).is_some();
+        rules
+            .iter()
+            .filter(|rule| kinds.iter().any(|kind| is_of(&rule["fault"], *kind)))
+            .filter_map(|rule| rule["struck"].as_u64())
+            .sum()
+    }
+
+    pub(crate) fn template(&self, content: &[u8]) -> anyhow::Result<()> {
+        self.sandbox()
+            .codecommit
+            .put(REPOSITORY, BRANCH, TEMPLATE, content)
+            .map_err(|error| anyhow!("the template was not committed: {}", error.message))?;
+        Ok(())
+    }
+
+    /// Puts the good template back.
+    pub(crate) fn mend_template(&self) -> anyhow::Result<()> {
+        self.template(format!("{GOOD_TEMPLATE}<!-- mended -->").as_bytes())
+    }
+
+    /// Starts a daemon without waiting for it.
+    pub(crate) fn spawn(&mut self) -> anyhow::Result<()> {
+        self.started += 1;
+        let log = self.plan.logs.join(format!("daemon-{}.log", self.started));
+        self.daemons.push(self.launch.start(log)?);
+        Ok(())
+    }
+
+    /// Starts daemons and waits until they work.
+    pub(crate) async fn start(&mut self, count: usize) -> anyhow::Result<()> {
+        for _ in 0..count {
+            self.spawn()?;
+        }
+        for daemon in &mut self.daemons {
+            daemon.started().await?;
+        }
+        Ok(())
+    }
+
+    /// Has the oldest daemon stop and starts another, at once, as a rolling deploy does. The
+    /// oldest is judged when all are stopped.
+    pub(crate) fn replace(&mut self) -> anyhow::Result<()> {
+        let oldest = self.daemons.remove(0);
+        self.stopping.spawn(oldest.stop());
+        self.spawn()
+    }
+
+    /// Kills the oldest daemon and starts another.
+    pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
+        let oldest = self.daemons.remove(0);
+        self.ended.push(oldest.kill().await?);
+        self.spawn()
+    }
+
+    /// Stops all daemons at once.
+    pub(crate) async fn stop_all(&mut self) -> anyhow::Result<()> {
+        for daemon in self.daemons.drain(..) {
+            self.stopping.spawn(daemon.stop());
+        }
+        while let Some(ended) = self.stopping.join_next().await {
+            self.ended.push(ended??);
+        }
+        Ok(())
+    }
+
+    /// Waits while daemons work, and takes their measure each second.
+    pub(crate) async fn pass(&mut self, time: Duration) {
+        self.measure();
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            let left = until - Instant::now();
+            sleep(left.min(Duration::from_secs(1))).await;
+            self.measure();
+        }
+    }
+
+    /// Takes the daemons' measure.
+    pub(crate) fn measure(&mut self) {
+        self.measured = Instant::now();
+        self.daemons.iter_mut().for_each(Daemon::measure);
+    }
+
+    /// Waits until the queue is empty; `false` where it is not in this time.
+    pub(crate) async fn settle(&mut self, patience: Duration) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < patience {
+            if self.in_queue().is_empty() {
+                return true;
+            }
+            self.pass(Duration::from_millis(250)).await;
+        }
+        false
+    }
+
+    /// How often each event in the queue was received; of several copies, the most.
+    pub(crate) fn in_queue(&self) -> Receives {
+        self.receives(QUEUE)
+    }
+
+    pub(crate) fn in_dead_letter_queue(&self) -> Receives {
+        self.receives(DEAD)
+    }
+
+    /// How many copies are being worked on.
+    pub(crate) fn in_flight(&self) -> usize {
+        let messages = self.sandbox().sqs.snapshot(QUEUE);
+        let held = messages.iter();
+        held.filter(|message| message.standing == Standing::InFlight)
+            .count()
+    }
+
+    /// How many messages were received by anybody, each as often as it was.
+    pub(crate) fn handed_out(&self) -> u64 {
+        self.sandbox().sqs.handed_out(QUEUE)
+    }
+
+    /// When each mail went out, by event.
+    pub(crate) fn mailed(&self) -> HashMap<String, Vec<u64>> {
+        let mut mailed: HashMap<String, Vec<u64>> = HashMap::new();
+        for mail in self.sandbox().outbox.mails() {
+            let uid = uid_in(&mail.subject).unwrap_or_default();
+            mailed.entry(uid).or_default().push(mail.time_millis);
+        }
+        mailed
+    }
+
+    pub(crate) fn calls(&self, operation: &str) -> u64 {
+        self.sandbox().calls().get(operation).copied().unwrap_or(0)
+    }
+
+    fn receives(&self, queue: &str) -> Receives {
+        let mut receives = Receives::new();
+        for message in self.sandbox().sqs.snapshot(queue) {
+            let uid = uid_in(&message.body).unwrap_or_default();
+            let count = receives.entry(uid).or_default();
+            *count = message.receive_count.max(*count);
+        }
+        receives
+    }
+
+    async fn make_queues(&self) -> anyhow::Result<()> {
+        let visibility = VISIBILITY.as_secs().to_string();
+        let policy = json!({ "deadLetterTargetArn": arn("sqs", DEAD), "maxReceiveCount": 2 });
+        let attributes =
+            json!({ "VisibilityTimeout": visibility, "RedrivePolicy": policy.to_string() });
+        for (name, attributes) in [(DEAD, json!({})), (QUEUE, attributes)] {
+            let request = json!({ "QueueName": name, "Attributes": attributes });
+            let created = self.sandbox().sqs.call("CreateQueue", request).await;
+            created.map_err(|error| anyhow!("no queue: {}", error.message))?;
+        }
+        self.sns(&[("Action", "CreateTopic"), ("Name", TOPIC)])
+            .await?;
+        self.sns(&[
+            ("Action", "Subscribe"),
+            ("TopicArn", &arn("sns", TOPIC)),
+            ("Protocol", "sqs"),
+            ("Endpoint", &arn("sqs", QUEUE)),
+        ])
+        .await
+    }
+
+    pub(crate) async fn sns(&self, form: &[(&str, &str)]) -> anyhow::Result<()> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let form: Vec<_> = form.iter().map(owned).collect();
+        let answer = self.sandbox().sns.call_query(&form).await;
+        answer
+            .map(drop)
+            .map_err(|error| anyhow!("{}", error.message))
+            .context("SNS refused")
+    }
+}
+
+/// CIS's own variables are the configuration, with durations scaled down.
+fn launch(plan: &Plan, url: &str) -> Launch {
+    let queue_url = format!("{url}/000000000000/{QUEUE}");
+    let environment = [
+        ("AWS_ENDPOINT_URL", url),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("REGION", REGION),
+        ("SQS_URL", &queue_url),
+        ("CODECOMMIT_REPO", REPOSITORY),
+        ("SENDER", SENDER),
+        ("SUBJECT", "New event {uid}"),
+        ("NEW_EVENT_NOTIFICATION_EMAIL", TEMPLATE),
+        ("LOG_LEVEL", "DEBUG"),
+    ];
+    let span = |duration: Duration| humantime::format_duration(duration).to_string();
+    let settings = [
+        ("queue.visibility_timeout", span(VISIBILITY)),
+        ("email.timeout", span(SEND_TIMEOUT)),
+        ("shutdown.grace", span(GRACE)),
+        ("retry.max_elapsed", span(RETRY)),
+        ("concurrency", CONCURRENCY.to_string()),
+        ("template.ttl", "10s".to_owned()),
+        ("health.listen", "off".to_owned()),
+    ];
+    Launch {
+        program: plan.program.clone(),
+        environment: environment
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        settings: settings.map(|(key, value)| (key.to_owned(), value)).into(),
+        grace: GRACE,
+    }
+}
+
+pub(crate) fn arn(service: &str, name: &str) -> String {
+    format!("arn:aws:{service}:{REGION}:000000000000:{name}")
+}
