@@ -226,9 +226,11 @@ fn received(message: Message) -> Option<ReceivedMessage> {
             trace_carriers.insert(name, text);
         }
     }
+    let receipt = message.receipt_handle?;
     Some(ReceivedMessage {
-        id: message.message_id.unwrap_or_default(),
-        receipt: ReceiptHandle(message.receipt_handle?),
+        // SQS always gives one; the handle is as good to tell messages apart by.
+        id: message.message_id.unwrap_or_else(|| receipt.clone()),
+        receipt: ReceiptHandle(receipt),
         body: message.body.unwrap_or_default(),
         receive_count: u32::try_from(receive_count.max(1)).unwrap_or(u32::MAX),
         sent_at,

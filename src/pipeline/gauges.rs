@@ -30,13 +30,13 @@ pub(crate) fn observe(shared: &Arc<Shared>, leases: &Arc<Leases>) {
     metrics.observe(
         metric::BUSY,
         "{worker}",
-        "Workers without an outcome yet.",
+        "Workers on their way to the mail service.",
         move || {
             let (Some(shared), Some(leases)) = (busy.upgrade(), held.upgrade()) else {
                 return Vec::new();
             };
-            let settling = shared.settling.load(Ordering::Relaxed);
-            alone(number(leases.len().saturating_sub(settling)))
+            let aside = shared.aside.load(Ordering::Relaxed);
+            alone(number(leases.len().saturating_sub(aside)))
         },
     );
     read(

@@ -76,6 +76,8 @@ struct Held {
     receipt: ReceiptHandle,
     /// Bumped with each new receipt handle.
     generation: u64,
+    /// How often the message was received, as far as later deliveries have told.
+    receive_count: u32,
     /// What the cap of 12 hours counts from.
     received_at: Instant,
     /// Until when the queue has confirmed that the message is ours.
@@ -149,6 +151,7 @@ impl Leases {
             message_id: message_id.to_owned(),
             receipt: receipt.clone(),
             generation: 0,
+            receive_count: 0,
             received_at,
             deadline: received_at,
             renew_at: received_at,
@@ -166,6 +169,16 @@ impl Leases {
             leases: Arc::clone(self),
             id,
         })
+    }
+
+    /// Takes in how often a message was received that is held already.
+    pub fn received_again(&self, message_id: &str, receive_count: u32) {
+        let mut state = self.lock();
+        if let Some(&id) = state.by_message.get(message_id)
+            && let Some(held) = state.held.get_mut(&id)
+        {
+            held.receive_count = held.receive_count.max(receive_count);
+        }
     }
 
     /// How many leases are held.

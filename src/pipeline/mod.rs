@@ -142,7 +142,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         send_timeout: settings.send_timeout,
         max_elapsed: settings.max_elapsed,
         max_receive_count: settings.max_receive_count,
-        settling: AtomicUsize::new(0),
+        aside: AtomicUsize::new(0),
         listening: Listening::default(),
         vitals: Arc::clone(&parts.vitals),
         instruments: parts.instruments,

@@ -78,12 +78,12 @@ impl Permits {
         std::iter::repeat_with(permit).take(count).collect()
     }
 
-    /// Takes one permit even where the limit of a probation allows none, as long as fewer are held
-    /// than there are in all: for a probe, when what is held has failed as one again and again.
+    /// Takes one permit even where the limit allows none, and one more than there are in all: for
+    /// a probe, when what is held may itself be at fault.
     #[must_use]
     pub fn try_acquire_beyond(&self) -> Option<Permit> {
         let mut state = self.pool.lock();
-        if state.held >= state.concurrency {
+        if state.held > state.concurrency {
             return None;
         }
         state.held += 1;
@@ -93,10 +93,19 @@ impl Permits {
         })
     }
 
+    /// Whether more are held than there are in all.
+    #[must_use]
+    pub fn is_exceeded(&self) -> bool {
+        let state = self.pool.lock();
+        state.held > state.concurrency
+    }
+
     /// Takes in that a mail was accepted whose send began since the last reset: the limit doubles.
     pub fn succeeded(&self) {
         let mut state = self.pool.lock();
-        state.limit = state.limit.saturating_mul(2).min(state.concurrency);
+        // Room for one more at least: what is held may be stubborn and stay.
+        let doubled = state.limit.saturating_mul(2).max(state.held);
+        state.limit = doubled.min(state.concurrency);
         drop(state);
         self.pool.changes.send_replace(());
     }

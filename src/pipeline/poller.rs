@@ -123,10 +123,10 @@ impl Poller {
         let shared = &self.shared;
         loop {
             // What is on its way to the breaker becomes a probe sooner than another message would.
-            // What is only waiting for its delete does not.
+            // What waits for a template, its twin or its delete does not.
             let at_breaker = shared.mail_gate.status().map_or(0, |status| status.waiting);
-            let settling = shared.settling.load(Ordering::Relaxed);
-            let alone = under_way == 0 && shared.permits.held() <= at_breaker + settling;
+            let aside = shared.aside.load(Ordering::Relaxed);
+            let alone = under_way == 0 && shared.permits.held() <= at_breaker + aside;
             let suspected = shared.template_gate.receiving().await == Receiving::OneProbe;
             let failing = shared.mail_gate.receiving().await == Receiving::OneProbe;
             let held = shared.permits.held();
@@ -141,8 +141,9 @@ impl Poller {
                 sleep(LOOK / 10).await;
                 continue;
             }
-            let permits = if failing {
-                // A message that is refused for ever must not hold the only permit of a probation.
+            let permits = if suspected || failing {
+                // Messages that are held for what may be their own fault must not keep out the one
+                // that would show it.
                 shared.permits.try_acquire_beyond().into_iter().collect()
             } else {
                 shared.permits.acquire(wanted).await
@@ -155,6 +156,9 @@ impl Poller {
             if (suspected || !shared.template_gate.is_open())
                 && (failing || !shared.mail_gate.is_open())
             {
+                if suspected {
+                    shared.template_gate.receive_one();
+                }
                 return permits;
             }
         }
@@ -190,6 +194,8 @@ impl Poller {
             report::received(&message);
             // A message that is held already only gets the newer handle.
             let Some(lease) = self.leases.adopt(&message.id, receipt, began) else {
+                self.leases
+                    .received_again(&message.id, message.receive_count);
                 continue;
             };
             let Some(permit) = permits.pop() else {

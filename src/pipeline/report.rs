@@ -25,6 +25,15 @@ const STILL_OPEN: Duration = Duration::from_mins(1);
 /// How often is looked whether one is.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// Which receive of a message this is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receive {
+    /// How often it was received, this time included.
+    pub(crate) count: u32,
+    /// How often it may be, where the queue has a redrive policy.
+    pub(crate) max: Option<u32>,
+}
+
 /// Ends a message's span and counts it.
 pub(crate) fn ended(shared: &Shared, outcome: Outcome, notes: &mut Notes, took: Duration) {
     let error = error_of(outcome, notes).map(|(kind, _)| kind);
@@ -58,22 +67,22 @@ fn error_of(outcome: Outcome, notes: &Notes) -> Option<(&str, Option<&str>)> {
 /// One message's line.
 pub(crate) fn outcome(
     message: &ReceivedMessage,
-    max_receive_count: Option<u32>,
+    receive: Receive,
     outcome: Outcome,
     ending: Ending,
     notes: &Notes,
     took: Duration,
 ) {
-    let receive = match max_receive_count {
-        Some(max) => format!("{} of {max}", message.receive_count),
-        None => message.receive_count.to_string(),
+    let last = is_last_receive(receive.count, receive.max);
+    let receive = match receive.max {
+        Some(max) => format!("{} of {max}", receive.count),
+        None => receive.count.to_string(),
     };
     let error = error_of(outcome, notes);
     let (error_type, reason) = (
         error.map(|(kind, _)| kind),
         error.and_then(|(_, text)| text),
     );
-    let last = is_last_receive(message.receive_count, max_receive_count);
     let text = sentence(outcome, ending, last, reason);
     macro_rules! line {
         ($level:ident) => {
@@ -94,7 +103,7 @@ pub(crate) fn outcome(
         };
     }
     match outcome {
-        Outcome::Released if last => line!(error),
+        Outcome::Released | Outcome::Lost if last => line!(error),
         Outcome::Sent | Outcome::Duplicate | Outcome::Ignored | Outcome::Released => line!(info),
         Outcome::Rejected | Outcome::Deferred | Outcome::Lost => line!(warn),
         Outcome::Exhausted | Outcome::Panicked => line!(error),
@@ -239,6 +248,11 @@ fn sentence(outcome: Outcome, ending: Ending, last: bool, reason: Option<&str>) 
              will dead-letter it{reason}"
         ),
         Outcome::Released => "released to whoever receives it next".to_owned(),
+        Outcome::Lost if last => {
+            "lost its lease before it was sent, on its last receive: the queue \
+                                  will dead-letter it"
+                .to_owned()
+        }
         Outcome::Lost => {
             "lost its lease before it was sent; whoever has it now sends it".to_owned()
         }

@@ -59,6 +59,8 @@ pub struct Settler {
     deletes: mpsc::UnboundedSender<Job<ReceiptHandle>>,
     changes: mpsc::UnboundedSender<Job<(ReceiptHandle, Duration)>>,
     drain: Arc<Drain>,
+    /// How long a call may take, its wait for a slot included.
+    patience: Duration,
     told: Arc<Mutex<Option<Instant>>>,
 }
 
@@ -94,6 +96,7 @@ pub fn settler(
             deletes,
             changes,
             drain,
+            patience: call_timeout * 2,
             told: Arc::default(),
         },
         task,
@@ -122,14 +125,10 @@ impl Settler {
         let began = Instant::now();
         let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY, Jitter::Full);
         loop {
-            let call = lease.call().await;
-            let answer = submit(&self.deletes, call.receipt().clone());
-            let answer = tokio::select! {
-                answer = answer => answer,
-                () = self.drain.wait_closed() => return Settled::GivenUp,
+            let job = |receipt: &ReceiptHandle| receipt.clone();
+            let Some((answer, superseded)) = self.ask(lease, &self.deletes, job).await else {
+                return Settled::GivenUp;
             };
-            let superseded = call.is_superseded();
-            drop(call);
             match answer {
                 Ok(()) if !superseded => return Settled::Done,
                 // The message came again meanwhile, and the old handle may not have deleted it.
@@ -162,17 +161,13 @@ impl Settler {
         lease.end();
         let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY, Jitter::Full);
         loop {
-            let call = lease.call().await;
             if lease.is_lost() {
                 return Settled::LeaseLost;
             }
-            let answer = submit(&self.changes, (call.receipt().clone(), after));
-            let answer = tokio::select! {
-                answer = answer => answer,
-                () = self.drain.wait_closed() => return Settled::GivenUp,
+            let job = |receipt: &ReceiptHandle| (receipt.clone(), after);
+            let Some((answer, superseded)) = self.ask(lease, &self.changes, job).await else {
+                return Settled::GivenUp;
             };
-            let superseded = call.is_superseded();
-            drop(call);
             match answer {
                 Ok(()) if !superseded => return Settled::Done,
                 _ if superseded => continue,
@@ -192,6 +187,32 @@ impl Settler {
                 () = lease.lost() => return Settled::GivenUp,
                 () = self.drain.wait_closed() => return Settled::GivenUp,
             }
+        }
+    }
+
+    /// One call for the lease, by way of the batches: its answer, and whether a newer handle makes
+    /// it void. `None` where nothing is settled any more.
+    ///
+    /// A lease with a call is not renewed. So a call that does not even begin, since too many hang
+    /// before it, is taken back after a while, and the lease is renewed before the next.
+    async fn ask<T>(
+        &self,
+        lease: &Lease,
+        jobs: &mpsc::UnboundedSender<Job<T>>,
+        job: impl FnOnce(&ReceiptHandle) -> T,
+    ) -> Option<(Result<(), NotSettled>, bool)> {
+        let asked = async {
+            let call = lease.call().await;
+            let answer = timeout(self.patience, submit(jobs, job(call.receipt()))).await;
+            (
+                answer.unwrap_or(Err(NotSettled::Call)),
+                call.is_superseded(),
+            )
+        };
+        tokio::select! {
+            biased;
+            asked = asked => Some(asked),
+            () = self.drain.wait_closed() => None,
         }
     }
 
@@ -271,6 +292,10 @@ async fn batches<C: BatchCall>(
     let slots = Arc::new(Semaphore::new(CALLS));
     let mut calls = JoinSet::new();
     while let Some(first) = jobs.recv().await {
+        // Whoever has given up waiting has asked again, or will.
+        if first.done.is_closed() {
+            continue;
+        }
         let mut batch = vec![first];
         let until = Instant::now() + COMPANY;
         while batch.len() < BATCH {
@@ -282,6 +307,10 @@ async fn batches<C: BatchCall>(
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
             return;
         };
+        batch.retain(|job| !job.done.is_closed());
+        if batch.is_empty() {
+            continue;
+        }
         let call = call.clone();
         calls.spawn(async move {
             settle_batch(call, call_timeout, batch).await;

@@ -49,6 +49,12 @@ const STUCK: Duration = Duration::from_mins(1);
 /// The longest pause between the attempts of a message on its last receive while draining.
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
+/// The longest notification's id that is taken for one; SNS's have 36 characters.
+const LONGEST_KEY: usize = 128;
+/// At most this many attempts of one receive may end without an answer: each of them may have been
+/// mailed.
+const UNKNOWN_LIMIT: u32 = 2;
+
 /// What all workers share.
 pub(crate) struct Shared {
     pub(crate) composer: Composer,
@@ -64,8 +70,8 @@ pub(crate) struct Shared {
     pub(crate) send_timeout: Duration,
     pub(crate) max_elapsed: Duration,
     pub(crate) max_receive_count: Option<u32>,
-    /// How many messages have had their outcome and wait for the queue to take it in.
-    pub(crate) settling: AtomicUsize,
+    /// How many messages are held and not on their way to the mail service.
+    pub(crate) aside: AtomicUsize,
     pub(crate) listening: Listening,
     pub(crate) vitals: Arc<Vitals>,
     pub(crate) instruments: Arc<Instruments>,
@@ -121,9 +127,16 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
         notes: &notes,
     };
     let ending = worker.bounded().await;
-    let (outcome, settlement) = conclude(ending, message.receive_count, shared.max_receive_count);
+    let receive_count = worker.receive_count();
+    let (outcome, settlement) = conclude(ending, receive_count, shared.max_receive_count);
     report::ended(&shared, outcome, &mut worker.notes(), began.elapsed());
-    shared.settling.fetch_add(1, Ordering::Relaxed);
+    let notes = worker.notes().clone();
+    let receive = report::Receive {
+        count: receive_count,
+        max: shared.max_receive_count,
+    };
+    report::outcome(&message, receive, outcome, ending, &notes, began.elapsed());
+    let aside = Aside::step(&shared);
     let settled = match settlement {
         Settlement::Delete => Some(shared.settler.delete(&lease).await),
         Settlement::Visible { after } => {
@@ -136,16 +149,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
         }
         Settlement::Leave => None,
     };
-    shared.settling.fetch_sub(1, Ordering::Relaxed);
-    let notes = notes.into_inner().unwrap_or_else(PoisonError::into_inner);
-    report::outcome(
-        &message,
-        shared.max_receive_count,
-        outcome,
-        ending,
-        &notes,
-        began.elapsed(),
-    );
+    drop(aside);
     if settlement == Settlement::Delete
         && let Some(Settled::GivenUp | Settled::LeaseLost) = settled
     {
@@ -154,9 +158,31 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     shared.instruments.spans.forget(&message.receipt);
     drop(lease);
     drop(permit);
+    // What was to be given back and was not becomes visible by itself; a delete that was given up
+    // does not undo the mail, and neither does a send that nobody waits for any more.
+    let given_up = settled == Some(Settled::GivenUp)
+        && (settlement == Settlement::Delete || shared.drain.has_begun());
+    let left = matches!(ending, Ending::DrainedInSend | Ending::Panicked { .. });
     Finished {
         outcome,
-        settled: settled != Some(Settled::GivenUp),
+        settled: !given_up && !left,
+    }
+}
+
+/// Counts a message that is held and not on its way to the mail service, until dropped: one that
+/// settles, or waits for a template or for its twin.
+struct Aside<'a>(&'a Shared);
+
+impl<'a> Aside<'a> {
+    fn step(shared: &'a Shared) -> Self {
+        shared.aside.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        self.0.aside.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -172,7 +198,7 @@ impl Worker<'_> {
     /// [`Worker::handle`], with an ending also where it panics or is stuck: then all its guards
     /// have been dropped.
     async fn bounded(&self) -> Ending {
-        let bound = self.budget() + self.shared.send_timeout + STUCK;
+        let bound = self.budget() + 2 * self.shared.send_timeout + STUCK;
         let handled = tokio::select! {
             handled = AssertUnwindSafe(self.handle()).catch_unwind() => handled.ok(),
             () = self.own.reaches(bound) => {
@@ -217,7 +243,9 @@ impl Worker<'_> {
             Ok(Envelope::Notification {
                 message_id, event, ..
             }) => {
-                let key = message_id.unwrap_or_else(|| self.message.id.clone());
+                let usable = |id: &String| !id.trim().is_empty() && id.len() <= LONGEST_KEY;
+                let key = message_id.filter(usable);
+                let key = key.unwrap_or_else(|| self.message.id.clone());
                 span.set_attribute(ours::NOTIFICATION_ID, key.clone());
                 self.notes().key = Some(key.clone());
                 self.claim(&key, &event, &span)
@@ -237,7 +265,19 @@ impl Worker<'_> {
 
     /// Delivers the event unless it was delivered before.
     async fn claim(&self, key: &str, event: &Event, span: &Span) -> Result<Ending, Ending> {
-        match self.wait(self.shared.ledger.begin(key)).await? {
+        let claim = {
+            let _aside = Aside::step(self.shared);
+            let begin = self.own.excuse(self.shared.ledger.begin(key));
+            // A stop does not release a copy whose twin is being sent: whoever got it would send it
+            // a second time. Where that send gets no answer in time, the copy is left like it.
+            tokio::select! {
+                biased;
+                () = self.shared.drain.wait_abandon() => return Err(Ending::DrainedInSend),
+                claim = begin => claim,
+                () = self.lease.lost() => return Err(Ending::LeaseLost),
+            }
+        };
+        match claim {
             Claim::AlreadySent => Ok(Ending::AlreadySent),
             Claim::Yours(guard) => self.deliver(key, event, guard, span).await,
         }
@@ -248,15 +288,12 @@ impl Worker<'_> {
         &self,
         key: &str,
         event: &Event,
-        mut guard: Box<dyn SendGuard>,
+        guard: Box<dyn SendGuard>,
         process: &Span,
     ) -> Result<Ending, Ending> {
         let mut retries = Backoff::retries();
-        let mut client_errors = 0;
+        let (mut client_errors, mut unknown) = (0, 0);
         loop {
-            if guard.at_unknown_limit() {
-                return Ok(Ending::UnknownAtLimit);
-            }
             let Some((mail, version)) = self.compose(key, event).await? else {
                 continue;
             };
@@ -276,6 +313,7 @@ impl Worker<'_> {
                 .send(process, attempt, mail.to.len(), &version);
             let sending = self.shared.mailer.send(&mail, key).instrument(span.clone());
             let result = tokio::select! {
+                biased;
                 result = sending => result,
                 () = self.shared.drain.wait_abandon() => return Ok(Ending::DrainedInSend),
             };
@@ -305,7 +343,7 @@ impl Worker<'_> {
                 SendFailureKind::Throttled => {
                     self.shared.limiter.throttled(began);
                 }
-                SendFailureKind::OutcomeUnknown => guard.note_unknown().await,
+                SendFailureKind::OutcomeUnknown => unknown += 1,
                 SendFailureKind::UnknownClientError => client_errors += 1,
                 _ => {}
             }
@@ -320,7 +358,7 @@ impl Worker<'_> {
                 SendFailureKind::AccountWide(_) => continue,
                 _ => {}
             }
-            if guard.at_unknown_limit() {
+            if unknown >= UNKNOWN_LIMIT {
                 return Ok(Ending::UnknownAtLimit);
             }
             let left = self.budget().saturating_sub(self.own.elapsed());
@@ -343,7 +381,7 @@ impl Worker<'_> {
         event: &Event,
     ) -> Result<Option<(Mail, TemplateVersion)>, Ending> {
         let gate = &self.shared.template_gate;
-        self.wait(gate.template()).await?;
+        self.wait_aside(gate.template()).await?;
         // The breaker learns of a template only after the store has it.
         let Some(template) = self.shared.templates.in_force() else {
             return Ok(None);
@@ -368,9 +406,10 @@ impl Worker<'_> {
                 breaker.field_missing(key, placeholder, &template.version, now)
             });
             report::transition(self.shared, Part::Rendering, opened);
-            if gate.is_open() {
-                // The template is the likelier culprit: this message waits for a better one.
-                self.wait(gate.closed()).await?;
+            // The template may be the culprit: this message waits for a better one. Where all that
+            // may be held do so already, it makes room.
+            if gate.is_open() && !self.shared.permits.is_exceeded() {
+                self.wait_aside(gate.closed()).await?;
                 return Ok(None);
             }
         }
@@ -391,8 +430,8 @@ impl Worker<'_> {
         if !self.wait(turn).await? {
             return Ok(None);
         }
-        let lasts = self.lease.outlast(shared.send_timeout).await;
-        if lasts.is_err() {
+        let lasts = self.wait_own(self.lease.outlast(shared.send_timeout));
+        if lasts.await?.is_err() {
             return Err(Ending::LeaseLost);
         }
         if !shared.drain.may_send() {
@@ -405,6 +444,12 @@ impl Worker<'_> {
     /// drain lets it.
     async fn wait<T>(&self, wait: impl Future<Output = T>) -> Result<T, Ending> {
         self.own.excuse(self.wait_own(wait)).await
+    }
+
+    /// The same for what keeps the message away from the mail service.
+    async fn wait_aside<T>(&self, wait: impl Future<Output = T>) -> Result<T, Ending> {
+        let _aside = Aside::step(self.shared);
+        self.wait(wait).await
     }
 
     /// The same on the message's own time. What is ready is taken even while draining: a message
@@ -436,14 +481,19 @@ impl Worker<'_> {
     }
 
     fn is_last_receive(&self) -> bool {
-        is_last_receive(self.message.receive_count, self.shared.max_receive_count)
+        is_last_receive(self.receive_count(), self.shared.max_receive_count)
+    }
+
+    /// How often the message was received, later deliveries of what is held included.
+    fn receive_count(&self) -> u32 {
+        self.message.receive_count.max(self.lease.receive_count())
     }
 
     fn budget(&self) -> Duration {
         let shared = self.shared;
         retry_budget(
             shared.max_elapsed,
-            self.message.receive_count,
+            self.receive_count(),
             shared.max_receive_count,
         )
     }

@@ -154,8 +154,7 @@ impl Cause for TemplateCause {
             Self::Unusable => "the file that was fetched is not a usable template",
             Self::FieldMissing { placeholder } => {
                 return Cow::Owned(format!(
-                    "message after message lacks the field of {{{placeholder}}}, which the \
-                     template names"
+                    "messages lack the field of {{{placeholder}}}, which the template names"
                 ));
             }
         })

@@ -201,7 +201,7 @@ impl Gate<TemplateBreaker> {
         self.wait(|breaker, now| {
             if !breaker.is_open() {
                 Step::Done(Receiving::All)
-            } else if breaker.receive_one(now) {
+            } else if breaker.may_receive_one(now) {
                 Step::Done(Receiving::OneProbe)
             } else {
                 Step::Wait {
@@ -210,6 +210,11 @@ impl Gate<TemplateBreaker> {
             }
         })
         .await
+    }
+
+    /// Takes in that the single message is being received, so that the next is not due at once.
+    pub fn receive_one(&self) {
+        self.lock().receive_one(Instant::now());
     }
 
     fn place(&self) -> TemplatePlace<'_> {

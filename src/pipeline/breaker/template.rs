@@ -12,7 +12,9 @@ pub const MISSING_FIELD_LIMIT: usize = 5;
 
 /// Open from the start, until there is a usable template; once there is one it opens only when
 /// [`MISSING_FIELD_LIMIT`] distinct messages in a row lack the same field that this version of
-/// the template names, since then the template is the likelier culprit.
+/// the template names, since then the template is the likelier culprit. A version that no mail was
+/// written with yet is suspected at the first such message: on a quiet queue the same few would
+/// else be rejected again and again until they are dead-lettered.
 ///
 /// Its probe is the fetch of the template: in the first case any usable one closes it, in the
 /// second one of another content than that which opened it. No message is needed for that. In the
@@ -24,6 +26,8 @@ pub struct TemplateBreaker {
     open: Option<Open>,
     /// The content of the version in force, once there is one.
     blob_id: Option<String>,
+    /// Whether a mail was written with that version.
+    proven: bool,
     missing: Option<Missing>,
     probes: Backoff,
     waiting: BTreeMap<Ticket, Instant>,
@@ -56,6 +60,7 @@ impl TemplateBreaker {
                 receive_at: None,
             }),
             blob_id: None,
+            proven: false,
             missing: None,
             probes: Backoff::probes(),
             waiting: BTreeMap::new(),
@@ -80,6 +85,7 @@ impl TemplateBreaker {
             return None;
         }
         self.blob_id = Some(version.blob_id.clone());
+        self.proven = false;
         self.missing = None;
         let open = self.open.take()?;
         Some(Transition::Closed {
@@ -118,6 +124,7 @@ impl TemplateBreaker {
             return None;
         }
         self.missing = None;
+        self.proven = true;
         let open = self.open.take()?;
         Some(Transition::Closed {
             cause: open.cause,
@@ -125,17 +132,19 @@ impl TemplateBreaker {
         })
     }
 
-    /// Whether a single message may be received although it is open. Asked when it is due, it
-    /// says yes once and names the next time with a growing delay.
-    pub fn receive_one(&mut self, now: Instant) -> bool {
-        let Some(open) = &mut self.open else {
-            return false;
-        };
-        if open.receive_at.is_none_or(|at| now < at) {
-            return false;
+    /// Whether a single message may be received although it is open.
+    #[must_use]
+    pub fn may_receive_one(&self, now: Instant) -> bool {
+        self.receive_at().is_some_and(|at| now >= at)
+    }
+
+    /// Takes in that a single message is being received: the next may be after a growing delay.
+    pub fn receive_one(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open
+            && open.receive_at.is_some()
+        {
+            open.receive_at = Some(now + self.probes.next_delay());
         }
-        open.receive_at = Some(now + self.probes.next_delay());
-        true
     }
 
     /// When a single message may be received, while it is open.
@@ -165,7 +174,7 @@ impl TemplateBreaker {
         if !messages.iter().any(|message| message == key) {
             messages.push(key.to_owned());
         }
-        if messages.len() < MISSING_FIELD_LIMIT {
+        if self.proven && messages.len() < MISSING_FIELD_LIMIT {
             self.missing = Some(Missing {
                 placeholder: placeholder.to_owned(),
                 messages,

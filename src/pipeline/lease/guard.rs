@@ -39,6 +39,12 @@ impl Lease {
         self.with(|held| held.received_at.elapsed() + CAP_MARGIN >= CAP)
     }
 
+    /// How often the message has been received, where it came again while it was held; else zero.
+    #[must_use]
+    pub fn receive_count(&self) -> u32 {
+        self.with(|held| held.receive_count)
+    }
+
     /// Waits until the lease is lost.
     pub async fn lost(&self) {
         let changed = self.changed();

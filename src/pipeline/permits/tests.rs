@@ -207,13 +207,28 @@ proptest! {
 }
 
 #[test]
-fn a_probe_gets_a_permit_beyond_the_limit_but_never_beyond_the_pool() {
+fn a_probe_gets_a_permit_beyond_the_limit_and_one_beyond_the_pool() {
     let permits = Permits::new(2);
     let held = permits.try_acquire(1);
     assert!(permits.try_acquire(1).is_empty(), "the probation's limit");
-    let probe = permits.try_acquire_beyond();
-    assert!(probe.is_some());
+    let second = permits.try_acquire_beyond();
+    assert!(second.is_some() && !permits.is_exceeded());
+    let third = permits.try_acquire_beyond();
+    assert!(third.is_some() && permits.is_exceeded());
     assert!(permits.try_acquire_beyond().is_none());
-    drop(held);
+    drop((held, third));
     assert_eq!(permits.held(), 1);
+}
+
+#[test]
+fn a_success_leaves_room_beside_those_that_stay() {
+    let permits = Permits::new(8);
+    let stubborn = permits.try_acquire(1);
+    let others: Vec<_> = (0..2)
+        .filter_map(|_| permits.try_acquire_beyond())
+        .collect();
+    permits.succeeded();
+    drop(others);
+    assert!(permits.free() >= 1);
+    drop(stubborn);
 }

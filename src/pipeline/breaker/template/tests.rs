@@ -10,10 +10,11 @@ fn version(blob_id: &str) -> TemplateVersion {
     }
 }
 
-/// A closed breaker with version `1` in force.
+/// A closed breaker with version `1` in force, with which a mail was written.
 fn closed(now: Instant) -> TemplateBreaker {
     let mut breaker = TemplateBreaker::new(now);
     assert!(breaker.usable(&version("1"), now).is_some());
+    assert_eq!(breaker.composed(&version("1"), now), None);
     breaker
 }
 
@@ -87,6 +88,7 @@ fn a_mail_written_another_field_or_another_version_begins_the_count_again() {
         |breaker, now| {
             breaker.usable(&version("2"), now);
             breaker.usable(&version("1"), now);
+            assert_eq!(breaker.composed(&version("1"), now), None);
         },
     ];
     for reset in resets {
@@ -105,6 +107,7 @@ fn news_of_a_version_no_longer_in_force_count_for_nothing() {
     let now = Instant::now();
     let mut breaker = closed(now);
     breaker.usable(&version("2"), now);
+    assert_eq!(breaker.composed(&version("2"), now), None);
     for key in ["a", "b", "c", "d"] {
         breaker.field_missing(key, "uid", &version("2"), now);
     }
@@ -161,20 +164,35 @@ fn a_single_message_may_be_received_now_and_then_only_while_a_template_is_suspec
     let hour = now + Duration::from_hours(1);
     let mut breaker = TemplateBreaker::new(now);
     assert!(
-        !breaker.receive_one(hour),
+        !breaker.may_receive_one(hour),
         "without a template no message can be tried"
     );
     let mut breaker = closed(now);
     assert!(
-        !breaker.receive_one(hour),
+        !breaker.may_receive_one(hour),
         "a closed breaker lets all be received"
     );
     for key in ["a", "b", "c", "d", "e"] {
         breaker.field_missing(key, "uid", &version("1"), now);
     }
-    assert!(!breaker.receive_one(now));
+    assert!(!breaker.may_receive_one(now));
     let at = breaker.receive_at().unwrap();
-    assert!(breaker.receive_one(at));
-    assert!(!breaker.receive_one(at), "one at a time");
+    assert!(breaker.may_receive_one(at));
+    breaker.receive_one(at);
+    assert!(!breaker.may_receive_one(at), "one at a time");
     assert!(breaker.receive_at().unwrap() > at);
+}
+
+#[test]
+fn a_version_that_no_mail_was_written_with_is_suspected_at_the_first_message_without_the_field() {
+    let now = Instant::now();
+    let mut breaker = closed(now);
+    breaker.usable(&version("2"), now);
+    assert!(
+        breaker
+            .field_missing("a", "uid", &version("2"), now)
+            .is_some()
+    );
+    assert!(breaker.composed(&version("2"), now).is_some());
+    assert_eq!(breaker.field_missing("a", "uid", &version("2"), now), None);
 }
