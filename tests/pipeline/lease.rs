@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use organizer_notifier::ports::{
-    AccountCause, EntryFailureKind, QueueFailureKind, SendFailureKind,
+use organizer_notifier::{
+    config::SendRate,
+    ports::{AccountCause, EntryFailureKind, QueueFailureKind, SendFailureKind},
 };
 
 use crate::rig::{
@@ -60,9 +61,10 @@ async fn renewals_that_fail_or_hang_are_repeated_before_the_lease_runs_out() {
         rig.queue.react(move |call| {
             number += u32::from(call.operation == Operation::Change);
             // Three of four renewals come to nothing.
-            match call.operation == Operation::Change && number % 4 != 0 {
-                true => reaction.clone(),
-                false => Reaction::Pass,
+            if call.operation == Operation::Change && number % 4 != 0 {
+                reaction.clone()
+            } else {
+                Reaction::Pass
             }
         });
         rig.publish("dana").await;
@@ -105,9 +107,12 @@ async fn lost_behind_a_breaker_the_message_is_not_sent_by_us() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
     let over = rig.now() + mins(5);
-    rig.mailer.script(move |send| match send.at < over {
-        true => out_of_quota(),
-        false => accept(),
+    rig.mailer.script(move |send| {
+        if send.at < over {
+            out_of_quota()
+        } else {
+            accept()
+        }
     });
     rig.publish("dana").await;
     rig.pass(mins(1)).await;
@@ -239,9 +244,12 @@ async fn after_twelve_hours_a_message_is_let_go_without_a_call_that_sqs_refuses(
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
     let over = rig.now() + Duration::from_hours(13);
-    rig.mailer.script(move |send| match send.at < over {
-        true => out_of_quota(),
-        false => accept(),
+    rig.mailer.script(move |send| {
+        if send.at < over {
+            out_of_quota()
+        } else {
+            accept()
+        }
     });
     rig.publish("dana").await;
     let received = rig.now();
@@ -274,4 +282,31 @@ async fn one_lost_while_the_mail_goes_changes_nothing() {
     rig.until(|| rig.queue.is_empty()).await;
     assert_eq!(rig.mailer.times_mailed("dana"), 1);
     daemon.stop().await.is("received 7 = 7 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_its_lease_would_not_outlast_never_begins() {
+    let rig = Rig::with(|settings| {
+        settings.email.timeout = secs(15);
+        settings.email.max_send_rate = SendRate::PerSecond(1.0);
+    })
+    .await;
+    let daemon = rig.start();
+    rig.pass(secs(1)).await;
+    rig.queue.react(|call| match call.operation {
+        Operation::Change => Reaction::Fail(QueueFailureKind::Transient),
+        _ => Reaction::Pass,
+    });
+    let fifty: Vec<_> = (0..50).map(|n| format!("r{n}@example.com")).collect();
+    rig.publish_to("first", &fifty.join(",")).await;
+    // It waits 50 s for its turn, and its lease, which cannot be renewed, has 10 s left then.
+    rig.publish("dana").await;
+    rig.until_outcomes("dana", 1).await;
+    rig.queue.react(|_| Reaction::Pass);
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.outcomes("dana"), ["lost", "sent"]);
+    let again = rig.queue.deliveries_of("dana")[1].at;
+    let sends = rig.mailer.sends_of("dana");
+    assert!(sends.len() == 1 && sends[0].at >= again, "{sends:?}");
+    daemon.stop().await.is("received 3 = 2 sent + 1 lost");
 }
