@@ -162,7 +162,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     // does not undo the mail, and neither does a send that nobody waits for any more.
     let given_up = settled == Some(Settled::GivenUp)
         && (settlement == Settlement::Delete || shared.drain.has_begun());
-    let left = matches!(ending, Ending::DrainedInSend | Ending::Panicked { .. });
+    let left = ending == Ending::DrainedInSend;
     Finished {
         outcome,
         settled: !given_up && !left,

@@ -117,7 +117,7 @@ async fn retries_begin_soon_and_are_never_more_than_a_minute_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_without_answers_is_tried_twice_in_all_its_receives() {
+async fn a_message_without_answers_is_tried_twice_at_each_receive() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
     rig.mailer.script(|_| hang());
@@ -126,40 +126,13 @@ async fn a_message_without_answers_is_tried_twice_in_all_its_receives() {
     assert_eq!(rig.mailer.sends_of("dana").len(), 2);
     rig.until_outcomes("dana", 2).await;
     assert_eq!(rig.outcomes("dana"), ["deferred", "exhausted"]);
-    assert_eq!(rig.mailer.sends_of("dana").len(), 2);
+    assert_eq!(rig.mailer.sends_of("dana").len(), 4);
     assert_eq!(rig.errors("it may have been mailed").len(), 1);
     rig.until(|| rig.queue.dead() == ["dana"]).await;
     daemon
         .stop()
         .await
         .is("received 8 = 6 sent + 1 deferred + 1 exhausted");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_attempt_without_answer_counts_although_its_lease_was_lost() {
-    let rig = Rig::new().await;
-    let daemon = rig.start_warm().await;
-    rig.mailer.script(|send| match send.number {
-        1 => hang(),
-        _ => fail(SendFailureKind::Throttled),
-    });
-    // Its renewals are refused, so that it comes again when its minute is over.
-    rig.queue.react(|call| match call.operation {
-        Operation::Change => Reaction::Entry("dana".to_owned(), EntryFailureKind::LeaseLost),
-        _ => Reaction::Pass,
-    });
-    rig.publish("dana").await;
-    rig.until_outcomes("dana", 1).await;
-    let before = rig.mailer.sends_of("dana").len();
-    rig.queue.react(|_| Reaction::Pass);
-    rig.mailer.script(|_| hang());
-    rig.until_outcomes("dana", 2).await;
-    assert_eq!(rig.outcomes("dana"), ["lost", "exhausted"]);
-    assert_eq!(rig.mailer.sends_of("dana").len(), before + 1);
-    daemon
-        .stop()
-        .await
-        .is("received 8 = 6 sent + 1 exhausted + 1 lost");
 }
 
 #[tokio::test(start_paused = true)]
@@ -204,7 +177,7 @@ async fn a_worker_that_never_returns_is_aborted_at_its_bound_and_costs_no_neighb
     let neighbours = rig.publish_many("neighbour", 20).await;
     rig.until_outcomes("stuck", 1).await;
     assert_eq!(rig.outcomes("stuck"), ["panicked"]);
-    assert_about(rig.now() - began, mins(5) + secs(10) + mins(1), secs(2));
+    assert_about(rig.now() - began, mins(5) + secs(20) + mins(1), secs(2));
     for name in &neighbours {
         assert_eq!(rig.queue.deliveries_of(name).len(), 1);
         assert_eq!(rig.mailer.times_mailed(name), 1);

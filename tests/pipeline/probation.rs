@@ -59,7 +59,8 @@ async fn after_an_outage_one_message_goes_first() {
         .iter()
         .filter(|delivered| delivered.name.starts_with("event") && delivered.at < closed)
         .count();
-    assert!(first(millis(900)) <= 1 + received_early);
+    // The probe was the first success, so that two go next.
+    assert!(first(millis(900)) <= 2 + received_early);
     assert!(first(secs(60)) >= 16);
     drop(daemon.stop().await);
 }

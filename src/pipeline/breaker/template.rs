@@ -12,9 +12,9 @@ pub const MISSING_FIELD_LIMIT: usize = 5;
 
 /// Open from the start, until there is a usable template; once there is one it opens only when
 /// [`MISSING_FIELD_LIMIT`] distinct messages in a row lack the same field that this version of
-/// the template names, since then the template is the likelier culprit. A version that no mail was
-/// written with yet is suspected at the first such message: on a quiet queue the same few would
-/// else be rejected again and again until they are dead-lettered.
+/// the template names, since then the template is the likelier culprit. A version that replaced
+/// another and that no mail was written with yet is suspected at the first such message: on a quiet
+/// queue the same few would else be rejected again and again until they are dead-lettered.
 ///
 /// Its probe is the fetch of the template: in the first case any usable one closes it, in the
 /// second one of another content than that which opened it. No message is needed for that. In the
@@ -26,7 +26,7 @@ pub struct TemplateBreaker {
     open: Option<Open>,
     /// The content of the version in force, once there is one.
     blob_id: Option<String>,
-    /// Whether a mail was written with that version.
+    /// Whether that version is trusted: it was there from the start, or a mail was written with it.
     proven: bool,
     missing: Option<Missing>,
     probes: Backoff,
@@ -84,8 +84,9 @@ impl TemplateBreaker {
         if self.blob_id.as_ref() == Some(&version.blob_id) {
             return None;
         }
+        // The first one was in use before we came: there the message is the likelier culprit.
+        self.proven = self.blob_id.is_none();
         self.blob_id = Some(version.blob_id.clone());
-        self.proven = false;
         self.missing = None;
         let open = self.open.take()?;
         Some(Transition::Closed {

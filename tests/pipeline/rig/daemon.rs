@@ -159,6 +159,12 @@ fn templates(rig: &Rig) -> Arc<TemplateStore> {
 }
 
 impl End {
+    /// As it should be, but for a send that was left without an answer.
+    pub(crate) fn left_a_send(&self, tally: &str) {
+        assert_eq!(self.tally, tally, "{self:?}");
+        assert!(!self.clean, "{self:?}");
+    }
+
     /// Whether it ended in good order with these sums.
     #[track_caller]
     pub(crate) fn is(&self, tally: &str) {

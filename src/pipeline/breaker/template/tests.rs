@@ -162,7 +162,7 @@ fn once_opened_by_a_missing_field_a_message_that_holds_it_closes_it() {
 fn a_single_message_may_be_received_now_and_then_only_while_a_template_is_suspected() {
     let now = Instant::now();
     let hour = now + Duration::from_hours(1);
-    let mut breaker = TemplateBreaker::new(now);
+    let breaker = TemplateBreaker::new(now);
     assert!(
         !breaker.may_receive_one(hour),
         "without a template no message can be tried"
