@@ -12,9 +12,6 @@ use async_trait::async_trait;
 
 pub use self::memory::{CAPACITY, MemoryLedger};
 
-/// A message with this many attempts of unknown outcome is not sent again.
-pub const UNKNOWN_ATTEMPT_LIMIT: u32 = 2;
-
 /// Remembers what was sent. A key names a notification: the topic's message id, or the queue's
 /// where the delivery is raw.
 #[async_trait]
@@ -51,10 +48,7 @@ impl fmt::Debug for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AlreadySent => f.write_str("AlreadySent"),
-            Self::Yours(guard) => f
-                .debug_struct("Yours")
-                .field("unknown_attempts", &guard.unknown_attempts())
-                .finish_non_exhaustive(),
+            Self::Yours(_) => f.write_str("Yours"),
         }
     }
 }
@@ -63,19 +57,8 @@ impl fmt::Debug for Claim {
 /// was not sent, whatever the reason, a panic too.
 #[async_trait]
 pub trait SendGuard: Send {
-    /// How many attempts of unknown outcome the message has had, earlier deliveries included.
-    fn unknown_attempts(&self) -> u32;
-
-    /// Counts an attempt of unknown outcome.
-    async fn note_unknown(&mut self);
-
     /// Records that the message was sent.
     async fn sent(self: Box<Self>);
-
-    /// Whether one more attempt of unknown outcome would be too many.
-    fn at_unknown_limit(&self) -> bool {
-        self.unknown_attempts() >= UNKNOWN_ATTEMPT_LIMIT
-    }
 }
 
 #[cfg(test)]

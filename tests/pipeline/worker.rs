@@ -37,14 +37,6 @@ impl Ledger for PanicsOnceSent {
 
 #[async_trait]
 impl SendGuard for Panics {
-    fn unknown_attempts(&self) -> u32 {
-        self.0.unknown_attempts()
-    }
-
-    async fn note_unknown(&mut self) {
-        self.0.note_unknown().await;
-    }
-
     async fn sent(self: Box<Self>) {
         self.0.sent().await;
         panic!("as it was told");

@@ -1,7 +1,7 @@
 //! The ledger in this process's memory.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasher, RandomState},
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,9 +15,6 @@ use super::{Claim, Ledger, SendGuard};
 /// How many sent messages are remembered. A key takes about 44 bytes, 8.7 MB for all of them: 17
 /// bytes in a table that is three quarters full, and 16 in a queue that says which is the oldest.
 pub const CAPACITY: usize = 200_000;
-
-/// How many messages' counts of unknown attempts are remembered; those in progress keep theirs.
-const UNKNOWN_CAPACITY: usize = 20_000;
 
 /// Remembers the last [`CAPACITY`] messages that this process sent. Clones are the same ledger.
 #[derive(Clone, Default)]
@@ -37,15 +34,11 @@ type KeyHash = u128;
 
 struct State {
     capacity: usize,
-    unknown_capacity: usize,
     sent: HashSet<KeyHash>,
     /// The same keys, the oldest first.
     sent_order: VecDeque<KeyHash>,
     /// Who waits behind each message that is being sent, in order.
     in_progress: HashMap<KeyHash, VecDeque<Waiter>>,
-    unknown: HashMap<KeyHash, Unknown>,
-    /// When each count of [`State::unknown`] changed last, the oldest first.
-    unknown_order: BTreeMap<u64, KeyHash>,
     next_number: u64,
     hits: u64,
 }
@@ -53,11 +46,6 @@ struct State {
 struct Waiter {
     number: u64,
     answer: oneshot::Sender<Answer>,
-}
-
-struct Unknown {
-    attempts: u32,
-    number: u64,
 }
 
 /// What a waiter is told. A turn is the guard itself, so that one told to nobody is passed on.
@@ -69,7 +57,6 @@ enum Answer {
 struct Guard {
     shared: Arc<Shared>,
     key: KeyHash,
-    unknown_attempts: u32,
     /// Whether dropping it passes the turn on.
     armed: bool,
 }
@@ -89,24 +76,19 @@ impl MemoryLedger {
     }
 
     #[cfg(test)]
-    pub(super) fn with_capacities(capacity: usize, unknown_capacity: usize) -> Self {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
         let ledger = Self::default();
-        let mut state = ledger.shared.lock();
-        state.capacity = capacity;
-        state.unknown_capacity = unknown_capacity;
-        drop(state);
+        ledger.shared.lock().capacity = capacity;
         ledger
     }
 
-    /// How many messages are being sent, how many wait behind them, and how many counts of
-    /// unknown attempts are kept.
+    /// How many messages are being sent, and how many wait behind them.
     #[cfg(test)]
-    pub(super) fn traces(&self) -> (usize, usize, usize) {
+    pub(super) fn traces(&self) -> (usize, usize) {
         let state = self.shared.lock();
         assert_eq!(state.sent.len(), state.sent_order.len());
-        assert_eq!(state.unknown.len(), state.unknown_order.len());
         let waiting = state.in_progress.values().map(VecDeque::len).sum();
-        (state.in_progress.len(), waiting, state.unknown.len())
+        (state.in_progress.len(), waiting)
     }
 
     /// The bytes held by what grows with the number of sent messages, from the capacities that
@@ -141,9 +123,8 @@ impl Ledger for MemoryLedger {
             let number = state.number();
             let Some(waiters) = state.in_progress.get_mut(&key) else {
                 state.in_progress.insert(key, VecDeque::new());
-                let unknown_attempts = state.unknown_attempts(key);
                 drop(state);
-                return Claim::Yours(Box::new(self.shared.guard(key, unknown_attempts)));
+                return Claim::Yours(Box::new(self.shared.guard(key)));
             };
             let (sender, receiver) = oneshot::channel();
             waiters.push_back(Waiter {
@@ -177,17 +158,6 @@ impl Ledger for MemoryLedger {
 
 #[async_trait]
 impl SendGuard for Guard {
-    fn unknown_attempts(&self) -> u32 {
-        self.unknown_attempts
-    }
-
-    async fn note_unknown(&mut self) {
-        self.unknown_attempts = self.unknown_attempts.saturating_add(1);
-        self.shared
-            .lock()
-            .set_unknown(self.key, self.unknown_attempts);
-    }
-
     async fn sent(mut self: Box<Self>) {
         self.armed = false;
         let waiters = self.shared.lock().finish(self.key);
@@ -226,11 +196,10 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn guard(self: &Arc<Self>, key: KeyHash, unknown_attempts: u32) -> Guard {
+    fn guard(self: &Arc<Self>, key: KeyHash) -> Guard {
         Guard {
             shared: Arc::clone(self),
             key,
-            unknown_attempts,
             armed: true,
         }
     }
@@ -239,7 +208,7 @@ impl Shared {
     /// the lock free, since one that cannot be taken drops its guard.
     fn pass_on(self: &Arc<Self>, key: KeyHash) {
         loop {
-            let (waiter, unknown_attempts) = {
+            let waiter = {
                 let mut state = self.lock();
                 let waiter = state
                     .in_progress
@@ -248,10 +217,10 @@ impl Shared {
                 if waiter.is_none() {
                     state.in_progress.remove(&key);
                 }
-                (waiter, state.unknown_attempts(key))
+                waiter
             };
             let Some(waiter) = waiter else { return };
-            let guard = self.guard(key, unknown_attempts);
+            let guard = self.guard(key);
             match waiter.answer.send(Answer::YourTurn(guard)) {
                 Err(Answer::YourTurn(mut guard)) => guard.armed = false,
                 _ => return,
@@ -264,12 +233,9 @@ impl Default for State {
     fn default() -> Self {
         Self {
             capacity: CAPACITY,
-            unknown_capacity: UNKNOWN_CAPACITY,
             sent: HashSet::new(),
             sent_order: VecDeque::new(),
             in_progress: HashMap::new(),
-            unknown: HashMap::new(),
-            unknown_order: BTreeMap::new(),
             next_number: 0,
             hits: 0,
         }
@@ -284,9 +250,6 @@ impl State {
 
     /// Remembers the message as sent, and hands over who waited for it.
     fn finish(&mut self, key: KeyHash) -> VecDeque<Waiter> {
-        if let Some(unknown) = self.unknown.remove(&key) {
-            self.unknown_order.remove(&unknown.number);
-        }
         if self.sent.insert(key) {
             self.sent_order.push_back(key);
         }
@@ -296,23 +259,5 @@ impl State {
             }
         }
         self.in_progress.remove(&key).unwrap_or_default()
-    }
-
-    fn unknown_attempts(&self, key: KeyHash) -> u32 {
-        self.unknown.get(&key).map_or(0, |unknown| unknown.attempts)
-    }
-
-    fn set_unknown(&mut self, key: KeyHash, attempts: u32) {
-        let number = self.number();
-        let before = self.unknown.insert(key, Unknown { attempts, number });
-        if let Some(before) = before {
-            self.unknown_order.remove(&before.number);
-        }
-        self.unknown_order.insert(number, key);
-        while self.unknown_order.len() > self.unknown_capacity {
-            if let Some((_, oldest)) = self.unknown_order.pop_first() {
-                self.unknown.remove(&oldest);
-            }
-        }
     }
 }

@@ -42,7 +42,7 @@ async fn what_was_sent_is_a_duplicate_from_then_on() {
     assert!(ledger.is_sent("a").await);
     assert!(!ledger.is_sent("b").await);
     assert_eq!((ledger.len(), ledger.hits()), (1, 1));
-    assert_eq!(ledger.traces(), (0, 0, 0));
+    assert_eq!(ledger.traces(), (0, 0));
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn what_was_not_sent_may_be_sent_later() {
     let ledger = MemoryLedger::new();
     drop(yours(&ledger, "a").await);
     assert!(ledger.is_empty());
-    assert_eq!(ledger.traces(), (0, 0, 0));
+    assert_eq!(ledger.traces(), (0, 0));
     yours(&ledger, "a").await.sent().await;
 }
 
@@ -79,7 +79,7 @@ async fn a_guard_dropped_unsent_gives_the_turn_to_exactly_the_next_in_order() {
     assert!(third.poll().is_none());
     drop(guard);
     drop(turn(&mut third));
-    assert_eq!(ledger.traces(), (0, 0, 0));
+    assert_eq!(ledger.traces(), (0, 0));
 }
 
 #[tokio::test]
@@ -88,12 +88,12 @@ async fn a_cancelled_waiter_leaves_no_trace() {
     let guard = yours(&ledger, "a").await;
     let second = begin(&ledger, "a");
     let mut third = begin(&ledger, "a");
-    assert_eq!(ledger.traces(), (1, 2, 0));
+    assert_eq!(ledger.traces(), (1, 2));
     drop(second);
-    assert_eq!(ledger.traces(), (1, 1, 0));
+    assert_eq!(ledger.traces(), (1, 1));
     drop(guard);
     drop(turn(&mut third));
-    assert_eq!(ledger.traces(), (0, 0, 0));
+    assert_eq!(ledger.traces(), (0, 0));
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_turn_given_to_a_waiter_that_is_cancelled_before_it_runs_is_passed_on(
     drop(guard);
     drop(second);
     drop(turn(&mut third));
-    assert_eq!(ledger.traces(), (0, 0, 0));
+    assert_eq!(ledger.traces(), (0, 0));
 }
 
 #[tokio::test]
@@ -123,28 +123,8 @@ async fn a_panic_with_the_guard_held_passes_the_turn_on() {
 }
 
 #[tokio::test]
-async fn unknown_attempts_are_counted_across_deliveries_until_it_is_sent() {
-    let ledger = MemoryLedger::new();
-    let mut guard = yours(&ledger, "a").await;
-    let mut second = begin(&ledger, "a");
-    guard.note_unknown().await;
-    assert!(!guard.at_unknown_limit());
-    drop(guard);
-    let mut guard = turn(&mut second);
-    assert_eq!(guard.unknown_attempts(), 1);
-    guard.note_unknown().await;
-    assert!(guard.at_unknown_limit());
-    drop(guard);
-    let guard = yours(&ledger, "a").await;
-    assert_eq!(guard.unknown_attempts(), UNKNOWN_ATTEMPT_LIMIT);
-    assert_eq!(yours(&ledger, "b").await.unknown_attempts(), 0);
-    guard.sent().await;
-    assert_eq!(ledger.traces(), (0, 0, 0));
-}
-
-#[tokio::test]
 async fn the_oldest_sent_message_is_forgotten_first_and_one_in_progress_never() {
-    let ledger = MemoryLedger::with_capacities(2, 2);
+    let ledger = MemoryLedger::with_capacity(2);
     let in_progress = yours(&ledger, "held").await;
     for key in ["a", "b", "c"] {
         yours(&ledger, key).await.sent().await;
@@ -156,18 +136,6 @@ async fn the_oldest_sent_message_is_forgotten_first_and_one_in_progress_never() 
     in_progress.sent().await;
     assert!(matches!(copy.poll(), Some(Claim::AlreadySent)));
     assert!(!ledger.is_sent("b").await);
-}
-
-#[tokio::test]
-async fn counts_of_unknown_attempts_are_bounded_and_the_longest_unchanged_goes_first() {
-    let ledger = MemoryLedger::with_capacities(2, 2);
-    for key in ["a", "b", "a", "c"] {
-        yours(&ledger, key).await.note_unknown().await;
-    }
-    assert_eq!(ledger.traces(), (0, 0, 2));
-    assert_eq!(yours(&ledger, "a").await.unknown_attempts(), 2);
-    assert_eq!(yours(&ledger, "b").await.unknown_attempts(), 0);
-    assert_eq!(yours(&ledger, "c").await.unknown_attempts(), 1);
 }
 
 #[tokio::test]
@@ -222,7 +190,7 @@ async fn many_copies_with_random_fates_neither_meet_nor_hang() {
         .await
         .expect("nobody waits for ever");
     assert!(sent.iter().all(|count| count.load(Ordering::SeqCst) == 1));
-    assert_eq!(ledger.traces(), (0, 0, 0));
+    assert_eq!(ledger.traces(), (0, 0));
 }
 
 #[derive(Clone, Debug)]
@@ -231,7 +199,6 @@ enum Step {
     Poll(usize),
     Cancel(usize),
     Fail(usize),
-    Unknown(usize),
     Send(usize),
 }
 
@@ -241,7 +208,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0_usize..16).prop_map(Step::Poll),
         2 => (0_usize..16).prop_map(Step::Cancel),
         2 => (0_usize..4).prop_map(Step::Fail),
-        1 => (0_usize..4).prop_map(Step::Unknown),
         1 => (0_usize..4).prop_map(Step::Send),
     ];
     prop::collection::vec(step, 0..80)
@@ -285,14 +251,6 @@ proptest! {
                 }
                 Step::Cancel(index) => drop(take(&mut waiting, index)),
                 Step::Fail(index) => drop(take(&mut guards, index)),
-                Step::Unknown(index) => {
-                    if let Some((key, mut guard)) = take(&mut guards, index) {
-                        let before = guard.unknown_attempts();
-                        let guard = now(async move { guard.note_unknown().await; guard });
-                        prop_assert_eq!(guard.unknown_attempts(), before + 1);
-                        guards.push((key, guard));
-                    }
-                }
                 Step::Send(index) => {
                     if let Some((key, guard)) = take(&mut guards, index) {
                         now(guard.sent());
@@ -308,8 +266,7 @@ proptest! {
             waiting.retain_mut(|(_, claim)| claim.poll().is_none());
             prop_assert!(waiting.len() < before, "{} wait for ever", before);
         }
-        let (in_progress, behind, _) = ledger.traces();
-        prop_assert_eq!((in_progress, behind), (0, 0));
+        prop_assert_eq!(ledger.traces(), (0, 0));
         prop_assert_eq!(ledger.len(), sent.len());
     }
 }
