@@ -14,11 +14,13 @@ async fn a_queue_that_is_refused_for_a_minute_ends_it() {
         (Operation::Change, QueueFailureKind::Encryption),
     ] {
         let rig = Rig::new().await;
-        rig.queue
-            .react(move |call| match call.operation == operation {
-                true => Reaction::Fail(kind),
-                false => Reaction::Pass,
-            });
+        rig.queue.react(move |call| {
+            if call.operation == operation {
+                Reaction::Fail(kind)
+            } else {
+                Reaction::Pass
+            }
+        });
         rig.publish("dana").await;
         let reason = rig.start().not_started().await;
         assert!(reason.contains("/q cannot be used"), "{reason}");
@@ -34,9 +36,10 @@ async fn rights_that_come_late_are_waited_for() {
     let mut calls = 0;
     rig.queue.react(move |call| {
         calls += u32::from(call.operation == Operation::Delete);
-        match call.operation == Operation::Delete && calls <= 10 {
-            true => Reaction::Fail(QueueFailureKind::AccessDenied),
-            false => Reaction::Pass,
+        if call.operation == Operation::Delete && calls <= 10 {
+            Reaction::Fail(QueueFailureKind::AccessDenied)
+        } else {
+            Reaction::Pass
         }
     });
     rig.publish("dana").await;
@@ -85,9 +88,12 @@ async fn a_template_that_is_refused_for_a_minute_ends_it() {
 #[tokio::test(start_paused = true)]
 async fn a_template_that_is_added_in_time_starts_it() {
     let rig = Rig::new().await;
-    rig.template.script(|now| match now < secs(40) {
-        true => Fetch::Fail(TemplateFailureKind::Missing),
-        false => Fetch::Give(b"<p>{summary}</p>"),
+    rig.template.script(|now| {
+        if now < secs(40) {
+            Fetch::Fail(TemplateFailureKind::Missing)
+        } else {
+            Fetch::Give(b"<p>{summary}</p>")
+        }
     });
     rig.publish("dana").await;
     let daemon = rig.start();
@@ -98,9 +104,12 @@ async fn a_template_that_is_added_in_time_starts_it() {
 #[tokio::test(start_paused = true)]
 async fn a_template_that_may_come_starts_it_behind_its_breaker() {
     let rig = Rig::new().await;
-    rig.template.script(|now| match now < mins(3) {
-        true => Fetch::Fail(TemplateFailureKind::Transient),
-        false => Fetch::Give(b"<p>{summary}</p>"),
+    rig.template.script(|now| {
+        if now < mins(3) {
+            Fetch::Fail(TemplateFailureKind::Transient)
+        } else {
+            Fetch::Give(b"<p>{summary}</p>")
+        }
     });
     rig.publish("dana").await;
     let daemon = rig.start();

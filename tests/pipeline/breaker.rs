@@ -63,9 +63,12 @@ async fn each_refusal_of_the_whole_account_opens_it_at_once() {
         let rig = Rig::new().await;
         let daemon = rig.start_warm().await;
         let over = rig.now() + mins(20);
-        rig.mailer.script(move |send| match send.at < over {
-            true => fail(SendFailureKind::AccountWide(cause)),
-            false => accept(),
+        rig.mailer.script(move |send| {
+            if send.at < over {
+                fail(SendFailureKind::AccountWide(cause))
+            } else {
+                accept()
+            }
         });
         rig.publish("first").await;
         rig.pass(millis(500)).await;
@@ -118,9 +121,12 @@ async fn with_nothing_held_one_message_at_a_time_is_received_as_the_probe() {
     let rig = Rig::with(|settings| settings.retry.max_elapsed = secs(1)).await;
     let daemon = rig.start_warm().await;
     let over = rig.now() + mins(10);
-    rig.mailer.script(move |send| match send.at < over {
-        true => slow_fail(secs(2), SendFailureKind::Transient),
-        false => accept(),
+    rig.mailer.script(move |send| {
+        if send.at < over {
+            slow_fail(secs(2), SendFailureKind::Transient)
+        } else {
+            accept()
+        }
     });
     rig.publish_many("opener", 3).await;
     rig.until(|| !rig.errors(STOPPED).is_empty()).await;
@@ -178,12 +184,13 @@ async fn a_message_that_always_fails_does_not_keep_it_open() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
     let over = rig.now() + secs(30);
-    rig.mailer.script(
-        move |send| match send.at < over || send.key.starts_with("bad") {
-            true => fail(SendFailureKind::Transient),
-            false => accept(),
-        },
-    );
+    rig.mailer.script(move |send| {
+        if send.at < over || send.key.starts_with("bad") {
+            fail(SendFailureKind::Transient)
+        } else {
+            accept()
+        }
+    });
     rig.publish_all(&["bad-1", "bad-2", "good"]).await;
     rig.until(|| !rig.said(WORKS).is_empty()).await;
     assert_about(rig.now(), over, mins(2));
@@ -221,9 +228,12 @@ async fn a_paused_account_is_asked_and_nothing_is_sent_until_it_allows() {
         let rig = Rig::new().await;
         let daemon = rig.start_warm().await;
         let over = rig.now() + mins(15);
-        rig.mailer.script(move |send| match send.at < over {
-            true => fail(SendFailureKind::AccountWide(cause)),
-            false => accept(),
+        rig.mailer.script(move |send| {
+            if send.at < over {
+                fail(SendFailureKind::AccountWide(cause))
+            } else {
+                accept()
+            }
         });
         rig.account.script(move |now| {
             let mut says = facts(50.0);

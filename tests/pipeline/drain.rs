@@ -139,9 +139,12 @@ async fn last_receive_that_works(works: u64) -> (Rig, crate::rig::End) {
         .await;
     rig.pass(secs(1)).await;
     let from = rig.now() + secs(works);
-    rig.mailer.script(move |send| match send.at < from {
-        true => fail(SendFailureKind::Throttled),
-        false => accept(),
+    rig.mailer.script(move |send| {
+        if send.at < from {
+            fail(SendFailureKind::Throttled)
+        } else {
+            accept()
+        }
     });
     let signalled = rig.now();
     let end = daemon.stop().await;

@@ -15,9 +15,12 @@ async fn an_outage_of_twenty_minutes_costs_each_message_one_receive() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
     let over = rig.now() + mins(20);
-    rig.mailer.script(move |send| match send.at < over {
-        true => fail(SendFailureKind::Transient),
-        false => accept(),
+    rig.mailer.script(move |send| {
+        if send.at < over {
+            fail(SendFailureKind::Transient)
+        } else {
+            accept()
+        }
     });
     let held = rig.publish_many("held", 5).await;
     rig.pass(mins(19)).await;
@@ -39,9 +42,12 @@ async fn waiting_for_a_breaker_is_not_the_messages_time() {
     let rig = Rig::with(|settings| settings.retry.max_elapsed = mins(2)).await;
     let daemon = rig.start_warm().await;
     let over = rig.now() + mins(60);
-    rig.mailer.script(move |send| match send.at < over {
-        true => fail(SendFailureKind::Transient),
-        false => accept(),
+    rig.mailer.script(move |send| {
+        if send.at < over {
+            fail(SendFailureKind::Transient)
+        } else {
+            accept()
+        }
     });
     let held = rig.publish_many("held", 4).await;
     rig.until(|| rig.queue.is_empty()).await;

@@ -60,9 +60,10 @@ async fn renewals_that_fail_or_hang_are_repeated_before_the_lease_runs_out() {
         rig.queue.react(move |call| {
             number += u32::from(call.operation == Operation::Change);
             // Three of four renewals come to nothing.
-            match call.operation == Operation::Change && number % 4 != 0 {
-                true => reaction.clone(),
-                false => Reaction::Pass,
+            if call.operation == Operation::Change && number % 4 != 0 {
+                reaction.clone()
+            } else {
+                Reaction::Pass
             }
         });
         rig.publish("dana").await;
@@ -105,9 +106,12 @@ async fn lost_behind_a_breaker_the_message_is_not_sent_by_us() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
     let over = rig.now() + mins(5);
-    rig.mailer.script(move |send| match send.at < over {
-        true => out_of_quota(),
-        false => accept(),
+    rig.mailer.script(move |send| {
+        if send.at < over {
+            out_of_quota()
+        } else {
+            accept()
+        }
     });
     rig.publish("dana").await;
     rig.pass(mins(1)).await;
@@ -239,9 +243,12 @@ async fn after_twelve_hours_a_message_is_let_go_without_a_call_that_sqs_refuses(
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
     let over = rig.now() + Duration::from_hours(13);
-    rig.mailer.script(move |send| match send.at < over {
-        true => out_of_quota(),
-        false => accept(),
+    rig.mailer.script(move |send| {
+        if send.at < over {
+            out_of_quota()
+        } else {
+            accept()
+        }
     });
     rig.publish("dana").await;
     let received = rig.now();
@@ -274,4 +281,34 @@ async fn one_lost_while_the_mail_goes_changes_nothing() {
     rig.until(|| rig.queue.is_empty()).await;
     assert_eq!(rig.mailer.times_mailed("dana"), 1);
     daemon.stop().await.is("received 7 = 7 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_send_that_its_lease_would_not_outlast_never_begins() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    let received = rig.now();
+    // The service works again when the lease, which cannot be renewed, has a few seconds left.
+    let over = received + secs(49);
+    rig.mailer.script(move |send| {
+        if send.at < over {
+            fail(SendFailureKind::Throttled)
+        } else {
+            accept_after(secs(9))
+        }
+    });
+    rig.queue.react(|call| match call.operation {
+        Operation::Change => Reaction::Fail(QueueFailureKind::Transient),
+        _ => Reaction::Pass,
+    });
+    rig.publish("dana").await;
+    rig.until_outcomes("dana", 1).await;
+    let (lost, sends) = (rig.outcome_at("dana"), rig.mailer.sends_of("dana"));
+    let before = sends.iter().filter(|send| send.at < lost);
+    let last = before.map(|send| send.at).max();
+    assert!(last <= Some(received + secs(50)), "{last:?}");
+    rig.queue.react(|_| Reaction::Pass);
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.mailer.times_mailed("dana"), 1);
+    drop(daemon.stop().await);
 }

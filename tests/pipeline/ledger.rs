@@ -20,9 +20,10 @@ async fn a_message_that_comes_again_since_its_delete_failed_is_only_deleted() {
     let mut refused = 0;
     rig.queue.react(move |call| {
         refused += u32::from(call.operation == Operation::Delete);
-        match call.operation == Operation::Delete && refused == 1 {
-            true => Reaction::Entry("dana".to_owned(), EntryFailureKind::LeaseLost),
-            false => Reaction::Pass,
+        if call.operation == Operation::Delete && refused == 1 {
+            Reaction::Entry("dana".to_owned(), EntryFailureKind::LeaseLost)
+        } else {
+            Reaction::Pass
         }
     });
     rig.publish("dana").await;

@@ -27,16 +27,19 @@ async fn after_an_outage_one_message_goes_first() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
     let over = rig.now() + mins(5);
-    rig.mailer.script(move |send| match send.at < over {
-        true => fail(SendFailureKind::AccountWide(AccountCause::DailyQuota)),
-        false => accept_after(secs(1)),
+    rig.mailer.script(move |send| {
+        if send.at < over {
+            fail(SendFailureKind::AccountWide(AccountCause::DailyQuota))
+        } else {
+            accept_after(secs(1))
+        }
     });
     rig.publish("probe").await;
     rig.pass(mins(1)).await;
     let waiting = rig.publish_many("event", 60).await;
     rig.until(|| !rig.said("sending works again").is_empty())
         .await;
-    let closed = rig.now();
+    let closed = rig.said("sending works again")[0].at;
     rig.until(|| {
         waiting
             .iter()
@@ -66,9 +69,12 @@ async fn a_deploy_during_an_outage_burns_one_receive() {
     let rig = Rig::new().await;
     let old = rig.start_warm().await;
     let over = rig.now() + mins(20);
-    rig.mailer.script(move |send| match send.at < over {
-        true => fail(SendFailureKind::Transient),
-        false => accept(),
+    rig.mailer.script(move |send| {
+        if send.at < over {
+            fail(SendFailureKind::Transient)
+        } else {
+            accept()
+        }
     });
     let held = rig.publish_many("held", 5).await;
     let more = rig.publish_many("more", 20).await;

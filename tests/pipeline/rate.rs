@@ -86,11 +86,13 @@ async fn sixty_four_that_are_throttled_at_once_halve_the_rate_once() {
     rig.until(|| rig.queue.is_empty()).await;
     rig.pass(secs(10)).await;
     let from = rig.now();
-    rig.mailer
-        .script(move |send| match send.at < from + millis(500) {
-            true => slow_fail(secs(1), SendFailureKind::Throttled),
-            false => accept(),
-        });
+    rig.mailer.script(move |send| {
+        if send.at < from + millis(500) {
+            slow_fail(secs(1), SendFailureKind::Throttled)
+        } else {
+            accept()
+        }
+    });
     rig.publish_many("event", 300).await;
     rig.until(|| rig.queue.is_empty()).await;
     let sends = rig.mailer.sends();
@@ -153,9 +155,10 @@ async fn a_throttled_mail_is_sent_again_and_nobody_is_deferred() {
             window = (send.at, 0);
         }
         window.1 += 1;
-        match window.1 <= 10 {
-            true => accept_after(millis(100)),
-            false => fail(SendFailureKind::Throttled),
+        if window.1 <= 10 {
+            accept_after(millis(100))
+        } else {
+            fail(SendFailureKind::Throttled)
         }
     });
     rig.publish_many("event", 300).await;

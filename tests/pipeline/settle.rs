@@ -97,9 +97,10 @@ async fn a_delete_that_hangs_is_repeated_and_one_that_worked_unseen_does_no_harm
         let mut calls = 0;
         rig.queue.react(move |call| {
             calls += u32::from(call.operation == Operation::Delete);
-            match call.operation == Operation::Delete && calls == 1 {
-                true => reaction.clone(),
-                false => Reaction::Pass,
+            if call.operation == Operation::Delete && calls == 1 {
+                reaction.clone()
+            } else {
+                Reaction::Pass
             }
         });
         rig.publish("dana").await;
@@ -154,9 +155,10 @@ async fn a_give_back_that_fails_is_repeated() {
     rig.queue.react(move |call| {
         let gives_back = call.operation == Operation::Change && call.names == ["bad"];
         calls += u32::from(gives_back);
-        match gives_back && calls <= 3 {
-            true => Reaction::Fail(QueueFailureKind::Throttled),
-            false => Reaction::Pass,
+        if gives_back && calls <= 3 {
+            Reaction::Fail(QueueFailureKind::Throttled)
+        } else {
+            Reaction::Pass
         }
     });
     let daemon = rig.start();

@@ -4,11 +4,13 @@ use crate::rig::{Operation, Reaction, Rig, accept_after, fail, mins, secs};
 use organizer_notifier::ports::SendFailureKind;
 
 fn panics_at(rig: &Rig, operation: Operation) {
-    rig.queue
-        .react(move |call| match call.operation == operation {
-            true => Reaction::Panic,
-            false => Reaction::Pass,
-        });
+    rig.queue.react(move |call| {
+        if call.operation == operation {
+            Reaction::Panic
+        } else {
+            Reaction::Pass
+        }
+    });
 }
 
 #[tokio::test(start_paused = true)]
@@ -38,9 +40,10 @@ async fn a_lease_keeper_that_panics_begins_the_drain() {
     let mut renewals = 0;
     rig.queue.react(move |call| {
         renewals += u32::from(call.operation == Operation::Change);
-        match call.operation == Operation::Change && renewals == 1 {
-            true => Reaction::Panic,
-            false => Reaction::Pass,
+        if call.operation == Operation::Change && renewals == 1 {
+            Reaction::Panic
+        } else {
+            Reaction::Pass
         }
     });
     let end = daemon.end().await;

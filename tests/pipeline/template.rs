@@ -20,9 +20,12 @@ async fn publish_without_uid(rig: &Rig, name: &str) {
 async fn without_one_at_boot_nothing_is_received_until_it_can_be_fetched() {
     let rig = Rig::new().await;
     let over = mins(20);
-    rig.template.script(move |now| match now < over {
-        true => Fetch::Fail(TemplateFailureKind::Transient),
-        false => Fetch::Give(b"<p>{summary}</p>"),
+    rig.template.script(move |now| {
+        if now < over {
+            Fetch::Fail(TemplateFailureKind::Transient)
+        } else {
+            Fetch::Give(b"<p>{summary}</p>")
+        }
     });
     rig.publish_many("event", 10).await;
     let daemon = rig.start();

@@ -84,9 +84,10 @@ async fn its_delete_is_repeated_as_any_other() {
     let mut calls = 0;
     rig.queue.react(move |call| {
         calls += u32::from(call.operation == Operation::Delete);
-        match call.operation == Operation::Delete && calls < 4 {
-            true => Reaction::Hang,
-            false => Reaction::Pass,
+        if call.operation == Operation::Delete && calls < 4 {
+            Reaction::Hang
+        } else {
+            Reaction::Pass
         }
     });
     rig.publish("dana").await;

@@ -66,10 +66,6 @@ impl Daemon {
         self.signals.send(Signal::Reload).unwrap();
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
-        self.running.is_finished()
-    }
-
     /// Stops it in good order.
     pub(crate) async fn stop(self) -> End {
         self.signal();

@@ -59,8 +59,10 @@ impl Lines {
     pub(super) fn tail(&self) -> String {
         let lines = lock(&self.lines);
         let last = lines.iter().skip(lines.len().saturating_sub(30));
-        last.map(|line| format!("{:?} {} {}\n", line.at, line.level, line.text))
-            .collect()
+        let texts: Vec<_> = last
+            .map(|line| format!("{:?} {} {}", line.at, line.level, line.text))
+            .collect();
+        texts.join("\n")
     }
 }
 

@@ -26,7 +26,6 @@ pub(crate) struct Send {
     pub(crate) key: String,
     /// Which attempt of this message it is, from 1.
     pub(crate) number: usize,
-    pub(crate) recipients: usize,
     /// How many sends are under way, this one included.
     pub(crate) under_way: usize,
 }
@@ -186,7 +185,7 @@ impl TestMailer {
         self.under_way.load(Ordering::Relaxed)
     }
 
-    fn note(&self, key: &str, recipients: usize) -> Send {
+    fn note(&self, key: &str) -> Send {
         let mut attempts = lock(&self.attempts);
         let number = attempts.entry(key.to_owned()).or_default();
         *number += 1;
@@ -194,7 +193,6 @@ impl TestMailer {
             at: self.start.elapsed(),
             key: key.to_owned(),
             number: *number,
-            recipients,
             under_way: self.under_way(),
         };
         lock(&self.sends).push(send.clone());
@@ -207,7 +205,7 @@ impl Mailer for TestMailer {
     async fn send(&self, mail: &Mail, tag: &str) -> Result<String, SendFailure> {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay(&self.under_way);
-        let send = self.note(tag, mail.to.len());
+        let send = self.note(tag);
         lock(&self.last_html).clone_from(&mail.html);
         let step = lock(&self.script)(&send);
         if step.mailed {

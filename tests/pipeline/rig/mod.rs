@@ -1,6 +1,7 @@
 //! A daemon to test with: its queue, its mail service and its repository do as they are told, and
 //! everything that happens is written down with the time since the start.
 
+mod calls;
 mod daemon;
 mod lines;
 mod mailer;
@@ -20,10 +21,11 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 pub(crate) use self::{
+    calls::{Call, Operation, Reaction},
     daemon::{Daemon, End, Pipeline},
     lines::Line,
     mailer::{Send, Step, TestMailer, accept, accept_after, fail, hang, slow_fail},
-    queue::{Call, Operation, Reaction, TestQueue},
+    queue::TestQueue,
     repository::{Fetch, TestAccount, TestTemplate, facts},
 };
 pub(crate) use crate::sandbox::sqs::Standing;

@@ -8,64 +8,18 @@ use std::{
 
 use async_trait::async_trait;
 use organizer_notifier::ports::{
-    CallError, EntryFailure, EntryFailureKind, Queue, QueueFacts, QueueFailure, QueueFailureKind,
-    ReceiptHandle, ReceiveRequest, ReceivedMessage, Redrive,
+    EntryFailure, Queue, QueueFacts, QueueFailure, ReceiptHandle, ReceiveRequest, ReceivedMessage,
+    Redrive,
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::{Standing, lock};
-use crate::sandbox::{http::ServiceError, sqs::Sqs};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Operation {
-    Describe,
-    Receive,
-    Delete,
-    Change,
-}
-
-/// A call, as it began.
-#[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) at: Duration,
-    pub(crate) operation: Operation,
-    /// The messages that it settles or renews; `?` for a handle that was made up.
-    pub(crate) names: Vec<String>,
-    /// The visibilities asked for.
-    pub(crate) seconds: Vec<u64>,
-    /// How many messages a receive asks for.
-    pub(crate) asked: u32,
-    /// How many receives are under way, this one included.
-    pub(crate) under_way: usize,
-}
-
-/// What becomes of a call.
-#[derive(Clone, Debug)]
-pub(crate) enum Reaction {
-    Pass,
-    /// It fails as a whole and has no effect.
-    Fail(QueueFailureKind),
-    /// It has its effect, and fails all the same.
-    FailAfter(QueueFailureKind),
-    /// It has no effect, and no answer ever comes.
-    Hang,
-    /// It is this long on its way to the queue.
-    LateThere(Duration),
-    /// Its answer is this long on its way back.
-    LateBack(Duration),
-    /// The entry of this message fails, and has no effect.
-    Entry(String, EntryFailureKind),
-    Panic,
-}
-
-/// A message that was received.
-#[derive(Clone, Debug)]
-pub(crate) struct Delivered {
-    pub(crate) at: Duration,
-    pub(crate) name: String,
-    pub(crate) receive_count: u32,
-}
+use super::{
+    Standing,
+    calls::{Call, Delivered, Operation, Reaction, entry_failure, failure, of_the_model},
+    lock,
+};
+use crate::sandbox::sqs::Sqs;
 
 type React = Box<dyn FnMut(&Call) -> Reaction + Send>;
 
@@ -337,7 +291,6 @@ impl TestQueue {
         lock(&self.deliveries).push(Delivered {
             at: self.start.elapsed(),
             name,
-            receive_count: received.receive_count,
         });
         received
     }
@@ -372,7 +325,7 @@ impl Queue for TestQueue {
                 "MessageSystemAttributeNames": ["All"],
             });
             let answer = self.sqs.call("ReceiveMessage", request).await;
-            let messages = answer.map_err(of_the_service)?["Messages"].take();
+            let messages = answer.unwrap()["Messages"].take();
             let messages = messages.as_array().cloned().unwrap_or_default();
             Ok(messages
                 .iter()
@@ -421,44 +374,5 @@ impl Queue for TestQueue {
                 .await)
         })
         .await
-    }
-}
-
-/// What the production client makes of the model's answer.
-fn of_the_model(entry: &Value) -> EntryFailure {
-    let code = entry["Code"].as_str().unwrap_or_default();
-    let text = entry["Message"].as_str().unwrap_or_default();
-    let lost = matches!(code, "ReceiptHandleIsInvalid" | "MessageNotInflight")
-        || text.contains("not available");
-    let kind = if lost {
-        EntryFailureKind::LeaseLost
-    } else {
-        EntryFailureKind::Refused
-    };
-    entry_failure(kind, code)
-}
-
-fn entry_failure(kind: EntryFailureKind, code: &str) -> EntryFailure {
-    EntryFailure {
-        kind,
-        code: code.to_owned(),
-        message: format!("{kind:?}"),
-    }
-}
-
-fn of_the_service(error: ServiceError) -> QueueFailure {
-    panic!("the queue refused a call: {error:?}")
-}
-
-fn failure(kind: QueueFailureKind) -> QueueFailure {
-    QueueFailure {
-        kind,
-        error: Box::new(CallError {
-            operation: "Scripted",
-            code: "Scripted".to_owned(),
-            message: format!("{kind:?}"),
-            request_id: None,
-            source: None,
-        }),
     }
 }

@@ -111,7 +111,7 @@ impl TemplateSource for TestTemplate {
             Fetch::Fail(kind) => {
                 return Err(TemplateFailure {
                     kind,
-                    error: call_error("GetFile"),
+                    error: Box::new(call_error("GetFile")),
                 });
             }
         };
@@ -136,17 +136,17 @@ impl Account for TestAccount {
         lock(&self.reads).push(now);
         lock(&self.script)(now).map_err(|kind| AccountFailure {
             kind,
-            error: call_error("GetAccount"),
+            error: Box::new(call_error("GetAccount")),
         })
     }
 }
 
-fn call_error(operation: &'static str) -> Box<CallError> {
-    Box::new(CallError {
+fn call_error(operation: &'static str) -> CallError {
+    CallError {
         operation,
         code: "Scripted".to_owned(),
         message: "the script says so".to_owned(),
         request_id: None,
         source: None,
-    })
+    }
 }
