@@ -291,11 +291,12 @@ async fn a_send_that_its_lease_would_not_outlast_never_begins() {
         settings.email.max_send_rate = SendRate::PerSecond(1.0);
     })
     .await;
+    let daemon = rig.start();
+    rig.pass(secs(1)).await;
     rig.queue.react(|call| match call.operation {
         Operation::Change => Reaction::Fail(QueueFailureKind::Transient),
         _ => Reaction::Pass,
     });
-    let daemon = rig.start();
     let fifty: Vec<_> = (0..50).map(|n| format!("r{n}@example.com")).collect();
     rig.publish_to("first", &fifty.join(",")).await;
     // It waits 50 s for its turn, and its lease, which cannot be renewed, has 10 s left then.
