@@ -18,6 +18,7 @@ pub mod permits;
 mod polled;
 mod poller;
 pub mod rate;
+mod repeat;
 mod report;
 #[cfg(test)]
 mod scripted;

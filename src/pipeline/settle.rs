@@ -13,7 +13,7 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::{drain::Drain, lease::Lease};
+use super::{drain::Drain, lease::Lease, repeat::Repeat};
 use crate::{
     backoff::{Backoff, Jitter},
     ports::{EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
@@ -60,6 +60,9 @@ pub struct Settler {
     changes: mpsc::UnboundedSender<Job<(ReceiptHandle, Duration)>>,
     drain: Arc<Drain>,
     told: Arc<Mutex<Option<Instant>>>,
+    /// Lines of entries that fail, for each of the two calls.
+    not_deleted: Arc<Repeat>,
+    not_given_back: Arc<Repeat>,
 }
 
 /// The receiving end of a [`Settler`]: to be run as a task.
@@ -95,6 +98,8 @@ pub fn settler(
             changes,
             drain,
             told: Arc::default(),
+            not_deleted: Arc::default(),
+            not_given_back: Arc::default(),
         },
         task,
     )
@@ -138,10 +143,13 @@ impl Settler {
                     return Settled::LeaseLost;
                 }
                 Err(NotSettled::Entry(failure)) => {
-                    warn!(
-                        error.r#type = failure.code,
-                        "message not deleted, trying again: {failure}"
-                    );
+                    if let Some(untold) = self.not_deleted.due() {
+                        warn!(
+                            error.r#type = failure.code,
+                            notifier.suppressed = untold,
+                            "message not deleted, trying again: {failure}"
+                        );
+                    }
                 }
                 Err(NotSettled::Call) | Ok(()) => {}
             }
@@ -156,7 +164,7 @@ impl Settler {
         }
     }
 
-    /// Makes the message visible again in `after`. The lease is not renewed any more: where this
+    /// Makes the message visible again in `after`, or as late as the queue allows. The lease is not renewed any more: where this
     /// keeps failing, it runs out, and the message is visible then.
     pub async fn give_back(&self, lease: &Lease, after: Duration) -> Settled {
         lease.end();
@@ -166,6 +174,8 @@ impl Settler {
             if lease.is_lost() {
                 return Settled::LeaseLost;
             }
+            // More than the cap leaves is refused, and the message would stay hidden to its end.
+            let after = after.min(lease.longest());
             let answer = submit(&self.changes, (call.receipt().clone(), after));
             let answer = tokio::select! {
                 answer = answer => answer,
@@ -180,10 +190,13 @@ impl Settler {
                     return Settled::LeaseLost;
                 }
                 Err(NotSettled::Entry(failure)) => {
-                    warn!(
-                        error.r#type = failure.code,
-                        "message not given back, trying again: {failure}"
-                    );
+                    if let Some(untold) = self.not_given_back.due() {
+                        warn!(
+                            error.r#type = failure.code,
+                            notifier.suppressed = untold,
+                            "message not given back, trying again: {failure}"
+                        );
+                    }
                 }
                 Err(NotSettled::Call) | Ok(()) => {}
             }
@@ -269,6 +282,7 @@ async fn batches<C: BatchCall>(
     mut jobs: mpsc::UnboundedReceiver<Job<C::Item>>,
 ) {
     let slots = Arc::new(Semaphore::new(CALLS));
+    let failing = Arc::new(Repeat::default());
     let mut calls = JoinSet::new();
     while let Some(first) = jobs.recv().await {
         let mut batch = vec![first];
@@ -283,8 +297,9 @@ async fn batches<C: BatchCall>(
             return;
         };
         let call = call.clone();
+        let failing = Arc::clone(&failing);
         calls.spawn(async move {
-            settle_batch(call, call_timeout, batch).await;
+            settle_batch(call, call_timeout, batch, &failing).await;
             drop(slot);
         });
         while let Some(done) = calls.try_join_next() {
@@ -296,28 +311,38 @@ async fn batches<C: BatchCall>(
     }
 }
 
-async fn settle_batch<C: BatchCall>(call: C, call_timeout: Duration, batch: Vec<Job<C::Item>>) {
+async fn settle_batch<C: BatchCall>(
+    call: C,
+    call_timeout: Duration,
+    batch: Vec<Job<C::Item>>,
+    failing: &Repeat,
+) {
     let (items, waiting): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|job| (job.item, job.done)).unzip();
     let answers = match timeout(call_timeout, call.call(&items)).await {
         Ok(Ok(answers)) => answers,
         Ok(Err(failure)) => {
-            let entries = items.len();
-            warn!(
-                error.r#type = failure.error.code,
-                messaging.batch.message_count = entries,
-                "{} call failed, trying again: {failure}",
-                C::NAME
-            );
+            if let Some(untold) = failing.due() {
+                warn!(
+                    error.r#type = failure.error.code,
+                    messaging.batch.message_count = items.len(),
+                    notifier.suppressed = untold,
+                    "{} call failed, trying again: {failure}",
+                    C::NAME
+                );
+            }
             Vec::new()
         }
         Err(_elapsed) => {
-            warn!(
-                error.r#type = "timeout",
-                messaging.batch.message_count = items.len(),
-                "{} call failed, trying again: no answer in time",
-                C::NAME
-            );
+            if let Some(untold) = failing.due() {
+                warn!(
+                    error.r#type = "timeout",
+                    messaging.batch.message_count = items.len(),
+                    notifier.suppressed = untold,
+                    "{} call failed, trying again: no answer in time",
+                    C::NAME
+                );
+            }
             Vec::new()
         }
     };

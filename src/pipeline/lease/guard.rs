@@ -39,6 +39,12 @@ impl Lease {
         self.with(|held| held.received_at.elapsed() + CAP_MARGIN >= CAP)
     }
 
+    /// The longest visibility that the queue still grants, in whole seconds.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.with(|held| held.longest(Instant::now()))
+    }
+
     /// Waits until the lease is lost.
     pub async fn lost(&self) {
         let changed = self.changed();
