@@ -216,6 +216,35 @@ pub struct QueueFailure {
     pub error: Box<CallError>,
 }
 
+impl QueueFailure {
+    /// Whether waiting alone will not mend it: somebody has to change the queue or our rights.
+    #[must_use]
+    pub fn is_definite(&self) -> bool {
+        match self.kind {
+            QueueFailureKind::NotFound
+            | QueueFailureKind::AccessDenied
+            | QueueFailureKind::Encryption => true,
+            QueueFailureKind::Throttled | QueueFailureKind::Transient => false,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self.kind {
+            QueueFailureKind::NotFound => "check queue.url (SQS_URL) and the region",
+            QueueFailureKind::AccessDenied => {
+                "check the credentials, and allow sqs:ReceiveMessage, sqs:DeleteMessage, \
+                 sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on it to the role"
+            }
+            QueueFailureKind::Encryption => "allow kms:Decrypt on the queue's key to the role",
+            QueueFailureKind::Throttled | QueueFailureKind::Transient => {
+                "it is tried again by itself"
+            }
+        }
+    }
+}
+
 /// How one entry of a batch failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryFailureKind {

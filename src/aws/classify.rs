@@ -77,6 +77,8 @@ const PASSING: [&str; 3] = [
 
 /// What the SDK says, in a private type, where nothing was set up that could give credentials.
 const NO_PROVIDER: &str = "failed to select an auth scheme";
+/// What the SDK's cache says, in a text alone, when credentials do not come within its time.
+const PROVIDER_LATE: &str = "identity resolver timed out";
 
 /// How far a call came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -370,8 +372,12 @@ where
 }
 
 fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
-    chain(error)
-        .any(|cause| cause.is::<CredentialsError>() || cause.to_string().starts_with(NO_PROVIDER))
+    chain(error).any(|cause| {
+        let text = cause.to_string();
+        cause.is::<CredentialsError>()
+            || text.starts_with(NO_PROVIDER)
+            || text.starts_with(PROVIDER_LATE)
+    })
 }
 
 /// The HTTP client's word. One whose connection was not made, be it for the name, the socket or the

@@ -1,12 +1,22 @@
 //! Mailer and account over SES v2.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use aws_sdk_sesv2::{
     Client,
-    config::{retry::RetryConfig, timeout::TimeoutConfig},
-    error::BuildError,
+    config::{
+        ConfigBag, IdentityCache, Intercept, RuntimeComponents,
+        interceptors::BeforeTransmitInterceptorContextRef, retry::RetryConfig,
+        timeout::TimeoutConfig,
+    },
+    error::{BoxError, BuildError},
     types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag},
 };
 
@@ -14,7 +24,8 @@ use super::{AwsConfig, classify};
 use crate::{
     notification::{Address, Mail},
     ports::{
-        Account, AccountFacts, AccountFailure, CallError, Mailer, SendFailure, SendFailureKind,
+        Account, AccountCause, AccountFacts, AccountFailure, CallError, Mailer, SendFailure,
+        SendFailureKind,
     },
 };
 
@@ -26,6 +37,11 @@ const TAG_LENGTH: usize = 256;
 /// out of time is not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Credentials that take longer to come are none: said so while the attempt still has time.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(5);
+/// An answer that comes late is still an answer. This many timeouts are listened for one before its
+/// outcome counts as unknown, since an attempt after that may mail a second time.
+const LISTENED: u32 = 2;
 
 /// `SendEmail`, one attempt a call: SES has no idempotency token, so a retry inside the SDK could
 /// send a mail twice unseen. The worker owns the retries.
@@ -36,7 +52,8 @@ pub struct SesMailer {
 }
 
 impl SesMailer {
-    /// Sends within `timeout`. `sender` is the bare address that mails come from.
+    /// A send is answered within `timeout`; a late answer is listened for as long again, and only
+    /// then is the outcome unknown. `sender` is the bare address that mails come from.
     #[must_use]
     pub fn new(
         aws: &AwsConfig,
@@ -46,10 +63,15 @@ impl SesMailer {
     ) -> Self {
         let config = aws_sdk_sesv2::config::Builder::from(&aws.0)
             .retry_config(RetryConfig::disabled())
+            .identity_cache(
+                IdentityCache::lazy()
+                    .load_timeout(CREDENTIALS_TIMEOUT.min(timeout / 3))
+                    .build(),
+            )
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
-                    .operation_attempt_timeout(timeout)
+                    .operation_attempt_timeout(timeout * LISTENED)
                     .build(),
             );
         Self {
@@ -80,6 +102,7 @@ impl Mailer for SesMailer {
             .map(Address::as_str)
             .map(ToOwned::to_owned)
             .collect();
+        let reached = Reached::default();
         let answer = self
             .client
             .send_email()
@@ -89,10 +112,49 @@ impl Mailer for SesMailer {
             .set_configuration_set_name(self.configuration_set.clone())
             .set_email_tags(message_tag(tag).map(|tag| vec![tag]))
             .content(content)
+            .customize()
+            .interceptor(reached.clone())
             .send()
             .await
-            .map_err(|error| classify::send_failure(OPERATION, error, &self.sender))?;
+            .map_err(|error| {
+                let failure = classify::send_failure(OPERATION, error, &self.sender);
+                reached.correct(failure)
+            })?;
         Ok(answer.message_id.unwrap_or_default())
+    }
+}
+
+/// Whether a request came so far that it may have been sent. Sends that wait together for
+/// credentials wait one after the other, and may be out of time before they were their turn.
+#[derive(Clone, Debug, Default)]
+struct Reached(Arc<AtomicBool>);
+
+impl Reached {
+    /// What is out of time and was never handed to the connection lacked credentials: nothing
+    /// before that waits for anything else.
+    fn correct(&self, mut failure: SendFailure) -> SendFailure {
+        if failure.kind == SendFailureKind::OutcomeUnknown && !self.0.load(Ordering::Acquire) {
+            failure.kind = SendFailureKind::AccountWide(AccountCause::Credentials);
+            "credentials".clone_into(&mut failure.error.code);
+            "no credentials came in time".clone_into(&mut failure.error.message);
+        }
+        failure
+    }
+}
+
+impl Intercept for Reached {
+    fn name(&self) -> &'static str {
+        "Reached"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.0.store(true, Ordering::Release);
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 
 use super::keys::{self, Found, KEYS, PREFIX};
 use super::problem::{Origin, Problem};
+use super::sdk;
 use super::sources::{self, Layer};
 
 /// The variable that names the configuration file, and so is no key's.
@@ -28,10 +29,12 @@ impl Variables {
             let Ok(name) = name.into().into_string() else {
                 continue;
             };
+            let value = value.into();
+            problems.extend(sdk::problem(&name, &value));
             if !(name.starts_with(PREFIX) || cis_variables().any(|(cis, _)| cis == name)) {
                 continue;
             }
-            match value.into().into_string() {
+            match value.into_string() {
                 Ok(value) if value.is_empty() => {}
                 Ok(value) => {
                     variables.insert(name, value);

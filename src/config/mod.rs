@@ -14,6 +14,7 @@ mod environment;
 mod keys;
 mod problem;
 mod reader;
+mod sdk;
 mod settings;
 mod sources;
 mod units;

@@ -107,7 +107,7 @@ pub struct Email {
     pub reply_to: Vec<String>,
     /// SES's configuration set.
     pub configuration_set: Option<String>,
-    /// How long one attempt to send may take, 1 to 60 seconds.
+    /// How long a send is awaited, 1 to 60 seconds; a late answer is listened for as long again.
     pub timeout: Duration,
     /// How fast mails go out.
     pub max_send_rate: SendRate,

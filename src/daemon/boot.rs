@@ -30,7 +30,7 @@ const MADE_UP: &str = "organizer-notifier-proves-its-rights";
 #[derive(Debug, Error)]
 pub enum BootError {
     /// The queue is not there, or we lack a right on it.
-    #[error("the queue {url} cannot be used: {failure}; {remedy}", remedy = queue_remedy(failure))]
+    #[error("the queue {url} cannot be used: {failure}; {remedy}", remedy = failure.remedy())]
     Queue {
         /// The queue's URL.
         url: String,
@@ -70,7 +70,7 @@ pub async fn prove_queue(queue: &dyn Queue, url: &str) -> Result<QueueFacts, Boo
                 failure,
             });
         }
-        let remedy = queue_remedy(&failure);
+        let remedy = failure.remedy();
         trying.tell(&format_args!(
             "the queue {url} cannot be used yet: {failure}; {remedy}"
         ));
@@ -140,18 +140,6 @@ async fn try_queue(queue: &dyn Queue) -> Result<QueueFacts, QueueFailure> {
         .await?;
     queue.delete(&[made_up]).await?;
     Ok(facts)
-}
-
-fn queue_remedy(failure: &QueueFailure) -> &'static str {
-    match failure.kind {
-        QueueFailureKind::NotFound => "check queue.url (SQS_URL) and the region",
-        QueueFailureKind::AccessDenied => {
-            "check the credentials, and allow sqs:ReceiveMessage, sqs:DeleteMessage, \
-             sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on it to the role"
-        }
-        QueueFailureKind::Encryption => "allow kms:Decrypt on the queue's key to the role",
-        QueueFailureKind::Throttled | QueueFailureKind::Transient => "it is tried again by itself",
-    }
 }
 
 /// Attempts at one thing, with growing pauses and a line now and then.

@@ -1,9 +1,9 @@
 //! The drain: from the first signal to the last moment, derived backwards from the grace.
 //!
 //! ```text
-//! signal ──────────── last send starts ──────────── settle_from ── settle_by ── telemetry ── exit
-//!                     └── one send's timeout ──────┘└─── 4 s ────┘└──── at most 3 s ────┘
-//! └─────────────────────────────────── shutdown.grace ──────────────────────────────────────┘
+//! signal ── last send starts ──────── settle_from ── settle_by ── last word ── telemetry ── exit
+//!           └── one send's timeout ─┘└── 3.5 s ───┘└── 0.5 s ──┘└──── at most 3 s ────┘
+//! └───────────────────────────────── shutdown.grace ───────────────────────────────────────┘
 //! ```
 
 use std::{sync::OnceLock, time::Duration};
@@ -13,10 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 /// What flushing telemetry may take at the very end.
 pub const TELEMETRY: Duration = Duration::from_secs(3);
-/// What settling gets before that.
+/// What settling gets before that, the workers' last word included.
 pub const SETTLING: Duration = Duration::from_secs(4);
+/// What workers get to return after everything has been closed.
+pub(super) const LAST_WORD: Duration = Duration::from_millis(500);
 /// What a second signal leaves to the sends under way.
 const HURRY: Duration = Duration::from_secs(2);
+/// What it leaves to settling after that: one call of a queue that answers.
+const HURRIED_SETTLING: Duration = Duration::from_millis(500);
 /// What a receive under way gets to return while nothing else is held.
 const LAST_RECEIVE: Duration = Duration::from_secs(1);
 
@@ -43,7 +47,7 @@ impl Timetable {
         Self {
             last_send: now + before_settling.saturating_sub(send_timeout),
             settle_from: now + before_settling,
-            settle_by: now + before_telemetry,
+            settle_by: now + before_telemetry.saturating_sub(LAST_WORD),
             receive_by: now + LAST_RECEIVE.min(before_settling),
         }
     }
@@ -57,6 +61,7 @@ pub struct Drain {
     timetable: OnceLock<Timetable>,
     begun: CancellationToken,
     hurried: CancellationToken,
+    hurried_at: OnceLock<Instant>,
     abandoned: CancellationToken,
     closed: CancellationToken,
 }
@@ -71,6 +76,7 @@ impl Drain {
             timetable: OnceLock::new(),
             begun: CancellationToken::new(),
             hurried: CancellationToken::new(),
+            hurried_at: OnceLock::new(),
             abandoned: CancellationToken::new(),
             closed: CancellationToken::new(),
         }
@@ -88,6 +94,7 @@ impl Drain {
     /// The second signal: everything without a send under way is released.
     pub fn hurry(&self) {
         self.begin();
+        self.hurried_at.get_or_init(Instant::now);
         self.hurried.cancel();
     }
 
@@ -153,14 +160,15 @@ impl Drain {
         self.abandoned.cancel();
         tokio::select! {
             () = sleep_until(times.settle_by) => {}
-            () = self.after_hurry(HURRY + HURRY) => {}
+            () = self.after_hurry(HURRY + HURRIED_SETTLING) => {}
         }
         self.closed.cancel();
     }
 
     async fn after_hurry(&self, pause: Duration) {
         self.hurried.cancelled().await;
-        tokio::time::sleep(pause).await;
+        let at = self.hurried_at.get().copied();
+        sleep_until(at.unwrap_or_else(Instant::now) + pause).await;
     }
 }
 
@@ -176,7 +184,7 @@ mod tests {
     async fn the_moments_count_backwards_from_the_grace() {
         let now = Instant::now();
         let times = Timetable::new(now, seconds(28), seconds(10));
-        assert_eq!(times.settle_by, now + seconds(25));
+        assert_eq!(times.settle_by, now + Duration::from_millis(24_500));
         assert_eq!(times.settle_from, now + seconds(21));
         assert_eq!(times.last_send, now + seconds(11));
     }
@@ -226,7 +234,10 @@ mod tests {
             },
             drain.run(),
         );
-        assert_eq!((abandoned, closed), (seconds(21), seconds(25)));
+        assert_eq!(
+            (abandoned, closed),
+            (seconds(21), Duration::from_millis(24_500))
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -238,13 +249,37 @@ mod tests {
         drain.wait_release(true).await;
         assert!(!drain.may_send());
         assert_eq!(begun.elapsed(), Duration::ZERO);
-        let (abandoned, ()) = tokio::join!(
+        let (abandoned, closed, ()) = tokio::join!(
             async {
                 drain.wait_abandon().await;
                 begun.elapsed()
             },
+            async {
+                drain.wait_closed().await;
+                begun.elapsed()
+            },
             drain.run(),
         );
-        assert_eq!(abandoned, seconds(2));
+        assert_eq!(
+            (abandoned, closed),
+            (seconds(2), Duration::from_millis(2_500))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_second_signal_while_settling_leaves_no_more_time_than_one_before() {
+        let drain = Drain::new(seconds(28), seconds(10));
+        let begun = Instant::now();
+        drain.begin();
+        let hurry = async {
+            sleep_until(begun + seconds(20)).await;
+            drain.hurry();
+        };
+        let closed = async {
+            drain.wait_closed().await;
+            begun.elapsed()
+        };
+        let ((), closed, ()) = tokio::join!(hurry, closed, drain.run());
+        assert_eq!(closed, Duration::from_millis(22_500));
     }
 }

@@ -24,6 +24,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use super::repeat::Repeat;
 use crate::ports::{EntryFailure, EntryFailureKind, Queue, ReceiptHandle};
 
 mod guard;
@@ -62,6 +63,9 @@ pub struct Leases {
     length: Duration,
     state: Mutex<State>,
     wake_keeper: Notify,
+    /// Lines of renewals that fail, and of those that are refused.
+    failing: Repeat,
+    refused: Repeat,
 }
 
 #[derive(Default)]
@@ -115,6 +119,8 @@ impl Leases {
             length,
             state: Mutex::default(),
             wake_keeper: Notify::new(),
+            failing: Repeat::default(),
+            refused: Repeat::default(),
         })
     }
 
@@ -300,17 +306,23 @@ impl Leases {
         let answers = match call.await {
             Ok(Ok(answers)) => answers,
             Ok(Err(failure)) => {
-                warn!(
-                    error.r#type = failure.error.code,
-                    "leases not renewed, trying again: {failure}"
-                );
+                if let Some(untold) = self.failing.due() {
+                    warn!(
+                        error.r#type = failure.error.code,
+                        notifier.suppressed = untold,
+                        "leases not renewed, trying again: {failure}"
+                    );
+                }
                 Vec::new()
             }
             Err(_elapsed) => {
-                warn!(
-                    error.r#type = "timeout",
-                    "leases not renewed, trying again: no answer in time"
-                );
+                if let Some(untold) = self.failing.due() {
+                    warn!(
+                        error.r#type = "timeout",
+                        notifier.suppressed = untold,
+                        "leases not renewed, trying again: no answer in time"
+                    );
+                }
                 Vec::new()
             }
         };
@@ -318,6 +330,16 @@ impl Leases {
         let mut state = self.lock();
         for due in due {
             let answer = answers.next();
+            if let Some(Err(failure)) = &answer
+                && failure.kind == EntryFailureKind::Refused
+                && let Some(untold) = self.refused.due()
+            {
+                error!(
+                    error.r#type = failure.code,
+                    notifier.suppressed = untold,
+                    "the queue refuses a renewal that we asked for, which is a fault of ours: {failure}"
+                );
+            }
             let Some(held) = state.held.get_mut(&due.lease) else {
                 continue;
             };
@@ -366,10 +388,15 @@ impl Held {
 
     /// The visibility to ask for: the lease's length, or what the cap leaves, in whole seconds.
     fn wanted(&self, now: Instant, length: Duration) -> Duration {
+        length.min(self.longest(now))
+    }
+
+    /// What the cap leaves, in whole seconds.
+    fn longest(&self, now: Instant) -> Duration {
         let left = (self.received_at + CAP)
             .saturating_duration_since(now)
             .saturating_sub(CAP_MARGIN);
-        Duration::from_secs(length.min(left).as_secs())
+        Duration::from_secs(left.as_secs())
     }
 
     fn answered(
@@ -395,11 +422,6 @@ impl Held {
                 self.lose();
                 return;
             }
-            Some(Err(failure)) if failure.kind == EntryFailureKind::Refused => error!(
-                messaging.message.id = self.message_id,
-                error.r#type = failure.code,
-                "the queue refuses the renewal that we asked for, which is a fault of ours: {failure}"
-            ),
             Some(Err(_)) | None => {}
         }
         let pause = FIRST_RETRY

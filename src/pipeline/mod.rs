@@ -18,6 +18,7 @@ pub mod permits;
 mod polled;
 mod poller;
 pub mod rate;
+mod repeat;
 mod report;
 #[cfg(test)]
 mod scripted;
@@ -67,8 +68,6 @@ use crate::{
 const ACCOUNT_EVERY: Duration = Duration::from_mins(5);
 /// The task that everything begins with.
 const POLLER: &str = "poller";
-/// What workers get to return after everything has been closed.
-const LAST_WORD: Duration = Duration::from_millis(500);
 
 /// What a pipeline works with.
 pub struct Parts {
@@ -208,7 +207,7 @@ impl Supervisor {
         let mut open = true;
         let out_of_time = async {
             drain.wait_closed().await;
-            sleep(LAST_WORD).await;
+            sleep(drain::LAST_WORD).await;
         };
         tokio::pin!(out_of_time);
         // The poller's end is waited for and not only that of its deliveries, which comes first: how

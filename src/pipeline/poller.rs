@@ -17,6 +17,7 @@ use super::{
     lease::Leases,
     permits::Permit,
     report,
+    vitals::Vitals,
     worker::{Delivery, Shared},
 };
 use crate::{
@@ -80,7 +81,7 @@ impl Poller {
         let drain = Arc::clone(&poller.shared.drain);
         let mut receives = JoinSet::new();
         let mut starts = Vec::new();
-        let mut failures = Failures::new();
+        let mut failures = Failures::new(Arc::clone(&poller.shared.vitals));
         let mut pace = Pace::Idle;
         let mut not_before = Instant::now();
         while !drain.has_begun() {
@@ -248,6 +249,7 @@ fn finished<T>(done: Result<T, tokio::task::JoinError>) -> T {
 
 /// Receives that fail: how long to wait, and what to say.
 struct Failures {
+    vitals: Arc<Vitals>,
     backoff: Backoff,
     since: Option<Instant>,
     told: Option<Instant>,
@@ -255,8 +257,9 @@ struct Failures {
 }
 
 impl Failures {
-    fn new() -> Self {
+    fn new(vitals: Arc<Vitals>) -> Self {
         Self {
+            vitals,
             backoff: Backoff::polls(),
             since: None,
             told: None,
@@ -295,12 +298,18 @@ impl Failures {
             return;
         }
         self.told = Some(now);
+        self.vitals.receiving_fails(Some(&failure.error.code));
         let untold = std::mem::take(&mut self.untold);
+        let remedy = if failure.is_definite() {
+            format!("{}; ", failure.remedy())
+        } else {
+            String::new()
+        };
         error!(
             error.r#type = failure.error.code,
             notifier.suppressed = untold,
-            "nothing can be received: {failure}; it is tried again by itself, and what is held is \
-             worked on"
+            "nothing can be received: {failure}; {remedy}it is tried again by itself, and what is \
+             held is worked on"
         );
     }
 
@@ -314,6 +323,7 @@ impl Failures {
                 report::span(since.elapsed())
             );
         }
+        self.vitals.receiving_fails(None);
         self.backoff.reset();
         self.told = None;
         self.untold = 0;
@@ -340,9 +350,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn receives_that_fail_are_told_of_only_when_it_lasts() {
-        let mut failures = Failures::new();
+        let vitals = Arc::new(Vitals::new());
+        vitals.started();
+        let mut failures = Failures::new(Arc::clone(&vitals));
         failures.after(failed(), Instant::now());
         assert_eq!(failures.told, None);
+        assert!(vitals.why_not_ready().is_empty());
         failures.after(Received::Empty, Instant::now());
         assert_eq!(failures.since, None);
         failures.after(failed(), Instant::now());
@@ -356,5 +369,8 @@ mod tests {
         tokio::time::advance(TELL / 2).await;
         failures.after(failed(), Instant::now());
         assert_eq!(failures.told, Some(Instant::now()));
+        assert_eq!(vitals.why_not_ready(), ["receiving fails: InternalError"]);
+        failures.after(Received::Empty, Instant::now());
+        assert!(vitals.why_not_ready().is_empty());
     }
 }

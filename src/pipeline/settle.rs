@@ -13,7 +13,7 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::{drain::Drain, lease::Lease};
+use super::{drain::Drain, lease::Lease, repeat::Repeat};
 use crate::{
     backoff::{Backoff, Jitter},
     ports::{EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
@@ -62,6 +62,9 @@ pub struct Settler {
     /// How long a call may take, its wait for a slot included.
     patience: Duration,
     told: Arc<Mutex<Option<Instant>>>,
+    /// Lines of entries that fail, for each of the two calls.
+    not_deleted: Arc<Repeat>,
+    not_given_back: Arc<Repeat>,
 }
 
 /// The receiving end of a [`Settler`]: to be run as a task.
@@ -98,6 +101,8 @@ pub fn settler(
             drain,
             patience: call_timeout * 2,
             told: Arc::default(),
+            not_deleted: Arc::default(),
+            not_given_back: Arc::default(),
         },
         task,
     )
@@ -137,10 +142,13 @@ impl Settler {
                     return Settled::LeaseLost;
                 }
                 Err(NotSettled::Entry(failure)) => {
-                    warn!(
-                        error.r#type = failure.code,
-                        "message not deleted, trying again: {failure}"
-                    );
+                    if let Some(untold) = self.not_deleted.due() {
+                        warn!(
+                            error.r#type = failure.code,
+                            notifier.suppressed = untold,
+                            "message not deleted, trying again: {failure}"
+                        );
+                    }
                 }
                 Err(NotSettled::Call) | Ok(()) => {}
             }
@@ -155,7 +163,7 @@ impl Settler {
         }
     }
 
-    /// Makes the message visible again in `after`. The lease is not renewed any more: where this
+    /// Makes the message visible again in `after`, or as late as the queue allows. The lease is not renewed any more: where this
     /// keeps failing, it runs out, and the message is visible then.
     pub async fn give_back(&self, lease: &Lease, after: Duration) -> Settled {
         lease.end();
@@ -164,6 +172,8 @@ impl Settler {
             if lease.is_lost() {
                 return Settled::LeaseLost;
             }
+            // More than the cap leaves is refused, and the message would stay hidden to its end.
+            let after = after.min(lease.longest());
             let job = |receipt: &ReceiptHandle| (receipt.clone(), after);
             let Some((answer, superseded)) = self.ask(lease, &self.changes, job).await else {
                 return Settled::GivenUp;
@@ -175,10 +185,13 @@ impl Settler {
                     return Settled::LeaseLost;
                 }
                 Err(NotSettled::Entry(failure)) => {
-                    warn!(
-                        error.r#type = failure.code,
-                        "message not given back, trying again: {failure}"
-                    );
+                    if let Some(untold) = self.not_given_back.due() {
+                        warn!(
+                            error.r#type = failure.code,
+                            notifier.suppressed = untold,
+                            "message not given back, trying again: {failure}"
+                        );
+                    }
                 }
                 Err(NotSettled::Call) | Ok(()) => {}
             }
@@ -290,6 +303,7 @@ async fn batches<C: BatchCall>(
     mut jobs: mpsc::UnboundedReceiver<Job<C::Item>>,
 ) {
     let slots = Arc::new(Semaphore::new(CALLS));
+    let failing = Arc::new(Repeat::default());
     let mut calls = JoinSet::new();
     while let Some(first) = jobs.recv().await {
         // Whoever has given up waiting has asked again, or will.
@@ -312,8 +326,9 @@ async fn batches<C: BatchCall>(
             continue;
         }
         let call = call.clone();
+        let failing = Arc::clone(&failing);
         calls.spawn(async move {
-            settle_batch(call, call_timeout, batch).await;
+            settle_batch(call, call_timeout, batch, &failing).await;
             drop(slot);
         });
         while let Some(done) = calls.try_join_next() {
@@ -325,28 +340,38 @@ async fn batches<C: BatchCall>(
     }
 }
 
-async fn settle_batch<C: BatchCall>(call: C, call_timeout: Duration, batch: Vec<Job<C::Item>>) {
+async fn settle_batch<C: BatchCall>(
+    call: C,
+    call_timeout: Duration,
+    batch: Vec<Job<C::Item>>,
+    failing: &Repeat,
+) {
     let (items, waiting): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|job| (job.item, job.done)).unzip();
     let answers = match timeout(call_timeout, call.call(&items)).await {
         Ok(Ok(answers)) => answers,
         Ok(Err(failure)) => {
-            let entries = items.len();
-            warn!(
-                error.r#type = failure.error.code,
-                messaging.batch.message_count = entries,
-                "{} call failed, trying again: {failure}",
-                C::NAME
-            );
+            if let Some(untold) = failing.due() {
+                warn!(
+                    error.r#type = failure.error.code,
+                    messaging.batch.message_count = items.len(),
+                    notifier.suppressed = untold,
+                    "{} call failed, trying again: {failure}",
+                    C::NAME
+                );
+            }
             Vec::new()
         }
         Err(_elapsed) => {
-            warn!(
-                error.r#type = "timeout",
-                messaging.batch.message_count = items.len(),
-                "{} call failed, trying again: no answer in time",
-                C::NAME
-            );
+            if let Some(untold) = failing.due() {
+                warn!(
+                    error.r#type = "timeout",
+                    messaging.batch.message_count = items.len(),
+                    notifier.suppressed = untold,
+                    "{} call failed, trying again: no answer in time",
+                    C::NAME
+                );
+            }
             Vec::new()
         }
     };

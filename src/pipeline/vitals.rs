@@ -35,6 +35,8 @@ struct Hindrances {
     sending: Option<&'static str>,
     /// The name of the template breaker's cause while it is open.
     rendering: Option<&'static str>,
+    /// What receiving fails with, while it keeps failing.
+    receiving: Option<String>,
 }
 
 /// A part that a breaker can stop.
@@ -109,6 +111,11 @@ impl Vitals {
         }
     }
 
+    /// Receiving keeps failing, with an error of this type, or works again.
+    pub fn receiving_fails(&self, error: Option<&str>) {
+        self.lock().receiving = error.map(ToOwned::to_owned);
+    }
+
     /// Why the process should be restarted: what hangs, and for how long. Empty while it lives.
     #[must_use]
     pub fn why_not_alive(&self) -> Vec<String> {
@@ -139,6 +146,9 @@ impl Vitals {
         }
         if let Some(cause) = hindrances.rendering {
             reasons.push(format!("rendering has stopped: {cause}"));
+        }
+        if let Some(error) = hindrances.receiving {
+            reasons.push(format!("receiving fails: {error}"));
         }
         reasons
     }

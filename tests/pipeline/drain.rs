@@ -230,7 +230,7 @@ async fn a_second_signal_releases_what_waits_and_gives_sends_two_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn deletes_that_hang_to_the_end_are_cut_off_three_seconds_before_the_grace() {
+async fn deletes_that_hang_to_the_end_are_cut_off_before_telemetry_and_the_last_word() {
     for reaction in [Reaction::Hang, Reaction::Fail(QueueFailureKind::Transient)] {
         let rig = Rig::new().await;
         let daemon = rig.start_warm().await;
@@ -243,9 +243,32 @@ async fn deletes_that_hang_to_the_end_are_cut_off_three_seconds_before_the_grace
         let end = daemon.stop().await;
         assert_eq!(end.tally, "received 9 = 9 sent");
         assert!(!end.clean);
-        assert_about(end.took, secs(25), millis(600));
+        assert_about(end.took, millis(24_500), millis(100));
         assert_eq!(rig.errors("do not redrive").len(), 3);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_signal_cuts_off_deletes_that_hang_as_soon_as_sends() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.queue.react(|call| match call.operation {
+        Operation::Delete => Reaction::Hang,
+        _ => Reaction::Pass,
+    });
+    rig.mailer.script(|send| match send.key.as_str() {
+        "stuck" => Step::stuck(),
+        _ => accept(),
+    });
+    rig.publish_all(&["dana", "stuck"]).await;
+    rig.pass(secs(1)).await;
+    daemon.signal();
+    rig.pass(secs(1)).await;
+    daemon.signal();
+    let end = daemon.end().await;
+    assert_eq!(end.tally, "received 8 = 7 sent + 1 deferred");
+    assert!(!end.clean);
+    assert_about(end.took, millis(2_500), millis(100));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,17 +1,23 @@
 use std::time::Duration;
 
+use aws_credential_types::provider::future;
+use aws_sdk_sesv2::config::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::test_util::NeverClient;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    time::{Instant, sleep},
+};
 
 use super::{SesAccount, SesMailer};
 use crate::{
     aws::{
         AwsConfig,
-        canned::{Answer, Canned, SENDER, mail, over},
+        canned::{Answer, Canned, SENDER, at, mail, over, with_credentials},
     },
     notification::{Address, Mail},
-    ports::{Account, AccountFacts, Mailer, SendFailureKind},
+    ports::{Account, AccountCause, AccountFacts, Mailer, SendFailureKind},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -115,15 +121,66 @@ async fn a_send_is_one_attempt_whatever_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_send_is_given_up_after_its_timeout_and_not_tried_again() {
+async fn a_send_is_given_up_after_twice_its_timeout_and_not_tried_again() {
     for timeout in [1, 10, 60].map(Duration::from_secs) {
         let never = NeverClient::new();
         let mailer = SesMailer::new(&over(never.clone()), SENDER.to_owned(), None, timeout);
         let began = Instant::now();
         let failure = mailer.send(&mail(), "tag").await.unwrap_err();
         assert_eq!(failure.kind, SendFailureKind::OutcomeUnknown);
-        assert_eq!(began.elapsed().as_secs(), timeout.as_secs());
+        assert_eq!(began.elapsed().as_secs(), 2 * timeout.as_secs());
         assert_eq!(never.num_calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_late_is_still_an_answer() {
+    let timeout = Duration::from_secs(1);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 16_384];
+        assert!(stream.read(&mut request).await.unwrap() > 0);
+        sleep(timeout * 5 / 4).await;
+        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+                      content-length: 21\r\n\r\n{\"MessageId\": \"late\"}";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    });
+    let mailer = SesMailer::new(&at(&endpoint), SENDER.to_owned(), None, timeout);
+    assert_eq!(mailer.send(&mail(), "tag").await.unwrap(), "late");
+    serving.await.unwrap();
+}
+
+/// Credentials from an endpoint that never answers.
+#[derive(Debug)]
+struct Hanging;
+
+impl ProvideCredentials for Hanging {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(std::future::pending())
+    }
+}
+
+/// However many wait for the same credentials: they get their turn one after the other, the last
+/// ones later than an attempt lasts.
+#[tokio::test]
+async fn credentials_that_never_come_are_no_unknown_outcome() {
+    let provider = SharedCredentialsProvider::new(Hanging);
+    let aws = with_credentials(Some(provider));
+    let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, Duration::from_millis(300));
+    let mail = mail();
+    let sends = (0..10).map(|_| mailer.send(&mail, "tag"));
+    for answer in futures_util::future::join_all(sends).await {
+        let failure = answer.unwrap_err();
+        assert_eq!(
+            failure.kind,
+            SendFailureKind::AccountWide(AccountCause::Credentials)
+        );
+        assert_eq!(failure.error.code, "credentials");
     }
 }
 

@@ -45,6 +45,12 @@ impl Lease {
         self.with(|held| held.receive_count)
     }
 
+    /// The longest visibility that the queue still grants, in whole seconds.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.with(|held| held.longest(Instant::now()))
+    }
+
     /// Waits until the lease is lost.
     pub async fn lost(&self) {
         let changed = self.changed();

@@ -168,5 +168,23 @@ async fn the_end_of_the_drain_ends_settling() {
     rig.drain.begin();
     let (settled, ()) = tokio::join!(rig.settler.delete(&lease), rig.drain.run());
     assert_eq!(settled, Settled::GivenUp);
-    assert_eq!(rig.began.elapsed(), Duration::from_secs(25));
+    assert_eq!(rig.began.elapsed(), Duration::from_millis(24_500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_given_back_within_the_twelve_hours() {
+    let rig = rig(&[], Answer::Done);
+    let lease = rig.lease("m");
+    tokio::time::advance(Duration::from_secs(45)).await;
+    let asked_for = Duration::from_hours(12);
+    assert_eq!(
+        rig.settler.give_back(&lease, asked_for).await,
+        Settled::Done
+    );
+    let [(_, given)] = &rig.queue.asked()[0].entries[..] else {
+        panic!("one entry");
+    };
+    // The lease counts from up to a call's timeout before it was taken.
+    let left = asked_for - Duration::from_secs(60 + 45);
+    assert!(given.is_some_and(|given| given <= left), "{given:?}");
 }

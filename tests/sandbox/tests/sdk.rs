@@ -190,9 +190,9 @@ async fn a_late_answer_leaves_the_effect_behind_when_nobody_waits_for_it() {
         .operation_attempt_timeout(Duration::from_millis(100))
         .build();
     let hurried = aws_sdk_sqs::config::Builder::new().timeout_config(timeouts);
-    let send = client.send_message().queue_url(&url).message_body("a");
-    let sent = send.customize().config_override(hurried).send().await;
-    let error = sent.unwrap_err();
+    let request = client.send_message().queue_url(&url).message_body("a");
+    let answer = request.customize().config_override(hurried).send().await;
+    let error = answer.unwrap_err();
     assert!(matches!(error, SdkError::TimeoutError(_)), "{error:?}");
     assert_eq!(running.sandbox.sqs.snapshot("q").len(), 1);
 }

@@ -220,13 +220,13 @@ async fn without_credentials_nothing_is_sent_and_no_mail_can_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn credentials_that_do_not_come_in_time_sent_nothing() {
+async fn credentials_that_do_not_come_in_time_sent_nothing_and_no_mail_can_be() {
     let failure = send(&with_credentials(Some(SharedCredentialsProvider::new(
         Silent,
     ))))
     .await;
-    assert_eq!(failure.kind, Transient);
-    assert_eq!(failure.error.code, "request");
+    assert_eq!(failure.kind, AccountWide(AccountCause::Credentials));
+    assert_eq!(failure.error.code, "credentials");
 }
 
 #[tokio::test]
