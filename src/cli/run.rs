@@ -39,7 +39,12 @@ pub(super) fn run(flags: &Flags) -> u8 {
         .build();
     let ended = runtime
         .context("no runtime could be started")
-        .and_then(|runtime| runtime.block_on(start(&loaded)));
+        .and_then(|runtime| {
+            let ended = runtime.block_on(start(&loaded));
+            // Dropping it would wait for an exporter that hangs, whose time was over.
+            runtime.shutdown_background();
+            ended
+        });
     match ended {
         Ok(code) => code,
         Err(failed) => {
@@ -52,7 +57,13 @@ pub(super) fn run(flags: &Flags) -> u8 {
 async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
     let signals = shutdown::signals().context("signals cannot be handled")?;
     let wanted = Wanted::read(|name| std::env::var(name).ok());
-    let otlp = Otlp::start(&wanted).await?;
+    let otlp = match Otlp::start(&wanted).await {
+        Ok(otlp) => otlp,
+        Err(refused) => {
+            tell(&refused);
+            return Ok(USAGE);
+        }
+    };
     telemetry::init(&loaded.settings.log, &otlp);
     for note in &wanted.notes {
         warn!("{note}");
