@@ -20,6 +20,7 @@ use crate::{
         self, Instruments, LIFECYCLE,
         observed::{ObservedQueue, ObservedSource},
         otlp::{Otlp, Wanted},
+        troubles::Troubles,
     },
     template_file::TemplateOnDisk,
     template_store::TemplateStore,
@@ -64,12 +65,17 @@ async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
             return Ok(USAGE);
         }
     };
-    telemetry::init(&loaded.settings.log, &otlp);
+    let troubles = Troubles::default();
+    telemetry::init(&loaded.settings.log, &otlp, troubles.clone());
+    if otlp.is_on() {
+        tokio::spawn(troubles.clone().run());
+    }
     for note in &wanted.notes {
         warn!("{note}");
     }
     let code = work(loaded, &wanted, signals).await;
     otlp.finish(drain::TELEMETRY).await;
+    troubles.tell_rest();
     code
 }
 
