@@ -10,10 +10,10 @@ use tracing::{info, warn};
 use super::{FAILED, OK, USAGE};
 use crate::{
     aws::{AwsConfig, CodeCommitTemplate, SesAccount, SesMailer, SqsQueue, TemplateAddress},
-    config::{self, Flags, Loaded, Settings, TemplateLocation},
+    config::{self, Flags, KeyOrigin, Loaded, Settings, TemplateLocation},
     daemon::{self, Outside},
     health::Health,
-    pipeline::{drain, lease, vitals::Vitals},
+    pipeline::{self, drain, lease, vitals::Vitals},
     ports::TemplateSource,
     shutdown::{self, Signal},
     telemetry::{
@@ -98,6 +98,7 @@ async fn work(
         "organizer-notifier {} starts in {region}",
         env!("CARGO_PKG_VERSION")
     );
+    info!("configuration: {}", effective(&loaded.origins));
     let composer = settings.composer()?;
     let outside = connect(settings, &aws, wanted)?;
     let stop_health = CancellationToken::new();
@@ -156,6 +157,15 @@ fn connect(settings: &Settings, aws: &AwsConfig, wanted: &Wanted) -> anyhow::Res
         vitals: Arc::new(Vitals::new()),
         instruments,
     })
+}
+
+/// Every key that has a value, with the value's source. No key holds a secret; addresses are masked.
+fn effective(keys: &[KeyOrigin]) -> String {
+    let set = keys.iter().filter_map(|key| {
+        let value = pipeline::masked_text(key.value.as_deref()?);
+        Some(format!("{} = {value} ({})", key.key, key.origin))
+    });
+    set.collect::<Vec<_>>().join(", ")
 }
 
 /// What cannot be told by the log, since it is not set up or would not show it.

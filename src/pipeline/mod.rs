@@ -39,6 +39,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+pub(crate) use self::report::masked_text;
 pub use self::report::span;
 use self::{
     breaker::{AccountSays, Gate, MailBreaker, TemplateBreaker, TemplateCause},
