@@ -452,10 +452,13 @@ impl Worker<'_> {
     fn note_failure(&self, failure: &SendFailure) {
         let error = &failure.error;
         self.note_error(&error.code, &report::masked_text(&error.message));
-        let (key, attempt) = {
+        let (key, attempt, ids) = {
             let notes = self.notes();
-            (notes.key.clone().unwrap_or_default(), notes.attempts)
+            let key = notes.key.clone().unwrap_or_default();
+            (key, notes.attempts, notes.ids.clone())
         };
+        let trace_id = ids.as_ref().map(|ids| ids.trace_id.as_str());
+        let span_id = ids.as_ref().map(|ids| ids.span_id.as_str());
         let text = report::masked_text(&error.to_string());
         if attempt == 1 {
             warn!(
@@ -463,6 +466,8 @@ impl Worker<'_> {
                 notifier.notification.id = key,
                 error.r#type = error.code,
                 aws.request_id = error.request_id,
+                trace_id,
+                span_id,
                 "a send failed: {text}"
             );
         } else {
@@ -472,6 +477,8 @@ impl Worker<'_> {
                 notifier.attempt = attempt,
                 error.r#type = error.code,
                 aws.request_id = error.request_id,
+                trace_id,
+                span_id,
                 "a send failed again: {text}"
             );
         }
