@@ -80,12 +80,9 @@ impl Queue for ObservedQueue {
                 }
             }
             Err(failure) => {
-                metrics.called(
-                    "receive",
-                    "receive",
-                    began.elapsed(),
-                    Some(&failure.error.code),
-                );
+                let error = &failure.error;
+                metrics.called("receive", "receive", began.elapsed(), Some(&error.code));
+                self.instruments.spans.not_received(at, error);
             }
         }
         received
