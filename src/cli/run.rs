@@ -58,14 +58,14 @@ pub(super) fn run(flags: &Flags) -> u8 {
 async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
     let signals = shutdown::signals().context("signals cannot be handled")?;
     let wanted = Wanted::read(|name| std::env::var(name).ok());
-    let otlp = match Otlp::start(&wanted).await {
+    let troubles = Troubles::default();
+    let otlp = match Otlp::start(&wanted, &troubles).await {
         Ok(otlp) => otlp,
         Err(refused) => {
             tell(&refused);
             return Ok(USAGE);
         }
     };
-    let troubles = Troubles::default();
     telemetry::init(&loaded.settings.log, &otlp, troubles.clone());
     if otlp.is_on() {
         tokio::spawn(troubles.clone().run());

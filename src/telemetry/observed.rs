@@ -21,6 +21,11 @@ use crate::ports::{
     TemplateFailure, TemplateFile, TemplateSource,
 };
 
+/// The calls by the names that AWS gives them.
+const RECEIVE: &str = "SQS/ReceiveMessage";
+const DELETE: &str = "SQS/DeleteMessageBatch";
+const CHANGE_VISIBILITY: &str = "SQS/ChangeMessageVisibilityBatch";
+
 /// A queue whose calls are measured.
 pub struct ObservedQueue {
     queue: Arc<dyn Queue>,
@@ -36,7 +41,7 @@ impl ObservedQueue {
 
     fn settled(
         &self,
-        name: &'static str,
+        method: &'static str,
         took: Duration,
         span: &Span,
         answers: &Result<Vec<Result<(), EntryFailure>>, QueueFailure>,
@@ -54,7 +59,9 @@ impl ObservedQueue {
                 Some(failure.error.code.as_str())
             }
         };
-        self.instruments.metrics.called(name, "settle", took, error);
+        self.instruments
+            .metrics
+            .called("settle", method, took, error);
     }
 }
 
@@ -70,7 +77,7 @@ impl Queue for ObservedQueue {
         let metrics = &self.instruments.metrics;
         match &received {
             Ok(messages) => {
-                metrics.called("receive", "receive", began.elapsed(), None);
+                metrics.called("receive", RECEIVE, began.elapsed(), None);
                 metrics.received(messages.iter().map(|message| {
                     let age = message.sent_at.and_then(|sent| sent.elapsed().ok());
                     (age, message.receive_count)
@@ -81,7 +88,7 @@ impl Queue for ObservedQueue {
             }
             Err(failure) => {
                 let error = &failure.error;
-                metrics.called("receive", "receive", began.elapsed(), Some(&error.code));
+                metrics.called("receive", RECEIVE, began.elapsed(), Some(&error.code));
                 self.instruments.spans.not_received(at, error);
             }
         }
@@ -96,9 +103,9 @@ impl Queue for ObservedQueue {
         let span = self
             .instruments
             .spans
-            .settle("delete", &receipts.iter().collect::<Vec<_>>());
+            .settle(DELETE, &receipts.iter().collect::<Vec<_>>());
         let answers = self.queue.delete(receipts).instrument(span.clone()).await;
-        self.settled("delete", began.elapsed(), &span, &answers);
+        self.settled(DELETE, began.elapsed(), &span, &answers);
         answers
     }
 
@@ -108,16 +115,13 @@ impl Queue for ObservedQueue {
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
         let began = Instant::now();
         let receipts: Vec<_> = changes.iter().map(|(receipt, _)| receipt).collect();
-        let span = self
-            .instruments
-            .spans
-            .settle("change_visibility", &receipts);
+        let span = self.instruments.spans.settle(CHANGE_VISIBILITY, &receipts);
         let answers = self
             .queue
             .change_visibility(changes)
             .instrument(span.clone())
             .await;
-        self.settled("change_visibility", began.elapsed(), &span, &answers);
+        self.settled(CHANGE_VISIBILITY, began.elapsed(), &span, &answers);
         answers
     }
 }

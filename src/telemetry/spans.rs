@@ -169,7 +169,7 @@ impl Spans {
         if let Some(receive) = receive {
             span.add_link(receive);
         }
-        for pair in self.call_attributes("process", "process") {
+        for pair in self.call_attributes("process") {
             span.set_attribute(pair.key, pair.value);
         }
         span.set_attribute(attribute::MESSAGE_ID, message.id.clone());
@@ -207,8 +207,8 @@ impl Spans {
         span
     }
 
-    /// The span of a settling call about these messages.
-    pub fn settle(&self, operation: &'static str, receipts: &[&ReceiptHandle]) -> Span {
+    /// The span of a settling call about these messages; `method` is AWS's name of it.
+    pub fn settle(&self, method: &'static str, receipts: &[&ReceiptHandle]) -> Span {
         let span = info_span!(
             target: SPANS,
             parent: None,
@@ -217,9 +217,10 @@ impl Spans {
             otel.kind = "client",
         );
         if !span.is_disabled() {
-            for pair in self.call_attributes(operation, "settle") {
+            for pair in self.call_attributes("settle") {
                 span.set_attribute(pair.key, pair.value);
             }
+            span.set_attribute(attribute::RPC_METHOD, method);
             span.set_attribute(attribute::BATCH_COUNT, count(receipts.len()));
             for context in receipts.iter().filter_map(|receipt| self.context(receipt)) {
                 span.add_link(context);
@@ -290,7 +291,7 @@ impl Spans {
         links: Vec<Link>,
         status: Status,
     ) -> SpanContext {
-        let mut all = self.call_attributes("receive", "receive");
+        let mut all = self.call_attributes("receive");
         all.extend(attributes);
         let tracer = global::tracer(SCOPE);
         let builder = tracer
@@ -304,12 +305,12 @@ impl Spans {
         span.span_context().clone()
     }
 
-    fn call_attributes(&self, name: &'static str, kind: &'static str) -> Vec<KeyValue> {
+    fn call_attributes(&self, operation: &'static str) -> Vec<KeyValue> {
         let destination = &self.destination;
         let mut attributes = vec![
             KeyValue::new(attribute::MESSAGING_SYSTEM, "aws_sqs"),
-            KeyValue::new(attribute::OPERATION_NAME, name),
-            KeyValue::new(attribute::OPERATION_TYPE, kind),
+            KeyValue::new(attribute::OPERATION_NAME, operation),
+            KeyValue::new(attribute::OPERATION_TYPE, operation),
             KeyValue::new(attribute::DESTINATION, destination.queue.clone()),
             KeyValue::new(attribute::QUEUE_URL, destination.url.clone()),
             KeyValue::new(attribute::SERVER_ADDRESS, destination.host.clone()),

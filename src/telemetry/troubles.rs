@@ -64,8 +64,8 @@ impl Troubles {
         };
         warn!(
             notifier.suppressed = suppressed,
-            "traces or metrics cannot be exported, which costs no message: {text}; check the \
-             collector and OTEL_EXPORTER_OTLP_*"
+            "the export of traces and metrics is in trouble, which costs no message: {text}; check \
+             the collector and the OTEL_* variables"
         );
     }
 
