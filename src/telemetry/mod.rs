@@ -86,6 +86,8 @@ pub fn init(settings: &Log, otlp: &Otlp, troubles: Troubles) {
             .with_location(false)
             .with_target(false)
             .with_level(false)
+            // Else every span bears `busy_ns` and `idle_ns`, which are no convention's names.
+            .with_tracked_inactivity(false)
             .with_error_events_to_status(false)
             .with_error_events_to_exceptions(false)
             // Our spans and nothing else: the SDK's own cost more than all of our work, and what
