@@ -382,3 +382,6 @@ pub fn ids(span: &Span) -> Option<Ids> {
 fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
