@@ -18,7 +18,7 @@ use crate::{
     shutdown::{self, Signal},
     telemetry::{
         self, Instruments, LIFECYCLE,
-        observed::{ObservedQueue, ObservedSource},
+        observed::ObservedSource,
         otlp::{Otlp, Wanted},
         troubles::Troubles,
     },
@@ -142,10 +142,7 @@ fn connect(settings: &Settings, aws: &AwsConfig, wanted: &Wanted) -> anyhow::Res
     let settle_timeout = lease::call_timeout(settings.queue.visibility_timeout);
     let queue = SqsQueue::new(aws, settings.queue.url.clone(), settle_timeout);
     Ok(Outside {
-        queue: Arc::new(ObservedQueue::new(
-            Arc::new(queue),
-            Arc::clone(&instruments),
-        )),
+        queue: Arc::new(queue),
         mailer: Arc::new(SesMailer::new(
             aws,
             sender,

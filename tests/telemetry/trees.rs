@@ -104,6 +104,19 @@ async fn a_message_is_linked_to_its_receive_and_its_settling_to_it() {
 }
 
 #[tokio::test]
+async fn boots_proofs_of_its_rights_are_no_failures() {
+    let told = scene::over_grpc().await;
+    let settle = format!("settle {QUEUE}");
+    assert!(told.named(&settle).all(|settle| !settle.failed));
+    let durations = told.last("messaging.client.operation.duration");
+    assert!(
+        durations
+            .iter()
+            .all(|point| point.get("error.type").is_empty())
+    );
+}
+
+#[tokio::test]
 async fn empty_receives_leave_no_span() {
     let told = scene::over_grpc().await;
     for receive in told.named(&format!("receive {QUEUE}")) {
