@@ -24,7 +24,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::ports::{EntryFailure, EntryFailureKind, Queue, ReceiptHandle};
+use crate::{
+    ports::{EntryFailure, EntryFailureKind, Queue, ReceiptHandle},
+    telemetry::repeats::Repeats,
+};
 
 mod guard;
 #[cfg(test)]
@@ -62,6 +65,7 @@ pub struct Leases {
     length: Duration,
     state: Mutex<State>,
     wake_keeper: Notify,
+    repeats: Repeats,
 }
 
 #[derive(Default)]
@@ -106,6 +110,7 @@ impl Leases {
             length,
             state: Mutex::default(),
             wake_keeper: Notify::new(),
+            repeats: Repeats::default(),
         })
     }
 
@@ -273,22 +278,20 @@ impl Leases {
             call_timeout(self.length),
             self.queue.change_visibility(&changes),
         );
+        let failed = |error_type: &str, reason: &dyn std::fmt::Display| {
+            if let Some(suppressed) = self.repeats.due() {
+                warn!(
+                    error.r#type = error_type,
+                    notifier.suppressed = suppressed,
+                    "leases not renewed, trying again: {reason}"
+                );
+            }
+            Vec::new()
+        };
         let answers = match call.await {
             Ok(Ok(answers)) => answers,
-            Ok(Err(failure)) => {
-                warn!(
-                    error.r#type = failure.error.code,
-                    "leases not renewed, trying again: {failure}"
-                );
-                Vec::new()
-            }
-            Err(_elapsed) => {
-                warn!(
-                    error.r#type = "timeout",
-                    "leases not renewed, trying again: no answer in time"
-                );
-                Vec::new()
-            }
+            Ok(Err(failure)) => failed(&failure.error.code, &failure),
+            Err(_elapsed) => failed("timeout", &"no answer in time"),
         };
         let mut answers = answers.into_iter();
         let mut state = self.lock();

@@ -17,6 +17,7 @@ use super::{drain::Drain, lease::Lease};
 use crate::{
     backoff::{Backoff, Jitter},
     ports::{EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
+    telemetry::repeats::Repeats,
 };
 
 #[cfg(test)]
@@ -60,6 +61,7 @@ pub struct Settler {
     changes: mpsc::UnboundedSender<Job<(ReceiptHandle, Duration)>>,
     drain: Arc<Drain>,
     told: Arc<Mutex<Option<Instant>>>,
+    entries: Arc<Repeats>,
 }
 
 /// The receiving end of a [`Settler`]: to be run as a task.
@@ -95,6 +97,7 @@ pub fn settler(
             changes,
             drain,
             told: Arc::default(),
+            entries: Arc::default(),
         },
         task,
     )
@@ -138,10 +141,13 @@ impl Settler {
                     return Settled::LeaseLost;
                 }
                 Err(NotSettled::Entry(failure)) => {
-                    warn!(
-                        error.r#type = failure.code,
-                        "message not deleted, trying again: {failure}"
-                    );
+                    if let Some(suppressed) = self.entries.due() {
+                        warn!(
+                            error.r#type = failure.code,
+                            notifier.suppressed = suppressed,
+                            "message not deleted, trying again: {failure}"
+                        );
+                    }
                 }
                 Err(NotSettled::Call) | Ok(()) => {}
             }
@@ -180,10 +186,13 @@ impl Settler {
                     return Settled::LeaseLost;
                 }
                 Err(NotSettled::Entry(failure)) => {
-                    warn!(
-                        error.r#type = failure.code,
-                        "message not given back, trying again: {failure}"
-                    );
+                    if let Some(suppressed) = self.entries.due() {
+                        warn!(
+                            error.r#type = failure.code,
+                            notifier.suppressed = suppressed,
+                            "message not given back, trying again: {failure}"
+                        );
+                    }
                 }
                 Err(NotSettled::Call) | Ok(()) => {}
             }
@@ -269,6 +278,7 @@ async fn batches<C: BatchCall>(
     mut jobs: mpsc::UnboundedReceiver<Job<C::Item>>,
 ) {
     let slots = Arc::new(Semaphore::new(CALLS));
+    let repeats = Arc::new(Repeats::default());
     let mut calls = JoinSet::new();
     while let Some(first) = jobs.recv().await {
         let mut batch = vec![first];
@@ -282,9 +292,9 @@ async fn batches<C: BatchCall>(
         let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
             return;
         };
-        let call = call.clone();
+        let (call, repeats) = (call.clone(), Arc::clone(&repeats));
         calls.spawn(async move {
-            settle_batch(call, call_timeout, batch).await;
+            settle_batch(call, call_timeout, batch, &repeats).await;
             drop(slot);
         });
         while let Some(done) = calls.try_join_next() {
@@ -296,30 +306,31 @@ async fn batches<C: BatchCall>(
     }
 }
 
-async fn settle_batch<C: BatchCall>(call: C, call_timeout: Duration, batch: Vec<Job<C::Item>>) {
+async fn settle_batch<C: BatchCall>(
+    call: C,
+    call_timeout: Duration,
+    batch: Vec<Job<C::Item>>,
+    repeats: &Repeats,
+) {
     let (items, waiting): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|job| (job.item, job.done)).unzip();
+    let entries = items.len();
+    let failed = |error_type: &str, reason: &dyn std::fmt::Display| {
+        if let Some(suppressed) = repeats.due() {
+            warn!(
+                error.r#type = error_type,
+                messaging.batch.message_count = entries,
+                notifier.suppressed = suppressed,
+                "{} call failed, trying again: {reason}",
+                C::NAME
+            );
+        }
+        Vec::new()
+    };
     let answers = match timeout(call_timeout, call.call(&items)).await {
         Ok(Ok(answers)) => answers,
-        Ok(Err(failure)) => {
-            let entries = items.len();
-            warn!(
-                error.r#type = failure.error.code,
-                messaging.batch.message_count = entries,
-                "{} call failed, trying again: {failure}",
-                C::NAME
-            );
-            Vec::new()
-        }
-        Err(_elapsed) => {
-            warn!(
-                error.r#type = "timeout",
-                messaging.batch.message_count = items.len(),
-                "{} call failed, trying again: no answer in time",
-                C::NAME
-            );
-            Vec::new()
-        }
+        Ok(Err(failure)) => failed(&failure.error.code, &failure),
+        Err(_elapsed) => failed("timeout", &"no answer in time"),
     };
     let mut answers = answers.into_iter();
     for done in waiting {

@@ -5,6 +5,7 @@ pub mod metrics;
 pub mod names;
 pub mod observed;
 pub mod otlp;
+pub mod repeats;
 pub mod spans;
 pub mod troubles;
 
