@@ -121,7 +121,8 @@ async fn lag_receives_and_lease_margin_are_measured() {
         "each was received once",
     );
     let sends = count(told, "notifier.lease.margin", &[]);
-    assert_eq!(sends as usize, told.named("SESv2/SendEmail").count());
+    let attempts = told.named("SESv2/SendEmail").count();
+    assert_eq!(usize::try_from(sends).unwrap(), attempts);
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
     let margin = sum(told, "notifier.lease.margin", &[]) / sends as f64;
     assert!(
@@ -142,11 +143,8 @@ async fn gauges_tell_what_is_held_and_in_force() {
     is(most("notifier.send_rate"), 500.0, "the rate that is set");
     assert!((0.1..300.0).contains(&most("notifier.template.age")));
     is(most("notifier.template.fetches"), 1.0, "fetches");
-    is(
-        most("notifier.ledger.entries"),
-        7.0,
-        "the ledger remembers what was sent",
-    );
+    // The last mail may have gone out after the last look at the ledger.
+    assert!(most("notifier.ledger.entries") >= 6.0);
     is(most("notifier.ledger.hits"), 0.0, "no message came twice");
     for part in ["sending", "rendering"] {
         let open = told.last("notifier.breaker.open");

@@ -72,12 +72,11 @@ async fn a_message_is_linked_to_its_receive_and_its_settling_to_it() {
     let told = scene::over_grpc().await;
     let span = told.process_of("first");
     let receive = format!("receive {QUEUE}");
-    let receives: Vec<_> = told.named(&receive).collect();
-    let [received] = receives
-        .iter()
+    let its: Vec<_> = told
+        .named(&receive)
         .filter(|receive| span.links_to(receive))
-        .collect::<Vec<_>>()[..]
-    else {
+        .collect();
+    let [received] = its[..] else {
         panic!("one receive brought it");
     };
     check_queue_attributes(received, "receive");

@@ -8,7 +8,8 @@ use tokio::net::TcpListener;
 use crate::{
     collector::{Collector, GRPC, HTTP},
     daemon::{Stopped, free_port},
-    stage::Stage,
+    sandbox::faults::{Fault, Rule},
+    stage::{QUEUE, Stage},
 };
 
 /// What the flush may take, and the daemon's own end with it on a busy machine.
@@ -30,7 +31,7 @@ async fn mail_twenty(endpoint: &str, protocol: &str) -> Stopped {
             .await;
     }
     daemon.until("twenty mails", || stage.mails() == 20).await;
-    let empty = || stage.sandbox.sqs.snapshot(crate::stage::QUEUE).is_empty();
+    let empty = || stage.sandbox.sqs.snapshot(QUEUE).is_empty();
     daemon.until("an empty queue", empty).await;
     let stopped = daemon.stop().await;
     assert!(stopped.status.success(), "{}", stopped.lines.join("\n"));
@@ -87,4 +88,51 @@ async fn a_collector_that_refuses_costs_a_warning() {
         check_told_of(&mail_twenty(collector.endpoint(), protocol).await);
         assert!(collector.spans().is_empty());
     }
+}
+
+#[tokio::test]
+async fn calls_on_the_queue_that_fail_or_are_never_answered_leave_their_errors() {
+    let stage = Stage::build().await;
+    let collector = Collector::start(GRPC).await;
+    let once = |operation: &str, fault| Rule {
+        count: Some(1),
+        ..Rule::new(operation, fault)
+    };
+    let faults = &stage.sandbox.faults;
+    faults.add(once(
+        "sqs:ReceiveMessage",
+        Fault::error("InternalFailure", 500),
+    ));
+    let daemon = stage.daemon(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint()),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", GRPC),
+    ]);
+    daemon.says("started").await;
+    // Boot proves its right to delete by the same call.
+    faults.add(once("sqs:DeleteMessageBatch", Fault::Hang));
+    stage.publish("enveloped", "one", &[]).await;
+    let empty = || stage.mails() == 1 && stage.sandbox.sqs.snapshot(QUEUE).is_empty();
+    daemon.until("an empty queue", empty).await;
+    let stopped = daemon.stop().await;
+    assert!(stopped.status.success());
+
+    let spans = collector.spans();
+    for (operation, error) in [("receive", "InternalFailure"), ("settle", "timeout")] {
+        let name = format!("{operation} {QUEUE}");
+        let failed: Vec<_> = spans
+            .iter()
+            .filter(|span| span.name == name && span.failed)
+            .collect();
+        assert_eq!(failed.len(), 1, "{name}");
+        assert_eq!(failed[0].get("error.type"), error);
+        let counted = collector.points().into_iter().any(|point| {
+            point.metric == "messaging.client.operation.duration"
+                && point.get("messaging.operation.name") == operation
+                && point.get("error.type") == error
+                && point.count == 1
+        });
+        assert!(counted, "{name}");
+    }
+    assert_eq!(stopped.telling("nothing can be received").len(), 1);
+    assert_eq!(stopped.telling("call failed, trying again").len(), 1);
 }
