@@ -10,11 +10,7 @@ use crate::{
     notification::Placeholders,
     pipeline::{lease, vitals::Vitals},
     ports::{Mailer, Queue, TemplateSource},
-    telemetry::{
-        Instruments,
-        observed::{ObservedQueue, ObservedSource},
-        otlp::Wanted,
-    },
+    telemetry::{Instruments, observed::ObservedSource, otlp::Wanted},
     template_file::TemplateOnDisk,
     template_store::{self, LoadError, TemplateInForce, TemplateStore},
 };
@@ -39,7 +35,7 @@ pub(super) fn outside(
         settings.template.max_bytes,
     );
     Ok(Outside {
-        queue: Arc::new(ObservedQueue::new(queue, Arc::clone(&instruments))),
+        queue,
         mailer: mailer(settings, aws)?,
         account: Arc::new(SesAccount::new(aws)),
         templates: Arc::new(templates),

@@ -10,14 +10,15 @@ use tracing::{info, warn};
 use super::{FAILED, OK, USAGE, connect, output::tell, version};
 use crate::{
     aws::AwsConfig,
-    config::{self, Flags, Loaded},
+    config::{self, Flags, KeyOrigin, Loaded},
     daemon,
     health::Health,
-    pipeline::drain,
+    pipeline::{self, drain},
     shutdown::{self, Signal},
     telemetry::{
         self, LIFECYCLE,
         otlp::{Otlp, Wanted},
+        troubles::Troubles,
     },
 };
 
@@ -53,19 +54,24 @@ pub(super) fn run(flags: &Flags) -> u8 {
 async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
     let signals = shutdown::signals().context("signals cannot be handled")?;
     let wanted = Wanted::read(|name| std::env::var(name).ok());
-    let otlp = match Otlp::start(&wanted).await {
+    let troubles = Troubles::default();
+    let otlp = match Otlp::start(&wanted, &troubles).await {
         Ok(otlp) => otlp,
         Err(refused) => {
             tell(&refused);
             return Ok(USAGE);
         }
     };
-    telemetry::init(&loaded.settings.log, &otlp);
+    telemetry::init(&loaded.settings.log, &otlp, troubles.clone());
+    if otlp.is_on() {
+        tokio::spawn(troubles.clone().run());
+    }
     for note in &wanted.notes {
         warn!("{note}");
     }
     let code = work(loaded, &wanted, signals).await;
     otlp.finish(drain::TELEMETRY).await;
+    troubles.tell_rest();
     code
 }
 
@@ -88,6 +94,7 @@ async fn work(
         "organizer-notifier {} starts in {region}",
         version()
     );
+    info!("configuration: {}", effective(&loaded.origins));
     let composer = settings.composer()?;
     let outside = connect::outside(settings, &aws, wanted)?;
     let stop_health = CancellationToken::new();
@@ -100,4 +107,13 @@ async fn work(
     let ended = daemon::run(settings, composer, outside, signals).await;
     stop_health.cancel();
     Ok(if ended.is_clean() { OK } else { FAILED })
+}
+
+/// Every key that has a value, with the value's source. No key holds a secret; addresses are masked.
+fn effective(keys: &[KeyOrigin]) -> String {
+    let set = keys.iter().filter_map(|key| {
+        let value = pipeline::masked_text(key.value.as_deref()?);
+        Some(format!("{} = {value} ({})", key.key, key.origin))
+    });
+    set.collect::<Vec<_>>().join(", ")
 }

@@ -21,7 +21,7 @@ use crate::{
     },
     ports::{Account, AccountFacts, Mailer, Queue, QueueFacts},
     shutdown::Signal,
-    telemetry::{Instruments, LIFECYCLE},
+    telemetry::{Instruments, LIFECYCLE, observed::ObservedQueue},
     template_store::TemplateStore,
 };
 
@@ -171,8 +171,10 @@ async fn work(
     let templates = Arc::clone(&outside.templates);
     let vitals = outside.vitals;
     vitals.started();
+    let instruments = outside.instruments;
     let parts = pipeline::Parts {
-        queue: outside.queue,
+        // Watched only from here on: that boot's made-up handles are refused is no failure.
+        queue: Arc::new(ObservedQueue::new(outside.queue, Arc::clone(&instruments))),
         mailer: outside.mailer,
         account: outside.account,
         ledger: Arc::new(MemoryLedger::new()),
@@ -180,7 +182,7 @@ async fn work(
         composer,
         limiter,
         vitals: Arc::clone(&vitals),
-        instruments: outside.instruments,
+        instruments,
     };
     let pipeline_settings = pipeline::Settings {
         concurrency: settings.concurrency,

@@ -24,8 +24,10 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use super::repeat::Repeat;
-use crate::ports::{EntryFailure, EntryFailureKind, Queue, ReceiptHandle};
+use crate::{
+    ports::{EntryFailure, EntryFailureKind, Queue, ReceiptHandle},
+    telemetry::repeats::Repeats,
+};
 
 mod guard;
 #[cfg(test)]
@@ -64,8 +66,8 @@ pub struct Leases {
     state: Mutex<State>,
     wake_keeper: Notify,
     /// Lines of renewals that fail, and of those that are refused.
-    failing: Repeat,
-    refused: Repeat,
+    failing: Repeats,
+    refused: Repeats,
 }
 
 #[derive(Default)]
@@ -119,8 +121,8 @@ impl Leases {
             length,
             state: Mutex::default(),
             wake_keeper: Notify::new(),
-            failing: Repeat::default(),
-            refused: Repeat::default(),
+            failing: Repeats::default(),
+            refused: Repeats::default(),
         })
     }
 
@@ -303,28 +305,20 @@ impl Leases {
             call_timeout(self.length),
             self.queue.change_visibility(&changes),
         );
+        let failed = |error_type: &str, reason: &dyn std::fmt::Display| {
+            if let Some(suppressed) = self.failing.due() {
+                warn!(
+                    error.r#type = error_type,
+                    notifier.suppressed = suppressed,
+                    "leases not renewed, trying again: {reason}"
+                );
+            }
+            Vec::new()
+        };
         let answers = match call.await {
             Ok(Ok(answers)) => answers,
-            Ok(Err(failure)) => {
-                if let Some(untold) = self.failing.due() {
-                    warn!(
-                        error.r#type = failure.error.code,
-                        notifier.suppressed = untold,
-                        "leases not renewed, trying again: {failure}"
-                    );
-                }
-                Vec::new()
-            }
-            Err(_elapsed) => {
-                if let Some(untold) = self.failing.due() {
-                    warn!(
-                        error.r#type = "timeout",
-                        notifier.suppressed = untold,
-                        "leases not renewed, trying again: no answer in time"
-                    );
-                }
-                Vec::new()
-            }
+            Ok(Err(failure)) => failed(&failure.error.code, &failure),
+            Err(_elapsed) => failed("timeout", &"no answer in time"),
         };
         let mut answers = answers.into_iter();
         let mut state = self.lock();

@@ -18,7 +18,6 @@ pub mod permits;
 mod polled;
 mod poller;
 pub mod rate;
-mod repeat;
 mod report;
 #[cfg(test)]
 mod scripted;

@@ -13,10 +13,11 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::{drain::Drain, lease::Lease, repeat::Repeat};
+use super::{drain::Drain, lease::Lease};
 use crate::{
     backoff::{Backoff, Jitter},
     ports::{EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
+    telemetry::repeats::Repeats,
 };
 
 #[cfg(test)]
@@ -63,8 +64,8 @@ pub struct Settler {
     patience: Duration,
     told: Arc<Mutex<Option<Instant>>>,
     /// Lines of entries that fail, for each of the two calls.
-    not_deleted: Arc<Repeat>,
-    not_given_back: Arc<Repeat>,
+    not_deleted: Arc<Repeats>,
+    not_given_back: Arc<Repeats>,
 }
 
 /// The receiving end of a [`Settler`]: to be run as a task.
@@ -303,7 +304,7 @@ async fn batches<C: BatchCall>(
     mut jobs: mpsc::UnboundedReceiver<Job<C::Item>>,
 ) {
     let slots = Arc::new(Semaphore::new(CALLS));
-    let failing = Arc::new(Repeat::default());
+    let failing = Arc::new(Repeats::default());
     let mut calls = JoinSet::new();
     while let Some(first) = jobs.recv().await {
         // Whoever has given up waiting has asked again, or will.
@@ -344,36 +345,27 @@ async fn settle_batch<C: BatchCall>(
     call: C,
     call_timeout: Duration,
     batch: Vec<Job<C::Item>>,
-    failing: &Repeat,
+    failing: &Repeats,
 ) {
     let (items, waiting): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|job| (job.item, job.done)).unzip();
+    let entries = items.len();
+    let failed = |error_type: &str, reason: &dyn std::fmt::Display| {
+        if let Some(suppressed) = failing.due() {
+            warn!(
+                error.r#type = error_type,
+                messaging.batch.message_count = entries,
+                notifier.suppressed = suppressed,
+                "{} call failed, trying again: {reason}",
+                C::NAME
+            );
+        }
+        Vec::new()
+    };
     let answers = match timeout(call_timeout, call.call(&items)).await {
         Ok(Ok(answers)) => answers,
-        Ok(Err(failure)) => {
-            if let Some(untold) = failing.due() {
-                warn!(
-                    error.r#type = failure.error.code,
-                    messaging.batch.message_count = items.len(),
-                    notifier.suppressed = untold,
-                    "{} call failed, trying again: {failure}",
-                    C::NAME
-                );
-            }
-            Vec::new()
-        }
-        Err(_elapsed) => {
-            if let Some(untold) = failing.due() {
-                warn!(
-                    error.r#type = "timeout",
-                    messaging.batch.message_count = items.len(),
-                    notifier.suppressed = untold,
-                    "{} call failed, trying again: no answer in time",
-                    C::NAME
-                );
-            }
-            Vec::new()
-        }
+        Ok(Err(failure)) => failed(&failure.error.code, &failure),
+        Err(_elapsed) => failed("timeout", &"no answer in time"),
     };
     let mut answers = answers.into_iter();
     for done in waiting {

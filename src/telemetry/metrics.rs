@@ -113,11 +113,11 @@ impl Metrics {
         self.on
     }
 
-    /// A receive or settling call ended.
+    /// A call of this operation, `receive` or `settle`, ended; `method` is AWS's name of it.
     pub fn called(
         &self,
-        name: &'static str,
-        kind: &'static str,
+        operation: &'static str,
+        method: &'static str,
         took: Duration,
         error: Option<&str>,
     ) {
@@ -126,8 +126,9 @@ impl Metrics {
         }
         let mut attributes = vec![
             KeyValue::new(attribute::MESSAGING_SYSTEM, "aws_sqs"),
-            KeyValue::new(attribute::OPERATION_NAME, name),
-            KeyValue::new(attribute::OPERATION_TYPE, kind),
+            KeyValue::new(attribute::OPERATION_NAME, operation),
+            KeyValue::new(attribute::OPERATION_TYPE, operation),
+            KeyValue::new(attribute::RPC_METHOD, method),
             self.queue.clone(),
             self.server.clone(),
         ];
@@ -190,6 +191,7 @@ impl Metrics {
         let mut attributes = vec![
             KeyValue::new(attribute::MESSAGING_SYSTEM, "aws_sqs"),
             KeyValue::new(attribute::OPERATION_NAME, "process"),
+            KeyValue::new(attribute::OPERATION_TYPE, "process"),
             self.queue.clone(),
             self.server.clone(),
         ];

@@ -5,7 +5,9 @@ pub mod metrics;
 pub mod names;
 pub mod observed;
 pub mod otlp;
+pub mod repeats;
 pub mod spans;
+pub mod troubles;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -21,6 +23,7 @@ use self::{
     metrics::Metrics,
     otlp::{Otlp, Wanted},
     spans::{Destination, Spans},
+    troubles::Troubles,
 };
 use crate::config::{Format, Level, Log};
 
@@ -57,8 +60,8 @@ impl Instruments {
 }
 
 /// Sets up the log for the whole process, and the panic hook; spans go to `otlp` where it exports
-/// any. Called twice, it changes nothing.
-pub fn init(settings: &Log, otlp: &Otlp) {
+/// any, and what the exporters complain of to `troubles`. Called twice, it changes nothing.
+pub fn init(settings: &Log, otlp: &Otlp, troubles: Troubles) {
     let terminal = stderr().is_terminal();
     let text = match settings.format {
         Format::Auto => terminal,
@@ -84,6 +87,8 @@ pub fn init(settings: &Log, otlp: &Otlp) {
             .with_location(false)
             .with_target(false)
             .with_level(false)
+            // Else every span bears `busy_ns` and `idle_ns`, which are no convention's names.
+            .with_tracked_inactivity(false)
             .with_error_events_to_status(false)
             .with_error_events_to_exceptions(false)
             // Our spans and nothing else: the SDK's own cost more than all of our work, and what
@@ -91,7 +96,9 @@ pub fn init(settings: &Log, otlp: &Otlp) {
             .with_filter(Targets::new().with_target(names::SPANS, TracingLevel::INFO))
     });
     let lines = lines.with_filter(filter(settings.level));
-    let subscriber = registry().with(lines).with(spans);
+    let troubles =
+        troubles.with_filter(Targets::new().with_target(troubles::TARGET, TracingLevel::WARN));
+    let subscriber = registry().with(lines).with(troubles).with(spans);
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         panic::set_hook(Box::new(log_panic));
     }
@@ -113,6 +120,7 @@ fn filter(level: Level) -> Targets {
         .with_target(env!("CARGO_CRATE_NAME"), ours)
         .with_target(LIFECYCLE, TracingLevel::INFO)
         .with_target(names::SPANS, LevelFilter::OFF)
+        .with_target(troubles::TARGET, LevelFilter::OFF)
 }
 
 /// The place of a panic and never its payload, which may hold a message's content.

@@ -11,7 +11,7 @@ pub const SPANS: &str = "organizer_notifier::spans";
 pub mod attribute {
     /// `aws_sqs`.
     pub const MESSAGING_SYSTEM: &str = "messaging.system";
-    /// `receive`, `process`, `delete` or `change_visibility`.
+    /// `receive`, `process` or `settle`, which the spans are named after.
     pub const OPERATION_NAME: &str = "messaging.operation.name";
     /// `receive`, `process` or `settle`.
     pub const OPERATION_TYPE: &str = "messaging.operation.type";
@@ -31,7 +31,7 @@ pub mod attribute {
     pub const ERROR_TYPE: &str = "error.type";
     /// `aws-api`.
     pub const RPC_SYSTEM: &str = "rpc.system.name";
-    /// Service and operation, such as `SESv2/SendEmail`.
+    /// Service and operation, such as `SESv2/SendEmail`; it tells settling calls apart.
     pub const RPC_METHOD: &str = "rpc.method";
     /// The id to give to AWS support.
     pub const AWS_REQUEST_ID: &str = "aws.request_id";

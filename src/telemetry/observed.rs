@@ -21,6 +21,16 @@ use crate::ports::{
     TemplateFailure, TemplateFile, TemplateSource,
 };
 
+/// The calls by the names that AWS gives them.
+const RECEIVE: &str = "SQS/ReceiveMessage";
+const DELETE: &str = "SQS/DeleteMessageBatch";
+const CHANGE_VISIBILITY: &str = "SQS/ChangeMessageVisibilityBatch";
+
+/// The error type of a call that was given up before it was answered.
+const UNANSWERED: &str = "timeout";
+
+type Answers = Result<Vec<Result<(), EntryFailure>>, QueueFailure>;
+
 /// A queue whose calls are measured.
 pub struct ObservedQueue {
     queue: Arc<dyn Queue>,
@@ -34,27 +44,66 @@ impl ObservedQueue {
         Self { queue, instruments }
     }
 
-    fn settled(
+    /// Makes a settling call and leaves its span and its measure.
+    async fn settle(
         &self,
-        name: &'static str,
-        took: Duration,
-        span: &Span,
-        answers: &Result<Vec<Result<(), EntryFailure>>, QueueFailure>,
-    ) {
+        method: &'static str,
+        receipts: &[&ReceiptHandle],
+        call: impl Future<Output = Answers>,
+    ) -> Answers {
+        let mut watched = Settling {
+            instruments: &self.instruments,
+            method,
+            began: Instant::now(),
+            span: self.instruments.spans.settle(method, receipts),
+            answered: false,
+        };
+        let answers = call.instrument(watched.span.clone()).await;
+        watched.answered(&answers);
+        answers
+    }
+}
+
+/// A settling call under way. Whoever makes it gives it up after a time, by dropping it.
+struct Settling<'a> {
+    instruments: &'a Instruments,
+    method: &'static str,
+    began: Instant,
+    span: Span,
+    answered: bool,
+}
+
+impl Settling<'_> {
+    fn answered(&mut self, answers: &Answers) {
+        self.answered = true;
         let error = match answers {
             Ok(answers) => answers
                 .iter()
                 .find_map(|answer| answer.as_ref().err())
                 .map(|entry| {
-                    failed_as(span, &entry.code);
+                    failed_as(&self.span, &entry.code);
                     entry.code.as_str()
                 }),
             Err(failure) => {
-                failed(span, &failure.error);
+                failed(&self.span, &failure.error);
                 Some(failure.error.code.as_str())
             }
         };
-        self.instruments.metrics.called(name, "settle", took, error);
+        self.measure(error);
+    }
+
+    fn measure(&self, error: Option<&str>) {
+        let metrics = &self.instruments.metrics;
+        metrics.called("settle", self.method, self.began.elapsed(), error);
+    }
+}
+
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            failed_as(&self.span, UNANSWERED);
+            self.measure(Some(UNANSWERED));
+        }
     }
 }
 
@@ -70,7 +119,7 @@ impl Queue for ObservedQueue {
         let metrics = &self.instruments.metrics;
         match &received {
             Ok(messages) => {
-                metrics.called("receive", "receive", began.elapsed(), None);
+                metrics.called("receive", RECEIVE, began.elapsed(), None);
                 metrics.received(messages.iter().map(|message| {
                     let age = message.sent_at.and_then(|sent| sent.elapsed().ok());
                     (age, message.receive_count)
@@ -80,12 +129,9 @@ impl Queue for ObservedQueue {
                 }
             }
             Err(failure) => {
-                metrics.called(
-                    "receive",
-                    "receive",
-                    began.elapsed(),
-                    Some(&failure.error.code),
-                );
+                let error = &failure.error;
+                metrics.called("receive", RECEIVE, began.elapsed(), Some(&error.code));
+                self.instruments.spans.not_received(at, error);
             }
         }
         received
@@ -95,33 +141,17 @@ impl Queue for ObservedQueue {
         &self,
         receipts: &[ReceiptHandle],
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
-        let began = Instant::now();
-        let span = self
-            .instruments
-            .spans
-            .settle("delete", &receipts.iter().collect::<Vec<_>>());
-        let answers = self.queue.delete(receipts).instrument(span.clone()).await;
-        self.settled("delete", began.elapsed(), &span, &answers);
-        answers
+        let all: Vec<_> = receipts.iter().collect();
+        self.settle(DELETE, &all, self.queue.delete(receipts)).await
     }
 
     async fn change_visibility(
         &self,
         changes: &[(ReceiptHandle, Duration)],
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
-        let began = Instant::now();
         let receipts: Vec<_> = changes.iter().map(|(receipt, _)| receipt).collect();
-        let span = self
-            .instruments
-            .spans
-            .settle("change_visibility", &receipts);
-        let answers = self
-            .queue
-            .change_visibility(changes)
-            .instrument(span.clone())
-            .await;
-        self.settled("change_visibility", began.elapsed(), &span, &answers);
-        answers
+        let call = self.queue.change_visibility(changes);
+        self.settle(CHANGE_VISIBILITY, &receipts, call).await
     }
 }
 

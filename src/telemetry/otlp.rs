@@ -18,6 +18,9 @@ use opentelemetry_sdk::{
 };
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
+use tracing_subscriber::{layer::SubscriberExt, registry};
+
+use super::troubles::Troubles;
 
 /// The name of the service where no variable gives one.
 const SERVICE: &str = "organizer-notifier";
@@ -113,7 +116,10 @@ impl Wanted {
 impl Otlp {
     /// Sets up what is wanted. To be called inside a tokio runtime, which must still run when
     /// [`Otlp::finish`] is called: the gRPC exporter lives on it.
-    pub async fn start(wanted: &Wanted) -> Result<Self, OtlpError> {
+    ///
+    /// What the crates complain of meanwhile, such as a sampler that they do not know, goes to
+    /// `troubles`, since the log is set up only afterwards.
+    pub async fn start(wanted: &Wanted, troubles: &Troubles) -> Result<Self, OtlpError> {
         if !wanted.traces && !wanted.metrics {
             return Ok(Self::default());
         }
@@ -121,6 +127,7 @@ impl Otlp {
         let resource = tokio::task::spawn_blocking(resource)
             .await
             .unwrap_or_else(|_| Resource::builder_empty().with_service_name(SERVICE).build());
+        let _heard = tracing::subscriber::set_default(registry().with(troubles.clone()));
         let tracers = if wanted.traces {
             let exporter =
                 SpanExporter::builder()

@@ -1,7 +1,7 @@
 //! The spans: one place that knows their names, kinds, parents and links.
 //!
 //! ```text
-//! receive {queue}        client    of a receive that brought messages
+//! receive {queue}        client    of a receive that brought messages or failed
 //! process {queue}        consumer  parent: the publisher's context; link: its receive
 //!   SESv2/SendEmail      client    one for each attempt
 //! settle {queue}         client    a batch; links: the messages' process spans
@@ -17,7 +17,7 @@ use std::{
 use opentelemetry::{
     Context, KeyValue, global,
     propagation::TextMapPropagator,
-    trace::{Link, SpanContext, SpanKind, Status, TraceContextExt, Tracer},
+    trace::{Link, Span as _, SpanContext, SpanKind, Status, TraceContextExt, Tracer},
 };
 use opentelemetry_aws::trace::xray_propagator::span_context_from_str;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -120,21 +120,24 @@ impl Spans {
             Some(Link::new(created, vec![id], 0))
         });
         let links: Vec<_> = links.collect();
-        let mut attributes = self.call_attributes("receive", "receive");
-        attributes.push(KeyValue::new(attribute::BATCH_COUNT, count(messages.len())));
-        let tracer = global::tracer(SCOPE);
-        let builder = tracer
-            .span_builder(format!("receive {}", self.destination.queue))
-            .with_kind(SpanKind::Client)
-            .with_start_time(began)
-            .with_attributes(attributes)
-            .with_links(links);
-        let span = tracer.build_with_context(builder, &Context::new());
-        let context = opentelemetry::trace::Span::span_context(&span).clone();
-        drop(span);
+        let attributes = vec![KeyValue::new(attribute::BATCH_COUNT, count(messages.len()))];
+        let context = self.receive(began, attributes, links, Status::Unset);
         for message in messages {
             self.keep(&message.receipt, context.clone());
         }
+    }
+
+    /// The span of a receive that failed and began at `began`.
+    pub fn not_received(&self, began: SystemTime, error: &CallError) {
+        if !self.on {
+            return;
+        }
+        let mut attributes = vec![KeyValue::new(attribute::ERROR_TYPE, error.code.clone())];
+        if let Some(request_id) = &error.request_id {
+            attributes.push(KeyValue::new(attribute::AWS_REQUEST_ID, request_id.clone()));
+        }
+        let status = Status::error(error.code.clone());
+        self.receive(began, attributes, Vec::new(), status);
     }
 
     /// The span of one message's work. `published` are the attributes of its SNS notification.
@@ -166,7 +169,7 @@ impl Spans {
         if let Some(receive) = receive {
             span.add_link(receive);
         }
-        for pair in self.call_attributes("process", "process") {
+        for pair in self.call_attributes("process") {
             span.set_attribute(pair.key, pair.value);
         }
         span.set_attribute(attribute::MESSAGE_ID, message.id.clone());
@@ -204,8 +207,8 @@ impl Spans {
         span
     }
 
-    /// The span of a settling call about these messages.
-    pub fn settle(&self, operation: &'static str, receipts: &[&ReceiptHandle]) -> Span {
+    /// The span of a settling call about these messages; `method` is AWS's name of it.
+    pub fn settle(&self, method: &'static str, receipts: &[&ReceiptHandle]) -> Span {
         let span = info_span!(
             target: SPANS,
             parent: None,
@@ -214,9 +217,10 @@ impl Spans {
             otel.kind = "client",
         );
         if !span.is_disabled() {
-            for pair in self.call_attributes(operation, "settle") {
+            for pair in self.call_attributes("settle") {
                 span.set_attribute(pair.key, pair.value);
             }
+            span.set_attribute(attribute::RPC_METHOD, method);
             span.set_attribute(attribute::BATCH_COUNT, count(receipts.len()));
             for context in receipts.iter().filter_map(|receipt| self.context(receipt)) {
                 span.add_link(context);
@@ -279,12 +283,34 @@ impl Spans {
         contexts.into_iter().flatten().next()
     }
 
-    fn call_attributes(&self, name: &'static str, kind: &'static str) -> Vec<KeyValue> {
+    /// Exports the span of a receive that is over; only then is known whether there is one.
+    fn receive(
+        &self,
+        began: SystemTime,
+        attributes: Vec<KeyValue>,
+        links: Vec<Link>,
+        status: Status,
+    ) -> SpanContext {
+        let mut all = self.call_attributes("receive");
+        all.extend(attributes);
+        let tracer = global::tracer(SCOPE);
+        let builder = tracer
+            .span_builder(format!("receive {}", self.destination.queue))
+            .with_kind(SpanKind::Client)
+            .with_start_time(began)
+            .with_attributes(all)
+            .with_links(links);
+        let mut span = tracer.build_with_context(builder, &Context::new());
+        span.set_status(status);
+        span.span_context().clone()
+    }
+
+    fn call_attributes(&self, operation: &'static str) -> Vec<KeyValue> {
         let destination = &self.destination;
         let mut attributes = vec![
             KeyValue::new(attribute::MESSAGING_SYSTEM, "aws_sqs"),
-            KeyValue::new(attribute::OPERATION_NAME, name),
-            KeyValue::new(attribute::OPERATION_TYPE, kind),
+            KeyValue::new(attribute::OPERATION_NAME, operation),
+            KeyValue::new(attribute::OPERATION_TYPE, operation),
             KeyValue::new(attribute::DESTINATION, destination.queue.clone()),
             KeyValue::new(attribute::QUEUE_URL, destination.url.clone()),
             KeyValue::new(attribute::SERVER_ADDRESS, destination.host.clone()),
@@ -356,3 +382,6 @@ pub fn ids(span: &Span) -> Option<Ids> {
 fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

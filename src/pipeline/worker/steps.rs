@@ -1,0 +1,204 @@
+//! The steps of a worker: writing the mail, waiting for its turn, taking notes.
+
+use std::{
+    sync::{MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::sleep;
+use tracing::{debug, warn};
+
+use super::{Aside, Notes, Worker};
+use crate::{
+    notification::{Event, Mail, Needs, Rejection},
+    pipeline::{
+        breaker::Pass,
+        outcome::{Ending, is_last_receive, retry_budget},
+        report,
+        vitals::Part,
+    },
+    ports::{SendFailure, TemplateVersion},
+};
+
+/// The longest pause between the attempts of a message on its last receive while draining.
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+impl Worker<'_> {
+    /// The mail of the event, written with the template in force. `None` where the template is
+    /// suspected and has changed since: ask again.
+    pub(super) async fn compose(
+        &self,
+        key: &str,
+        event: &Event,
+    ) -> Result<Option<(Mail, TemplateVersion)>, Ending> {
+        let gate = &self.shared.template_gate;
+        self.wait_aside(gate.template()).await?;
+        // The breaker learns of a template only after the store has it.
+        let Some(template) = self.shared.templates.in_force() else {
+            return Ok(None);
+        };
+        let rejection = match self.shared.composer.compose(&template.template, event) {
+            Ok(mail) => {
+                let closed = gate.tell(|breaker, now| breaker.composed(&template.version, now));
+                report::transition(self.shared, Part::Rendering, closed);
+                self.notes().to = Some(masked(&mail));
+                return Ok(Some((mail, template.version.clone())));
+            }
+            Err(rejection) => rejection,
+        };
+        self.note_error(rejection.kind(), &rejection);
+        if let Rejection::MissingField {
+            placeholder,
+            needs: Needs::Template,
+            ..
+        } = &rejection
+        {
+            let opened = gate.tell(|breaker, now| {
+                breaker.field_missing(key, placeholder, &template.version, now)
+            });
+            report::transition(self.shared, Part::Rendering, opened);
+            // The template may be the culprit: this message waits for a better one. Where all that
+            // may be held do so already, it makes room.
+            if gate.is_open() && !self.shared.permits.is_exceeded() {
+                self.wait_aside(gate.closed()).await?;
+                return Ok(None);
+            }
+        }
+        Err(Ending::Rejected)
+    }
+
+    /// Waits until the mail may go: the breaker, the rate and the drain allow it, and the lease
+    /// outlasts the send. `None` where the breaker moved on meanwhile: ask again.
+    pub(super) async fn clear_to_send(
+        &self,
+        key: &str,
+        mail: &Mail,
+    ) -> Result<Option<Pass>, Ending> {
+        let shared = self.shared;
+        let pass = self.wait(shared.mail_gate.pass(key)).await?;
+        let turn = async {
+            tokio::select! {
+                () = shared.limiter.take(mail.to.len()) => true,
+                () = pass.outdated() => false,
+            }
+        };
+        if !self.wait(turn).await? {
+            return Ok(None);
+        }
+        let lasts = self.wait_own(self.lease.outlast(shared.send_timeout));
+        if lasts.await?.is_err() {
+            return Err(Ending::LeaseLost);
+        }
+        if !shared.drain.may_send() {
+            return Err(Ending::Drained);
+        }
+        Ok(pass.is_current().then_some(pass))
+    }
+
+    /// Waits for something that is not this message's fault, as long as the lease holds and the
+    /// drain lets it.
+    pub(super) async fn wait<T>(&self, wait: impl Future<Output = T>) -> Result<T, Ending> {
+        self.own.excuse(self.wait_own(wait)).await
+    }
+
+    /// The same for what keeps the message away from the mail service.
+    pub(super) async fn wait_aside<T>(&self, wait: impl Future<Output = T>) -> Result<T, Ending> {
+        let _aside = Aside::step(self.shared);
+        self.wait(wait).await
+    }
+
+    /// The same on the message's own time. What is ready is taken even while draining: a message
+    /// that came with the last receive gets its attempt.
+    pub(super) async fn wait_own<T>(&self, wait: impl Future<Output = T>) -> Result<T, Ending> {
+        let last = self.is_last_receive();
+        tokio::select! {
+            biased;
+            result = wait => Ok(result),
+            () = self.lease.lost() => Err(Ending::LeaseLost),
+            () = self.shared.drain.wait_release(last) => Err(Ending::Drained),
+        }
+    }
+
+    /// Sleeps before the next attempt. A message on its last receive is not released when the
+    /// drain begins, and then its short time had better be spent on attempts.
+    pub(super) async fn pause(&self, delay: Duration) {
+        let drain = &self.shared.drain;
+        if !self.is_last_receive() {
+            sleep(delay).await;
+        } else if drain.has_begun() {
+            sleep(delay.min(LAST_PAUSE)).await;
+        } else {
+            tokio::select! {
+                () = sleep(delay) => {}
+                () = drain.wait_begun() => {}
+            }
+        }
+    }
+
+    pub(super) fn is_last_receive(&self) -> bool {
+        is_last_receive(self.receive_count(), self.shared.max_receive_count)
+    }
+
+    /// How often the message was received, later deliveries of what is held included.
+    pub(super) fn receive_count(&self) -> u32 {
+        self.message.receive_count.max(self.lease.receive_count())
+    }
+
+    pub(super) fn budget(&self) -> Duration {
+        let shared = self.shared;
+        retry_budget(
+            shared.max_elapsed,
+            self.receive_count(),
+            shared.max_receive_count,
+        )
+    }
+
+    /// The first failure of a message is worth a line, the others are for whoever looks closely.
+    pub(super) fn note_failure(&self, failure: &SendFailure) {
+        let error = &failure.error;
+        self.note_error(&error.code, &report::masked_text(&error.message));
+        let (key, attempt, ids) = {
+            let notes = self.notes();
+            let key = notes.key.clone().unwrap_or_default();
+            (key, notes.attempts, notes.ids.clone())
+        };
+        let trace_id = ids.as_ref().map(|ids| ids.trace_id.as_str());
+        let span_id = ids.as_ref().map(|ids| ids.span_id.as_str());
+        let text = report::masked_text(&error.to_string());
+        if attempt == 1 {
+            warn!(
+                messaging.message.id = self.message.id,
+                notifier.notification.id = key,
+                error.r#type = error.code,
+                aws.request_id = error.request_id,
+                trace_id,
+                span_id,
+                "a send failed: {text}"
+            );
+        } else {
+            debug!(
+                messaging.message.id = self.message.id,
+                notifier.notification.id = key,
+                notifier.attempt = attempt,
+                error.r#type = error.code,
+                aws.request_id = error.request_id,
+                trace_id,
+                span_id,
+                "a send failed again: {text}"
+            );
+        }
+    }
+
+    pub(super) fn note_error(&self, kind: &str, text: &dyn std::fmt::Display) {
+        self.notes().error = Some((kind.to_owned(), text.to_string()));
+    }
+
+    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn masked(mail: &Mail) -> String {
+    let masked: Vec<_> = mail.to.iter().map(ToString::to_string).collect();
+    masked.join(", ")
+}

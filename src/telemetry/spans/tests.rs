@@ -1,0 +1,134 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use opentelemetry::trace::{SpanId, TraceId, TracerProvider as _};
+use opentelemetry_sdk::{
+    error::OTelSdkResult,
+    trace::{SdkTracerProvider, SpanData, SpanExporter},
+};
+use tracing::subscriber::with_default;
+use tracing_subscriber::{layer::SubscriberExt, registry};
+
+use super::*;
+
+/// Keeps what is exported.
+#[derive(Clone, Debug, Default)]
+struct Kept(Arc<Mutex<Vec<SpanData>>>);
+
+impl SpanExporter for Kept {
+    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
+        self.0.lock().unwrap().extend(batch);
+        Ok(())
+    }
+}
+
+const PUBLISHED: &str = "00-0000000000000000000000000000000a-000000000000000b-01";
+const NOTIFIED: &str = "00-0000000000000000000000000000000c-000000000000000d-01";
+const HEADER: &str = "Root=1-00000000-00000000000000000000000e;Parent=000000000000000f;Sampled=1";
+
+fn message(age: Duration, carriers: &[(&str, &str)]) -> ReceivedMessage {
+    let carriers = carriers.iter();
+    ReceivedMessage {
+        id: "id".to_owned(),
+        receipt: ReceiptHandle("receipt".to_owned()),
+        body: String::new(),
+        receive_count: 1,
+        sent_at: Some(SystemTime::now() - age),
+        trace_carriers: carriers
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect::<BTreeMap<_, _>>(),
+    }
+}
+
+/// The process span of one message.
+fn process(message: &ReceivedMessage, published: &[(&str, &str)]) -> SpanData {
+    let kept = Kept::default();
+    let provider = SdkTracerProvider::builder()
+        .with_simple_exporter(kept.clone())
+        .build();
+    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("tests"));
+    let both = Propagators {
+        w3c: true,
+        xray: true,
+    };
+    let published: Vec<_> = published
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    with_default(registry().with(layer), || {
+        let spans = Spans::new(true, Destination::of("http://host:1/0/q"), both);
+        drop(spans.process(message, &published));
+    });
+    let spans = kept.0.lock().unwrap().clone();
+    let [span] = &spans[..] else {
+        panic!("{} spans", spans.len());
+    };
+    span.clone()
+}
+
+fn trace(number: u128) -> TraceId {
+    TraceId::from(number)
+}
+
+#[test]
+fn the_queues_context_beats_the_notifications_and_both_beat_x_rays() {
+    let young = Duration::from_secs(1);
+    let all = [("traceparent", PUBLISHED), ("AWSTraceHeader", HEADER)];
+    let notified = [("traceparent", NOTIFIED)];
+    let span = process(&message(young, &all), &notified);
+    assert_eq!(span.span_context.trace_id(), trace(0xa));
+    assert_eq!(span.parent_span_id, SpanId::from(0xb));
+    assert!(span.parent_span_is_remote);
+    let span = process(&message(young, &all[1..]), &notified);
+    assert_eq!(span.span_context.trace_id(), trace(0xc));
+    let span = process(&message(young, &all[1..]), &[]);
+    assert_eq!(span.span_context.trace_id(), trace(0xe));
+    assert_eq!(span.parent_span_id, SpanId::from(0xf));
+}
+
+#[test]
+fn a_context_older_than_an_hour_is_linked_and_not_continued() {
+    let carriers = [("traceparent", PUBLISHED)];
+    for (age, continued) in [(3_590, true), (3_600, false), (86_400, false)] {
+        let span = process(&message(Duration::from_secs(age), &carriers), &[]);
+        assert_eq!(
+            span.span_context.trace_id() == trace(0xa),
+            continued,
+            "{age} s"
+        );
+        let links = &span.links.links;
+        if continued {
+            assert!(links.is_empty());
+        } else {
+            assert_eq!(span.parent_span_id, SpanId::INVALID);
+            assert_eq!(links[0].span_context.trace_id(), trace(0xa));
+            assert_eq!(links[0].span_context.span_id(), SpanId::from(0xb));
+        }
+    }
+}
+
+#[test]
+fn a_context_that_names_no_span_begins_a_trace_of_our_own() {
+    for carrier in [
+        ("traceparent", "00-garbage"),
+        ("AWSTraceHeader", "Root=1-00000000-00000000000000000000000e"),
+    ] {
+        let span = process(&message(Duration::ZERO, &[carrier]), &[]);
+        assert_eq!(span.parent_span_id, SpanId::INVALID, "{carrier:?}");
+        assert!(span.links.links.is_empty());
+    }
+}
+
+#[test]
+fn contexts_of_messages_that_were_never_settled_are_pushed_out() {
+    let none = Propagators {
+        w3c: false,
+        xray: false,
+    };
+    let spans = Spans::new(true, Destination::of(""), none);
+    let context = SpanContext::empty_context();
+    for number in 0..KEPT * 2 {
+        spans.keep(&ReceiptHandle(number.to_string()), context.clone());
+    }
+    assert_eq!(spans.lock().of.len(), KEPT);
+    assert!(spans.context(&ReceiptHandle("0".to_owned())).is_none());
+}
