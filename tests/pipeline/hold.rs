@@ -1,13 +1,9 @@
 //! A message that cannot be sent now is held and retried in place, as long as its own time lasts.
 
-use organizer_notifier::{
-    config::SendRate,
-    ports::{EntryFailureKind, SendFailureKind},
-};
+use organizer_notifier::{config::SendRate, ports::SendFailureKind};
 
 use crate::rig::{
-    Operation, Reaction, Rig, Step, accept, accept_after, assert_about, fail, hang, mins, secs,
-    slow_fail,
+    Rig, Step, accept, accept_after, assert_about, fail, hang, mins, secs, slow_fail,
 };
 
 #[tokio::test(start_paused = true)]
