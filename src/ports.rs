@@ -16,7 +16,7 @@ use std::{
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::notification::Mail;
+use crate::notification::{Mail, masked_text};
 
 /// What proves to the queue that a message is ours: valid for one receive of one message.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -172,9 +172,10 @@ pub trait Account: Send + Sync {
     async fn facts(&self) -> Result<AccountFacts, AccountFailure>;
 }
 
-/// What is known of a call that failed, for people and for telemetry.
+/// What is known of a call that failed, for people and for telemetry. `Display` shows addresses
+/// masked: refusals quote senders, recipients and the names of sessions.
 #[derive(Debug, Error)]
-#[error("{operation}: {code}: {message}")]
+#[error("{operation}: {code}: {}", masked_text(message))]
 pub struct CallError {
     /// The service's name of the operation, such as `SendEmail`.
     pub operation: &'static str,

@@ -9,8 +9,7 @@ use tracing::{error, warn};
 use crate::{
     backoff::{Backoff, Jitter},
     ports::{
-        Account, AccountFacts, AccountFailureKind, Queue, QueueFacts, QueueFailure,
-        QueueFailureKind, ReceiptHandle,
+        Account, AccountFacts, AccountFailureKind, Queue, QueueFacts, QueueFailure, ReceiptHandle,
     },
     template_store::{LoadError, TemplateStore},
 };
@@ -58,13 +57,7 @@ pub async fn prove_queue(queue: &dyn Queue, url: &str) -> Result<QueueFacts, Boo
             Ok(facts) => return Ok(facts),
             Err(failure) => failure,
         };
-        let definite = matches!(
-            failure.kind,
-            QueueFailureKind::NotFound
-                | QueueFailureKind::AccessDenied
-                | QueueFailureKind::Encryption
-        );
-        if definite && trying.is_out_of_patience() {
+        if trying.is_out_of_patience(failure.is_definite()) {
             return Err(BootError::Queue {
                 url: url.to_owned(),
                 failure,
@@ -81,7 +74,7 @@ pub async fn prove_queue(queue: &dyn Queue, url: &str) -> Result<QueueFacts, Boo
 /// Waits until there is a template, or none can be had for a while for a reason that may pass:
 /// then the daemon starts without, and its breaker holds the messages.
 pub async fn await_template(store: &TemplateStore) -> Result<(), BootError> {
-    let began = Instant::now();
+    let mut refused_since = None;
     let mut knowledge = store.watch();
     loop {
         {
@@ -93,7 +86,8 @@ pub async fn await_template(store: &TemplateStore) -> Result<(), BootError> {
                 if !failure.is_definite() {
                     return Ok(());
                 }
-                if began.elapsed() >= PATIENCE {
+                let since: &mut Instant = refused_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= PATIENCE {
                     let location = store.location().to_owned();
                     return Err(BootError::Template {
                         location,
@@ -144,7 +138,8 @@ async fn try_queue(queue: &dyn Queue) -> Result<QueueFacts, QueueFailure> {
 
 /// Attempts at one thing, with growing pauses and a line now and then.
 struct Trying {
-    began: Instant,
+    /// Since when it has been refused definitely, each time anew.
+    refused_since: Option<Instant>,
     told: Option<Instant>,
     backoff: Backoff,
 }
@@ -157,14 +152,20 @@ impl Trying {
             Jitter::Quarter,
         );
         Self {
-            began: Instant::now(),
+            refused_since: None,
             told: None,
             backoff,
         }
     }
 
-    fn is_out_of_patience(&self) -> bool {
-        self.began.elapsed() >= PATIENCE
+    /// Takes note of a failure. A passing one says nothing of the refusals before it.
+    fn is_out_of_patience(&mut self, definite: bool) -> bool {
+        if !definite {
+            self.refused_since = None;
+            return false;
+        }
+        let since = self.refused_since.get_or_insert_with(Instant::now);
+        since.elapsed() >= PATIENCE
     }
 
     fn tell(&mut self, line: &fmt::Arguments<'_>) {

@@ -119,22 +119,19 @@ async fn boot(
     let wanted_account = settings.email.max_send_rate == SendRate::Account;
     let prove = async {
         let account = async {
-            if wanted_account {
+            Ok(if wanted_account {
                 boot::read_account(&*outside.account).await
             } else {
                 None
-            }
+            })
         };
-        let (queue, template, account) = tokio::join!(
+        // A definite refusal of one is not kept waiting while another is tried for ever.
+        let (queue, (), account) = tokio::try_join!(
             boot::prove_queue(&*outside.queue, &settings.queue.url),
             boot::await_template(&outside.templates),
             account,
-        );
-        template?;
-        Ok(Ready {
-            queue: queue?,
-            account,
-        })
+        )?;
+        Ok(Ready { queue, account })
     };
     tokio::pin!(prove);
     loop {
@@ -192,7 +189,7 @@ async fn work(
         max_elapsed: settings.retry.max_elapsed,
         max_receive_count: ready.queue.redrive.map(|redrive| redrive.max_receive_count),
     };
-    let mut began = None;
+    let mut told = false;
     let running = pipeline::run(parts, pipeline_settings, Arc::clone(&drain));
     tokio::pin!(running);
     let report = loop {
@@ -203,8 +200,8 @@ async fn work(
                     info!(target: LIFECYCLE, "SIGHUP: fetching the template now");
                     templates.refresh();
                 }
-                Signal::Stop(name) if began.is_none() => {
-                    began = Some(Instant::now());
+                Signal::Stop(name) if !told => {
+                    told = true;
                     info!(
                         target: LIFECYCLE,
                         "{name}: receiving stops; what is held is finished or released within {}",
@@ -223,7 +220,7 @@ async fn work(
             },
         }
     };
-    tell_end(&report, began);
+    tell_end(&report, drain.begun_at());
     Ended::Stopped {
         tally: report.tally,
         clean: report.clean,

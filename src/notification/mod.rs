@@ -12,6 +12,7 @@ mod address;
 mod envelope;
 mod event;
 mod mail;
+mod masked;
 mod placeholder;
 mod rejection;
 mod sender;
@@ -26,6 +27,7 @@ pub use address::{Address, AddressError, RECIPIENTS_MAX, RecipientError, mask, r
 pub use envelope::{Envelope, Malformed, Part};
 pub use event::{Event, JsonPointer, PointerError};
 pub use mail::{Composer, Mail};
+pub use masked::masked_text;
 pub use placeholder::{Placeholder, PlaceholderError, Placeholders};
 pub use rejection::{Needs, Rejection};
 pub use sender::{Sender, SenderError};

@@ -27,6 +27,8 @@ const LAST_RECEIVE: Duration = Duration::from_secs(1);
 /// The moments of one drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timetable {
+    /// When the drain began.
+    pub began: Instant,
     /// No send starts later.
     pub last_send: Instant,
     /// What has no answer by now gets none.
@@ -45,6 +47,7 @@ impl Timetable {
         let before_telemetry = grace.saturating_sub(TELEMETRY);
         let before_settling = before_telemetry.saturating_sub(SETTLING);
         Self {
+            began: now,
             last_send: now + before_settling.saturating_sub(send_timeout),
             settle_from: now + before_settling,
             settle_by: now + before_telemetry.saturating_sub(LAST_WORD),
@@ -102,6 +105,18 @@ impl Drain {
     #[must_use]
     pub fn has_begun(&self) -> bool {
         self.begun.is_cancelled()
+    }
+
+    /// When it began, once it has.
+    #[must_use]
+    pub fn begun_at(&self) -> Option<Instant> {
+        self.timetable.get().map(|times| times.began)
+    }
+
+    /// Ends all waiting now, whatever the timetable says.
+    pub fn close(&self) {
+        self.abandoned.cancel();
+        self.closed.cancel();
     }
 
     /// Waits until it begins.
@@ -196,6 +211,7 @@ mod tests {
         assert_eq!(
             times,
             Timetable {
+                began: now,
                 last_send: now,
                 settle_from: now,
                 settle_by: now,

@@ -67,6 +67,8 @@ use crate::{
 const ACCOUNT_EVERY: Duration = Duration::from_mins(5);
 /// The task that everything begins with.
 const POLLER: &str = "poller";
+/// The task that ends everything.
+const TIMETABLE: &str = "drain's timetable";
 
 /// What a pipeline works with.
 pub struct Parts {
@@ -117,8 +119,7 @@ pub struct Report {
     pub clean: bool,
 }
 
-/// Works until the drain is through. Poller, lease keeper and settler are watched: one that fails
-/// begins the drain.
+/// Works until the drain is through. Its tasks are watched: one that fails begins the drain.
 pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report {
     let call_timeout = lease::call_timeout(settings.visibility);
     let leases = Leases::new(Arc::clone(&parts.queue), settings.visibility);
@@ -164,19 +165,20 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         Arc::clone(&leases).keep(move || vitals.kept(), stop.clone()),
     );
     tasks.spawn("settler", settler_task.run());
-    let mut helpers = JoinSet::new();
-    helpers.spawn(follow_template(Arc::clone(&shared)));
-    helpers.spawn(follow_account(
-        Arc::clone(&shared),
-        Arc::clone(&parts.account),
-    ));
-    helpers.spawn(ask_account(Arc::clone(&shared), parts.account));
-    helpers.spawn(report::breakers(Arc::clone(&shared), Arc::clone(&leases)));
-    let walk = {
-        let drain = Arc::clone(&drain);
-        async move { drain.run().await }
-    };
-    helpers.spawn(walk);
+    tasks.spawn("template's follower", follow_template(Arc::clone(&shared)));
+    tasks.spawn(
+        "account's reader",
+        follow_account(Arc::clone(&shared), Arc::clone(&parts.account)),
+    );
+    tasks.spawn(
+        "account's check",
+        ask_account(Arc::clone(&shared), parts.account),
+    );
+    tasks.spawn(
+        "breakers' reporter",
+        report::breakers(Arc::clone(&shared), Arc::clone(&leases)),
+    );
+    tasks.spawn(TIMETABLE, async move { drain.run().await });
 
     let mut supervisor = Supervisor {
         shared,
@@ -185,8 +187,8 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         clean: true,
     };
     supervisor.work(arriving).await;
-    helpers.shutdown().await;
     stop.cancel();
+    supervisor.tasks.set.shutdown().await;
     supervisor.finish(leases.len())
 }
 
@@ -252,6 +254,11 @@ impl Supervisor {
         }
         self.clean = false;
         drain.begin();
+        self.shared.vitals.stopping();
+        if name == TIMETABLE {
+            // Nothing else would ever end what hangs.
+            drain.close();
+        }
         error!(
             target: LIFECYCLE,
             "the {name} {}, which is a fault of ours: stopping, to be started afresh",

@@ -13,8 +13,8 @@ use super::{
     vitals::Part,
     worker::{Notes, Shared},
 };
+pub(crate) use crate::notification::masked_text;
 use crate::{
-    notification::mask,
     ports::ReceivedMessage,
     telemetry::{LIFECYCLE, names::ours, spans::failed_as},
 };
@@ -112,8 +112,27 @@ pub(crate) fn outcome(
 
 /// A mail that went out while its message could not be deleted. Whether the message is seen again
 /// is the queue's to know; whoever finds it later must not send it a second time.
-pub(crate) fn not_deleted(message: &ReceivedMessage, notes: &Notes, given_up: bool) {
-    if given_up {
+pub(crate) fn not_deleted(
+    message: &ReceivedMessage,
+    max_receive_count: Option<u32>,
+    notes: &Notes,
+    given_up: bool,
+) {
+    let last = is_last_receive(message.receive_count, max_receive_count);
+    if last && !given_up {
+        let mailed = if notes.email_id.is_some() {
+            "its mail went out, so"
+        } else {
+            "where a mail went out,"
+        };
+        error!(
+            messaging.message.id = message.id,
+            notifier.notification.id = notes.key,
+            notifier.email.id = notes.email_id,
+            "its lease was lost before the delete was confirmed, on its last receive: the queue may \
+             dead-letter it; {mailed} do not redrive it"
+        );
+    } else if given_up {
         error!(
             messaging.message.id = message.id,
             notifier.notification.id = notes.key,
@@ -176,9 +195,10 @@ pub(crate) async fn breakers(shared: Arc<Shared>, leases: Arc<Leases>) {
         }
         let mail = shared.mail_gate.status();
         let template = shared.template_gate.status();
-        let said = mail.is_some_and(|status| still_open(Part::Sending, &status, &leases))
-            || template.is_some_and(|status| still_open(Part::Rendering, &status, &leases));
-        if said {
+        let sending = mail.is_some_and(|status| still_open(Part::Sending, &status, &leases));
+        let rendering =
+            template.is_some_and(|status| still_open(Part::Rendering, &status, &leases));
+        if sending || rendering {
             told = Some(Instant::now());
         }
     }
@@ -213,22 +233,6 @@ pub fn span(duration: Duration) -> String {
     humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
 }
 
-/// A text with every address in it masked.
-pub(crate) fn masked_text(text: &str) -> String {
-    let ends_word = |c: char| c.is_whitespace() || "<>\"'(),;:".contains(c);
-    let mut masked = String::with_capacity(text.len());
-    for piece in text.split_inclusive(ends_word) {
-        let word = piece.trim_end_matches(ends_word);
-        if word.contains('@') {
-            masked.push_str(&mask(word));
-        } else {
-            masked.push_str(word);
-        }
-        masked.push_str(&piece[word.len()..]);
-    }
-    masked
-}
-
 fn sentence(outcome: Outcome, ending: Ending, last: bool, reason: Option<&str>) -> String {
     let reason = reason
         .map(|reason| format!(": {reason}"))
@@ -258,6 +262,9 @@ fn sentence(outcome: Outcome, ending: Ending, last: bool, reason: Option<&str>) 
         }
         Outcome::Panicked if ending == (Ending::Panicked { sent: true }) => {
             "its worker failed after the mail had gone; it is deleted".to_owned()
+        }
+        Outcome::Panicked if last => {
+            "its worker failed on its last receive: the queue will dead-letter it".to_owned()
         }
         Outcome::Panicked => "its worker failed; it comes back by itself".to_owned(),
     }
@@ -289,25 +296,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_in_a_text_are_masked_wherever_they_stand() {
-        let cases = [
-            ("no address here", "no address here"),
-            (
-                "identity dana@example.com failed",
-                "identity d***@example.com failed",
-            ),
-            (
-                "<dana@example.com>, \"lee@x.org\".",
-                "<d***@example.com>, \"l***@x.org\".",
-            ),
-            (
-                "US-EAST-1: a@x.com,b@y.com",
-                "US-EAST-1: a***@x.com,b***@y.com",
-            ),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(masked_text(text), expected);
-        }
+    fn a_worker_that_failed_on_the_last_receive_is_not_said_to_come_back() {
+        let ending = Ending::Panicked { sent: false };
+        let said = |last| sentence(Outcome::Panicked, ending, last, None);
+        assert!(said(true).contains("the queue will dead-letter it"));
+        assert!(said(false).contains("it comes back by itself"));
     }
 
     #[test]

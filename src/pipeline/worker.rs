@@ -152,7 +152,8 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     if settlement == Settlement::Delete
         && let Some(Settled::GivenUp | Settled::LeaseLost) = settled
     {
-        report::not_deleted(&message, &notes, settled == Some(Settled::GivenUp));
+        let given_up = settled == Some(Settled::GivenUp);
+        report::not_deleted(&message, shared.max_receive_count, &notes, given_up);
     }
     shared.instruments.spans.forget(&message.receipt);
     drop(lease);

@@ -167,3 +167,30 @@ async fn the_plan_is_told_in_one_line() {
     }
     drop(daemon.stop().await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_template_is_not_kept_waiting_by_a_queue_that_may_come_back() {
+    let rig = Rig::new().await;
+    rig.queue
+        .react(|_| Reaction::Fail(QueueFailureKind::Transient));
+    rig.template
+        .script(|_| Fetch::Fail(TemplateFailureKind::Missing));
+    let reason = rig.start().not_started().await;
+    assert!(reason.contains("no template"), "{reason}");
+    assert_about(rig.now(), secs(60), secs(7));
+}
+
+#[tokio::test(start_paused = true)]
+async fn patience_counts_from_the_first_refusal_in_a_row() {
+    let rig = Rig::new().await;
+    rig.queue.react(|call| {
+        let at = call.at.as_secs();
+        Reaction::Fail(match at {
+            0..50 | 100.. => QueueFailureKind::AccessDenied,
+            _ => QueueFailureKind::Transient,
+        })
+    });
+    let reason = rig.start().not_started().await;
+    assert!(reason.contains("/q cannot be used"), "{reason}");
+    assert_about(rig.now(), secs(160), secs(10));
+}

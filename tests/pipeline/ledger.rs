@@ -151,3 +151,26 @@ async fn waiting_for_a_twin_is_not_the_copys_time() {
     assert!(rig.outcome_at("dana") > second.at + mins(3));
     drop(daemon.stop().await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_mailed_message_whose_delete_was_lost_on_its_last_receive_must_not_be_redriven() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|send| match send.number {
+        1 => fail(SendFailureKind::Rejected),
+        _ => accept(),
+    });
+    rig.queue.react(|call| match call.operation {
+        Operation::Delete => Reaction::Entry("dana".to_owned(), EntryFailureKind::LeaseLost),
+        _ => Reaction::Pass,
+    });
+    rig.publish("dana").await;
+    rig.until_outcomes("dana", 2).await;
+    rig.pass(millis(10)).await;
+    assert_eq!(rig.outcomes("dana"), ["rejected", "sent"]);
+    assert_eq!(
+        rig.errors("its mail went out, so do not redrive it").len(),
+        1
+    );
+    drop(daemon.stop().await);
+}

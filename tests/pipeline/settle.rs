@@ -169,3 +169,24 @@ async fn a_give_back_that_fails_is_repeated() {
     assert!(second.at - first.at < secs(10));
     daemon.stop().await.is("received 2 = 2 rejected");
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_fail_are_told_of_once_a_minute_with_a_count_of_the_others() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.queue.react(|call| match call.operation {
+        Operation::Delete | Operation::Change => Reaction::Fail(QueueFailureKind::Transient),
+        _ => Reaction::Pass,
+    });
+    rig.publish_many("event", 30).await;
+    rig.pass(mins(10)).await;
+    for text in ["delete call failed", "leases not renewed"] {
+        let told = rig.said(text);
+        assert!((1..=11).contains(&told.len()), "{text}: {}", told.len());
+        assert_eq!(told[0].fields["notifier.suppressed"], "0", "{text}");
+    }
+    let told = rig.said("delete call failed");
+    let last = &told.last().unwrap().fields["notifier.suppressed"];
+    assert_ne!(last, "0");
+    drop(daemon.stop().await);
+}

@@ -66,3 +66,25 @@ async fn a_settler_that_panics_begins_the_drain() {
     assert_eq!(rig.errors("do not redrive").len(), 1, "it was mailed");
     assert!(end.took < secs(28));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_helper_that_panics_begins_the_drain_and_is_named() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|_| accept_after(secs(5)));
+    rig.account.script(|_| panic!("the script says so"));
+    // The account is read every five minutes.
+    rig.until(|| rig.now() > secs(298)).await;
+    rig.publish("dana").await;
+    let end = daemon.end().await;
+    assert_eq!(end.tally, "received 7 = 7 sent");
+    assert!(!end.clean);
+    assert_eq!(rig.errors("the account's reader panicked").len(), 1);
+    let told = rig.said("not in good order");
+    assert_eq!(told.len(), 1);
+    assert!(
+        !told[0].text.contains("stopped after 0.0 s"),
+        "{}",
+        told[0].text
+    );
+}
