@@ -267,7 +267,7 @@ fn tell_end(report: &Report, began: Option<Instant>) {
     } else {
         error!(
             target: LIFECYCLE,
-            "stopped after {:.1} s, not in good order: {}; the lines above say what was left",
+            "stopped after {:.1} s, not in good order, and the lines above say why: {}",
             took.as_secs_f64(),
             report.tally
         );
