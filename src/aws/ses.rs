@@ -1,22 +1,12 @@
 //! Mailer and account over SES v2.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sesv2::{
     Client,
-    config::{
-        ConfigBag, IdentityCache, Intercept, RuntimeComponents,
-        interceptors::BeforeTransmitInterceptorContextRef, retry::RetryConfig,
-        timeout::TimeoutConfig,
-    },
-    error::{BoxError, BuildError},
+    config::{IdentityCache, retry::RetryConfig, timeout::TimeoutConfig},
+    error::BuildError,
     types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag},
 };
 
@@ -24,8 +14,7 @@ use super::{AwsConfig, classify};
 use crate::{
     notification::{Address, Mail},
     ports::{
-        Account, AccountCause, AccountFacts, AccountFailure, CallError, Mailer, SendFailure,
-        SendFailureKind,
+        Account, AccountFacts, AccountFailure, CallError, Mailer, SendFailure, SendFailureKind,
     },
 };
 
@@ -37,7 +26,9 @@ const TAG_LENGTH: usize = 256;
 /// out of time is not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Credentials that take longer to come are none: said so while the attempt still has time.
+/// Credentials that take longer to come are none. Waiting for them is part of an attempt, and ends
+/// well before it: an attempt out of time would count as one that may have sent. Sends that wait
+/// for the same credentials each count from their own start.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(5);
 /// An answer that comes late is still an answer. This many timeouts are listened for one before its
 /// outcome counts as unknown, since an attempt after that may mail a second time.
@@ -102,7 +93,6 @@ impl Mailer for SesMailer {
             .map(Address::as_str)
             .map(ToOwned::to_owned)
             .collect();
-        let reached = Reached::default();
         let answer = self
             .client
             .send_email()
@@ -112,49 +102,10 @@ impl Mailer for SesMailer {
             .set_configuration_set_name(self.configuration_set.clone())
             .set_email_tags(message_tag(tag).map(|tag| vec![tag]))
             .content(content)
-            .customize()
-            .interceptor(reached.clone())
             .send()
             .await
-            .map_err(|error| {
-                let failure = classify::send_failure(OPERATION, error, &self.sender);
-                reached.correct(failure)
-            })?;
+            .map_err(|error| classify::send_failure(OPERATION, error, &self.sender))?;
         Ok(answer.message_id.unwrap_or_default())
-    }
-}
-
-/// Whether a request came so far that it may have been sent. Sends that wait together for
-/// credentials wait one after the other, and may be out of time before they were their turn.
-#[derive(Clone, Debug, Default)]
-struct Reached(Arc<AtomicBool>);
-
-impl Reached {
-    /// What is out of time and was never handed to the connection lacked credentials: nothing
-    /// before that waits for anything else.
-    fn correct(&self, mut failure: SendFailure) -> SendFailure {
-        if failure.kind == SendFailureKind::OutcomeUnknown && !self.0.load(Ordering::Acquire) {
-            failure.kind = SendFailureKind::AccountWide(AccountCause::Credentials);
-            "credentials".clone_into(&mut failure.error.code);
-            "no credentials came in time".clone_into(&mut failure.error.message);
-        }
-        failure
-    }
-}
-
-impl Intercept for Reached {
-    fn name(&self) -> &'static str {
-        "Reached"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _context: &BeforeTransmitInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        self.0.store(true, Ordering::Release);
-        Ok(())
     }
 }
 

@@ -165,8 +165,6 @@ impl ProvideCredentials for Hanging {
     }
 }
 
-/// However many wait for the same credentials: they get their turn one after the other, the last
-/// ones later than an attempt lasts.
 #[tokio::test]
 async fn credentials_that_never_come_are_no_unknown_outcome() {
     let provider = SharedCredentialsProvider::new(Hanging);
