@@ -53,7 +53,7 @@ fn watched(stack: &Stack) -> Vec<(String, Value)> {
     found
 }
 
-/// What the collector makes metrics of CloudWatch of: selector and sets of dimensions.
+/// What the collector makes metrics of `CloudWatch` of: selector and sets of dimensions.
 fn declared() -> Vec<(String, Vec<Vec<String>>)> {
     let config = yaml::read(&text("deploy/collector.yaml"));
     let declarations = &config["exporters"]["awsemf"]["metric_declarations"];

@@ -41,7 +41,10 @@ pub(crate) fn sources(folder: &str) -> Vec<(String, String)> {
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() && name != "tests" {
                 folders.push(path);
-            } else if path.is_file() && name.ends_with(".rs") && name != "tests.rs" {
+            } else if path.is_file()
+                && path.extension().is_some_and(|own| own == "rs")
+                && name != "tests.rs"
+            {
                 let relative = path.strip_prefix(root).unwrap();
                 let text = fs::read_to_string(&path).unwrap();
                 let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();

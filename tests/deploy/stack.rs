@@ -196,13 +196,13 @@ impl Stack {
             "AWS::URLSuffix" => "amazonaws.com",
             "AWS::StackName" => "notifier",
             "Queue" => "https://sqs.eu-central-1.amazonaws.com/123456789012/Queue",
-            _ => match self.parameters.get(name) {
-                Some(value) => value,
-                None => {
+            _ => {
+                let Some(value) = self.parameters.get(name) else {
                     assert!(self.template["Resources"][name].is_object(), "no {name}");
                     return Some(format!("<{name}>").into());
-                }
-            },
+                };
+                value
+            }
         };
         Some(known.into())
     }

@@ -1,4 +1,4 @@
-//! YAML as JSON; CloudFormation's short tags in their long form, `!Ref x` as `{"Ref": "x"}`.
+//! YAML as JSON; `CloudFormation`'s short tags in their long form, `!Ref x` as `{"Ref": "x"}`.
 
 use std::collections::HashMap;
 
@@ -36,7 +36,7 @@ impl EventReceiver for Builder {
             Event::Scalar(text, style, anchor, tag) => {
                 let value = match (style, own(tag.as_ref())) {
                     (TScalarStyle::Plain, None) => plain(&text),
-                    (_, tag) => tagged(tag, Value::String(text)),
+                    (_, tag) => tagged(tag.as_deref(), Value::String(text)),
                 };
                 self.done(anchor, value);
             }
@@ -45,11 +45,11 @@ impl EventReceiver for Builder {
             Event::SequenceEnd | Event::MappingEnd => {
                 let open = self.open.pop().unwrap();
                 let value = if open.mapping {
-                    mapping(open.items)
+                    mapping(&open.items)
                 } else {
                     Value::Array(open.items)
                 };
-                self.done(open.anchor, tagged(open.tag, value));
+                self.done(open.anchor, tagged(open.tag.as_deref(), value));
             }
             Event::Alias(anchor) => {
                 let value = self.anchors[&anchor].clone();
@@ -82,7 +82,7 @@ impl Builder {
 }
 
 /// Keys and values in turn; those of `<<` come first, so that others win.
-fn mapping(items: Vec<Value>) -> Value {
+fn mapping(items: &[Value]) -> Value {
     let mut map = Map::new();
     for pair in items.chunks(2) {
         let key = match &pair[0] {
@@ -105,8 +105,8 @@ fn own(tag: Option<&Tag>) -> Option<String> {
         .map(|tag| tag.suffix.clone())
 }
 
-fn tagged(tag: Option<String>, value: Value) -> Value {
-    match tag.as_deref() {
+fn tagged(tag: Option<&str>, value: Value) -> Value {
+    match tag {
         None => value,
         Some(name @ ("Ref" | "Condition")) => json!({ name: value }),
         Some(name) => json!({ format!("Fn::{name}"): value }),
