@@ -21,14 +21,14 @@ COPY config config
 COPY src src
 # The commit that `--version` tells.
 ARG COMMIT=
-# The names of functions stay in the program, for backtraces. The line tables are three times its
-# size, and go to a file of their own that debuggers find by the build id.
+# Names of functions and line tables go to a file of their own, which debuggers match by the build
+# id. The log names a panic's place without them.
 RUN ORGANIZER_NOTIFIER_COMMIT="$COMMIT" cargo build --release --locked \
     && objcopy --only-keep-debug target/release/organizer-notifier /organizer-notifier.debug \
-    && strip --strip-debug -o /organizer-notifier target/release/organizer-notifier \
+    && strip --strip-all -o /organizer-notifier target/release/organizer-notifier \
     && printf '# Mount a configuration file here, or set variables.\n' >/config.toml
 
-# The line tables: `docker build --target symbols --output . .`
+# The names and the line tables: `docker build --target symbols --output . .`
 FROM scratch AS symbols
 COPY --from=build /organizer-notifier.debug /
 
