@@ -1,0 +1,86 @@
+//! What the sources call in AWS.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::sources;
+
+/// Adapters that only the operator's commands use; their rights are the operator's.
+const OPERATORS: &[&str] = &["src/aws/inspect.rs"];
+
+/// The IAM actions of the calls that the running daemon makes.
+pub(crate) fn daemon() -> BTreeSet<String> {
+    actions(|path| !OPERATORS.contains(&path))
+}
+
+/// Those that only the operator's commands need.
+pub(crate) fn operator() -> BTreeSet<String> {
+    let all = actions(|path| OPERATORS.contains(&path));
+    all.difference(&daemon()).cloned().collect()
+}
+
+fn actions(wanted: impl Fn(&str) -> bool) -> BTreeSet<String> {
+    let files = sources("src/aws");
+    let files = files.iter().filter(|(path, _)| wanted(path));
+    files.flat_map(|(path, code)| called(path, code)).collect()
+}
+
+/// The actions that a file's calls need. A call is the method of a field that is a client.
+fn called(path: &str, code: &str) -> BTreeSet<String> {
+    let dense: String = code.split_whitespace().collect();
+    let mut found = BTreeSet::new();
+    let mut calls = 0;
+    for (field, service) in clients(code) {
+        for rest in dense.split(&format!("self.{field}.")).skip(1) {
+            let operation = rest.split("()").next().unwrap();
+            found.insert(action(&service, operation));
+            calls += 1;
+        }
+    }
+    let sent = dense.matches(".send().await").count();
+    assert_eq!(
+        calls, sent,
+        "{path}: a call is made in a way that is not seen here"
+    );
+    found
+}
+
+/// The fields that are clients, with their services.
+fn clients(code: &str) -> BTreeMap<String, String> {
+    let service = |text: &str| {
+        let rest = text.split("aws_sdk_").nth(1)?;
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric())?;
+        Some(rest[..end].to_owned())
+    };
+    let mut found = BTreeMap::new();
+    for line in code.lines() {
+        let Some((field, kind)) = line.trim().trim_end_matches(',').split_once(": ") else {
+            continue;
+        };
+        let imported = code
+            .split("use aws_sdk_")
+            .nth(1)
+            .map(|rest| format!("aws_sdk_{rest}"));
+        if kind == "Client" {
+            found.insert(field.to_owned(), service(&imported.unwrap()).unwrap());
+        } else if kind.starts_with("aws_sdk_") && kind.ends_with("::Client") {
+            found.insert(field.to_owned(), service(kind).unwrap());
+        }
+    }
+    found
+}
+
+/// The action of an operation. A batch has none of its own: its single operation's counts.
+fn action(service: &str, operation: &str) -> String {
+    let prefix = if service == "sesv2" { "ses" } else { service };
+    let words = operation.trim_end_matches("_batch").split('_');
+    let name = words.map(|word| word[..1].to_uppercase() + &word[1..]);
+    format!("{prefix}:{}", name.collect::<String>())
+}
+
+#[test]
+fn calls_are_found_however_they_are_broken_into_lines() {
+    let code = "use aws_sdk_sqs::{\n  Client,\n};\nstruct A {\n    client: Client,\n    ses: aws_sdk_sesv2::Client,\n}\n\
+        self\n  .client\n  .delete_message_batch()\n  .send()\n  .await; self.ses.get_account().send().await";
+    let expected = ["ses:GetAccount", "sqs:DeleteMessage"].map(str::to_owned);
+    assert_eq!(called("x.rs", code), BTreeSet::from(expected));
+}

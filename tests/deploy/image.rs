@@ -1,0 +1,134 @@
+//! The Dockerfile, read as far as others depend on it.
+
+use crate::text;
+
+/// Its instructions, with continued lines joined.
+pub(crate) struct Image(Vec<(String, String)>);
+
+impl Image {
+    pub(crate) fn read() -> Self {
+        let file = text("Dockerfile");
+        let joined = file
+            .lines()
+            .filter(|line| !line.trim_start().starts_with('#'))
+            .collect::<Vec<_>>()
+            .join("\n")
+            .replace("\\\n", " ");
+        let instructions = joined.lines().filter_map(|line| line.split_once(' '));
+        Self(
+            instructions
+                .map(|(name, rest)| (name.to_owned(), rest.trim().to_owned()))
+                .collect(),
+        )
+    }
+
+    /// The names of its stages.
+    pub(crate) fn stages(&self) -> Vec<&str> {
+        let all = self.0.iter().filter(|(name, _)| name == "FROM");
+        all.filter_map(|(_, rest)| rest.rsplit_once(" AS ").map(|(_, stage)| stage))
+            .collect()
+    }
+
+    /// The instructions of one stage.
+    pub(crate) fn stage(&self, stage: &str) -> Vec<(&str, &str)> {
+        let mut inside = false;
+        let mut found = Vec::new();
+        for (name, rest) in &self.0 {
+            if name == "FROM" {
+                inside = rest.ends_with(&format!(" AS {stage}"));
+            } else if inside {
+                found.push((name.as_str(), rest.as_str()));
+            }
+        }
+        found
+    }
+
+    fn last<'a>(&'a self, stage: &str, instruction: &str) -> &'a str {
+        let stage = self.stage(stage);
+        let found = stage.iter().rfind(|(name, _)| *name == instruction);
+        found.unwrap_or_else(|| panic!("no {instruction}")).1
+    }
+
+    /// The daemon's program.
+    pub(crate) fn entrypoint(&self) -> String {
+        let list: Vec<String> = serde_json::from_str(self.last("daemon", "ENTRYPOINT")).unwrap();
+        assert_eq!(list.len(), 1);
+        list[0].clone()
+    }
+
+    /// The daemon's user and group.
+    pub(crate) fn user(&self) -> &str {
+        self.last("daemon", "USER")
+    }
+}
+
+#[test]
+fn the_daemon_comes_last_and_runs_without_rights() {
+    let image = Image::read();
+    assert_eq!(image.stages().last(), Some(&"daemon"));
+    assert_eq!(image.user(), "65532:65532");
+    assert_eq!(image.last("daemon", "STOPSIGNAL"), "SIGTERM");
+    let copied = format!(" {}", image.entrypoint());
+    assert!(
+        image
+            .stage("daemon")
+            .iter()
+            .any(|(name, rest)| *name == "COPY" && rest.ends_with(&copied))
+    );
+}
+
+#[test]
+fn builder_and_base_are_of_one_debian_release() {
+    let image = Image::read();
+    let froms: Vec<_> = image.0.iter().filter(|(name, _)| name == "FROM").collect();
+    let builder = froms
+        .iter()
+        .find(|(_, rest)| rest.starts_with("rust:"))
+        .unwrap();
+    let release = builder.1.split([':', ' ']).nth(1).unwrap();
+    let (version, release) = release.split_once('-').unwrap();
+    assert_eq!(release, "trixie");
+    for (_, rest) in froms.iter().filter(|(_, rest)| rest.starts_with("gcr.io/")) {
+        assert!(rest.contains("-debian13:nonroot"), "{rest}");
+    }
+    let needed = env!("CARGO_PKG_RUST_VERSION");
+    let number = |text: &str| text.split('.').nth(1).unwrap().parse::<u32>().unwrap();
+    assert!(
+        number(version) >= number(needed),
+        "Rust {version} builds nothing that needs {needed}"
+    );
+}
+
+#[test]
+fn the_labels_tell_the_packages_version_and_licence() {
+    let image = Image::read();
+    let stage = image.stage("daemon");
+    let labels = stage.iter().find(|(name, _)| *name == "LABEL").unwrap().1;
+    for (label, value) in [
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("licenses", env!("CARGO_PKG_LICENSE")),
+        ("title", env!("CARGO_PKG_NAME")),
+    ] {
+        let label = format!("org.opencontainers.image.{label}=\"{value}\"");
+        assert!(labels.contains(&label), "{label}");
+    }
+}
+
+#[test]
+fn the_build_has_what_it_copies() {
+    let image = Image::read();
+    let ignored = text(".dockerignore");
+    for (name, rest) in &image.0 {
+        if name == "COPY" && !rest.starts_with("--from") {
+            let mut paths: Vec<_> = rest.split_whitespace().collect();
+            paths.pop();
+            for path in paths {
+                let kept = format!("!{path}");
+                assert!(
+                    ignored.lines().any(|line| line == kept),
+                    ".dockerignore keeps {path} out"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The roles hold what is called, on what it is called on, and nothing else.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::stack::{OTHERWISE, Stack, TEMPLATE};
+use crate::{calls, strings, text};
+
+/// Actions that AWS grants on nothing narrower than the account.
+const ACCOUNT_WIDE: &[&str] = &[
+    "ecr:GetAuthorizationToken",
+    "ses:GetAccount",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+];
+
+/// What services call in the daemon's name, and so no source shows.
+const IN_ITS_NAME: &[&str] = &["kms:Decrypt"];
+
+/// The statements of every policy of a role, with the policy's name.
+fn statements(stack: &Stack) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (name, (kind, properties)) in stack.resources() {
+        assert_ne!(
+            kind, "AWS::IAM::ManagedPolicy",
+            "{name} is looked at by nobody"
+        );
+        if kind == "AWS::IAM::Role" {
+            for unseen in ["Policies", "ManagedPolicyArns"] {
+                assert!(
+                    properties[unseen].is_null(),
+                    "{name}: write {unseen} as a RolePolicy"
+                );
+            }
+        }
+        if kind == "AWS::IAM::RolePolicy" {
+            let document = &properties["PolicyDocument"];
+            for statement in document["Statement"].as_array().unwrap() {
+                found.push((name.clone(), statement.clone()));
+            }
+        }
+    }
+    found
+}
+
+fn of_daemon(stack: &Stack) -> BTreeSet<String> {
+    let own = statements(stack)
+        .into_iter()
+        .filter(|(policy, _)| policy == "DaemonPolicy");
+    own.flat_map(|(_, statement)| strings(&statement["Action"]))
+        .collect()
+}
+
+#[test]
+fn the_daemon_may_do_what_it_calls_and_nothing_else() {
+    let called = calls::daemon();
+    assert!(called.contains("sqs:ReceiveMessage"), "{called:?}");
+    assert_eq!(of_daemon(&Stack::with(&[])), called);
+    let mut with_key = called;
+    with_key.extend(IN_ITS_NAME.iter().map(|action| (*action).to_owned()));
+    assert_eq!(of_daemon(&Stack::with(OTHERWISE)), with_key);
+}
+
+#[test]
+fn what_only_the_operators_commands_call_is_told_to_the_operator() {
+    let readme = text("deploy/README.md");
+    for action in calls::operator() {
+        assert!(
+            readme.contains(&format!("`{action}`")),
+            "deploy/README.md: {action}"
+        );
+    }
+}
+
+#[test]
+fn a_wildcard_stands_only_where_aws_has_nothing_narrower() {
+    for stack in Stack::both() {
+        for (policy, statement) in statements(&stack) {
+            assert_eq!(statement["Effect"], "Allow");
+            let actions = strings(&statement["Action"]);
+            assert!(
+                !actions.iter().any(|action| action.contains('*')),
+                "{policy}"
+            );
+            for resource in strings(&statement["Resource"]) {
+                if resource == "*" {
+                    let wide = |action: &String| ACCOUNT_WIDE.contains(&action.as_str());
+                    assert!(actions.iter().all(wide), "{policy}: {actions:?} on *");
+                } else {
+                    assert!(!resource.contains('*'), "{policy}: {resource}");
+                    let named = resource.starts_with("arn:aws:") || resource.ends_with(".Arn>");
+                    assert!(named, "{policy}: {resource}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_wildcard_is_explained() {
+    let template = text(TEMPLATE);
+    let lines: Vec<_> = template.lines().collect();
+    let mut wildcards = 0;
+    for (at, line) in lines.iter().enumerate() {
+        if line.trim() == "Resource: \"*\"" {
+            wildcards += 1;
+            let sid = (0..at)
+                .rev()
+                .find(|at| lines[*at].contains("- Sid:"))
+                .unwrap();
+            assert!(lines[sid - 1].trim().starts_with("# "), "line {}", sid + 1);
+        }
+    }
+    assert!(wildcards > 0, "this test sees no wildcard any more");
+}
+
+#[test]
+fn an_existing_queue_is_named_whole() {
+    let stack = Stack::with(OTHERWISE);
+    let resources: Vec<_> = statements(&stack)
+        .into_iter()
+        .filter(|(policy, _)| policy == "DaemonPolicy")
+        .flat_map(|(_, statement)| strings(&statement["Resource"]))
+        .collect();
+    let expected = [
+        "arn:aws:sqs:eu-central-1:123456789012:created",
+        "arn:aws:codecommit:eu-central-1:123456789012:email-templates",
+        "arn:aws:ses:eu-central-1:123456789012:identity/example.com",
+        "arn:aws:ses:eu-central-1:123456789012:configuration-set/notifications",
+        "*",
+        "arn:aws:kms:eu-central-1:123456789012:key/1",
+    ];
+    assert_eq!(resources, expected);
+}
+
+#[test]
+fn nothing_connects_to_a_task_and_it_connects_by_https_alone() {
+    for stack in Stack::both() {
+        let group = stack.resource("SecurityGroup");
+        assert!(group["SecurityGroupIngress"].is_null());
+        let egress = group["SecurityGroupEgress"].as_array().unwrap();
+        assert!(!egress.is_empty());
+        for rule in egress {
+            assert_eq!(
+                (&rule["FromPort"], &rule["ToPort"]),
+                (&443.into(), &443.into())
+            );
+        }
+        let task = stack.resource("TaskDefinition");
+        for container in task["ContainerDefinitions"].as_array().unwrap() {
+            assert!(container["PortMappings"].is_null());
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The template, and what becomes of it with parameters: functions and conditions resolved.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::{text, yaml};
+
+pub(crate) const TEMPLATE: &str = "deploy/cloudformation.yaml";
+
+/// Parameters that have no default.
+const REQUIRED: &[(&str, &str)] = &[
+    ("ImageTag", "0.1.0"),
+    ("VpcId", "vpc-1"),
+    ("SubnetIds", "subnet-1,subnet-2"),
+    ("CodecommitRepo", "email-templates"),
+    ("Sender", "Events <events@example.com>"),
+    ("SenderIdentity", "example.com"),
+];
+
+/// As different from the defaults as can be.
+pub(crate) const OTHERWISE: &[(&str, &str)] = &[
+    (
+        "SqsUrl",
+        "https://sqs.eu-central-1.amazonaws.com/123456789012/created",
+    ),
+    ("DeadLetterQueueName", "dead"),
+    ("KmsKeyArn", "arn:aws:kms:eu-central-1:123456789012:key/1"),
+    ("ClusterName", "apps"),
+    ("Capacity", "FARGATE_SPOT"),
+    ("ReplyTo", "help@example.com"),
+    ("ConfigurationSet", "notifications"),
+    ("MaxSendRate", "14"),
+    ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:a"),
+    ("Telemetry", "on"),
+];
+
+/// A stack as it would be created.
+pub(crate) struct Stack {
+    template: Value,
+    parameters: BTreeMap<String, String>,
+}
+
+impl Stack {
+    /// With these parameters over the defaults.
+    pub(crate) fn with(parameters: &[(&str, &str)]) -> Self {
+        let template = yaml::read(&text(TEMPLATE));
+        let mut all = BTreeMap::new();
+        for (name, parameter) in template["Parameters"].as_object().unwrap() {
+            let default = match &parameter["Default"] {
+                Value::String(text) => text.clone(),
+                Value::Null => continue,
+                other => other.to_string(),
+            };
+            all.insert(name.clone(), default);
+        }
+        for (name, value) in REQUIRED.iter().chain(parameters) {
+            assert!(
+                template["Parameters"][name].is_object(),
+                "no parameter {name}"
+            );
+            all.insert((*name).to_owned(), (*value).to_owned());
+        }
+        Self {
+            template,
+            parameters: all,
+        }
+    }
+
+    /// With the defaults, and as different from them as can be.
+    pub(crate) fn both() -> [Self; 2] {
+        [Self::with(&[]), Self::with(OTHERWISE)]
+    }
+
+    /// The template as it stands.
+    pub(crate) fn raw(&self) -> &Value {
+        &self.template
+    }
+
+    /// The properties of each resource that is created, by name and with its type.
+    pub(crate) fn resources(&self) -> BTreeMap<String, (String, Value)> {
+        let resources = self.template["Resources"].as_object().unwrap();
+        let created = resources.iter().filter(|(_, resource)| {
+            let condition = resource["Condition"].as_str();
+            condition.is_none_or(|name| self.condition(name))
+        });
+        created
+            .map(|(name, resource)| {
+                let properties = self.resolve(&resource["Properties"]).unwrap_or_default();
+                let kind = resource["Type"].as_str().unwrap().to_owned();
+                (name.clone(), (kind, properties))
+            })
+            .collect()
+    }
+
+    /// The properties of one resource.
+    pub(crate) fn resource(&self, name: &str) -> Value {
+        let (_, properties) = self
+            .resources()
+            .remove(name)
+            .unwrap_or_else(|| panic!("no {name}"));
+        properties
+    }
+
+    /// One container's definition.
+    pub(crate) fn container(&self, name: &str) -> Option<Value> {
+        let task = self.resource("TaskDefinition");
+        let containers = task["ContainerDefinitions"].as_array().unwrap();
+        containers
+            .iter()
+            .find(|found| found["Name"] == name)
+            .cloned()
+    }
+
+    /// The daemon's variables.
+    pub(crate) fn environment(&self, container: &str) -> BTreeMap<String, String> {
+        let container = self.container(container).unwrap();
+        let variables = container["Environment"].as_array().unwrap().iter();
+        variables
+            .map(|pair| {
+                let text = |key: &str| pair[key].as_str().unwrap().to_owned();
+                (text("Name"), text("Value"))
+            })
+            .collect()
+    }
+
+    fn condition(&self, name: &str) -> bool {
+        self.holds(&self.template["Conditions"][name])
+    }
+
+    fn holds(&self, condition: &Value) -> bool {
+        let (function, argument) = single(condition).unwrap();
+        let all = || argument.as_array().unwrap().iter();
+        match function {
+            "Condition" => self.condition(argument.as_str().unwrap()),
+            "Fn::Equals" => self.resolve(&argument[0]) == self.resolve(&argument[1]),
+            "Fn::Not" => !self.holds(&argument[0]),
+            "Fn::And" => all().all(|each| self.holds(each)),
+            "Fn::Or" => all().any(|each| self.holds(each)),
+            other => panic!("{other} is no condition"),
+        }
+    }
+
+    /// Nothing for `AWS::NoValue`.
+    fn resolve(&self, value: &Value) -> Option<Value> {
+        if let Some((function, argument)) = single(value) {
+            let inner = |at: usize| self.resolve(&argument[at]).unwrap();
+            match function {
+                "Ref" => return self.reference(argument.as_str().unwrap()),
+                "Fn::GetAtt" => {
+                    return Some(format!("<{}>", argument.as_str().unwrap()).into());
+                }
+                "Fn::If" => {
+                    let chosen = if self.condition(argument[0].as_str().unwrap()) {
+                        1
+                    } else {
+                        2
+                    };
+                    return self.resolve(&argument[chosen]);
+                }
+                "Fn::Sub" => return Some(self.substitute(argument)),
+                "Fn::Split" => {
+                    let (by, whole) = (inner(0), inner(1));
+                    let parts = whole.as_str().unwrap().split(by.as_str().unwrap());
+                    return Some(parts.collect());
+                }
+                "Fn::Select" => {
+                    let at = usize::try_from(inner(0).as_u64().unwrap()).unwrap();
+                    return Some(inner(1)[at].clone());
+                }
+                "Fn::FindInMap" => {
+                    let key = |at: usize| inner(at).as_str().unwrap().to_owned();
+                    return Some(self.template["Mappings"][key(0)][key(1)][key(2)].clone());
+                }
+                other => assert!(!other.starts_with("Fn::"), "{other} is not known here"),
+            }
+        }
+        Some(match value {
+            Value::Array(items) => items.iter().filter_map(|item| self.resolve(item)).collect(),
+            Value::Object(map) => {
+                let pairs = map.iter();
+                let pairs =
+                    pairs.filter_map(|(key, value)| Some((key.clone(), self.resolve(value)?)));
+                Value::Object(pairs.collect::<Map<_, _>>())
+            }
+            other => other.clone(),
+        })
+    }
+
+    fn reference(&self, name: &str) -> Option<Value> {
+        let known = match name {
+            "AWS::NoValue" => return None,
+            "AWS::AccountId" => "123456789012",
+            "AWS::Partition" => "aws",
+            "AWS::Region" => "eu-central-1",
+            "AWS::URLSuffix" => "amazonaws.com",
+            "AWS::StackName" => "notifier",
+            "Queue" => "https://sqs.eu-central-1.amazonaws.com/123456789012/Queue",
+            _ => {
+                let Some(value) = self.parameters.get(name) else {
+                    assert!(self.template["Resources"][name].is_object(), "no {name}");
+                    return Some(format!("<{name}>").into());
+                };
+                value
+            }
+        };
+        Some(known.into())
+    }
+
+    fn substitute(&self, argument: &Value) -> Value {
+        let text = argument.as_str().or_else(|| argument[0].as_str()).unwrap();
+        let mut pieces = text.split("${");
+        let mut whole = pieces.next().unwrap().to_owned();
+        for piece in pieces {
+            let (name, rest) = piece.split_once('}').unwrap();
+            let value = match argument.get(1).and_then(|own| own.get(name)) {
+                Some(own) => self.resolve(own).unwrap(),
+                None if name.contains('.') => format!("<{name}>").into(),
+                None => self.reference(name).unwrap(),
+            };
+            whole.push_str(value.as_str().unwrap());
+            whole.push_str(rest);
+        }
+        whole.into()
+    }
+}
+
+/// The one entry of a mapping that has no other.
+fn single(value: &Value) -> Option<(&str, &Value)> {
+    let map = value.as_object().filter(|map| map.len() == 1)?;
+    map.iter().next().map(|(key, value)| (key.as_str(), value))
+}
+
+#[test]
+fn every_parameter_is_used_and_has_its_place_in_the_console() {
+    let stack = Stack::with(&[]);
+    let mut rest = stack.raw().clone();
+    let groups = rest["Metadata"].take().to_string();
+    let parameters = rest["Parameters"].take();
+    let rest = rest.to_string();
+    for name in parameters.as_object().unwrap().keys() {
+        let used = rest.contains(&format!("{{\"Ref\":\"{name}\"}}"))
+            || rest.contains(&format!("${{{name}}}"));
+        assert!(used, "{name} is not used");
+        assert!(
+            groups.contains(&format!("\"{name}\"")),
+            "{name} is in no group"
+        );
+        assert!(
+            parameters[name]["Description"].is_string(),
+            "{name} has no description"
+        );
+    }
+}
+
+#[test]
+fn every_condition_is_used() {
+    let stack = Stack::with(&[]);
+    let whole = stack.raw().to_string();
+    for name in stack.raw()["Conditions"].as_object().unwrap().keys() {
+        let uses = whole.matches(&format!("\"{name}\"")).count();
+        assert!(uses > 1, "{name} is not used");
+    }
+}
