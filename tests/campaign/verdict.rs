@@ -79,7 +79,6 @@ impl Bounds {
 
 impl Bound {
     pub(crate) const NONE: Self = Self::Most(0, "");
-    pub(crate) const UNKNOWN: Self = Self::AndUnknown(0, "two sends without an answer");
 
     fn most(&self, log: &LogCounts) -> (u64, &'static str) {
         match self {

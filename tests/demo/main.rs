@@ -1,8 +1,8 @@
 //! The demonstration: `cargo run --example demo`.
 //!
-//! In reading order: [`stage`] is the local AWS as CIS sets it up, [`event`] what is published,
-//! [`daemon`] the real daemon as a process of its own, [`fate`] what became of each event,
-//! [`files`] the mails on disk, and [`screen`] what a person is shown of it.
+//! In reading order: `stage` is the local AWS as CIS sets it up, `event` what is published,
+//! `daemon` the real daemon as a process of its own, `fate` what became of each event,
+//! `files` the mails on disk, and `screen` what a person is shown of it.
 
 #[path = "../sandbox/mod.rs"]
 #[expect(dead_code, reason = "the demonstration uses what it shows")]
