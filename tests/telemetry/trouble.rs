@@ -133,6 +133,7 @@ async fn calls_on_the_queue_that_fail_or_are_never_answered_leave_their_errors()
         });
         assert!(counted, "{name}");
     }
-    assert_eq!(stopped.telling("nothing can be received").len(), 1);
+    // One receive that fails is tried again within a second, and nobody's business.
+    assert!(stopped.telling("nothing can be received").is_empty());
     assert_eq!(stopped.telling("call failed, trying again").len(), 1);
 }
