@@ -22,9 +22,8 @@ pub(crate) fn route(
         ("GET", ["account"]) => ("GetAccount", None),
         ("PUT", ["account", "sending"]) => ("PutAccountSendingAttributes", None),
         ("POST", ["identities"]) => ("CreateEmailIdentity", None),
-        ("GET", ["identities"]) => ("ListEmailIdentities", None),
-        // Newer SDKs list by this.
-        ("POST", ["list-identities"]) => ("ListEmailIdentities", None),
+        // Newer SDKs list by POST.
+        ("GET", ["identities"]) | ("POST", ["list-identities"]) => ("ListEmailIdentities", None),
         ("GET", ["identities", name]) => ("GetEmailIdentity", Some(("EmailIdentity", name))),
         ("DELETE", ["identities", name]) => ("DeleteEmailIdentity", Some(("EmailIdentity", name))),
         ("POST", ["configuration-sets"]) => ("CreateConfigurationSet", None),
