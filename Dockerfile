@@ -29,7 +29,7 @@ RUN ORGANIZER_NOTIFIER_COMMIT="$COMMIT" cargo build --release --locked \
     && printf '# Mount a configuration file here, or set variables.\n' >/config.toml \
     && chmod 444 /config.toml
 
-# The names and the line tables: `docker build --target symbols --output . .`
+# The names and the line tables: `docker build --target symbols --output . .`, with the image's COMMIT.
 FROM scratch AS symbols
 COPY --from=build /organizer-notifier.debug /
 
