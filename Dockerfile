@@ -26,9 +26,10 @@ ARG COMMIT=
 RUN ORGANIZER_NOTIFIER_COMMIT="$COMMIT" cargo build --release --locked \
     && objcopy --only-keep-debug target/release/organizer-notifier /organizer-notifier.debug \
     && strip --strip-all -o /organizer-notifier target/release/organizer-notifier \
-    && printf '# Mount a configuration file here, or set variables.\n' >/config.toml
+    && printf '# Mount a configuration file here, or set variables.\n' >/config.toml \
+    && chmod 444 /config.toml
 
-# The names and the line tables: `docker build --target symbols --output . .`
+# The names and the line tables: `docker build --target symbols --output . .`, with the image's COMMIT.
 FROM scratch AS symbols
 COPY --from=build /organizer-notifier.debug /
 
@@ -56,7 +57,8 @@ LABEL org.opencontainers.image.title="organizer-notifier" \
       org.opencontainers.image.revision="$COMMIT"
 COPY --from=build /organizer-notifier /usr/local/bin/organizer-notifier
 # Empty, to be mounted over: `docker run -v ./config.toml:/etc/organizer-notifier/config.toml:ro`.
-COPY --from=build --chmod=444 /config.toml /etc/organizer-notifier/config.toml
+# Without `--chmod`: BuildKit would give the folder that mode too, and without `x` it hides the file.
+COPY --from=build /config.toml /etc/organizer-notifier/config.toml
 ENV NOTIFIER_CONFIG=/etc/organizer-notifier/config.toml
 USER 65532:65532
 STOPSIGNAL SIGTERM

@@ -78,6 +78,14 @@ fn the_daemon_comes_last_and_runs_without_rights() {
 }
 
 #[test]
+fn no_copy_sets_a_mode_for_the_folders_that_it_creates() {
+    for (name, rest) in &Image::read().0 {
+        let sets = matches!(name.as_str(), "ADD" | "COPY") && rest.contains("--chmod");
+        assert!(!sets, "{name} {rest}");
+    }
+}
+
+#[test]
 fn builder_and_base_are_of_one_debian_release() {
     let image = Image::read();
     let froms: Vec<_> = image.0.iter().filter(|(name, _)| name == "FROM").collect();
