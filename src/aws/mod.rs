@@ -9,7 +9,9 @@ mod inspect;
 mod ses;
 mod sqs;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, stalled_stream_protection::StalledStreamProtectionConfig,
+};
 
 pub use self::{
     codecommit::{CodeCommitTemplate, TemplateAddress},
@@ -25,7 +27,11 @@ impl AwsConfig {
     /// Reads the environment as every AWS tool does, `AWS_ENDPOINT_URL` and its siblings for one
     /// service included. `region` beats the environment's.
     pub async fn load(region: Option<&str>) -> Self {
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12());
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            // It would end a body that stops flowing, and watches every body for it, at a twentieth of
+            // a send's cost. Each call of ours has a timeout of its own for the whole attempt, which
+            // ends it as well.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));
         }

@@ -33,7 +33,7 @@ use std::{
 
 use futures_util::FutureExt;
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     task::{JoinError, JoinSet},
     time::{Instant, sleep},
 };
@@ -134,6 +134,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         ),
         limiter: parts.limiter,
         permits: Permits::new(settings.concurrency),
+        sends: Semaphore::new(settings.concurrency.max(1)),
         mailer: parts.mailer,
         ledger: parts.ledger,
         settler,

@@ -4,10 +4,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+/// How many messages may be settling beside those that are worked on: what the settler has under way
+/// when it keeps up.
+const SETTLING: usize = 40;
+/// The most messages of one receive.
+pub(super) const BATCH: usize = 10;
+
 /// The permits of a pool of workers, with probation: at boot and after [`Permits::reset`] one
 /// message may be held at a time, until the first success; then the limit doubles with each
 /// success, up to the pool's size. So a deploy during an outage, or a crash loop, costs one
 /// message a receive and not as many as there are workers. Clones are the same pool.
+///
+/// Past its probation the pool holds a quarter more, so that there is always a message ready when a
+/// send ends, and as many again, up to 40, while their deletes are under way. Deletes that fail fill
+/// that up, count from there on, and so stop the receiving.
 #[derive(Clone, Debug)]
 pub struct Permits {
     pool: Arc<Pool>,
@@ -17,6 +27,7 @@ pub struct Permits {
 #[derive(Debug)]
 pub struct Permit {
     pool: Arc<Pool>,
+    settling: bool,
 }
 
 #[derive(Debug)]
@@ -30,6 +41,7 @@ struct State {
     concurrency: usize,
     limit: usize,
     held: usize,
+    settling: usize,
 }
 
 impl Permits {
@@ -42,6 +54,7 @@ impl Permits {
                     concurrency: concurrency.max(1),
                     limit: 1,
                     held: 0,
+                    settling: 0,
                 }),
                 changes: watch::Sender::new(()),
             }),
@@ -64,6 +77,23 @@ impl Permits {
         }
     }
 
+    /// Waits until a permit is free.
+    pub async fn free_one(&self) {
+        let mut changes = self.pool.changes.subscribe();
+        while self.free() == 0 {
+            drop(changes.changed().await);
+        }
+    }
+
+    /// Waits until enough permits are free for a receive that is worth its call: one after another
+    /// would cost a call for each message. On probation, and where none is held, one is enough.
+    pub async fn worthwhile(&self) {
+        let mut changes = self.pool.changes.subscribe();
+        while !self.pool.lock().is_worthwhile() {
+            drop(changes.changed().await);
+        }
+    }
+
     /// Takes as many permits as are free, up to `max`, which counts as at least one; none where
     /// none is free.
     #[must_use]
@@ -74,6 +104,7 @@ impl Permits {
         drop(state);
         let permit = || Permit {
             pool: Arc::clone(&self.pool),
+            settling: false,
         };
         std::iter::repeat_with(permit).take(count).collect()
     }
@@ -83,21 +114,21 @@ impl Permits {
     #[must_use]
     pub fn try_acquire_beyond(&self) -> Option<Permit> {
         let mut state = self.pool.lock();
-        if state.held > state.concurrency {
+        if state.is_exceeded() {
             return None;
         }
         state.held += 1;
         drop(state);
         Some(Permit {
             pool: Arc::clone(&self.pool),
+            settling: false,
         })
     }
 
     /// Whether more are held than there are in all.
     #[must_use]
     pub fn is_exceeded(&self) -> bool {
-        let state = self.pool.lock();
-        state.held > state.concurrency
+        self.pool.lock().is_exceeded()
     }
 
     /// Takes in that a mail was accepted whose send began since the last reset: the limit doubles.
@@ -143,10 +174,22 @@ impl Permits {
     }
 }
 
+impl Permit {
+    /// From here on the message only waits for the queue to take in what became of it.
+    pub fn settles(&mut self) {
+        if !self.settling {
+            self.settling = true;
+            self.pool.lock().settling += 1;
+            self.pool.changes.send_replace(());
+        }
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.pool.lock();
         state.held = state.held.saturating_sub(1);
+        state.settling = state.settling.saturating_sub(usize::from(self.settling));
         drop(state);
         self.pool.changes.send_replace(());
     }
@@ -161,7 +204,43 @@ impl Pool {
 
 impl State {
     fn free(&self) -> usize {
-        self.limit.saturating_sub(self.held)
+        if self.is_proven() {
+            self.total().saturating_sub(self.counted())
+        } else {
+            self.limit.saturating_sub(self.held)
+        }
+    }
+
+    fn is_proven(&self) -> bool {
+        self.limit == self.concurrency
+    }
+
+    /// How many are held ready beside those that are being sent.
+    fn ahead(&self) -> usize {
+        self.concurrency / 4
+    }
+
+    fn total(&self) -> usize {
+        self.concurrency + self.ahead()
+    }
+
+    /// Those held that count: all but some of those that settle.
+    fn counted(&self) -> usize {
+        let aside = self.settling.min(SETTLING).min(self.concurrency);
+        self.held.saturating_sub(aside)
+    }
+
+    fn is_exceeded(&self) -> bool {
+        self.counted() > self.total()
+    }
+
+    fn is_worthwhile(&self) -> bool {
+        let enough = if self.is_proven() && self.held > 0 {
+            self.ahead().clamp(1, BATCH)
+        } else {
+            1
+        };
+        self.free() >= enough
     }
 }
 

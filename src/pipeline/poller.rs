@@ -8,14 +8,14 @@ use std::{
 use tokio::{
     sync::mpsc,
     task::JoinSet,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tracing::{error, info, warn};
 
 use super::{
     breaker::Receiving,
     lease::Leases,
-    permits::Permit,
+    permits::{BATCH, Permit},
     report,
     vitals::Vitals,
     worker::{Delivery, Shared},
@@ -26,10 +26,8 @@ use crate::{
     telemetry::LIFECYCLE,
 };
 
-/// The most messages of one receive.
-const BATCH: usize = 10;
 /// After a receive that came back neither empty nor full the next waits this long, so that a
-/// trickle fills batches.
+/// trickle fills batches; and one that could ask for few messages waits as long for more permits.
 const TRICKLE: Duration = Duration::from_millis(20);
 /// An empty answer that came sooner than this is followed by a pause that makes up for it: a
 /// queue that answers at once must not be asked without rest.
@@ -147,6 +145,8 @@ impl Poller {
                 // that would show it.
                 shared.permits.try_acquire_beyond().into_iter().collect()
             } else {
+                shared.permits.free_one().await;
+                drop(timeout(TRICKLE, shared.permits.worthwhile()).await);
                 shared.permits.acquire(wanted).await
             };
             if permits.is_empty() {

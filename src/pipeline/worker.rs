@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 use tracing::{Instrument, Span, error};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) mail_gate: Arc<Gate<MailBreaker>>,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) permits: Permits,
+    /// As many sends as may be under way at once.
+    pub(crate) sends: Semaphore,
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) settler: Settler,
@@ -113,7 +115,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let Delivery {
         message,
         lease,
-        permit,
+        mut permit,
     } = delivery;
     let began = Instant::now();
     let notes = Mutex::new(Notes::default());
@@ -136,6 +138,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     };
     report::outcome(&message, receive, outcome, ending, &notes, began.elapsed());
     let aside = Aside::step(&shared);
+    permit.settles();
     let settled = match settlement {
         Settlement::Delete => Some(shared.settler.delete(&lease).await),
         Settlement::Visible { after } => {
@@ -297,7 +300,7 @@ impl Worker<'_> {
             let Some((mail, version)) = self.compose(key, event).await? else {
                 continue;
             };
-            let Some(pass) = self.clear_to_send(key, &mail).await? else {
+            let Some((pass, slot)) = self.clear_to_send(key, &mail).await? else {
                 continue;
             };
             let began = Instant::now();
@@ -317,6 +320,7 @@ impl Worker<'_> {
                 result = sending => result,
                 () = self.shared.drain.wait_abandon() => return Ok(Ending::DrainedInSend),
             };
+            drop(slot);
             let failure = match result {
                 Ok(email_id) => {
                     guard.sent().await;

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::sleep;
+use tokio::{sync::SemaphorePermit, time::sleep};
 use tracing::{debug, warn};
 
 use super::{Aside, Notes, Worker};
@@ -67,24 +67,32 @@ impl Worker<'_> {
         Err(Ending::Rejected)
     }
 
-    /// Waits until the mail may go: the breaker, the rate and the drain allow it, and the lease
-    /// outlasts the send. `None` where the breaker moved on meanwhile: ask again.
+    /// Waits until the mail may go: the breaker, the rate, the number of sends under way and the
+    /// drain allow it, and the lease outlasts the send. `None` where the breaker moved on meanwhile: ask again.
     pub(super) async fn clear_to_send(
         &self,
         key: &str,
         mail: &Mail,
-    ) -> Result<Option<Pass>, Ending> {
+    ) -> Result<Option<(Pass, Option<SemaphorePermit<'_>>)>, Ending> {
         let shared = self.shared;
         let pass = self.wait(shared.mail_gate.pass(key)).await?;
         let turn = async {
+            shared.limiter.take(mail.to.len()).await;
+            // A probe does not wait for sends that began before the breaker opened and may hang.
+            if shared.mail_gate.is_open() {
+                return None;
+            }
+            shared.sends.acquire().await.ok()
+        };
+        let turn = async {
             tokio::select! {
-                () = shared.limiter.take(mail.to.len()) => true,
-                () = pass.outdated() => false,
+                slot = turn => Some(slot),
+                () = pass.outdated() => None,
             }
         };
-        if !self.wait(turn).await? {
+        let Some(slot) = self.wait(turn).await? else {
             return Ok(None);
-        }
+        };
         let lasts = self.wait_own(self.lease.outlast(shared.send_timeout));
         if lasts.await?.is_err() {
             return Err(Ending::LeaseLost);
@@ -92,7 +100,7 @@ impl Worker<'_> {
         if !shared.drain.may_send() {
             return Err(Ending::Drained);
         }
-        Ok(pass.is_current().then_some(pass))
+        Ok(pass.is_current().then_some((pass, slot)))
     }
 
     /// Waits for something that is not this message's fault, as long as the lease holds and the

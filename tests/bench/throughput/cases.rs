@@ -1,0 +1,257 @@
+//! The work that is measured, and what each figure is held against.
+
+use std::time::Duration;
+
+use crate::load::{Latency, Load};
+use crate::run::{Measured, Subject};
+use crate::summary::{Spread, Summary};
+
+/// One kind of work.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) held: usize,
+    pub(crate) load: Load,
+    pub(crate) subjects: &'static [Subject],
+    pub(crate) runs: usize,
+}
+
+/// A figure beside what it should be.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) case: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) bound: Bound,
+    pub(crate) figure: fn(&Summary) -> Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Bound {
+    pub(crate) fn holds(self, figure: f64) -> bool {
+        match self {
+            Self::AtLeast(bound) => figure >= bound,
+            Self::AtMost(bound) => figure <= bound,
+        }
+    }
+}
+
+const ALL: &[Subject] = &[Subject::BareLoop, Subject::Daemon, Subject::Traced];
+const BOTH: &[Subject] = &[Subject::BareLoop, Subject::Daemon];
+const ALONE: &[Subject] = &[Subject::Daemon];
+
+/// The latencies of the trickle, which its waits are compared with.
+const TRICKLE_SQS_MS: u64 = 10;
+const TRICKLE_SES_MS: u64 = 50;
+
+/// Everything that is measured, in this order.
+pub(crate) fn all() -> Vec<Case> {
+    let full = |messages, ses| Load {
+        messages,
+        per_second: None,
+        sqs: Latency::default(),
+        ses,
+        verify: true,
+        rest: Duration::ZERO,
+        patience: Duration::from_mins(5),
+    };
+    let trickle = Load {
+        per_second: Some(300.0),
+        sqs: Latency::exactly(TRICKLE_SQS_MS),
+        ..full(6_000, Latency::exactly(TRICKLE_SES_MS))
+    };
+    let idle = Load {
+        rest: Duration::from_mins(1),
+        ..full(0, Latency::default())
+    };
+    let even = Latency {
+        min_ms: 35,
+        max_ms: 65,
+    };
+    let case = |name, about, held, load, subjects, runs| Case {
+        name,
+        about,
+        held,
+        load,
+        subjects,
+        runs,
+    };
+    vec![
+        case(
+            "full",
+            "full queue, SES 0 ms",
+            64,
+            full(40_000, Latency::default()),
+            ALL,
+            5,
+        ),
+        case(
+            "20ms-64",
+            "full queue, SES 20 ms",
+            64,
+            full(15_000, Latency::exactly(20)),
+            BOTH,
+            3,
+        ),
+        case(
+            "20ms-256",
+            "full queue, SES 20 ms",
+            256,
+            full(40_000, Latency::exactly(20)),
+            BOTH,
+            3,
+        ),
+        case(
+            "50ms-64",
+            "full queue, SES 50 ms ± 30 %",
+            64,
+            full(6_000, even),
+            BOTH,
+            3,
+        ),
+        case(
+            "trickle",
+            "300/s, SQS 10 ms, SES 50 ms",
+            64,
+            trickle,
+            ALONE,
+            3,
+        ),
+        case("idle", "empty queue for a minute", 64, idle, ALONE, 1),
+        case(
+            "start",
+            "process start to first receive",
+            64,
+            full(10, Latency::default()),
+            ALONE,
+            10,
+        ),
+        case(
+            "million",
+            "a million messages, SES 0 ms",
+            64,
+            full(1_000_000, Latency::default()),
+            ALONE,
+            1,
+        ),
+    ]
+}
+
+/// What the figures are held against.
+pub(crate) const TARGETS: &[Target] = &[
+    Target {
+        case: "full",
+        what: "messages/s to the bare loop's",
+        bound: Bound::AtLeast(1.2),
+        figure: |summary| summary.ratio(Subject::Daemon, |run| run.per_second),
+    },
+    Target {
+        case: "full",
+        what: "CPU per message to the bare loop's",
+        bound: Bound::AtMost(0.85),
+        figure: |summary| summary.ratio(Subject::Daemon, |run| run.cpu_per_1000),
+    },
+    Target {
+        case: "full",
+        what: "messages/s with traces and metrics to the bare loop's",
+        bound: Bound::AtLeast(1.0),
+        figure: |summary| summary.ratio(Subject::Traced, |run| run.per_second),
+    },
+    Target {
+        case: "full",
+        what: "calls per message",
+        bound: Bound::AtMost(1.21),
+        figure: |summary| summary.median(|run| run.calls_per_message),
+    },
+    Target {
+        case: "full",
+        what: "peak memory, MiB",
+        bound: Bound::AtMost(MIB_PER_30_MB),
+        figure: |summary| summary.median(|run| run.peak_mib),
+    },
+    Target {
+        case: "20ms-64",
+        what: "messages/s to the bare loop's",
+        bound: Bound::AtLeast(0.98),
+        figure: |summary| summary.ratio(Subject::Daemon, |run| run.per_second),
+    },
+    Target {
+        case: "20ms-256",
+        what: "messages/s to the bare loop's",
+        bound: Bound::AtLeast(0.95),
+        figure: |summary| summary.ratio(Subject::Daemon, |run| run.per_second),
+    },
+    Target {
+        case: "20ms-256",
+        what: "peak memory, MiB",
+        bound: Bound::AtMost(45.0 * MIB_PER_MB),
+        figure: |summary| summary.median(|run| run.peak_mib),
+    },
+    Target {
+        case: "trickle",
+        what: "calls per message",
+        bound: Bound::AtMost(1.35),
+        figure: |summary| summary.median(|run| run.calls_per_message),
+    },
+    Target {
+        case: "trickle",
+        what: "arrival to mail, p50 to the latencies' sum",
+        bound: Bound::AtMost(1.25),
+        figure: |summary| summary.median(|run| run.p50_ms / trickle_ms()),
+    },
+    Target {
+        case: "trickle",
+        what: "arrival to mail, p99 to the latencies' sum",
+        bound: Bound::AtMost(1.8),
+        figure: |summary| summary.median(|run| run.p99_ms / trickle_ms()),
+    },
+    Target {
+        case: "idle",
+        what: "receives in a minute",
+        bound: Bound::AtMost(3.0),
+        figure: |summary| summary.median(|run| run.calls_of("sqs:ReceiveMessage")),
+    },
+    Target {
+        case: "idle",
+        what: "CPU, per cent of a core",
+        bound: Bound::AtMost(0.1),
+        figure: |summary| summary.median(|run| run.cpu_share * 100.0),
+    },
+    Target {
+        case: "idle",
+        what: "memory, MiB",
+        bound: Bound::AtMost(20.0 * MIB_PER_MB),
+        figure: |summary| summary.median(|run| run.resident_mib),
+    },
+    Target {
+        case: "start",
+        what: "process start to first receive, ms",
+        bound: Bound::AtMost(100.0),
+        figure: |summary| summary.median(|run| run.start_ms),
+    },
+    Target {
+        case: "million",
+        what: "growth after the ledger is full, MiB",
+        bound: Bound::AtMost(0.5),
+        figure: |summary| summary.median(Measured::growth_after_ledger_mib),
+    },
+];
+
+/// Megabytes in MiB.
+const MIB_PER_MB: f64 = 1e6 / 1_048_576.0;
+const MIB_PER_30_MB: f64 = 30.0 * MIB_PER_MB;
+
+#[expect(clippy::cast_precision_loss, reason = "a latency in milliseconds")]
+fn trickle_ms() -> f64 {
+    (TRICKLE_SQS_MS + TRICKLE_SES_MS) as f64
+}
+
+/// Runs of one subject, spread.
+pub(crate) fn spread(runs: &[Measured], figure: impl Fn(&Measured) -> f64) -> Option<Spread> {
+    Spread::of(runs.iter().map(figure).collect())
+}
