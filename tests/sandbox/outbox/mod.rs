@@ -3,7 +3,7 @@
 mod page;
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 /// The mails that the local SES took, oldest first.
 pub(crate) struct Outbox {
     mails: Mutex<Mails>,
+    observer: OnceLock<Box<Observer>>,
 }
+
+type Observer = dyn Fn(&StoredMail) + Send + Sync;
 
 /// A mail as it would go out, whole.
 #[derive(Clone, Default, Serialize)]
@@ -54,6 +57,7 @@ impl Outbox {
                 most: usize::MAX,
                 taken: 0,
             }),
+            observer: OnceLock::new(),
         }
     }
 
@@ -64,12 +68,21 @@ impl Outbox {
         mails.shrink();
     }
 
+    /// Shows every mail to `observer` from now on, as it is taken and before its sender is
+    /// answered: a run too long to be kept can be looked at whole. The first observer stays.
+    pub(crate) fn observe(&self, observer: impl Fn(&StoredMail) + Send + Sync + 'static) {
+        self.observer.get_or_init(|| Box::new(observer));
+    }
+
     /// How many mails were taken since the last clearing, those dropped since included.
     pub(crate) fn taken(&self) -> u64 {
         self.lock().taken
     }
 
     pub(crate) fn add(&self, mail: StoredMail) {
+        if let Some(observe) = self.observer.get() {
+            observe(&mail);
+        }
         let mut mails = self.lock();
         mails.kept.push_back(mail);
         mails.taken += 1;

@@ -1,5 +1,7 @@
 //! The outbox as JSON and as pages.
 
+use std::sync::mpsc;
+
 use crate::sandbox::outbox::{Outbox, StoredMail};
 
 fn hostile() -> StoredMail {
@@ -68,4 +70,19 @@ fn a_bounded_outbox_drops_the_oldest_and_counts_all() {
     assert_eq!(ids, ["b", "c"]);
     assert_eq!(outbox.taken(), 3);
     assert!(outbox.mail_page("a").is_none());
+}
+
+#[test]
+fn an_observer_sees_every_mail_that_is_taken() {
+    let outbox = Outbox::new();
+    outbox.keep_at_most(1);
+    let (seen, ids) = mpsc::channel();
+    outbox.observe(move |mail| seen.send(mail.id.clone()).unwrap());
+    for id in ["a", "b", "c"] {
+        outbox.add(StoredMail {
+            id: id.to_owned(),
+            ..StoredMail::default()
+        });
+    }
+    assert_eq!(ids.try_iter().collect::<Vec<_>>(), ["a", "b", "c"]);
 }
