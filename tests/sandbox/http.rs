@@ -1,5 +1,6 @@
 //! The wire: which protocol a request speaks, the call behind it, and the answer's form.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use super::Sandbox;
 use super::connection::Connection;
 use super::faults::{Fault, Plan};
+use super::ses::SendEmail;
 use super::sqs::{Caller, query_code};
 
 /// SES takes mails of up to 40 MB, which base64 makes larger.
@@ -43,14 +45,16 @@ enum Service {
 }
 
 /// A request once it is known what it asks for.
-struct Call {
+struct Call<'a> {
     service: Service,
-    operation: String,
+    operation: Cow<'a, str>,
     input: Input,
 }
 
 enum Input {
     Json(Value),
+    /// Most requests are mails, and large: read at once as what they are.
+    Mail(Box<SendEmail>),
     Form(Vec<(String, String)>),
 }
 
@@ -130,7 +134,7 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
 async fn run(
     sandbox: &Sandbox,
     parts: &Parts,
-    call: Call,
+    call: Call<'_>,
     name: &str,
 ) -> Result<Answer, ServiceError> {
     let Call {
@@ -163,6 +167,7 @@ async fn run(
             .call(&operation, request)
             .await
             .map(Answer::Json),
+        (_, Input::Mail(mail)) => sandbox.ses.send_email(*mail).map(Answer::Json),
         (_, Input::Form(form)) => sandbox.sns.call_query(&form).await.map(Answer::Xml),
         (Service::Sns, Input::Json(_)) => Err(unknown("SNS speaks the query protocol here.")),
     }
@@ -201,14 +206,24 @@ impl Service {
     }
 }
 
-impl Call {
+impl<'a> Call<'a> {
     /// The error comes with the service in whose form it is answered.
-    fn parse(parts: &Parts, body: &[u8]) -> Result<Self, (Service, ServiceError)> {
+    fn parse(parts: &'a Parts, body: &[u8]) -> Result<Self, (Service, ServiceError)> {
         let path = parts.uri.path();
         if path.starts_with("/v2/email") || path.starts_with(SETTINGS) {
             let query = parts.uri.query().unwrap_or_default();
             let (operation, parameters) = super::ses::route(parts.method.as_str(), path, query)
                 .ok_or_else(|| (Service::Ses, unknown("No such operation.")))?;
+            if operation == "SendEmail"
+                && parameters.is_empty()
+                && let Some(mail) = SendEmail::read(body)
+            {
+                return Ok(Self {
+                    service: Service::Ses,
+                    operation: Cow::Borrowed(operation),
+                    input: Input::Mail(Box::new(mail)),
+                });
+            }
             let mut request = object(body).map_err(|error| (Service::Ses, error))?;
             request.extend(parameters);
             return Ok(Self::json(Service::Ses, operation, request));
@@ -241,7 +256,7 @@ impl Call {
             }
             return Ok(Self {
                 service: Service::Sns,
-                operation: operation.unwrap_or_default(),
+                operation: Cow::Owned(operation.unwrap_or_default()),
                 input: Input::Form(form),
             });
         }
@@ -251,10 +266,10 @@ impl Call {
         ))
     }
 
-    fn json(service: Service, operation: &str, request: Map<String, Value>) -> Self {
+    fn json(service: Service, operation: &'a str, request: Map<String, Value>) -> Self {
         Self {
             service,
-            operation: operation.to_owned(),
+            operation: Cow::Borrowed(operation),
             input: Input::Json(Value::Object(request)),
         }
     }
