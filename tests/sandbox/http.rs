@@ -59,7 +59,7 @@ enum Input {
 }
 
 enum Answer {
-    Json(Value),
+    Json(Vec<u8>),
     Xml(String),
 }
 
@@ -147,7 +147,11 @@ async fn run(
             let caller = caller(&parts.headers);
             let (request, failed) = fail_entries(sandbox, name, request);
             let sound = request["Entries"].as_array().is_none_or(|e| !e.is_empty());
-            let mut answer = if failed.is_empty() || sound {
+            if failed.is_empty() {
+                let answer = sandbox.sqs.answer(&caller, &operation, &request).await?;
+                return Ok(Answer::Json(answer));
+            }
+            let mut answer = if sound {
                 sandbox.sqs.call_from(&caller, &operation, request).await?
             } else {
                 json!({ "Successful": [], "Failed": [] })
@@ -155,21 +159,27 @@ async fn run(
             if let Some(list) = answer.get_mut("Failed").and_then(Value::as_array_mut) {
                 list.extend(failed);
             }
-            Ok(Answer::Json(answer))
+            Ok(Answer::from(answer))
         }
         (Service::CodeCommit, Input::Json(request)) => sandbox
             .codecommit
             .call(&operation, request)
             .await
-            .map(Answer::Json),
+            .map(Answer::from),
         (Service::Ses, Input::Json(request)) => sandbox
             .ses
             .call(&operation, request)
             .await
-            .map(Answer::Json),
-        (_, Input::Mail(mail)) => sandbox.ses.send_email(*mail).map(Answer::Json),
+            .map(Answer::from),
+        (_, Input::Mail(mail)) => sandbox.ses.send_email(*mail).map(Answer::from),
         (_, Input::Form(form)) => sandbox.sns.call_query(&form).await.map(Answer::Xml),
         (Service::Sns, Input::Json(_)) => Err(unknown("SNS speaks the query protocol here.")),
+    }
+}
+
+impl From<Value> for Answer {
+    fn from(json: Value) -> Self {
+        Self::Json(json.to_string().into_bytes())
     }
 }
 
@@ -313,7 +323,7 @@ fn caller(headers: &HeaderMap) -> Caller {
 fn render(service: Service, answer: Result<Answer, ServiceError>) -> Response {
     let request_id = Uuid::new_v4().to_string();
     let mut response = match answer {
-        Ok(Answer::Json(json)) => (content_type(service), json.to_string()).into_response(),
+        Ok(Answer::Json(json)) => (content_type(service), json).into_response(),
         Ok(Answer::Xml(xml)) => (content_type(Service::Sns), xml).into_response(),
         Err(error) => render_error(service, &error, &request_id),
     };

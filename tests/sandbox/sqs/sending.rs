@@ -58,7 +58,7 @@ impl Sqs {
             answer["MD5OfMessageSystemAttributes"] = json!(md5);
         }
         let message = Message::new(Arc::new(content), now);
-        answer["MessageId"] = json!(message.id);
+        answer["MessageId"] = json!(message.id.to_string());
         self.enqueue(queue, message, delay_millis, now);
         Ok(answer)
     }
