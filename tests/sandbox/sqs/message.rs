@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::super::http::ServiceError;
 use super::errors::{error, missing, serialization};
-use super::md5;
+use super::md5::{self, Hex};
 use super::params::{map, required_text, text};
 
 /// The most that one message or one batch may weigh, in bytes.
@@ -32,7 +32,7 @@ pub(crate) struct MessageAttribute {
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
     pub(crate) body: String,
-    pub(crate) md5: String,
+    pub(crate) md5: Hex,
     pub(crate) attributes: Vec<(String, MessageAttribute)>,
     pub(crate) trace_header: Option<String>,
 }
@@ -110,7 +110,7 @@ impl Content {
     }
 
     /// The digest of the system attributes as `SendMessage` answers it.
-    pub(crate) fn md5_of_system_attributes(&self) -> Option<String> {
+    pub(crate) fn md5_of_system_attributes(&self) -> Option<Hex> {
         let header = self.trace_header.clone()?;
         let attribute = MessageAttribute {
             data_type: "String".to_owned(),

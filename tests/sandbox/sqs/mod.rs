@@ -119,13 +119,14 @@ impl Sqs {
         request: &Value,
     ) -> Result<Vec<u8>, ServiceError> {
         let answer = match operation {
-            // Received bodies are most of what SQS says.
+            // The calls that come often write their own.
+            "ChangeMessageVisibilityBatch" => return self.change_message_visibility_batch(request),
+            "DeleteMessageBatch" => return self.delete_message_batch(request),
             "ReceiveMessage" => return self.receive_message(request).await,
+            "SendMessageBatch" => return self.send_message_batch(request),
             "ChangeMessageVisibility" => self.change_message_visibility(request),
-            "ChangeMessageVisibilityBatch" => self.change_message_visibility_batch(request),
             "CreateQueue" => self.create_queue(caller, request),
             "DeleteMessage" => self.delete_message(request),
-            "DeleteMessageBatch" => self.delete_message_batch(request),
             "DeleteQueue" => self.delete_queue(request),
             "GetQueueAttributes" => self.get_queue_attributes(request),
             "GetQueueUrl" => self.get_queue_url(caller, request),
@@ -134,7 +135,6 @@ impl Sqs {
             "ListQueues" => self.list_queues(caller, request),
             "PurgeQueue" => self.purge_queue(request),
             "SendMessage" => self.send_message(request),
-            "SendMessageBatch" => self.send_message_batch(request),
             "SetQueueAttributes" => self.set_queue_attributes(request),
             "TagQueue" => self.tag_queue(request),
             "UntagQueue" => self.untag_queue(request),

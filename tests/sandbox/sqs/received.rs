@@ -5,9 +5,10 @@ use std::fmt::Display;
 use serde::{Serialize, Serializer};
 
 use super::super::http::ServiceError;
+use super::ACCOUNT;
 use super::errors::internal;
+use super::md5::{self, Hex};
 use super::message::{Message, MessageAttribute};
-use super::{ACCOUNT, md5};
 
 /// Ids, handle, digest, names and attributes of one message, in bytes.
 const AROUND_A_BODY: usize = 768;
@@ -34,7 +35,7 @@ struct ReceivedMessage<'a> {
         rename = "MD5OfMessageAttributes",
         skip_serializing_if = "Option::is_none"
     )]
-    md5_of_attributes: Option<String>,
+    md5_of_attributes: Option<Hex>,
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_map")]
     message_attributes: Vec<&'a (String, MessageAttribute)>,
 }
@@ -70,7 +71,7 @@ pub(crate) fn answer(
             ReceivedMessage {
                 message_id: message.id,
                 receipt_handle: handle,
-                md5_of_body: &content.md5,
+                md5_of_body: content.md5.as_str(),
                 body: &content.body,
                 attributes: SystemAttributes::of(message, &wants_system),
                 md5_of_attributes: md5::of_attributes(chosen.iter().copied()),
