@@ -1,5 +1,6 @@
 //! The wire: which protocol a request speaks, the call behind it, and the answer's form.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use super::Sandbox;
 use super::connection::Connection;
 use super::faults::{Fault, Plan};
+use super::ses::SendEmail;
 use super::sqs::{Caller, query_code};
 
 /// SES takes mails of up to 40 MB, which base64 makes larger.
@@ -43,19 +45,21 @@ enum Service {
 }
 
 /// A request once it is known what it asks for.
-struct Call {
+struct Call<'a> {
     service: Service,
-    operation: String,
+    operation: Cow<'a, str>,
     input: Input,
 }
 
 enum Input {
     Json(Value),
+    /// Most requests are mails, and large: read at once as what they are.
+    Mail(Box<SendEmail>),
     Form(Vec<(String, String)>),
 }
 
 enum Answer {
-    Json(Value),
+    Json(Vec<u8>),
     Xml(String),
 }
 
@@ -130,7 +134,7 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
 async fn run(
     sandbox: &Sandbox,
     parts: &Parts,
-    call: Call,
+    call: Call<'_>,
     name: &str,
 ) -> Result<Answer, ServiceError> {
     let Call {
@@ -143,7 +147,11 @@ async fn run(
             let caller = caller(&parts.headers);
             let (request, failed) = fail_entries(sandbox, name, request);
             let sound = request["Entries"].as_array().is_none_or(|e| !e.is_empty());
-            let mut answer = if failed.is_empty() || sound {
+            if failed.is_empty() {
+                let answer = sandbox.sqs.answer(&caller, &operation, &request).await?;
+                return Ok(Answer::Json(answer));
+            }
+            let mut answer = if sound {
                 sandbox.sqs.call_from(&caller, &operation, request).await?
             } else {
                 json!({ "Successful": [], "Failed": [] })
@@ -151,20 +159,27 @@ async fn run(
             if let Some(list) = answer.get_mut("Failed").and_then(Value::as_array_mut) {
                 list.extend(failed);
             }
-            Ok(Answer::Json(answer))
+            Ok(Answer::from(answer))
         }
         (Service::CodeCommit, Input::Json(request)) => sandbox
             .codecommit
             .call(&operation, request)
             .await
-            .map(Answer::Json),
+            .map(Answer::from),
         (Service::Ses, Input::Json(request)) => sandbox
             .ses
             .call(&operation, request)
             .await
-            .map(Answer::Json),
+            .map(Answer::from),
+        (_, Input::Mail(mail)) => sandbox.ses.send_email(*mail).map(Answer::from),
         (_, Input::Form(form)) => sandbox.sns.call_query(&form).await.map(Answer::Xml),
         (Service::Sns, Input::Json(_)) => Err(unknown("SNS speaks the query protocol here.")),
+    }
+}
+
+impl From<Value> for Answer {
+    fn from(json: Value) -> Self {
+        Self::Json(json.to_string().into_bytes())
     }
 }
 
@@ -201,14 +216,24 @@ impl Service {
     }
 }
 
-impl Call {
+impl<'a> Call<'a> {
     /// The error comes with the service in whose form it is answered.
-    fn parse(parts: &Parts, body: &[u8]) -> Result<Self, (Service, ServiceError)> {
+    fn parse(parts: &'a Parts, body: &[u8]) -> Result<Self, (Service, ServiceError)> {
         let path = parts.uri.path();
         if path.starts_with("/v2/email") || path.starts_with(SETTINGS) {
             let query = parts.uri.query().unwrap_or_default();
             let (operation, parameters) = super::ses::route(parts.method.as_str(), path, query)
                 .ok_or_else(|| (Service::Ses, unknown("No such operation.")))?;
+            if operation == "SendEmail"
+                && parameters.is_empty()
+                && let Some(mail) = SendEmail::read(body)
+            {
+                return Ok(Self {
+                    service: Service::Ses,
+                    operation: Cow::Borrowed(operation),
+                    input: Input::Mail(Box::new(mail)),
+                });
+            }
             let mut request = object(body).map_err(|error| (Service::Ses, error))?;
             request.extend(parameters);
             return Ok(Self::json(Service::Ses, operation, request));
@@ -241,7 +266,7 @@ impl Call {
             }
             return Ok(Self {
                 service: Service::Sns,
-                operation: operation.unwrap_or_default(),
+                operation: Cow::Owned(operation.unwrap_or_default()),
                 input: Input::Form(form),
             });
         }
@@ -251,10 +276,10 @@ impl Call {
         ))
     }
 
-    fn json(service: Service, operation: &str, request: Map<String, Value>) -> Self {
+    fn json(service: Service, operation: &'a str, request: Map<String, Value>) -> Self {
         Self {
             service,
-            operation: operation.to_owned(),
+            operation: Cow::Borrowed(operation),
             input: Input::Json(Value::Object(request)),
         }
     }
@@ -298,7 +323,7 @@ fn caller(headers: &HeaderMap) -> Caller {
 fn render(service: Service, answer: Result<Answer, ServiceError>) -> Response {
     let request_id = Uuid::new_v4().to_string();
     let mut response = match answer {
-        Ok(Answer::Json(json)) => (content_type(service), json.to_string()).into_response(),
+        Ok(Answer::Json(json)) => (content_type(service), json).into_response(),
         Ok(Answer::Xml(xml)) => (content_type(Service::Sns), xml).into_response(),
         Err(error) => render_error(service, &error, &request_id),
     };

@@ -24,9 +24,9 @@ impl Identities {
         let domain = domain.to_ascii_lowercase();
         let unlabelled = local.split_once('+').map_or(local, |(name, _label)| name);
         let verified = |name: &str| self.0.get(name).copied().unwrap_or(false);
-        verified(&key(address))
+        ancestors(&domain).any(verified)
+            || verified(&key(address))
             || verified(&format!("{unlabelled}@{domain}"))
-            || ancestors(&domain).any(verified)
     }
 
     pub(super) fn cover_recipient(&self, address: &str) -> bool {

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 pub(crate) use self::account::AccountSettings;
 pub(crate) use self::route::route;
+pub(crate) use self::send::SendEmail;
 
 use self::identity::Identities;
 use self::quota::Quota;

@@ -13,9 +13,10 @@ use super::{REGION_IN_TEXTS, Ses, State, address, bad_request, error, mime};
 
 const MOST_RECIPIENTS: usize = 50;
 
+/// The request, of right form but unchecked.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct SendEmail {
+pub(crate) struct SendEmail {
     from_email_address: Option<String>,
     #[serde(default)]
     destination: Destination,
@@ -39,15 +40,25 @@ struct Destination {
     bcc: Vec<String>,
 }
 
+impl SendEmail {
+    /// `None` for a body that is no such object; what is wrong with it, reading it as a tree of
+    /// values tells.
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
+        // A list would do as well for serde.
+        let object = body.trim_ascii_start().starts_with(b"{");
+        object.then(|| serde_json::from_slice(body).ok()).flatten()
+    }
+}
+
 impl Ses {
-    pub(super) fn send_email(&self, request: SendEmail) -> Result<Value, ServiceError> {
+    pub(crate) fn send_email(&self, request: SendEmail) -> Result<Value, ServiceError> {
         let mut mail = compose(request)?;
-        let sender = address::mailbox(&mail.from)?.to_owned();
+        let sender = address::mailbox(&mail.from)?;
         let recipients = recipients(&mail)?;
         for reply_to in &mail.reply_to {
             address::mailbox(reply_to)?;
         }
-        self.state().admit(&mail, &sender, &recipients)?;
+        self.state().admit(&mail, sender, &recipients)?;
 
         let now = self.clock.now_millis();
         mail.id = message_id(now);
@@ -67,7 +78,7 @@ impl State {
         &mut self,
         mail: &StoredMail,
         sender: &str,
-        recipients: &[String],
+        recipients: &[&str],
     ) -> Result<(), ServiceError> {
         if let Some(name) = &mail.configuration_set
             && !self.configuration_set(name)?.sending_enabled
@@ -95,7 +106,7 @@ impl State {
         )
     }
 
-    fn check_identities(&self, sender: &str, recipients: &[String]) -> Result<(), ServiceError> {
+    fn check_identities(&self, sender: &str, recipients: &[&str]) -> Result<(), ServiceError> {
         let mut failed: Vec<&str> = Vec::new();
         if !self.identities.cover(sender) {
             failed.push(sender);
@@ -104,7 +115,7 @@ impl State {
             failed.extend(
                 recipients
                     .iter()
-                    .map(String::as_str)
+                    .copied()
                     .filter(|recipient| !self.identities.cover_recipient(recipient)),
             );
         }
@@ -169,7 +180,7 @@ fn compose(request: SendEmail) -> Result<StoredMail, ServiceError> {
     Ok(mail)
 }
 
-fn recipients(mail: &StoredMail) -> Result<Vec<String>, ServiceError> {
+fn recipients(mail: &StoredMail) -> Result<Vec<&str>, ServiceError> {
     let given: Vec<&String> = [&mail.to, &mail.cc, &mail.bcc]
         .into_iter()
         .flatten()
@@ -184,7 +195,7 @@ fn recipients(mail: &StoredMail) -> Result<Vec<String>, ServiceError> {
     }
     given
         .into_iter()
-        .map(|recipient| address::mailbox(recipient).map(str::to_owned))
+        .map(|recipient| address::mailbox(recipient))
         .collect()
 }
 

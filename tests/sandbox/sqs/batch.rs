@@ -2,13 +2,42 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::super::http::ServiceError;
-use super::errors::error;
+use super::errors::{error, internal};
 use super::params::{list, required_text};
 
 const MOST_ENTRIES: usize = 10;
+
+/// What an operation without a result says of an entry: nothing but its id.
+#[derive(Serialize)]
+pub(crate) struct Done {}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Answer<'a, R> {
+    successful: Vec<Success<'a, R>>,
+    failed: Vec<Failure<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Success<'a, R> {
+    id: &'a str,
+    #[serde(flatten)]
+    result: R,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Failure<'a> {
+    id: &'a str,
+    code: String,
+    sender_fault: bool,
+    message: String,
+}
 
 /// The entries of a batch with their ids, once the batch as a whole is in order.
 pub(crate) fn entries(request: &Value) -> Result<Vec<(&str, &Value)>, ServiceError> {
@@ -53,30 +82,29 @@ pub(crate) fn entries(request: &Value) -> Result<Vec<(&str, &Value)>, ServiceErr
 }
 
 /// The answer with its two lists: every entry succeeds or fails for itself.
-pub(crate) fn answer(
+pub(crate) fn answer<R: Serialize>(
     entries: Vec<(&str, &Value)>,
-    mut work: impl FnMut(&Value) -> Result<Value, ServiceError>,
-) -> Value {
-    let mut successful = Vec::new();
-    let mut failed = Vec::new();
+    mut work: impl FnMut(&Value) -> Result<R, ServiceError>,
+) -> Result<Vec<u8>, ServiceError> {
+    let mut answer = Answer {
+        successful: Vec::with_capacity(entries.len()),
+        failed: Vec::new(),
+    };
     for (id, entry) in entries {
         match work(entry) {
-            Ok(mut result) => {
-                result["Id"] = json!(id);
-                successful.push(result);
-            }
-            Err(error) => failed.push(failure(id, &error)),
+            Ok(result) => answer.successful.push(Success { id, result }),
+            Err(error) => answer.failed.push(failure(id, error)),
         }
     }
-    json!({ "Successful": successful, "Failed": failed })
+    serde_json::to_vec(&answer).map_err(|source| internal(&source))
 }
 
 /// One failed entry; its code is the legacy one.
-pub(crate) fn failure(id: &str, error: &ServiceError) -> Value {
-    json!({
-        "Id": id,
-        "Code": error.query_code.as_deref().unwrap_or(&error.code),
-        "SenderFault": error.status < 500,
-        "Message": error.message,
-    })
+fn failure(id: &str, error: ServiceError) -> Failure<'_> {
+    Failure {
+        id,
+        code: error.query_code.unwrap_or(error.code),
+        sender_fault: error.status < 500,
+        message: error.message,
+    }
 }

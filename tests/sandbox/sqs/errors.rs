@@ -41,6 +41,14 @@ pub(crate) fn missing(parameter: &str) -> ServiceError {
     )
 }
 
+/// An answer that cannot be put into words.
+pub(crate) fn internal(source: &serde_json::Error) -> ServiceError {
+    ServiceError {
+        status: 500,
+        ..error("InternalFailure", source.to_string())
+    }
+}
+
 pub(crate) fn serialization(parameter: &str, wanted: &str) -> ServiceError {
     error(
         "SerializationException",

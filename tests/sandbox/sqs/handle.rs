@@ -15,18 +15,22 @@ pub(crate) struct Receipt {
 
 impl Receipt {
     pub(crate) fn encode(self, queue: u64) -> String {
-        let mut bytes = Vec::with_capacity(40);
-        for part in [queue, self.key, self.serial] {
-            bytes.extend_from_slice(&part.to_be_bytes());
+        let mut bytes = [0; 40];
+        let (payload, sum) = bytes.split_at_mut(24);
+        let (parts, _) = payload.as_chunks_mut::<8>();
+        for (place, part) in parts.iter_mut().zip([queue, self.key, self.serial]) {
+            *place = part.to_be_bytes();
         }
-        bytes.extend_from_slice(&checksum(&bytes));
+        sum.copy_from_slice(&checksum(payload));
         STANDARD.encode(bytes)
     }
 
     /// `None` for what `queue` never issued.
     pub(crate) fn decode(handle: &str, queue: u64) -> Option<Self> {
-        let bytes = STANDARD.decode(handle).ok()?;
-        let (payload, sum) = bytes.split_at_checked(24)?;
+        // What does not fit was not issued here.
+        let mut bytes = [0; 42];
+        let length = STANDARD.decode_slice(handle, &mut bytes).ok()?;
+        let (payload, sum) = bytes.get(..length)?.split_at_checked(24)?;
         let (parts, _) = payload.as_chunks::<8>();
         let [issuer, key, serial] = parts else {
             return None;

@@ -1,12 +1,17 @@
 //! The MD5 digests that SQS answers with and SDKs compare.
 
 use md5::{Digest, Md5};
+use serde::{Serialize, Serializer};
 
 use super::message::MessageAttribute;
 
-/// The lower-case hexadecimal MD5 of a message body.
-pub(crate) fn of_body(body: &str) -> String {
-    hex(&Md5::digest(body.as_bytes()))
+/// A digest in lower-case hexadecimal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hex([u8; 32]);
+
+/// The MD5 of a message body.
+pub(crate) fn of_body(body: &str) -> Hex {
+    Hex::of(Md5::digest(body.as_bytes()).into())
 }
 
 /// The MD5 of message attributes as AWS defines it: sorted by name; name, data type and value
@@ -14,7 +19,7 @@ pub(crate) fn of_body(body: &str) -> String {
 /// the value. `None` where there are none.
 pub(crate) fn of_attributes<'a>(
     attributes: impl IntoIterator<Item = &'a (String, MessageAttribute)>,
-) -> Option<String> {
+) -> Option<Hex> {
     let mut sorted: Vec<_> = attributes.into_iter().collect();
     if sorted.is_empty() {
         return None;
@@ -33,25 +38,32 @@ pub(crate) fn of_attributes<'a>(
             add(&mut digest, text.as_bytes());
         }
     }
-    Some(hex(&digest.finalize()))
+    Some(Hex::of(digest.finalize().into()))
+}
+
+impl Hex {
+    fn of(digest: [u8; 16]) -> Self {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut hex = [0; 32];
+        let (pairs, _) = hex.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(digest) {
+            *pair = [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)]);
+        }
+        Self(hex)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl Serialize for Hex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 fn add(digest: &mut Md5, bytes: &[u8]) {
     digest.update(u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
     digest.update(bytes);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] = [
-        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
-    ];
-    bytes
-        .iter()
-        .flat_map(|byte| {
-            [
-                DIGITS[usize::from(byte >> 4)],
-                DIGITS[usize::from(byte & 15)],
-            ]
-        })
-        .collect()
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::super::http::ServiceError;
 use super::errors::{error, missing, serialization};
-use super::md5;
+use super::md5::{self, Hex};
 use super::params::{map, required_text, text};
 
 /// The most that one message or one batch may weigh, in bytes.
@@ -17,10 +18,13 @@ pub(crate) const MAXIMUM_SIZE: usize = 1_048_576;
 const MOST_ATTRIBUTES: usize = 10;
 
 /// A user-defined message attribute; one of the two values is set.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub(crate) struct MessageAttribute {
     pub(crate) data_type: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) string_value: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_base64")]
     pub(crate) binary_value: Option<Vec<u8>>,
 }
 
@@ -28,7 +32,7 @@ pub(crate) struct MessageAttribute {
 #[derive(Debug, Clone)]
 pub(crate) struct Content {
     pub(crate) body: String,
-    pub(crate) md5: String,
+    pub(crate) md5: Hex,
     pub(crate) attributes: Vec<(String, MessageAttribute)>,
     pub(crate) trace_header: Option<String>,
 }
@@ -36,7 +40,7 @@ pub(crate) struct Content {
 /// A message in a queue.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
-    pub(crate) id: String,
+    pub(crate) id: Uuid,
     pub(crate) content: Arc<Content>,
     /// When it was first sent, in milliseconds since the epoch: retention counts from here, also
     /// after a move to a dead-letter queue.
@@ -50,7 +54,7 @@ pub(crate) struct Message {
 impl Message {
     pub(crate) fn new(content: Arc<Content>, now: u64) -> Self {
         Self {
-            id: Uuid::new_v4().to_string(),
+            id: Uuid::new_v4(),
             content,
             sent_at: now,
             receive_count: 0,
@@ -106,7 +110,7 @@ impl Content {
     }
 
     /// The digest of the system attributes as `SendMessage` answers it.
-    pub(crate) fn md5_of_system_attributes(&self) -> Option<String> {
+    pub(crate) fn md5_of_system_attributes(&self) -> Option<Hex> {
         let header = self.trace_header.clone()?;
         let attribute = MessageAttribute {
             data_type: "String".to_owned(),
@@ -118,18 +122,6 @@ impl Content {
 }
 
 impl MessageAttribute {
-    pub(crate) fn json(&self) -> Value {
-        let mut json = Map::new();
-        json.insert("DataType".to_owned(), json!(self.data_type));
-        if let Some(text) = &self.string_value {
-            json.insert("StringValue".to_owned(), json!(text));
-        }
-        if let Some(bytes) = &self.binary_value {
-            json.insert("BinaryValue".to_owned(), json!(STANDARD.encode(bytes)));
-        }
-        Value::Object(json)
-    }
-
     fn parse(name: &str, json: &Value) -> Result<Self, ServiceError> {
         let data_type = text(json, "DataType")?.unwrap_or_default();
         let string_value = text(json, "StringValue")?.map(str::to_owned);
@@ -179,6 +171,14 @@ impl MessageAttribute {
             binary_value,
         })
     }
+}
+
+#[expect(clippy::ref_option, reason = "serde gives the field by reference")]
+fn as_base64<S: Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+    bytes
+        .as_ref()
+        .map(|bytes| STANDARD.encode(bytes))
+        .serialize(serializer)
 }
 
 /// What XML 1.0 allows, which is SQS's rule for bodies; surrogates cannot be in a `char`.

@@ -9,6 +9,7 @@ mod message;
 mod operations;
 mod params;
 mod queue;
+mod received;
 mod receiving;
 mod sending;
 mod settling;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use self::errors::{error, no_such_queue};
+use self::errors::{error, internal, no_such_queue};
 use self::message::{Content, Message};
 use self::params::required_text;
 use self::queue::{Queue, State};
@@ -106,13 +107,26 @@ impl Sqs {
         operation: &str,
         request: Value,
     ) -> Result<Value, ServiceError> {
-        let request = &request;
-        match operation {
+        let answer = self.answer(caller, operation, &request).await?;
+        serde_json::from_slice(&answer).map_err(|source| internal(&source))
+    }
+
+    /// Answers one operation with the JSON that goes out.
+    pub(crate) async fn answer(
+        &self,
+        caller: &Caller,
+        operation: &str,
+        request: &Value,
+    ) -> Result<Vec<u8>, ServiceError> {
+        let answer = match operation {
+            // The calls that come often write their own.
+            "ChangeMessageVisibilityBatch" => return self.change_message_visibility_batch(request),
+            "DeleteMessageBatch" => return self.delete_message_batch(request),
+            "ReceiveMessage" => return self.receive_message(request).await,
+            "SendMessageBatch" => return self.send_message_batch(request),
             "ChangeMessageVisibility" => self.change_message_visibility(request),
-            "ChangeMessageVisibilityBatch" => self.change_message_visibility_batch(request),
             "CreateQueue" => self.create_queue(caller, request),
             "DeleteMessage" => self.delete_message(request),
-            "DeleteMessageBatch" => self.delete_message_batch(request),
             "DeleteQueue" => self.delete_queue(request),
             "GetQueueAttributes" => self.get_queue_attributes(request),
             "GetQueueUrl" => self.get_queue_url(caller, request),
@@ -120,9 +134,7 @@ impl Sqs {
             "ListQueueTags" => self.list_queue_tags(request),
             "ListQueues" => self.list_queues(caller, request),
             "PurgeQueue" => self.purge_queue(request),
-            "ReceiveMessage" => self.receive_message(request).await,
             "SendMessage" => self.send_message(request),
-            "SendMessageBatch" => self.send_message_batch(request),
             "SetQueueAttributes" => self.set_queue_attributes(request),
             "TagQueue" => self.tag_queue(request),
             "UntagQueue" => self.untag_queue(request),
@@ -138,7 +150,8 @@ impl Sqs {
                 "UnknownOperationException",
                 format!("SQS has no operation {operation}."),
             )),
-        }
+        }?;
+        Ok(answer.to_string().into_bytes())
     }
 
     /// Puts a message into the queue as SNS does; `false` where there is no such queue.
@@ -172,7 +185,7 @@ impl Sqs {
         queue
             .messages()
             .map(|(message, state)| MessageState {
-                message_id: message.id.clone(),
+                message_id: message.id.to_string(),
                 body: message.content.body.clone(),
                 receive_count: message.receive_count,
                 standing: match state {
@@ -209,7 +222,7 @@ impl Sqs {
         let Some(message) = queue
             .messages()
             .map(|(message, _)| message)
-            .find(|message| message.id == message_id)
+            .find(|message| message.id.to_string() == message_id)
         else {
             return false;
         };
@@ -272,11 +285,7 @@ fn queue_url(caller: &Caller, name: &str) -> String {
 
 fn copy_of(message: &Message, new_id: bool) -> Message {
     Message {
-        id: if new_id {
-            Uuid::new_v4().to_string()
-        } else {
-            message.id.clone()
-        },
+        id: if new_id { Uuid::new_v4() } else { message.id },
         receive_count: 0,
         first_received_at: None,
         ..message.clone()

@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::super::http::ServiceError;
 use super::super::lock;
 use super::errors::{error, no_such_queue};
-use super::message::{Message, MessageAttribute};
+use super::message::Message;
 use super::operations::name_in;
 use super::params::{number, texts};
 use super::queue::MOST_IN_FLIGHT;
-use super::{ACCOUNT, Sqs, md5, queue_name};
+use super::{Sqs, queue_name, received};
 
 const SYSTEM_ATTRIBUTES: [&str; 12] = [
     "AWSTraceHeader",
@@ -49,7 +49,7 @@ enum Attempt {
 }
 
 impl Sqs {
-    pub(super) async fn receive_message(&self, request: &Value) -> Result<Value, ServiceError> {
+    pub(super) async fn receive_message(&self, request: &Value) -> Result<Vec<u8>, ServiceError> {
         let ask = Ask::parse(request)?;
         let (changed, wait_seconds) = {
             let queues = lock(&self.queues);
@@ -63,8 +63,8 @@ impl Sqs {
             let mut change = pin!(changed.notified());
             change.as_mut().enable();
             let next = match self.attempt(&ask, wait_seconds)? {
-                Attempt::Taken(messages) => return Ok(ask.answer(&messages)),
-                Attempt::Empty(_) if Instant::now() >= deadline => return Ok(json!({})),
+                Attempt::Taken(messages) => return ask.answer(&messages),
+                Attempt::Empty(_) if Instant::now() >= deadline => return Ok(b"{}".to_vec()),
                 Attempt::Empty(next) => next,
             };
             let wake = next.map_or(deadline, |at| self.clock.instant(at).min(deadline));
@@ -100,7 +100,8 @@ impl Sqs {
             });
         let most_receives = redrive.as_ref().map(|redrive| redrive.most_receives);
         let received = queue.receive(ask.most, visibility_millis, most_receives, now);
-        let (source, next) = (queue.arn.clone(), queue.next_change());
+        let next = queue.next_change();
+        let source = (!received.dead.is_empty()).then(|| queue.arn.clone());
         if let Some(redrive) = redrive
             && let Some(target) = queues.get_mut(name_in(&redrive.target_arn))
         {
@@ -108,7 +109,7 @@ impl Sqs {
                 let message = Message {
                     receive_count: 0,
                     first_received_at: None,
-                    dead_letter_source: Some(source.clone()),
+                    dead_letter_source: source.clone(),
                     ..message
                 };
                 target.add(message, 0, now);
@@ -148,61 +149,13 @@ impl<'a> Ask<'a> {
         })
     }
 
-    /// The key `Messages` is left out where there are none, as AWS does.
-    fn answer(&self, messages: &[(Message, String)]) -> Value {
-        let messages: Vec<_> = messages
-            .iter()
-            .map(|(message, handle)| self.message(message, handle))
-            .collect();
-        json!({ "Messages": messages })
-    }
-
-    fn message(&self, message: &Message, handle: &str) -> Value {
-        let content = &message.content;
-        let mut json = json!({
-            "MessageId": message.id,
-            "ReceiptHandle": handle,
-            "MD5OfBody": content.md5,
-            "Body": content.body,
-        });
-        let system = self.system(message);
-        if !system.is_empty() {
-            json["Attributes"] = Value::Object(system);
-        }
-        let chosen: Vec<_> = content
-            .attributes
-            .iter()
-            .filter(|(name, _)| self.wants(name))
-            .collect();
-        if let Some(md5) = md5::of_attributes(chosen.iter().copied()) {
-            json["MD5OfMessageAttributes"] = json!(md5);
-            json["MessageAttributes"] = attributes_json(&chosen);
-        }
-        json
-    }
-
-    fn system(&self, message: &Message) -> Map<String, Value> {
-        let first = message.first_received_at.unwrap_or_default();
-        let values = [
-            (
-                "ApproximateReceiveCount",
-                Some(message.receive_count.to_string()),
-            ),
-            ("ApproximateFirstReceiveTimestamp", Some(first.to_string())),
-            ("SentTimestamp", Some(message.sent_at.to_string())),
-            ("SenderId", Some(ACCOUNT.to_owned())),
-            ("AWSTraceHeader", message.content.trace_header.clone()),
-            (
-                "DeadLetterQueueSourceArn",
-                message.dead_letter_source.clone(),
-            ),
-        ];
+    fn answer(&self, messages: &[(Message, String)]) -> Result<Vec<u8>, ServiceError> {
         let all = self.system_attributes.contains("All");
-        values
-            .into_iter()
-            .filter(|(name, _)| all || self.system_attributes.contains(name))
-            .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))))
-            .collect()
+        received::answer(
+            messages,
+            |name| all || self.system_attributes.contains(name),
+            |name| self.wants(name),
+        )
     }
 
     fn wants(&self, name: &str) -> bool {
@@ -213,12 +166,4 @@ impl<'a> Ask<'a> {
                 None => *wanted == "All" || *wanted == name,
             })
     }
-}
-
-fn attributes_json(attributes: &[&(String, MessageAttribute)]) -> Value {
-    attributes
-        .iter()
-        .map(|(name, attribute)| (name.clone(), attribute.json()))
-        .collect::<Map<_, _>>()
-        .into()
 }

@@ -16,7 +16,7 @@ impl Sqs {
         self.with_queue(request, |queue, now| self.send(queue, request, now))
     }
 
-    pub(super) fn send_message_batch(&self, request: &Value) -> Result<Value, ServiceError> {
+    pub(super) fn send_message_batch(&self, request: &Value) -> Result<Vec<u8>, ServiceError> {
         self.with_queue(request, |queue, now| {
             let entries = batch::entries(request)?;
             // An entry that cannot be read fails for itself and weighs nothing here.
@@ -33,7 +33,7 @@ impl Sqs {
                     ),
                 ));
             }
-            Ok(batch::answer(entries, |entry| self.send(queue, entry, now)))
+            batch::answer(entries, |entry| self.send(queue, entry, now))
         })
     }
 
@@ -50,15 +50,15 @@ impl Sqs {
         }
         let delay_millis = number(request, "DelaySeconds", 0..=900)?
             .map_or(queue.attributes.delay_millis(), |seconds| seconds * 1000);
-        let mut answer = json!({ "MD5OfMessageBody": content.md5 });
+        let mut answer = json!({ "MD5OfMessageBody": content.md5.as_str() });
         if let Some(md5) = md5::of_attributes(&content.attributes) {
-            answer["MD5OfMessageAttributes"] = json!(md5);
+            answer["MD5OfMessageAttributes"] = json!(md5.as_str());
         }
         if let Some(md5) = content.md5_of_system_attributes() {
-            answer["MD5OfMessageSystemAttributes"] = json!(md5);
+            answer["MD5OfMessageSystemAttributes"] = json!(md5.as_str());
         }
         let message = Message::new(Arc::new(content), now);
-        answer["MessageId"] = json!(message.id);
+        answer["MessageId"] = json!(message.id.to_string());
         self.enqueue(queue, message, delay_millis, now);
         Ok(answer)
     }
