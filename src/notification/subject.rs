@@ -67,7 +67,8 @@ fn one_line(chars: impl Iterator<Item = char>) -> String {
 
 /// Unicode's general category Cf: what steers how other characters are shown.
 pub(super) fn is_format(c: char) -> bool {
-    c.general_category() == GeneralCategory::Format
+    // None of ASCII is, which spares most characters the search in the table.
+    !c.is_ascii() && c.general_category() == GeneralCategory::Format
 }
 
 #[cfg(test)]
