@@ -172,24 +172,20 @@ impl Pattern {
 }
 
 /// Puts values in the place of the placeholders, in one pass: what a value holds is not looked at
-/// again. `write` adds a value to the output.
-pub(super) fn fill(
-    segments: &[Segment],
-    values: &[Cow<'_, str>],
-    write: fn(&mut String, &str),
-) -> String {
-    let mut output = String::new();
-    for segment in segments {
-        match segment {
-            Segment::Literal(text) => output.push_str(text),
-            Segment::Value(index) => {
-                if let Some(value) = values.get(*index) {
-                    write(&mut output, value);
-                }
-            }
-        }
-    }
-    output
+/// again.
+pub(super) fn fill(segments: &[Segment], values: &[impl AsRef<str>]) -> String {
+    pieces(segments, values).collect::<Vec<_>>().concat()
+}
+
+/// What [`fill`] puts together.
+pub(super) fn pieces<'a>(
+    segments: &'a [Segment],
+    values: &'a [impl AsRef<str>],
+) -> impl Iterator<Item = &'a str> {
+    segments.iter().map(|segment| match segment {
+        Segment::Literal(text) => text,
+        Segment::Value(index) => values.get(*index).map_or("", AsRef::as_ref),
+    })
 }
 
 /// The length of the name that a text begins with, zero if it begins with none.

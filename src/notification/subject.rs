@@ -1,7 +1,7 @@
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 use super::event::Event;
-use super::placeholder::{Pattern, Placeholders, Segment};
+use super::placeholder::{Pattern, Placeholders, pieces};
 use super::rejection::{Needs, Rejection};
 
 /// The most characters (Unicode scalar values) of a subject.
@@ -27,10 +27,7 @@ impl Subject {
     /// format characters, white space folded and trimmed.
     pub(super) fn render(&self, event: &Event) -> Result<String, Rejection> {
         let values = self.0.values(event, Needs::Subject)?;
-        let pieces = self.0.segments.iter().map(|segment| match segment {
-            Segment::Literal(text) => text.as_str(),
-            Segment::Value(index) => values.get(*index).map_or("", AsRef::as_ref),
-        });
+        let pieces = pieces(&self.0.segments, &values);
         Ok(one_line(pieces.flat_map(str::chars)))
     }
 }
@@ -70,7 +67,8 @@ fn one_line(chars: impl Iterator<Item = char>) -> String {
 
 /// Unicode's general category Cf: what steers how other characters are shown.
 pub(super) fn is_format(c: char) -> bool {
-    c.general_category() == GeneralCategory::Format
+    // None of ASCII is, which spares most characters the search in the table.
+    !c.is_ascii() && c.general_category() == GeneralCategory::Format
 }
 
 #[cfg(test)]

@@ -54,9 +54,12 @@ impl Template {
 
     pub(super) fn render(&self, event: &Event) -> Result<Bodies, Rejection> {
         let values = self.html.values(event, Needs::Template)?;
+        // A template names a placeholder several times; its value is prepared once for each part.
+        let escaped: Vec<_> = values.iter().map(|value| escaped(value)).collect();
+        let plain: Vec<_> = values.iter().map(|value| plain(value)).collect();
         Ok(Bodies {
-            html: fill(&self.html.segments, &values, push_escaped),
-            text: text::tidy(&fill(&self.text, &values, push_plain)),
+            html: fill(&self.html.segments, &escaped),
+            text: text::tidy(&fill(&self.text, &plain)),
         })
     }
 }
@@ -71,7 +74,8 @@ impl std::fmt::Debug for Template {
 }
 
 /// Safe as text and in a quoted attribute. The characters that HTML forbids are dropped.
-fn push_escaped(output: &mut String, value: &str) {
+fn escaped(value: &str) -> String {
+    let mut output = String::with_capacity(value.len());
     for c in printable(value) {
         match c {
             '&' => output.push_str("&amp;"),
@@ -83,10 +87,11 @@ fn push_escaped(output: &mut String, value: &str) {
             c => output.push(c),
         }
     }
+    output
 }
 
-fn push_plain(output: &mut String, value: &str) {
-    output.extend(printable(value));
+fn plain(value: &str) -> String {
+    printable(value).collect()
 }
 
 /// A value without control characters, but for tabs and line ends, which become line feeds.

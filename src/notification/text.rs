@@ -39,7 +39,8 @@ pub(super) fn twin(html: &[Segment]) -> Vec<Segment> {
 /// Takes blanks off the ends of lines, and all empty lines but one between two others. Values bring
 /// such lines along, and empty ones leave them behind.
 pub(super) fn tidy(text: &str) -> String {
-    let mut tidied = String::new();
+    // Its longest: with the line end that the last line may lack.
+    let mut tidied = String::with_capacity(text.len() + 1);
     let mut empty_lines = 0;
     for line in text.lines().map(str::trim_end) {
         if line.is_empty() {

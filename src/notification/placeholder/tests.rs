@@ -121,14 +121,7 @@ fn only_declared_names_in_tight_braces_are_placeholders() {
         ("", ""),
     ] {
         let pattern = Pattern::parse(source, &declared);
-        let names: Vec<_> = pattern
-            .names()
-            .map(|name| Cow::from(format!("<{name}>")))
-            .collect();
-        assert_eq!(
-            fill(&pattern.segments, &names, String::push_str),
-            expected,
-            "{source}"
-        );
+        let names: Vec<_> = pattern.names().map(|name| format!("<{name}>")).collect();
+        assert_eq!(fill(&pattern.segments, &names), expected, "{source}");
     }
 }

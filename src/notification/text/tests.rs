@@ -12,11 +12,8 @@ fn text(html: &str) -> String {
     });
     let declared = Placeholders::new(placeholders.to_vec()).unwrap();
     let pattern = Pattern::parse(html, &declared);
-    let names: Vec<_> = pattern
-        .names()
-        .map(|name| format!("«{name}»").into())
-        .collect();
-    fill(&twin(&pattern.segments), &names, String::push_str)
+    let names: Vec<_> = pattern.names().map(|name| format!("«{name}»")).collect();
+    fill(&twin(&pattern.segments), &names)
 }
 
 #[test]
