@@ -1,27 +1,23 @@
 //! Mailer and account over SES v2.
 
+mod body;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sesv2::{
     Client,
     config::{IdentityCache, retry::RetryConfig, timeout::TimeoutConfig},
-    error::BuildError,
-    types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag},
 };
 
 use super::{AwsConfig, classify};
 use crate::{
-    notification::{Address, Mail},
+    notification::Mail,
     ports::{
         Account, AccountFacts, AccountFailure, CallError, Mailer, SendFailure, SendFailureKind,
     },
 };
 
-/// The tag under which a configuration set's events carry the notification's id.
-const TAG: &str = "notification-id";
-/// The longest tag value that SES takes.
-const TAG_LENGTH: usize = 256;
 /// Shorter than any attempt: out of time while connecting is known not to have sent, and an attempt
 /// out of time is not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -77,7 +73,8 @@ impl SesMailer {
 impl Mailer for SesMailer {
     async fn send(&self, mail: &Mail, tag: &str) -> Result<String, SendFailure> {
         const OPERATION: &str = "SendEmail";
-        let content = content(mail).map_err(|error| SendFailure {
+        let set = self.configuration_set.as_deref();
+        let body = body::send_email(mail, tag, set).map_err(|error| SendFailure {
             kind: SendFailureKind::Rejected,
             error: Box::new(CallError {
                 operation: OPERATION,
@@ -87,21 +84,15 @@ impl Mailer for SesMailer {
                 source: Some(Box::new(error)),
             }),
         })?;
-        let to = mail
-            .to
-            .iter()
-            .map(Address::as_str)
-            .map(ToOwned::to_owned)
-            .collect();
         let answer = self
             .client
             .send_email()
-            .from_email_address(&mail.from)
-            .destination(Destination::builder().set_to_addresses(Some(to)).build())
-            .set_reply_to_addresses((!mail.reply_to.is_empty()).then(|| mail.reply_to.clone()))
-            .set_configuration_set_name(self.configuration_set.clone())
-            .set_email_tags(message_tag(tag).map(|tag| vec![tag]))
-            .content(content)
+            .customize()
+            .mutate_request(move |request| {
+                let length = body.len().to_string();
+                request.headers_mut().insert("content-length", length);
+                *request.body_mut() = body.clone().into();
+            })
             .send()
             .await
             .map_err(|error| classify::send_failure(OPERATION, error, &self.sender))?;
@@ -152,40 +143,6 @@ impl Account for SesAccount {
             production_access: answer.production_access_enabled,
         })
     }
-}
-
-fn content(mail: &Mail) -> Result<EmailContent, BuildError> {
-    // Without a charset SES reads 7-bit ASCII.
-    let utf8 = |data: &str| Content::builder().data(data).charset("UTF-8").build();
-    let body = Body::builder()
-        .html(utf8(&mail.html)?)
-        .text(utf8(&mail.text)?)
-        .build();
-    // RFC 3834: nobody's out-of-office should answer a confirmation.
-    let automatic = MessageHeader::builder()
-        .name("Auto-Submitted")
-        .value("auto-generated")
-        .build()?;
-    let message = Message::builder()
-        .subject(utf8(&mail.subject)?)
-        .body(body)
-        .headers(automatic)
-        .build();
-    Ok(EmailContent::builder().simple(message).build())
-}
-
-/// SES takes letters, digits, `_` and `-` alone in a tag. An empty one tells nothing.
-fn message_tag(value: &str) -> Option<MessageTag> {
-    if value.is_empty() {
-        return None;
-    }
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let value: String = value
-        .chars()
-        .map(|c| if fits(c) { c } else { '-' })
-        .take(TAG_LENGTH)
-        .collect();
-    MessageTag::builder().name(TAG).value(value).build().ok()
 }
 
 #[cfg(test)]

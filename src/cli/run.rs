@@ -1,6 +1,6 @@
 //! `run`: the daemon.
 
-use std::sync::Arc;
+use std::{panic::resume_unwind, sync::Arc};
 
 use anyhow::Context;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -37,7 +37,11 @@ pub(super) fn run(flags: &Flags) -> u8 {
     let ended = runtime
         .context("no runtime could be started")
         .and_then(|runtime| {
-            let ended = runtime.block_on(start(&loaded));
+            // On a worker of the runtime, since the thread that blocks here is none: what ran on it
+            // would be woken across threads, twice for each message.
+            let running = runtime.spawn(async move { start(&loaded).await });
+            let ended = runtime.block_on(running);
+            let ended = ended.unwrap_or_else(|failed| resume_unwind(failed.into_panic()));
             // Dropping it would wait for an exporter that hangs, whose time was over.
             runtime.shutdown_background();
             ended

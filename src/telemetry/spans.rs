@@ -142,6 +142,9 @@ impl Spans {
 
     /// The span of one message's work. `published` are the attributes of its SNS notification.
     pub fn process(&self, message: &ReceivedMessage, published: &[(String, String)]) -> Span {
+        if !self.on {
+            return Span::none();
+        }
         let destination = &self.destination;
         let span = info_span!(
             target: SPANS,
@@ -189,6 +192,9 @@ impl Spans {
         recipients: usize,
         version: &TemplateVersion,
     ) -> Span {
+        if !self.on {
+            return Span::none();
+        }
         let span = info_span!(
             target: SPANS,
             parent: process,
@@ -209,6 +215,9 @@ impl Spans {
 
     /// The span of a settling call about these messages; `method` is AWS's name of it.
     pub fn settle(&self, method: &'static str, receipts: &[&ReceiptHandle]) -> Span {
+        if !self.on {
+            return Span::none();
+        }
         let span = info_span!(
             target: SPANS,
             parent: None,
@@ -231,6 +240,9 @@ impl Spans {
 
     /// The span of a fetch of the template.
     pub fn fetch(&self) -> Span {
+        if !self.on {
+            return Span::none();
+        }
         let span = info_span!(
             target: SPANS,
             parent: None,

@@ -25,7 +25,9 @@ pub(crate) fn run(queue_url: String, concurrency: usize) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(work(queue_url, concurrency))
+    // The thread that blocks is no worker of the runtime: what ran there would be woken across threads.
+    let working = runtime.spawn(work(queue_url, concurrency));
+    runtime.block_on(working)?
 }
 
 async fn work(queue_url: String, concurrency: usize) -> anyhow::Result<()> {
