@@ -49,6 +49,7 @@ impl SesMailer {
         timeout: Duration,
     ) -> Self {
         let config = aws_sdk_sesv2::config::Builder::from(&aws.0)
+            .interceptor(body::ReadyBody)
             .retry_config(RetryConfig::disabled())
             .identity_cache(
                 IdentityCache::lazy()
@@ -84,16 +85,8 @@ impl Mailer for SesMailer {
                 source: Some(Box::new(error)),
             }),
         })?;
-        let answer = self
-            .client
-            .send_email()
-            .customize()
-            .mutate_request(move |request| {
-                let length = body.len().to_string();
-                request.headers_mut().insert("content-length", length);
-                *request.body_mut() = body.clone().into();
-            })
-            .send()
+        let answer = self.client.send_email().send();
+        let answer = body::sending(body, answer)
             .await
             .map_err(|error| classify::send_failure(OPERATION, error, &self.sender))?;
         Ok(answer.message_id.unwrap_or_default())

@@ -34,18 +34,22 @@ const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// their retries. Reading the attributes is retried by the SDK.
 pub struct SqsQueue {
     client: Client,
+    /// Of their own, since what differs from call to call is put together anew for each.
+    receiving: Client,
+    settling: Client,
     url: String,
-    settle_timeout: Duration,
 }
 
 impl SqsQueue {
-    /// The queue at `url`; a delete or a visibility change may take `settle_timeout`.
+    /// The queue at `url`, received from with waits of at most `wait`; a delete or a visibility
+    /// change may take `settle_timeout`.
     #[must_use]
-    pub fn new(aws: &AwsConfig, url: String, settle_timeout: Duration) -> Self {
+    pub fn new(aws: &AwsConfig, url: String, wait: Duration, settle_timeout: Duration) -> Self {
         Self {
             client: Client::new(&aws.0),
+            receiving: one_attempt(aws, wait + RECEIVE_SLACK),
+            settling: one_attempt(aws, settle_timeout),
             url,
-            settle_timeout,
         }
     }
 }
@@ -75,7 +79,7 @@ impl Queue for SqsQueue {
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure> {
         let answer = self
-            .client
+            .receiving
             .receive_message()
             .queue_url(&self.url)
             .max_number_of_messages(to_i32(request.max_messages.into()))
@@ -86,8 +90,6 @@ impl Queue for SqsQueue {
             .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
             .message_attribute_names("traceparent")
             .message_attribute_names("tracestate")
-            .customize()
-            .config_override(one_attempt(request.wait + RECEIVE_SLACK))
             .send()
             .await
             .map_err(|error| classify::queue_failure("ReceiveMessage", error))?;
@@ -117,12 +119,10 @@ impl Queue for SqsQueue {
             .collect::<Result<_, _>>()
             .map_err(|error| unbuilt(OPERATION, error))?;
         let answer = self
-            .client
+            .settling
             .delete_message_batch()
             .queue_url(&self.url)
             .set_entries(Some(entries))
-            .customize()
-            .config_override(one_attempt(self.settle_timeout))
             .send()
             .await
             .map_err(|error| classify::queue_failure(OPERATION, error))?;
@@ -152,12 +152,10 @@ impl Queue for SqsQueue {
             .collect::<Result<_, _>>()
             .map_err(|error| unbuilt(OPERATION, error))?;
         let answer = self
-            .client
+            .settling
             .change_message_visibility_batch()
             .queue_url(&self.url)
             .set_entries(Some(entries))
-            .customize()
-            .config_override(one_attempt(self.settle_timeout))
             .send()
             .await
             .map_err(|error| classify::queue_failure(OPERATION, error))?;
@@ -198,15 +196,16 @@ pub(super) fn facts(
     })
 }
 
-/// One attempt of at most `timeout`, without the SDK's retries.
-fn one_attempt(timeout: Duration) -> Builder {
-    aws_sdk_sqs::config::Config::builder()
+/// A client whose calls are one attempt of at most `timeout`, without the SDK's retries.
+fn one_attempt(aws: &AwsConfig, timeout: Duration) -> Client {
+    let config = Builder::from(&aws.0)
         .retry_config(RetryConfig::disabled())
         .timeout_config(
             TimeoutConfig::builder()
                 .operation_attempt_timeout(timeout)
                 .build(),
-        )
+        );
+    Client::from_conf(config.build())
 }
 
 /// A delivery in our terms. One without a handle could neither be settled nor renewed, so it is

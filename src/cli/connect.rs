@@ -47,7 +47,8 @@ pub(super) fn outside(
 /// The queue at `url`.
 pub(super) fn queue(settings: &Settings, url: &str, aws: &AwsConfig) -> Arc<dyn Queue> {
     let settle_timeout = lease::call_timeout(settings.queue.visibility_timeout);
-    Arc::new(SqsQueue::new(aws, url.to_owned(), settle_timeout))
+    let wait = settings.queue.wait_time;
+    Arc::new(SqsQueue::new(aws, url.to_owned(), wait, settle_timeout))
 }
 
 /// What sends the mail.

@@ -2,6 +2,14 @@
 //! costs: it copies a mail three times and looks at each byte by itself. A test holds the two against
 //! each other.
 
+use std::cell::Cell;
+
+use aws_sdk_sesv2::{
+    config::{
+        ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextMut,
+    },
+    error::BoxError,
+};
 use serde::Serialize;
 
 use crate::notification::{Address, Mail};
@@ -12,6 +20,44 @@ const TAG: &str = "notification-id";
 const TAG_LENGTH: usize = 256;
 /// What the body holds beside subject and parts, and what escapes add to them, as a first guess.
 const FRAME: usize = 1024;
+
+tokio::task_local! {
+    /// The body of the one request that is made within [`sending`].
+    static BODY: Cell<Vec<u8>>;
+}
+
+/// Gives each request of a client the body that [`sending`] holds for it, before it is signed. An
+/// interceptor of one call would cost more than the SDK's own body does.
+#[derive(Debug)]
+pub(super) struct ReadyBody;
+
+impl Intercept for ReadyBody {
+    fn name(&self) -> &'static str {
+        "ReadyBody"
+    }
+
+    fn modify_before_retry_loop(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = BODY.try_with(Cell::take)?;
+        let request = context.request_mut();
+        let length = body.len().to_string();
+        request.headers_mut().insert("content-length", length);
+        *request.body_mut() = body.into();
+        Ok(())
+    }
+}
+
+/// Makes a request of a client that has [`ReadyBody`], with this body.
+pub(super) fn sending<T>(
+    body: Vec<u8>,
+    request: impl Future<Output = T>,
+) -> impl Future<Output = T> {
+    BODY.scope(Cell::new(body), request)
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]

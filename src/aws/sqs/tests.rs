@@ -25,7 +25,7 @@ const REQUEST: ReceiveRequest = ReceiveRequest {
 };
 
 fn queue(aws: &AwsConfig) -> SqsQueue {
-    SqsQueue::new(aws, URL.to_owned(), SETTLE)
+    SqsQueue::new(aws, URL.to_owned(), REQUEST.wait, SETTLE)
 }
 
 fn handles(count: usize) -> Vec<ReceiptHandle> {
@@ -242,7 +242,8 @@ async fn each_call_ends_in_its_own_time_after_one_attempt() {
         wait: Duration::ZERO,
         ..REQUEST
     };
-    queue.receive(request).await.unwrap_err();
+    let at_once = SqsQueue::new(&over(never.clone()), URL.to_owned(), Duration::ZERO, SETTLE);
+    at_once.receive(request).await.unwrap_err();
     assert_eq!(began.elapsed().as_secs(), 10);
 
     let began = Instant::now();

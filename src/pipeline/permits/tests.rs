@@ -27,10 +27,15 @@ async fn one_message_is_held_until_the_first_success_and_then_the_limit_doubles(
     let permits = Permits::new(20);
     let first = permits.acquire(10).await;
     assert_eq!((first.len(), permits.held(), permits.free()), (1, 1, 0));
-    for limit in [2, 4, 8, 16, 20, 20] {
+    for limit in [2, 4, 8, 16] {
         permits.succeeded();
         assert_eq!((permits.limit(), permits.free()), (limit, limit - 1));
     }
+    // Past the probation a quarter more is held ready.
+    permits.succeeded();
+    assert_eq!((permits.limit(), permits.free()), (20, 24));
+    permits.succeeded();
+    assert_eq!((permits.limit(), permits.free()), (20, 24));
     assert_eq!(permits.acquire(10).await.len(), 10);
 }
 
@@ -38,11 +43,48 @@ async fn one_message_is_held_until_the_first_success_and_then_the_limit_doubles(
 async fn no_more_than_are_free_or_wanted_are_taken() {
     let permits = proven(12);
     let ten = permits.acquire(10).await;
-    let two = permits.acquire(10).await;
-    assert_eq!((ten.len(), two.len()), (10, 2));
+    let five = permits.acquire(10).await;
+    assert_eq!((ten.len(), five.len()), (10, 5));
     assert!(permits.try_acquire(1).is_empty());
-    drop(two);
+    drop(five);
     assert_eq!(permits.try_acquire(0).len(), 1);
+}
+
+#[tokio::test]
+async fn what_settles_makes_room_for_as_many_again_and_no_more() {
+    for (concurrency, aside) in [(12, 12), (200, 40)] {
+        let permits = proven(concurrency);
+        let mut held = permits.try_acquire(1000);
+        assert_eq!((held.len(), permits.free()), (concurrency * 5 / 4, 0));
+        let mut waiting = wait(&permits, 1);
+        held[0].settles();
+        // Said twice, it counts once.
+        held[0].settles();
+        held.extend(waiting.poll().expect("room for one"));
+        assert_eq!(permits.free(), 0);
+        held.iter_mut().for_each(Permit::settles);
+        assert_eq!(permits.free(), aside - 1);
+        permits.reset();
+        assert_eq!(permits.free(), 0, "on probation all that is held counts");
+        drop(held);
+        assert_eq!((permits.held(), permits.free()), (0, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_receive_waits_for_permits_that_are_worth_its_call() {
+    let permits = proven(32);
+    let mut held = permits.try_acquire(1000);
+    let copy = permits.clone();
+    let mut worthwhile = Polled::new(async move { copy.worthwhile().await });
+    for left in (32..40).rev() {
+        assert!(worthwhile.poll().is_none(), "{left}");
+        held.truncate(left);
+    }
+    assert!(worthwhile.poll().is_some(), "eight are free");
+    drop(held);
+    permits.reset();
+    permits.worthwhile().await;
 }
 
 #[tokio::test]
@@ -140,6 +182,7 @@ enum Step {
     Poll(usize),
     Cancel(usize),
     Free(usize),
+    Settle(usize),
     Succeed,
     Reset,
 }
@@ -150,10 +193,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0_usize..8).prop_map(Step::Poll),
         1 => (0_usize..8).prop_map(Step::Cancel),
         3 => (0_usize..40).prop_map(Step::Free),
+        2 => (0_usize..40).prop_map(Step::Settle),
         2 => Just(Step::Succeed),
         1 => Just(Step::Reset),
     ];
     prop::collection::vec(step, 0..150)
+}
+
+fn settling(held: &[Permit]) -> usize {
+    held.iter().filter(|permit| permit.settling).count()
 }
 
 fn take<T>(list: &mut Vec<T>, index: usize) -> Option<T> {
@@ -182,19 +230,29 @@ proptest! {
                             Some(batch) => {
                                 prop_assert!(!batch.is_empty());
                                 held.extend(batch);
-                                prop_assert!(held.len() <= permits.limit());
+                                prop_assert!(held.len() - settling(&held) <= permits.limit() * 5 / 4);
                             }
                         }
                     }
                 }
                 Step::Cancel(index) => drop(take(&mut waiting, index)),
                 Step::Free(index) => drop(take(&mut held, index)),
+                Step::Settle(index) => {
+                    let count = held.len().max(1);
+                    held.get_mut(index % count).into_iter().for_each(Permit::settles);
+                }
                 Step::Succeed => permits.succeeded(),
                 Step::Reset => permits.reset(),
             }
             prop_assert_eq!(permits.held(), held.len());
             prop_assert!((1..=concurrency).contains(&permits.limit()));
-            prop_assert_eq!(permits.free(), permits.limit().saturating_sub(held.len()));
+            let (room, counted) = if permits.limit() == concurrency {
+                let aside = settling(&held).min(concurrency).min(40);
+                (concurrency + concurrency / 4, held.len() - aside)
+            } else {
+                (permits.limit(), held.len())
+            };
+            prop_assert_eq!(permits.free(), room.saturating_sub(counted));
         }
         held.clear();
         while !waiting.is_empty() {

@@ -5,6 +5,11 @@
 mod sandbox;
 
 #[cfg(test)]
+#[path = "../../bench/throughput/load.rs"]
+#[expect(dead_code, reason = "the benchmark uses the rest")]
+mod load;
+
+#[cfg(test)]
 mod codecommit;
 #[cfg(test)]
 mod duplicates;
@@ -30,5 +35,7 @@ mod settling;
 mod sns;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod throughput;
 #[cfg(test)]
 mod wire;

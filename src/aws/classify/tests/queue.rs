@@ -19,6 +19,7 @@ fn queue(answer: Answer) -> SqsQueue {
     SqsQueue::new(
         &Canned::new(answer).aws,
         URL.to_owned(),
+        Duration::from_secs(20),
         Duration::from_secs(3),
     )
 }
