@@ -5,7 +5,7 @@
 //! # The way of a message
 //!
 //! ```text
-//! poller      a permit, then ReceiveMessage: never more than can be worked on at once
+//! poller      a permit, then ReceiveMessage: no more than is sent at once and a little ahead
 //! lease       held from receipt until settled, renewed at half its length
 //! envelope    body → event                    malformed → rejected
 //! ledger      sent before → duplicate; being sent here → its outcome is awaited

@@ -31,6 +31,9 @@ pub(super) struct Asked {
     pub(super) uri: String,
     /// The `X-Amz-Target` header of the JSON protocols.
     pub(super) target: String,
+    pub(super) content_type: String,
+    pub(super) content_length: String,
+    pub(super) bytes: usize,
     pub(super) body: Value,
 }
 
@@ -108,7 +111,10 @@ impl Canned {
             log.lock().unwrap().push(Asked {
                 method: request.method().to_string(),
                 uri: request.uri().to_string(),
-                target: target(request.headers()),
+                target: header(request.headers(), "x-amz-target"),
+                content_type: header(request.headers(), "content-type"),
+                content_length: header(request.headers(), "content-length"),
+                bytes: body.len(),
                 body: serde_json::from_slice(body).unwrap_or_default(),
             });
             answer.response()
@@ -191,9 +197,9 @@ fn good_credentials() -> SharedCredentialsProvider {
     SharedCredentialsProvider::new(keys)
 }
 
-fn target(headers: &HeaderMap) -> String {
+fn header(headers: &HeaderMap, name: &str) -> String {
     headers
-        .get("x-amz-target")
-        .map_or("", |target| target.to_str().unwrap())
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
         .to_owned()
 }

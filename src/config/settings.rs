@@ -13,7 +13,8 @@ pub struct Settings {
     pub aws: Aws,
     /// Where the messages come from.
     pub queue: Queue,
-    /// The most messages held at once, 1 to 1000.
+    /// The most mails sent at once, 1 to 1000. A few more messages are held, see
+    /// [`Permits`](crate::pipeline::permits::Permits).
     pub concurrency: usize,
     /// Where the template comes from.
     pub template: TemplateSettings,

@@ -245,8 +245,8 @@ fn tell_plan(settings: &Settings, ready: &Ready) {
     };
     info!(
         target: LIFECYCLE,
-        "started: queue {queue} {redrive} and keeps messages {}; up to {} held under leases of {}; \
-         rate {rate}; stops within {}; duplicates are known within this process",
+        "started: queue {queue} {redrive} and keeps messages {}; up to {} mails sent at once, \
+         their messages under leases of {}; rate {rate}; stops within {}; duplicates are known within this process",
         span(ready.queue.retention),
         settings.concurrency,
         span(settings.queue.visibility_timeout),

@@ -95,7 +95,7 @@ pub struct Parts {
 /// How a pipeline works.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The most messages held at once.
+    /// The most mails sent at once. A few more messages are held, see [`Permits`].
     pub concurrency: usize,
     /// How long a receive waits for a message, at most 20 whole seconds.
     pub receive_wait: Duration,

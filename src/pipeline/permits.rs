@@ -4,8 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-/// How many messages may be settling beside those that are worked on: what the settler has under way
-/// when it keeps up.
+/// How many messages that settle do not count: what the settler has under way when it keeps up.
 const SETTLING: usize = 40;
 /// The most messages of one receive.
 pub(super) const BATCH: usize = 10;
@@ -15,9 +14,10 @@ pub(super) const BATCH: usize = 10;
 /// success, up to the pool's size. So a deploy during an outage, or a crash loop, costs one
 /// message a receive and not as many as there are workers. Clones are the same pool.
 ///
-/// Past its probation the pool holds a quarter more, so that there is always a message ready when a
-/// send ends, and as many again, up to 40, while their deletes are under way. Deletes that fail fill
-/// that up, count from there on, and so stop the receiving.
+/// Past its probation the pool holds a quarter more than its size, so that there is always a message
+/// ready when a send ends. Those whose delete is under way do not count, as many as the pool's size
+/// and at most 40 of them; one whose delete has failed counts again, so that deletes that keep
+/// failing stop the receiving.
 #[derive(Clone, Debug)]
 pub struct Permits {
     pool: Arc<Pool>,
@@ -40,12 +40,14 @@ struct Pool {
 struct State {
     concurrency: usize,
     limit: usize,
+    /// Whether the probation is over: the limit has grown to the pool's size by successes alone.
+    proven: bool,
     held: usize,
     settling: usize,
 }
 
 impl Permits {
-    /// A pool of `concurrency` permits, at least one, on probation.
+    /// A pool for `concurrency` sends at once, at least one, on probation.
     #[must_use]
     pub fn new(concurrency: usize) -> Self {
         Self {
@@ -53,6 +55,7 @@ impl Permits {
                 state: Mutex::new(State {
                     concurrency: concurrency.max(1),
                     limit: 1,
+                    proven: false,
                     held: 0,
                     settling: 0,
                 }),
@@ -85,11 +88,12 @@ impl Permits {
         }
     }
 
-    /// Waits until enough permits are free for a receive that is worth its call: one after another
-    /// would cost a call for each message. On probation, and where none is held, one is enough.
-    pub async fn worthwhile(&self) {
+    /// Waits until enough permits are free for a receive of up to `max` that is worth its call: one
+    /// after another would cost a call for each message. On probation, and where none is held, one
+    /// is enough.
+    pub async fn worthwhile(&self, max: usize) {
         let mut changes = self.pool.changes.subscribe();
-        while !self.pool.lock().is_worthwhile() {
+        while !self.pool.lock().is_worthwhile(max) {
             drop(changes.changed().await);
         }
     }
@@ -109,7 +113,7 @@ impl Permits {
         std::iter::repeat_with(permit).take(count).collect()
     }
 
-    /// Takes one permit even where the limit allows none, and one more than there are in all: for
+    /// Takes one permit even where the limit allows none, and one more than the pool holds: for
     /// a probe, when what is held may itself be at fault.
     #[must_use]
     pub fn try_acquire_beyond(&self) -> Option<Permit> {
@@ -125,7 +129,7 @@ impl Permits {
         })
     }
 
-    /// Whether more are held than there are in all.
+    /// Whether more are held than the pool holds past its probation.
     #[must_use]
     pub fn is_exceeded(&self) -> bool {
         self.pool.lock().is_exceeded()
@@ -135,8 +139,9 @@ impl Permits {
     pub fn succeeded(&self) {
         let mut state = self.pool.lock();
         // Room for one more at least: what is held may be stubborn and stay.
-        let doubled = state.limit.saturating_mul(2).max(state.held);
-        state.limit = doubled.min(state.concurrency);
+        let doubled = state.limit.saturating_mul(2);
+        state.proven |= doubled >= state.concurrency;
+        state.limit = doubled.max(state.held).min(state.concurrency);
         drop(state);
         self.pool.changes.send_replace(());
     }
@@ -144,7 +149,9 @@ impl Permits {
     /// Begins the probation again, as after a breaker closed. Permits that are held stay valid,
     /// and none is free until fewer are held than the limit allows.
     pub fn reset(&self) {
-        self.pool.lock().limit = 1;
+        let mut state = self.pool.lock();
+        state.limit = 1;
+        state.proven = false;
     }
 
     /// How many are held, which after a reset may be more than the limit.
@@ -159,7 +166,7 @@ impl Permits {
         self.pool.lock().free()
     }
 
-    /// How many may be held now.
+    /// How many sends the probation allows now; past it, how many may be under way at once.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.pool.lock().limit
@@ -175,13 +182,21 @@ impl Permits {
 }
 
 impl Permit {
-    /// From here on the message only waits for the queue to take in what became of it.
-    pub fn settles(&mut self) {
-        if !self.settling {
-            self.settling = true;
-            self.pool.lock().settling += 1;
-            self.pool.changes.send_replace(());
+    /// Whether the message only waits for the queue to take in what became of it, and the queue is
+    /// not known to fail at that.
+    pub fn settles(&mut self, settling: bool) {
+        if self.settling == settling {
+            return;
         }
+        self.settling = settling;
+        let mut state = self.pool.lock();
+        if settling {
+            state.settling += 1;
+        } else {
+            state.settling = state.settling.saturating_sub(1);
+        }
+        drop(state);
+        self.pool.changes.send_replace(());
     }
 }
 
@@ -204,15 +219,11 @@ impl Pool {
 
 impl State {
     fn free(&self) -> usize {
-        if self.is_proven() {
+        if self.proven {
             self.total().saturating_sub(self.counted())
         } else {
             self.limit.saturating_sub(self.held)
         }
-    }
-
-    fn is_proven(&self) -> bool {
-        self.limit == self.concurrency
     }
 
     /// How many are held ready beside those that are being sent.
@@ -234,9 +245,9 @@ impl State {
         self.counted() > self.total()
     }
 
-    fn is_worthwhile(&self) -> bool {
-        let enough = if self.is_proven() && self.held > 0 {
-            self.ahead().clamp(1, BATCH)
+    fn is_worthwhile(&self, max: usize) -> bool {
+        let enough = if self.proven && self.held > 0 {
+            self.ahead().min(max).clamp(1, BATCH)
         } else {
             1
         };

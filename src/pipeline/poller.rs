@@ -63,13 +63,24 @@ enum Received {
     Failed(QueueFailure),
 }
 
-/// Whether the queue has something for us, as far as the last receives tell.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    /// One long poll at a time.
-    Idle,
-    /// As many receives as the permits can fill.
-    Busy,
+/// How many receives may be under way, by what the last ones brought: full ones ask for more of them,
+/// others for fewer, down to the one long poll of an empty queue. So a backlog is received side by
+/// side, and a trickle in batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pace(usize);
+
+impl Pace {
+    const SLOWEST: Self = Self(1);
+    /// More receives than the most permits can fill.
+    const FASTEST: Self = Self(128);
+
+    fn faster(self) -> Self {
+        Self((self.0 * 2).min(Self::FASTEST.0))
+    }
+
+    fn slower(self) -> Self {
+        Self((self.0 - 1).max(Self::SLOWEST.0))
+    }
 }
 
 impl Poller {
@@ -80,19 +91,19 @@ impl Poller {
         let mut receives = JoinSet::new();
         let mut starts = Vec::new();
         let mut failures = Failures::new(Arc::clone(&poller.shared.vitals));
-        let mut pace = Pace::Idle;
+        let mut pace = Pace::SLOWEST;
         let mut not_before = Instant::now();
         while !drain.has_begun() {
             poller.turned(&starts);
             let under_way = receives.len();
-            let may_start = under_way == 0 || pace == Pace::Busy;
+            let may_start = under_way < pace.0;
             tokio::select! {
                 biased;
                 () = drain.wait_begun() => break,
                 Some(done) = receives.join_next() => {
                     let (answer, began) = finished(done);
                     starts.retain(|start| *start != began);
-                    (pace, not_before) = failures.after(answer, began);
+                    (pace, not_before) = failures.after(answer, began, pace);
                 }
                 permits = poller.next_permits(not_before, under_way), if may_start => {
                     let began = Instant::now();
@@ -146,7 +157,7 @@ impl Poller {
                 shared.permits.try_acquire_beyond().into_iter().collect()
             } else {
                 shared.permits.free_one().await;
-                drop(timeout(TRICKLE, shared.permits.worthwhile()).await);
+                drop(timeout(TRICKLE, shared.permits.worthwhile(wanted)).await);
                 shared.permits.acquire(wanted).await
             };
             if permits.is_empty() {
@@ -268,25 +279,24 @@ impl Failures {
     }
 
     /// How to go on after a receive that began at `began`.
-    fn after(&mut self, received: Received, began: Instant) -> (Pace, Instant) {
+    fn after(&mut self, received: Received, began: Instant, pace: Pace) -> (Pace, Instant) {
         let now = Instant::now();
         match received {
             Received::Failed(failure) => {
                 self.tell(&failure, now);
-                (Pace::Idle, now + self.backoff.next_delay())
+                (Pace::SLOWEST, now + self.backoff.next_delay())
             }
             Received::Empty => {
                 self.end();
-                (Pace::Idle, began + EMPTY_AT_LEAST)
+                (Pace::SLOWEST, began + EMPTY_AT_LEAST)
             }
             Received::Some { count, asked } => {
                 self.end();
-                let pause = if count < asked {
-                    TRICKLE
+                if count < asked {
+                    (pace.slower(), now + TRICKLE)
                 } else {
-                    Duration::ZERO
-                };
-                (Pace::Busy, now + pause)
+                    (pace.faster(), now)
+                }
             }
         }
     }
@@ -353,24 +363,24 @@ mod tests {
         let vitals = Arc::new(Vitals::new());
         vitals.started();
         let mut failures = Failures::new(Arc::clone(&vitals));
-        failures.after(failed(), Instant::now());
+        failures.after(failed(), Instant::now(), Pace::SLOWEST);
         assert_eq!(failures.told, None);
         assert!(vitals.why_not_ready().is_empty());
-        failures.after(Received::Empty, Instant::now());
+        failures.after(Received::Empty, Instant::now(), Pace::SLOWEST);
         assert_eq!(failures.since, None);
-        failures.after(failed(), Instant::now());
+        failures.after(failed(), Instant::now(), Pace::SLOWEST);
         tokio::time::advance(PASSING).await;
-        failures.after(failed(), Instant::now());
+        failures.after(failed(), Instant::now(), Pace::SLOWEST);
         let told = failures.told;
         assert_eq!(told, Some(Instant::now()));
         tokio::time::advance(TELL / 2).await;
-        failures.after(failed(), Instant::now());
+        failures.after(failed(), Instant::now(), Pace::SLOWEST);
         assert_eq!(failures.told, told);
         tokio::time::advance(TELL / 2).await;
-        failures.after(failed(), Instant::now());
+        failures.after(failed(), Instant::now(), Pace::SLOWEST);
         assert_eq!(failures.told, Some(Instant::now()));
         assert_eq!(vitals.why_not_ready(), ["receiving fails: InternalError"]);
-        failures.after(Received::Empty, Instant::now());
+        failures.after(Received::Empty, Instant::now(), Pace::SLOWEST);
         assert!(vitals.why_not_ready().is_empty());
     }
 }

@@ -126,8 +126,9 @@ impl SettlerTask {
 
 impl Settler {
     /// Deletes the message. What fails is tried again for as long as the queue lets us hold the
-    /// message: it was dealt with, and giving it back would deal with it twice.
-    pub async fn delete(&self, lease: &Lease) -> Settled {
+    /// message: it was dealt with, and giving it back would deal with it twice. `failed` hears of
+    /// each attempt that did.
+    pub async fn delete(&self, lease: &Lease, mut failed: impl FnMut()) -> Settled {
         let began = Instant::now();
         let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY, Jitter::Full);
         loop {
@@ -153,6 +154,7 @@ impl Settler {
                 }
                 Err(NotSettled::Call) | Ok(()) => {}
             }
+            failed();
             if lease.is_at_cap() {
                 return Settled::GivenUp;
             }

@@ -62,7 +62,7 @@ pub(crate) struct Shared {
     pub(crate) mail_gate: Arc<Gate<MailBreaker>>,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) permits: Permits,
-    /// As many sends as may be under way at once.
+    /// As many sends as may be under way, or about to be, at once.
     pub(crate) sends: Semaphore,
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) ledger: Arc<dyn Ledger>,
@@ -138,9 +138,12 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     };
     report::outcome(&message, receive, outcome, ending, &notes, began.elapsed());
     let aside = Aside::step(&shared);
-    permit.settles();
+    permit.settles(true);
     let settled = match settlement {
-        Settlement::Delete => Some(shared.settler.delete(&lease).await),
+        Settlement::Delete => {
+            let failed = || permit.settles(false);
+            Some(shared.settler.delete(&lease, failed).await)
+        }
         Settlement::Visible { after } => {
             // A poll of ours that is still under way must not get what is released.
             let after = match ending {

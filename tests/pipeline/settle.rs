@@ -33,7 +33,8 @@ async fn deletes_that_fail_keep_leases_and_permits_until_receiving_stops_by_itse
         .iter()
         .filter(|name| rig.mailer.times_mailed(name) > 0)
         .collect();
-    // Four that are worked on, one that is held ready, and four whose deletes are no news yet.
+    // Four that may be sent at once, one held ready, and four beside them while their deletes were
+    // not known to fail.
     assert_eq!(mailed.len(), 9);
     for name in &mailed {
         assert_eq!(rig.queue.state(name), Some((1, Standing::InFlight)));

@@ -58,6 +58,28 @@ async fn a_mail_goes_out_as_the_golden_request_and_nothing_else() {
     );
     let golden: Value = serde_json::from_str(include_str!("send_email.json")).unwrap();
     assert_eq!(asked.body, golden, "{:#}", asked.body);
+    assert_eq!(asked.content_type, "application/json");
+    assert_eq!(asked.content_length, asked.bytes.to_string());
+}
+
+#[tokio::test]
+async fn mails_that_are_sent_at_once_keep_their_own_bodies() {
+    let canned = Canned::new(taken());
+    let mailer = mailer(&canned.aws);
+    let mails: Vec<_> = ["one", "two", "three"]
+        .map(|subject| Mail {
+            subject: subject.to_owned(),
+            ..mail()
+        })
+        .into();
+    futures_util::future::join_all(mails.iter().map(|mail| mailer.send(mail, &mail.subject))).await;
+    let asked = canned.asked();
+    assert_eq!(asked.len(), 3);
+    for request in asked {
+        let subject = &request.body["Content"]["Simple"]["Subject"]["Data"];
+        assert_eq!(subject, &request.body["EmailTags"][0]["Value"]);
+        assert_eq!(request.content_length, request.bytes.to_string());
+    }
 }
 
 #[tokio::test]

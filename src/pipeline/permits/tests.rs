@@ -57,12 +57,12 @@ async fn what_settles_makes_room_for_as_many_again_and_no_more() {
         let mut held = permits.try_acquire(1000);
         assert_eq!((held.len(), permits.free()), (concurrency * 5 / 4, 0));
         let mut waiting = wait(&permits, 1);
-        held[0].settles();
+        held[0].settles(true);
         // Said twice, it counts once.
-        held[0].settles();
+        held[0].settles(true);
         held.extend(waiting.poll().expect("room for one"));
         assert_eq!(permits.free(), 0);
-        held.iter_mut().for_each(Permit::settles);
+        held.iter_mut().for_each(|permit| permit.settles(true));
         assert_eq!(permits.free(), aside - 1);
         permits.reset();
         assert_eq!(permits.free(), 0, "on probation all that is held counts");
@@ -72,11 +72,42 @@ async fn what_settles_makes_room_for_as_many_again_and_no_more() {
 }
 
 #[tokio::test]
+async fn what_fails_to_settle_counts_again() {
+    let permits = proven(4);
+    let mut held = permits.try_acquire(5);
+    held[0].settles(true);
+    assert_eq!(permits.free(), 1);
+    held[0].settles(false);
+    assert_eq!(permits.free(), 0);
+    held[0].settles(true);
+    drop(held.remove(0));
+    assert_eq!((permits.held(), permits.free()), (4, 1));
+}
+
+#[tokio::test]
+async fn a_limit_that_leaps_to_what_is_held_is_not_proven_by_that() {
+    let permits = proven(32);
+    let held = permits.try_acquire(32);
+    permits.reset();
+    permits.succeeded();
+    assert_eq!((permits.limit(), permits.free()), (32, 0));
+    permits.succeeded();
+    assert_eq!((permits.limit(), permits.free()), (32, 8));
+    drop(held);
+    let single = Permits::new(1);
+    let mut held = single.try_acquire(1);
+    held[0].settles(true);
+    assert_eq!(single.free(), 0, "no success yet");
+    single.succeeded();
+    assert_eq!(single.free(), 1);
+}
+
+#[tokio::test]
 async fn a_receive_waits_for_permits_that_are_worth_its_call() {
     let permits = proven(32);
     let mut held = permits.try_acquire(1000);
     let copy = permits.clone();
-    let mut worthwhile = Polled::new(async move { copy.worthwhile().await });
+    let mut worthwhile = Polled::new(async move { copy.worthwhile(10).await });
     for left in (32..40).rev() {
         assert!(worthwhile.poll().is_none(), "{left}");
         held.truncate(left);
@@ -84,7 +115,7 @@ async fn a_receive_waits_for_permits_that_are_worth_its_call() {
     assert!(worthwhile.poll().is_some(), "eight are free");
     drop(held);
     permits.reset();
-    permits.worthwhile().await;
+    permits.worthwhile(10).await;
 }
 
 #[tokio::test]
@@ -200,8 +231,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..150)
 }
 
-fn settling(held: &[Permit]) -> usize {
-    held.iter().filter(|permit| permit.settling).count()
+/// How many may be held, and how many of those held count.
+fn room_and_counted(permits: &Permits, held: &[Permit]) -> (usize, usize) {
+    let state = permits.pool.lock();
+    if !state.proven {
+        return (state.limit, held.len());
+    }
+    let settling = held.iter().filter(|permit| permit.settling).count();
+    let aside = settling.min(state.concurrency).min(40);
+    let room = state.concurrency + state.concurrency / 4;
+    (room, held.len() - aside)
 }
 
 fn take<T>(list: &mut Vec<T>, index: usize) -> Option<T> {
@@ -230,7 +269,8 @@ proptest! {
                             Some(batch) => {
                                 prop_assert!(!batch.is_empty());
                                 held.extend(batch);
-                                prop_assert!(held.len() - settling(&held) <= permits.limit() * 5 / 4);
+                                let (room, counted) = room_and_counted(&permits, &held);
+                                prop_assert!(counted <= room);
                             }
                         }
                     }
@@ -239,19 +279,14 @@ proptest! {
                 Step::Free(index) => drop(take(&mut held, index)),
                 Step::Settle(index) => {
                     let count = held.len().max(1);
-                    held.get_mut(index % count).into_iter().for_each(Permit::settles);
+                    held.get_mut(index % count).into_iter().for_each(|permit| permit.settles(!permit.settling));
                 }
                 Step::Succeed => permits.succeeded(),
                 Step::Reset => permits.reset(),
             }
             prop_assert_eq!(permits.held(), held.len());
             prop_assert!((1..=concurrency).contains(&permits.limit()));
-            let (room, counted) = if permits.limit() == concurrency {
-                let aside = settling(&held).min(concurrency).min(40);
-                (concurrency + concurrency / 4, held.len() - aside)
-            } else {
-                (permits.limit(), held.len())
-            };
+            let (room, counted) = room_and_counted(&permits, &held);
             prop_assert_eq!(permits.free(), room.saturating_sub(counted));
         }
         held.clear();

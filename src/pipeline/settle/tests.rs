@@ -52,7 +52,10 @@ impl Rig {
 #[tokio::test(start_paused = true)]
 async fn a_lonely_delete_waits_25_ms_for_company() {
     let rig = rig(&[], Answer::Done);
-    assert_eq!(rig.settler.delete(&rig.lease("m")).await, Settled::Done);
+    assert_eq!(
+        rig.settler.delete(&rig.lease("m"), || ()).await,
+        Settled::Done
+    );
     let waited = rig.began.elapsed();
     assert!((25..30).contains(&waited.as_millis()), "{waited:?}");
     assert_eq!(rig.queue.asked()[0].entries, [("m".to_owned(), None)]);
@@ -62,7 +65,7 @@ async fn a_lonely_delete_waits_25_ms_for_company() {
 async fn ten_deletes_go_at_once_in_one_call() {
     let rig = rig(&[], Answer::Done);
     let leases: Vec<_> = (0..25).map(|n| rig.lease(&format!("m{n}"))).collect();
-    let deletes = leases.iter().map(|lease| rig.settler.delete(lease));
+    let deletes = leases.iter().map(|lease| rig.settler.delete(lease, || ()));
     let settled = futures_util::future::join_all(deletes).await;
     assert!(settled.iter().all(|settled| *settled == Settled::Done));
     assert_eq!(rig.calls(), [10, 10, 5]);
@@ -77,7 +80,8 @@ async fn a_failed_entry_is_tried_again_and_its_neighbours_are_not() {
     );
     let leases = [rig.lease("m0"), rig.lease("m1"), rig.lease("m2")];
     let settled =
-        futures_util::future::join_all(leases.iter().map(|lease| rig.settler.delete(lease))).await;
+        futures_util::future::join_all(leases.iter().map(|lease| rig.settler.delete(lease, || ())))
+            .await;
     assert_eq!(settled, [Settled::Done; 3]);
     assert_eq!(rig.calls(), [3, 1]);
     assert_eq!(rig.queue.asked()[1].entries[0].0, "m1");
@@ -87,7 +91,10 @@ async fn a_failed_entry_is_tried_again_and_its_neighbours_are_not() {
 async fn a_call_that_fails_or_hangs_is_tried_again() {
     let script = [Answer::Call(QueueFailureKind::Throttled), Answer::Hang];
     let rig = rig(&script, Answer::Done);
-    assert_eq!(rig.settler.delete(&rig.lease("m")).await, Settled::Done);
+    assert_eq!(
+        rig.settler.delete(&rig.lease("m"), || ()).await,
+        Settled::Done
+    );
     assert_eq!(rig.calls(), [1, 1, 1]);
 }
 
@@ -98,7 +105,7 @@ async fn a_delete_that_the_queue_disowns_ends() {
         Answer::Done,
     );
     assert_eq!(
-        rig.settler.delete(&rig.lease("m")).await,
+        rig.settler.delete(&rig.lease("m"), || ()).await,
         Settled::LeaseLost
     );
     assert_eq!(rig.calls(), [1]);
@@ -116,7 +123,7 @@ async fn a_delete_confirmed_for_an_old_handle_is_repeated_with_the_new_one() {
                 .is_none()
         );
     };
-    let (settled, ()) = tokio::join!(rig.settler.delete(&lease), replace);
+    let (settled, ()) = tokio::join!(rig.settler.delete(&lease, || ()), replace);
     assert_eq!(settled, Settled::Done);
     assert_eq!(rig.queue.asked()[1].entries, [("newer".to_owned(), None)]);
 }
@@ -127,13 +134,16 @@ async fn a_delete_is_tried_even_after_the_lease_was_lost() {
     let lease = rig.lease("m");
     tokio::time::sleep(Duration::from_secs(61)).await;
     assert!(lease.is_lost());
-    assert_eq!(rig.settler.delete(&lease).await, Settled::Done);
+    assert_eq!(rig.settler.delete(&lease, || ()).await, Settled::Done);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_delete_that_fails_for_ever_is_given_up_at_the_cap_only() {
     let rig = rig(&[], Answer::Entries(EntryFailureKind::Transient));
-    assert_eq!(rig.settler.delete(&rig.lease("m")).await, Settled::GivenUp);
+    assert_eq!(
+        rig.settler.delete(&rig.lease("m"), || ()).await,
+        Settled::GivenUp
+    );
     let hours = rig.began.elapsed().as_secs() / 3600;
     assert_eq!(hours, 11, "{:?}", rig.began.elapsed());
 }
@@ -166,7 +176,7 @@ async fn the_end_of_the_drain_ends_settling() {
     let rig = rig(&[], Answer::Hang);
     let lease = rig.lease("m");
     rig.drain.begin();
-    let (settled, ()) = tokio::join!(rig.settler.delete(&lease), rig.drain.run());
+    let (settled, ()) = tokio::join!(rig.settler.delete(&lease, || ()), rig.drain.run());
     assert_eq!(settled, Settled::GivenUp);
     assert_eq!(rig.began.elapsed(), Duration::from_millis(24_500));
 }

@@ -67,8 +67,9 @@ impl Worker<'_> {
         Err(Ending::Rejected)
     }
 
-    /// Waits until the mail may go: the breaker, the rate, the number of sends under way and the
-    /// drain allow it, and the lease outlasts the send. `None` where the breaker moved on meanwhile: ask again.
+    /// Waits until the mail may go: the breaker, the number of sends under way, the rate and the
+    /// drain allow it, and the lease outlasts the send. `None` where the breaker moved on meanwhile:
+    /// ask again.
     pub(super) async fn clear_to_send(
         &self,
         key: &str,
@@ -76,23 +77,24 @@ impl Worker<'_> {
     ) -> Result<Option<(Pass, Option<SemaphorePermit<'_>>)>, Ending> {
         let shared = self.shared;
         let pass = self.wait(shared.mail_gate.pass(key)).await?;
-        let turn = async {
-            shared.limiter.take(mail.to.len()).await;
-            // A probe does not wait for sends that began before the breaker opened and may hang.
-            if shared.mail_gate.is_open() {
-                return None;
+        // A probe does not wait for sends that began before the breaker opened and may hang.
+        let slot = if pass.is_probe() {
+            None
+        } else {
+            tokio::select! {
+                slot = self.wait_slot() => Some(slot?),
+                () = pass.outdated() => return Ok(None),
             }
-            shared.sends.acquire().await.ok()
         };
         let turn = async {
             tokio::select! {
-                slot = turn => Some(slot),
-                () = pass.outdated() => None,
+                () = shared.limiter.take(mail.to.len()) => true,
+                () = pass.outdated() => false,
             }
         };
-        let Some(slot) = self.wait(turn).await? else {
+        if !self.wait(turn).await? {
             return Ok(None);
-        };
+        }
         let lasts = self.wait_own(self.lease.outlast(shared.send_timeout));
         if lasts.await?.is_err() {
             return Err(Ending::LeaseLost);
@@ -101,6 +103,18 @@ impl Worker<'_> {
             return Err(Ending::Drained);
         }
         Ok(pass.is_current().then_some((pass, slot)))
+    }
+
+    /// Waits until one of the sends under way ends, where there are as many as may be. They do so
+    /// soon, so a stop does not release what waits here: its receive would be spent for nothing.
+    async fn wait_slot(&self) -> Result<SemaphorePermit<'_>, Ending> {
+        let slot = self.own.excuse(self.shared.sends.acquire());
+        tokio::select! {
+            biased;
+            slot = slot => slot.map_err(|_closed| Ending::Drained),
+            () = self.lease.lost() => Err(Ending::LeaseLost),
+            () = self.shared.drain.wait_release(true) => Err(Ending::Drained),
+        }
     }
 
     /// Waits for something that is not this message's fault, as long as the lease holds and the

@@ -35,6 +35,8 @@ use self::run::{Place, Subject};
 use self::summary::Summary;
 use self::usage::Cores;
 
+const NAME: &str = env!("CARGO_PKG_NAME");
+
 /// Measures what a message costs.
 #[derive(Debug, Parser)]
 #[command(name = "throughput")]
@@ -51,7 +53,7 @@ struct Arguments {
     /// Every figure as JSON.
     #[arg(long)]
     json: bool,
-    /// The daemon, where it is not the one just built.
+    /// Another daemon than that of this tree.
     #[arg(long, value_name = "PATH")]
     daemon: Option<PathBuf>,
     /// Said by cargo.
@@ -95,9 +97,11 @@ fn main() -> ExitCode {
 #[tokio::main(flavor = "current_thread")]
 async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
     let began = Instant::now();
-    let daemon = PathBuf::from(env!("CARGO_BIN_EXE_organizer-notifier"));
     let place = Place {
-        daemon: arguments.daemon.clone().unwrap_or(daemon),
+        daemon: match &arguments.daemon {
+            Some(daemon) => daemon.clone(),
+            None => shipped().await?,
+        },
         logs: Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench"),
         cores: Cores::find(),
     };
@@ -119,6 +123,25 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
         writeln!(stdout(), "\n{:.0} s", began.elapsed().as_secs_f64())?;
     }
     Ok(())
+}
+
+/// Builds the daemon as it is shipped. The one that cargo has built beside this program has features
+/// of its dependencies that only tests ask for.
+async fn shipped() -> anyhow::Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").context("run it by cargo bench, or name a --daemon")?;
+    let built = tokio::process::Command::new(cargo)
+        .args(["build", "--release", "--locked", "--bin", NAME])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .await?;
+    anyhow::ensure!(built.success(), "the daemon cannot be built");
+    let exe = std::env::current_exe()?;
+    // It stands beside the folder of this program.
+    let folder = exe
+        .ancestors()
+        .nth(2)
+        .context("this program has no place")?;
+    Ok(folder.join(NAME))
 }
 
 /// The case's runs, its subjects in turn so that what drifts on the machine meets all of them.
