@@ -294,8 +294,11 @@ impl Failures {
                 self.end();
                 if count < asked {
                     (pace.slower(), now + TRICKLE)
-                } else {
+                } else if count == BATCH {
                     (pace.faster(), now)
+                } else {
+                    // As many as permits were left says nothing of the queue.
+                    (pace, now)
                 }
             }
         }

@@ -13,7 +13,7 @@ use std::{
 
 use futures_util::FutureExt;
 use tokio::{sync::Semaphore, time::Instant};
-use tracing::{Instrument, Span, error};
+use tracing::{Span, error};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
@@ -254,9 +254,7 @@ impl Worker<'_> {
                 let key = key.unwrap_or_else(|| self.message.id.clone());
                 span.set_attribute(ours::NOTIFICATION_ID, key.clone());
                 self.notes().key = Some(key.clone());
-                self.claim(&key, &event, &span)
-                    .instrument(span.clone())
-                    .await
+                self.claim(&key, &event, &span).await
             }
             Ok(Envelope::Control { kind }) => {
                 self.note_error("control_message", &kind);
@@ -317,10 +315,9 @@ impl Worker<'_> {
             let span = instruments
                 .spans
                 .send(process, attempt, mail.to.len(), &version);
-            let sending = self.shared.mailer.send(&mail, key).instrument(span.clone());
             let result = tokio::select! {
                 biased;
-                result = sending => result,
+                result = self.shared.mailer.send(&mail, key) => result,
                 () = self.shared.drain.wait_abandon() => return Ok(Ending::DrainedInSend),
             };
             drop(slot);

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::time::Instant;
-use tracing::{Instrument, Span};
+use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
@@ -58,7 +58,7 @@ impl ObservedQueue {
             span: self.instruments.spans.settle(method, receipts),
             answered: false,
         };
-        let answers = call.instrument(watched.span.clone()).await;
+        let answers = call.await;
         watched.answered(&answers);
         answers
     }
@@ -176,7 +176,7 @@ impl ObservedSource {
 impl TemplateSource for ObservedSource {
     async fn fetch(&self) -> Result<TemplateFile, TemplateFailure> {
         let span = self.instruments.spans.fetch();
-        let fetched = self.source.fetch().instrument(span.clone()).await;
+        let fetched = self.source.fetch().await;
         match &fetched {
             Ok(file) if !span.is_disabled() => {
                 span.set_attribute(ours::TEMPLATE_COMMIT, file.version.commit_id.clone());
