@@ -74,12 +74,17 @@ impl Pace {
     /// More receives than the most permits can fill.
     const FASTEST: Self = Self(128);
 
-    fn faster(self) -> Self {
-        Self((self.0 * 2).min(Self::FASTEST.0))
-    }
-
-    fn slower(self) -> Self {
-        Self((self.0 - 1).max(Self::SLOWEST.0))
+    /// After a receive that brought so many messages of so many asked for.
+    fn after(self, count: usize, asked: usize) -> Self {
+        if count == BATCH {
+            // Each of those under way asks for one more: twice as many after each round.
+            Self((self.0 + 1).min(Self::FASTEST.0))
+        } else if count * 2 < asked {
+            Self((self.0 / 2).max(Self::SLOWEST.0))
+        } else {
+            // A queue need not give all it has, and as many as permits were left says nothing of it.
+            self
+        }
     }
 }
 
@@ -292,14 +297,12 @@ impl Failures {
             }
             Received::Some { count, asked } => {
                 self.end();
-                if count < asked {
-                    (pace.slower(), now + TRICKLE)
-                } else if count == BATCH {
-                    (pace.faster(), now)
+                let pause = if count < asked {
+                    TRICKLE
                 } else {
-                    // As many as permits were left says nothing of the queue.
-                    (pace, now)
-                }
+                    Duration::ZERO
+                };
+                (pace.after(count, asked), now + pause)
             }
         }
     }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Each names its parent, and none is entered: an `Instrument` around a message's work would enter
-//! and leave its spans at every poll, at a twentieth of the message's cost, for nobody.
+//! and leave its spans at every poll, for nobody.
 
 use std::{
     collections::{HashMap, VecDeque},

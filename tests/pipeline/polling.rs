@@ -112,6 +112,22 @@ async fn a_trickle_fills_batches() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn bursts_in_a_trickle_leave_no_receives_behind_that_break_its_batches() {
+    let rig = Rig::with(|settings| settings.concurrency = 64).await;
+    let daemon = rig.start_warm().await;
+    let from = rig.now();
+    for number in 0..60 {
+        // Fifteen at once: one receive is full, and says that there may be more.
+        rig.publish_many(&format!("burst-{number}"), 15).await;
+        rig.pass(millis(50)).await;
+    }
+    rig.until(|| rig.queue.is_empty()).await;
+    let calls = receives(&rig, from).len();
+    assert!(calls < 240, "{calls} receives for 900 messages");
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn errors_back_off_to_a_minute_and_end_by_themselves() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
