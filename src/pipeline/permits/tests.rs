@@ -62,7 +62,9 @@ async fn what_settles_makes_room_for_as_many_again_and_no_more() {
         held[0].settles(true);
         held.extend(waiting.poll().expect("room for one"));
         assert_eq!(permits.free(), 0);
-        held.iter_mut().for_each(|permit| permit.settles(true));
+        for permit in &mut held {
+            permit.settles(true);
+        }
         assert_eq!(permits.free(), aside - 1);
         permits.reset();
         assert_eq!(permits.free(), 0, "on probation all that is held counts");
