@@ -36,7 +36,7 @@ fn called(path: &str, code: &str) -> BTreeSet<String> {
             calls += 1;
         }
     }
-    let sent = dense.matches(".send().await").count();
+    let sent = dense.matches(".send()").count();
     assert_eq!(
         calls, sent,
         "{path}: a call is made in a way that is not seen here"
