@@ -14,10 +14,11 @@ pub(super) const BATCH: usize = 10;
 /// success, up to the pool's size. So a deploy during an outage, or a crash loop, costs one
 /// message a receive and not as many as there are workers. Clones are the same pool.
 ///
-/// Past its probation the pool holds a quarter more than its size, so that there is always a message
-/// ready when a send ends. Those whose delete is under way do not count, as many as the pool's size
-/// and at most 40 of them; one whose delete has failed counts again, so that deletes that keep
-/// failing stop the receiving.
+/// Past its probation the pool holds a fifth more than its size, so that there is always a message
+/// ready when a send ends, and as many again, up to 40, whose first delete is under way. All this
+/// only while deletes work: until a first message is deleted, and from one that fails to be until the
+/// next that is, the pool holds its size and all that is held counts. So deletes that keep failing
+/// stop the receiving.
 #[derive(Clone, Debug)]
 pub struct Permits {
     pool: Arc<Pool>,
@@ -42,6 +43,8 @@ struct State {
     limit: usize,
     /// Whether the probation is over: the limit has grown to the pool's size by successes alone.
     proven: bool,
+    /// Whether a message has been deleted, and none has failed to be since.
+    settles_well: bool,
     held: usize,
     settling: usize,
 }
@@ -56,6 +59,7 @@ impl Permits {
                     concurrency: concurrency.max(1),
                     limit: 1,
                     proven: false,
+                    settles_well: false,
                     held: 0,
                     settling: 0,
                 }),
@@ -182,8 +186,8 @@ impl Permits {
 }
 
 impl Permit {
-    /// Whether the message only waits for the queue to take in what became of it, and the queue is
-    /// not known to fail at that.
+    /// Whether the message only waits for its delete, and that has not failed yet. A permit that is
+    /// dropped meanwhile tells of a delete that worked.
     pub fn settles(&mut self, settling: bool) {
         if self.settling == settling {
             return;
@@ -194,6 +198,7 @@ impl Permit {
             state.settling += 1;
         } else {
             state.settling = state.settling.saturating_sub(1);
+            state.settles_well = false;
         }
         drop(state);
         self.pool.changes.send_replace(());
@@ -204,7 +209,10 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut state = self.pool.lock();
         state.held = state.held.saturating_sub(1);
-        state.settling = state.settling.saturating_sub(usize::from(self.settling));
+        if self.settling {
+            state.settling = state.settling.saturating_sub(1);
+            state.settles_well = true;
+        }
         drop(state);
         self.pool.changes.send_replace(());
     }
@@ -219,7 +227,7 @@ impl Pool {
 
 impl State {
     fn free(&self) -> usize {
-        if self.proven {
+        if self.proven && self.settles_well {
             self.total().saturating_sub(self.counted())
         } else {
             self.limit.saturating_sub(self.held)
@@ -228,7 +236,7 @@ impl State {
 
     /// How many are held ready beside those that are being sent.
     fn ahead(&self) -> usize {
-        self.concurrency / 4
+        self.concurrency / 5
     }
 
     fn total(&self) -> usize {
@@ -237,7 +245,7 @@ impl State {
 
     /// Those held that count: all but some of those that settle.
     fn counted(&self) -> usize {
-        let aside = self.settling.min(SETTLING).min(self.concurrency);
+        let aside = self.settling.min(SETTLING).min(self.ahead());
         self.held.saturating_sub(aside)
     }
 

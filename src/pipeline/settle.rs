@@ -141,6 +141,7 @@ impl Settler {
                 // The message came again meanwhile, and the old handle may not have deleted it.
                 _ if superseded => continue,
                 Err(NotSettled::Entry(failure)) if failure.kind == EntryFailureKind::LeaseLost => {
+                    failed();
                     return Settled::LeaseLost;
                 }
                 Err(NotSettled::Entry(failure)) => {

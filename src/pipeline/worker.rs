@@ -138,9 +138,9 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     };
     report::outcome(&message, receive, outcome, ending, &notes, began.elapsed());
     let aside = Aside::step(&shared);
-    permit.settles(true);
     let settled = match settlement {
         Settlement::Delete => {
+            permit.settles(true);
             let failed = || permit.settles(false);
             Some(shared.settler.delete(&lease, failed).await)
         }

@@ -27,9 +27,6 @@ pub(crate) const GRACE: Duration = Duration::from_secs(12);
 const RETRY: Duration = Duration::from_secs(75);
 /// Mails that a daemon sends at once.
 pub(crate) const CONCURRENCY: u64 = 32;
-/// The most messages that it holds: those, a quarter as many ready, and as many as are sent at once
-/// while their first delete is under way.
-pub(crate) const MOST_HELD: u64 = CONCURRENCY + CONCURRENCY / 4 + CONCURRENCY;
 
 const REGION: &str = "us-east-1";
 pub(crate) const QUEUE: &str = "notify-organizer";

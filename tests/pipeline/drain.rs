@@ -33,15 +33,15 @@ async fn an_idle_daemon_ends_in_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_a_send_to_end_is_sent_and_not_released() {
-    let rig = Rig::with(|settings| settings.concurrency = 4).await;
+    let rig = Rig::with(|settings| settings.concurrency = 5).await;
     let daemon = rig.start_warm().await;
     rig.mailer.script(|_| accept_after(secs(2)));
-    // Four are being sent and one is held ready.
-    rig.publish_many("event", 5).await;
+    // Five are being sent and one is held ready.
+    rig.publish_many("event", 6).await;
     rig.pass(secs(1)).await;
-    assert_eq!(rig.mailer.under_way(), 4);
+    assert_eq!(rig.mailer.under_way(), 5);
     let end = daemon.stop().await;
-    end.is("received 11 = 11 sent");
+    end.is("received 12 = 12 sent");
 }
 
 #[tokio::test(start_paused = true)]

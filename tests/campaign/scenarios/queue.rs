@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{outage, release};
 use crate::sandbox::faults::{Fault, Rule};
 use crate::verdict::Bounds;
-use crate::world::{MOST_HELD, World};
+use crate::world::{CONCURRENCY, World};
 
 const SEND: &str = "ses:SendEmail";
 const DELETE: &str = "sqs:DeleteMessageBatch";
@@ -75,8 +75,8 @@ pub(super) async fn no_deletes(world: &mut World) -> anyhow::Result<Bounds> {
     world.sandbox().faults.clear();
     let mut bounds = Bounds::default();
     bounds.check(
-        received <= MOST_HELD,
-        format!("received meanwhile {received} ≤ {MOST_HELD}"),
+        received <= CONCURRENCY,
+        format!("received meanwhile {received} ≤ {CONCURRENCY}"),
     );
     Ok(bounds)
 }
