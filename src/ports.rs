@@ -144,8 +144,9 @@ pub trait TemplateSource: Send + Sync {
 #[async_trait]
 pub trait Mailer: Send + Sync {
     /// Sends one mail in one attempt. `tag` is the notification's id, so that the mail's events
-    /// can be joined with it. `Ok` holds the mail service's id of the accepted mail.
-    async fn send(&self, mail: &Mail, tag: &str) -> Result<String, SendFailure>;
+    /// can be joined with it. `Ok` holds the mail service's id of the accepted mail. It takes the mail,
+    /// which need not be held beside the request that is made of it.
+    async fn send(&self, mail: Mail, tag: &str) -> Result<String, SendFailure>;
 }
 
 /// What the mail service says of our account.

@@ -72,10 +72,10 @@ impl SesMailer {
 
 #[async_trait]
 impl Mailer for SesMailer {
-    async fn send(&self, mail: &Mail, tag: &str) -> Result<String, SendFailure> {
+    async fn send(&self, mail: Mail, tag: &str) -> Result<String, SendFailure> {
         const OPERATION: &str = "SendEmail";
         let set = self.configuration_set.as_deref();
-        let body = body::send_email(mail, tag, set).map_err(|error| SendFailure {
+        let body = body::send_email(&mail, tag, set).map_err(|error| SendFailure {
             kind: SendFailureKind::Rejected,
             error: Box::new(CallError {
                 operation: OPERATION,
@@ -85,6 +85,7 @@ impl Mailer for SesMailer {
                 source: Some(Box::new(error)),
             }),
         })?;
+        drop(mail);
         let answer = self.client.send_email().send();
         let answer = body::sending(body, answer)
             .await

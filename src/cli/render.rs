@@ -101,7 +101,7 @@ impl Studio<'_> {
         };
         let verdict = judge(&body, &self.composer, &template);
         if let (Verdict::Mail(mail), Some(path)) = (&verdict, &self.asked.html) {
-            std::fs::write(path, &mail.html)
+            std::fs::write(path, mail.html.plain())
                 .with_context(|| format!("{} cannot be written", path.display()))?;
         }
         let (text, code) = match &verdict {
@@ -183,7 +183,7 @@ fn in_json(mail: &Mail) -> String {
         "reply_to": mail.reply_to,
         "subject": mail.subject,
         "text": mail.text,
-        "html": mail.html,
+        "html": mail.html.plain(),
     }))
 }
 

@@ -1,6 +1,6 @@
 //! `run`: the daemon.
 
-use std::{panic::resume_unwind, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -31,17 +31,15 @@ pub(super) fn run(flags: &Flags) -> u8 {
             return USAGE;
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    // One thread: with one core, which is what a task usually has, the scheduler for several costs a
+    // sixth more a message, and one core carries more than SES lets an account send.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let ended = runtime
         .context("no runtime could be started")
         .and_then(|runtime| {
-            // On a worker of the runtime, since the thread that blocks here is none: what ran on it
-            // would be woken across threads, twice for each message.
-            let running = runtime.spawn(async move { start(&loaded).await });
-            let ended = runtime.block_on(running);
-            let ended = ended.unwrap_or_else(|failed| resume_unwind(failed.into_panic()));
+            let ended = runtime.block_on(start(&loaded));
             // Dropping it would wait for an exporter that hangs, whose time was over.
             runtime.shutdown_background();
             ended

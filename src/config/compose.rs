@@ -54,7 +54,7 @@ impl Settings {
         Ok(Composer::new(
             self.sender()?,
             subject,
-            reply_to.collect::<Result<_, _>>()?,
+            &reply_to.collect::<Result<Vec<_>, _>>()?,
             JsonPointer::parse(&self.message.recipient)?,
         ))
     }

@@ -1,8 +1,11 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::event::{Event, kind_of};
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What an SQS body turned out to be.
 pub enum Envelope {
@@ -66,31 +69,33 @@ impl Envelope {
     /// and strings, and the type is one of SNS's three: an event may have a field `Message` or
     /// `Type` of its own. Every other JSON object is an event under raw delivery.
     pub fn open(body: &str) -> Result<Self, Malformed> {
-        let (text, mut fields) = object(Part::Body, body)?;
-        match sns_type(&fields) {
-            Some("Notification") => {}
-            Some(kind @ ("SubscriptionConfirmation" | "UnsubscribeConfirmation")) => {
-                return Ok(Self::Control {
-                    kind: kind.to_owned(),
-                });
+        // What is no object is looked at again below, for what it is.
+        let json = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+        let sns = serde_json::from_str::<Sns>(json).unwrap_or_default();
+        match (sns.kind.as_deref(), sns.message_id, sns.topic_arn, sns.message) {
+            (Some("Notification"), Some(message_id), Some(topic_arn), Some(message)) => {
+                Ok(Self::Notification {
+                    event: event(Part::Event, message.into())?,
+                    attributes: sns.attributes.map(string_attributes).unwrap_or_default(),
+                    message_id: Some(message_id),
+                    topic_arn: Some(topic_arn),
+                })
             }
-            _ => {
-                return Ok(Self::Notification {
-                    message_id: None,
-                    topic_arn: None,
-                    attributes: Vec::new(),
-                    event: Event::new(text.to_owned(), fields),
-                });
-            }
+            (
+                Some(kind @ ("SubscriptionConfirmation" | "UnsubscribeConfirmation")),
+                Some(_),
+                Some(_),
+                Some(_),
+            ) => Ok(Self::Control {
+                kind: kind.to_owned(),
+            }),
+            _ => Ok(Self::Notification {
+                message_id: None,
+                topic_arn: None,
+                attributes: Vec::new(),
+                event: event(Part::Body, body.into())?,
+            }),
         }
-        let message = take_string(&mut fields, "Message").unwrap_or_default();
-        let (text, event) = object(Part::Event, &message)?;
-        Ok(Self::Notification {
-            event: Event::new(text.to_owned(), event),
-            attributes: string_attributes(&mut fields),
-            message_id: take_string(&mut fields, "MessageId"),
-            topic_arn: take_string(&mut fields, "TopicArn"),
-        })
     }
 }
 
@@ -132,14 +137,85 @@ impl fmt::Display for Part {
     }
 }
 
-/// Parses a JSON object, and returns it with the text that it was parsed from.
-fn object(part: Part, text: &str) -> Result<(&str, Map<String, Value>), Malformed> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+/// What is read of an SNS message; the rest, its signature above all, is skipped. Each field is
+/// there if it is of its type, and the last one where a name comes twice.
+#[derive(Default)]
+struct Sns {
+    kind: Option<String>,
+    message_id: Option<String>,
+    topic_arn: Option<String>,
+    message: Option<String>,
+    attributes: Option<Map<String, Value>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(field_identifier)]
+enum SnsField {
+    Type,
+    MessageId,
+    TopicArn,
+    Message,
+    MessageAttributes,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Sns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Sns;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Sns, A::Error> {
+                let mut sns = Sns::default();
+                while let Some(field) = map.next_key()? {
+                    match field {
+                        SnsField::Type => sns.kind = string(map.next_value()?),
+                        SnsField::MessageId => sns.message_id = string(map.next_value()?),
+                        SnsField::TopicArn => sns.topic_arn = string(map.next_value()?),
+                        SnsField::Message => sns.message = string(map.next_value()?),
+                        SnsField::MessageAttributes => {
+                            sns.attributes = match map.next_value()? {
+                                Value::Object(attributes) => Some(attributes),
+                                _ => None,
+                            }
+                        }
+                        SnsField::Other => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(sns)
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+fn string(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// The event that a JSON text is.
+fn event(part: Part, text: Cow<'_, str>) -> Result<Event, Malformed> {
+    let text = match text.strip_prefix(BYTE_ORDER_MARK) {
+        Some(rest) => Cow::Owned(rest.to_owned()),
+        None => text,
+    };
     if text.trim().is_empty() {
         return Err(Malformed::Empty(part));
     }
-    match serde_json::from_str(text) {
-        Ok(Value::Object(fields)) => Ok((text, fields)),
+    match serde_json::from_str(&text) {
+        Ok(Value::Object(fields)) => Ok(Event::new(text.into_owned(), fields)),
         Ok(other) => Err(Malformed::NotAnObject {
             part,
             found: kind_of(&other),
@@ -148,26 +224,7 @@ fn object(part: Part, text: &str) -> Result<(&str, Map<String, Value>), Malforme
     }
 }
 
-/// The `Type` of an object that has the full shape of an SNS message.
-fn sns_type(fields: &Map<String, Value>) -> Option<&str> {
-    let string = |name| fields.get(name).and_then(Value::as_str);
-    string("MessageId")?;
-    string("TopicArn")?;
-    string("Message")?;
-    string("Type")
-}
-
-fn take_string(fields: &mut Map<String, Value>, name: &str) -> Option<String> {
-    match fields.remove(name) {
-        Some(Value::String(text)) => Some(text),
-        _ => None,
-    }
-}
-
-fn string_attributes(fields: &mut Map<String, Value>) -> Vec<(String, String)> {
-    let Some(Value::Object(attributes)) = fields.remove("MessageAttributes") else {
-        return Vec::new();
-    };
+fn string_attributes(attributes: Map<String, Value>) -> Vec<(String, String)> {
     attributes
         .into_iter()
         .filter_map(|(name, attribute)| {

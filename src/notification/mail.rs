@@ -2,6 +2,7 @@ use std::fmt;
 
 use super::address::{Address, recipients};
 use super::event::{Event, JsonPointer};
+use super::json_text::JsonText;
 use super::rejection::Rejection;
 use super::sender::Sender;
 use super::subject::Subject;
@@ -11,8 +12,10 @@ use super::template::Template;
 #[derive(Debug, Clone)]
 pub struct Composer {
     sender: Sender,
+    /// The values of the headers.
+    from: String,
+    reply_to: Vec<String>,
     subject: Subject,
-    reply_to: Vec<Sender>,
     recipient: JsonPointer,
 }
 
@@ -28,7 +31,7 @@ pub struct Mail {
     /// One line of at most [`SUBJECT_MAX_CHARS`](super::SUBJECT_MAX_CHARS).
     pub subject: String,
     /// The HTML part.
-    pub html: String,
+    pub html: JsonText,
     /// The text part.
     pub text: String,
 }
@@ -39,13 +42,14 @@ impl Composer {
     pub fn new(
         sender: Sender,
         subject: Subject,
-        reply_to: Vec<Sender>,
+        reply_to: &[Sender],
         recipient: JsonPointer,
     ) -> Self {
         Self {
+            from: sender.header(),
+            reply_to: reply_to.iter().map(Sender::header).collect(),
             sender,
             subject,
-            reply_to,
             recipient,
         }
     }
@@ -57,9 +61,9 @@ impl Composer {
         let subject = self.subject.render(event)?;
         let bodies = template.render(event)?;
         Ok(Mail {
-            from: self.sender.header(),
+            from: self.from.clone(),
             to,
-            reply_to: self.reply_to.iter().map(Sender::header).collect(),
+            reply_to: self.reply_to.clone(),
             subject,
             html: bodies.html,
             text: bodies.text,

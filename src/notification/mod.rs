@@ -11,6 +11,7 @@
 mod address;
 mod envelope;
 mod event;
+mod json_text;
 mod mail;
 mod masked;
 mod placeholder;
@@ -26,6 +27,7 @@ mod tests;
 pub use address::{Address, AddressError, RECIPIENTS_MAX, RecipientError, mask, recipients};
 pub use envelope::{Envelope, Malformed, Part};
 pub use event::{Event, JsonPointer, PointerError};
+pub use json_text::JsonText;
 pub use mail::{Composer, Mail};
 pub use masked::masked_text;
 pub use placeholder::{Placeholder, PlaceholderError, Placeholders};

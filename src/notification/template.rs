@@ -1,4 +1,5 @@
 use super::event::Event;
+use super::json_text::JsonText;
 use super::placeholder::{Pattern, Placeholders, Segment, fill};
 use super::rejection::{Needs, Rejection};
 use super::text;
@@ -6,6 +7,7 @@ use super::text;
 /// An HTML template and its plain text twin, both compiled.
 #[derive(Clone)]
 pub struct Template {
+    /// Its literals are escaped for JSON.
     html: Pattern,
     /// Counts in the placeholders of `html`.
     text: Vec<Segment>,
@@ -28,7 +30,7 @@ pub enum TemplateError {
 
 /// The two bodies of a mail.
 pub(super) struct Bodies {
-    pub(super) html: String,
+    pub(super) html: JsonText,
     pub(super) text: String,
 }
 
@@ -39,10 +41,15 @@ impl Template {
             offset: error.valid_up_to(),
         })?;
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-        let html = Pattern::parse(source, declared);
+        let mut html = Pattern::parse(source, declared);
         let text = text::twin(&html.segments);
         if text.is_empty() {
             return Err(TemplateError::Blank);
+        }
+        for segment in &mut html.segments {
+            if let Segment::Literal(literal) = segment {
+                *literal = JsonText::new(literal).as_str().to_owned();
+            }
         }
         Ok(Self { html, text })
     }
@@ -55,10 +62,13 @@ impl Template {
     pub(super) fn render(&self, event: &Event) -> Result<Bodies, Rejection> {
         let values = self.html.values(event, Needs::Template)?;
         // A template names a placeholder several times; its value is prepared once for each part.
-        let escaped: Vec<_> = values.iter().map(|value| escaped(value)).collect();
+        let escaped: Vec<_> = values
+            .iter()
+            .map(|value| JsonText::new(&escaped(value)))
+            .collect();
         let plain: Vec<_> = values.iter().map(|value| plain(value)).collect();
         Ok(Bodies {
-            html: fill(&self.html.segments, &escaped),
+            html: JsonText::escaped(fill(&self.html.segments, &escaped)),
             text: text::tidy(&fill(&self.text, &plain)),
         })
     }

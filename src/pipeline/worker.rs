@@ -3,6 +3,7 @@
 mod steps;
 
 use std::{
+    mem,
     panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex,
@@ -113,10 +114,11 @@ pub(crate) struct Notes {
 /// Takes one delivery to its outcome and settles it. Lease and permit are held until then.
 pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let Delivery {
-        message,
+        mut message,
         lease,
         mut permit,
     } = delivery;
+    let body = mem::take(&mut message.body);
     let began = Instant::now();
     let notes = Mutex::new(Notes::default());
     let own = OwnTime::start();
@@ -127,11 +129,11 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
         own: &own,
         notes: &notes,
     };
-    let ending = worker.bounded().await;
+    let ending = worker.bounded(body).await;
     let receive_count = worker.receive_count();
     let (outcome, settlement) = conclude(ending, receive_count, shared.max_receive_count);
     report::ended(&shared, outcome, &mut worker.notes(), began.elapsed());
-    let notes = worker.notes().clone();
+    let notes = mem::take(&mut *worker.notes());
     let receive = report::Receive {
         count: receive_count,
         max: shared.max_receive_count,
@@ -203,10 +205,11 @@ struct Worker<'a> {
 impl Worker<'_> {
     /// [`Worker::handle`], with an ending also where it panics or is stuck: then all its guards
     /// have been dropped.
-    async fn bounded(&self) -> Ending {
+    async fn bounded(&self, body: String) -> Ending {
         let bound = self.budget() + 2 * self.shared.send_timeout + STUCK;
         let handled = tokio::select! {
-            handled = AssertUnwindSafe(self.handle()).catch_unwind() => handled.ok(),
+            biased;
+            handled = AssertUnwindSafe(self.handle(body)).catch_unwind() => handled.ok(),
             () = self.own.reaches(bound) => {
                 error!(
                     messaging.message.id = self.message.id,
@@ -229,8 +232,10 @@ impl Worker<'_> {
     }
 
     /// From body to ending. `Err` holds an ending too: that of a wait that was cut short.
-    async fn handle(&self) -> Result<Ending, Ending> {
-        let opened = Envelope::open(&self.message.body);
+    async fn handle(&self, body: String) -> Result<Ending, Ending> {
+        let opened = Envelope::open(&body);
+        // A message may be held for long, and the event is all that is needed of it.
+        drop(body);
         let published: &[_] = match &opened {
             Ok(Envelope::Notification { attributes, .. }) => attributes,
             _ => &[],
@@ -317,7 +322,7 @@ impl Worker<'_> {
                 .send(process, attempt, mail.to.len(), &version);
             let result = tokio::select! {
                 biased;
-                result = self.shared.mailer.send(&mail, key) => result,
+                result = self.shared.mailer.send(mail, key) => result,
                 () = self.shared.drain.wait_abandon() => return Ok(Ending::DrainedInSend),
             };
             drop(slot);

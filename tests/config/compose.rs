@@ -35,7 +35,7 @@ fn the_servers_variables_alone_make_a_whole_mail() {
     );
     assert_eq!(mail.from, "events@example.com");
     assert_eq!(mail.subject, "Your event Tea");
-    assert_eq!(mail.html, "<p>dana[at]example.com Tea u1 2 {place}</p>");
+    assert_eq!(mail.html.plain(), "<p>dana[at]example.com Tea u1 2 {place}</p>");
     assert_eq!(mail.to[0].as_str(), "dana@example.com");
     assert!(mail.reply_to.is_empty());
 }
@@ -65,7 +65,7 @@ reply_to = ["Help <help@x.com>", "b@x.com"]
     assert_eq!(settings.sender().unwrap().address().as_str(), "a@x.com");
     assert_eq!(mail.reply_to, ["Help <help@x.com>", "b@x.com"]);
     assert_eq!(mail.subject, "Hall");
-    assert_eq!(mail.html, "Hall none");
+    assert_eq!(mail.html.plain(), "Hall none");
 }
 
 #[test]

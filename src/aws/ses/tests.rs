@@ -16,7 +16,7 @@ use crate::{
         AwsConfig,
         canned::{Answer, Canned, SENDER, at, mail, over, with_credentials},
     },
-    notification::{Address, Mail},
+    notification::{Address, JsonText, Mail},
     ports::{Account, AccountCause, AccountFacts, Mailer, SendFailureKind},
 };
 
@@ -42,11 +42,11 @@ async fn a_mail_goes_out_as_the_golden_request_and_nothing_else() {
             .into(),
         reply_to: vec!["Help <help@calendar.example>".to_owned()],
         subject: "Your event Füße & Hände ✓".to_owned(),
-        html: "<p>\"Füße\" &amp; Hände ✓</p>\n".to_owned(),
+        html: JsonText::new("<p>\"Füße\" &amp; Hände ✓</p>\n"),
         text: "\"Füße\" & Hände ✓\n".to_owned(),
     };
     let id = mailer
-        .send(&mail, "95df01b4-ee98-5cb9-9903-4c221d41eb5e")
+        .send(mail, "95df01b4-ee98-5cb9-9903-4c221d41eb5e")
         .await
         .unwrap();
     assert_eq!(id, "0107-1");
@@ -72,7 +72,10 @@ async fn mails_that_are_sent_at_once_keep_their_own_bodies() {
             ..mail()
         })
         .into();
-    futures_util::future::join_all(mails.iter().map(|mail| mailer.send(mail, &mail.subject))).await;
+    let sends = mails
+        .iter()
+        .map(|mail| mailer.send(mail.clone(), &mail.subject));
+    futures_util::future::join_all(sends).await;
     let asked = canned.asked();
     assert_eq!(asked.len(), 3);
     for request in asked {
@@ -85,7 +88,7 @@ async fn mails_that_are_sent_at_once_keep_their_own_bodies() {
 #[tokio::test]
 async fn what_is_not_configured_is_not_sent() {
     let canned = Canned::new(taken());
-    mailer(&canned.aws).send(&mail(), "tag").await.unwrap();
+    mailer(&canned.aws).send(mail(), "tag").await.unwrap();
     let body = canned.only().body;
     let mut keys: Vec<_> = body
         .as_object()
@@ -108,7 +111,7 @@ async fn a_tag_is_made_of_what_ses_takes() {
         (&"x".repeat(300), "x".repeat(256)),
     ] {
         let canned = Canned::new(taken());
-        mailer(&canned.aws).send(&mail(), tag).await.unwrap();
+        mailer(&canned.aws).send(mail(), tag).await.unwrap();
         let tags = canned.only().body["EmailTags"].clone();
         assert_eq!(tags, json!([{ "Name": "notification-id", "Value": sent }]));
     }
@@ -117,7 +120,7 @@ async fn a_tag_is_made_of_what_ses_takes() {
 #[tokio::test]
 async fn an_empty_tag_is_left_out() {
     let canned = Canned::new(taken());
-    mailer(&canned.aws).send(&mail(), "").await.unwrap();
+    mailer(&canned.aws).send(mail(), "").await.unwrap();
     assert_eq!(canned.only().body.get("EmailTags"), None);
 }
 
@@ -137,7 +140,7 @@ async fn a_send_is_one_attempt_whatever_comes_back() {
         Answer::new(200, "application/json", "<html>"),
     ] {
         let canned = Canned::new(answer);
-        mailer(&canned.aws).send(&mail(), "tag").await.unwrap_err();
+        mailer(&canned.aws).send(mail(), "tag").await.unwrap_err();
         assert_eq!(canned.asked().len(), 1);
     }
 }
@@ -148,7 +151,7 @@ async fn a_send_is_given_up_after_twice_its_timeout_and_not_tried_again() {
         let never = NeverClient::new();
         let mailer = SesMailer::new(&over(never.clone()), SENDER.to_owned(), None, timeout);
         let began = Instant::now();
-        let failure = mailer.send(&mail(), "tag").await.unwrap_err();
+        let failure = mailer.send(mail(), "tag").await.unwrap_err();
         assert_eq!(failure.kind, SendFailureKind::OutcomeUnknown);
         assert_eq!(began.elapsed().as_secs(), 2 * timeout.as_secs());
         assert_eq!(never.num_calls(), 1);
@@ -170,7 +173,7 @@ async fn an_answer_that_comes_late_is_still_an_answer() {
         stream.write_all(answer.as_bytes()).await.unwrap();
     });
     let mailer = SesMailer::new(&at(&endpoint), SENDER.to_owned(), None, timeout);
-    assert_eq!(mailer.send(&mail(), "tag").await.unwrap(), "late");
+    assert_eq!(mailer.send(mail(), "tag").await.unwrap(), "late");
     serving.await.unwrap();
 }
 
@@ -192,8 +195,7 @@ async fn credentials_that_never_come_are_no_unknown_outcome() {
     let provider = SharedCredentialsProvider::new(Hanging);
     let aws = with_credentials(Some(provider));
     let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, Duration::from_millis(300));
-    let mail = mail();
-    let sends = (0..10).map(|_| mailer.send(&mail, "tag"));
+    let sends = (0..10).map(|_| mailer.send(mail(), "tag"));
     for answer in futures_util::future::join_all(sends).await {
         let failure = answer.unwrap_err();
         assert_eq!(

@@ -161,7 +161,7 @@ fn sample_of(world: &World<'_>, composer: &Composer, template: &Template) -> Fin
             CHECK,
             format!(
                 "the sample event becomes {} bytes of HTML and {} of text",
-                mail.html.len(),
+                mail.html.plain().len(),
                 mail.text.len()
             ),
         ),

@@ -13,6 +13,13 @@ use super::{
 };
 use crate::ports::SendFailureKind;
 
+/// A breaker that a gate can be built at.
+pub trait Breaker {
+    /// Whether it lets everybody pass and nobody waits: what it takes in meanwhile is no news to
+    /// anyone, as long as it stays so.
+    fn is_at_rest(&self) -> bool;
+}
+
 /// A breaker that can be waited for. Every wait ends by a change of the breaker or at the time
 /// that the breaker names, and may be dropped at any moment.
 #[derive(Debug)]
@@ -56,7 +63,7 @@ struct Place<'a> {
     ticket: Ticket,
 }
 
-impl<M> Gate<M> {
+impl<M: Breaker> Gate<M> {
     /// A gate at this breaker.
     pub fn new(machine: M) -> Arc<Self> {
         Arc::new(Self {
@@ -71,13 +78,24 @@ impl<M> Gate<M> {
     }
 
     fn change<R>(&self, act: impl FnOnce(&mut M, Instant) -> R) -> R {
-        let result = act(&mut self.lock(), Instant::now());
-        self.changes.send_replace(());
+        let mut machine = self.lock();
+        let rested = machine.is_at_rest();
+        let result = act(&mut machine, Instant::now());
+        // Else each message that is sent would wake all those that wait for its place.
+        let rests = rested && machine.is_at_rest();
+        drop(machine);
+        if !rests {
+            self.changes.send_replace(());
+        }
         result
     }
 
     async fn wait<R>(&self, mut ask: impl FnMut(&mut M, Instant) -> Step<R>) -> R {
-        // Subscribed before the first question, so that no change falls between the two.
+        // Most do not have to wait.
+        if let Step::Done(result) = ask(&mut self.lock(), Instant::now()) {
+            return result;
+        }
+        // Subscribed before the next question, so that no change falls between the two.
         let mut changes = self.changes.subscribe();
         loop {
             let step = ask(&mut self.lock(), Instant::now());

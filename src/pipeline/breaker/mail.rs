@@ -404,5 +404,11 @@ impl MailBreaker {
     }
 }
 
+impl super::gate::Breaker for MailBreaker {
+    fn is_at_rest(&self) -> bool {
+        self.open.is_none() && self.ramp.is_none()
+    }
+}
+
 #[cfg(test)]
 mod tests;

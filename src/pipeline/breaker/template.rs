@@ -225,5 +225,11 @@ impl TemplateBreaker {
     }
 }
 
+impl super::gate::Breaker for TemplateBreaker {
+    fn is_at_rest(&self) -> bool {
+        !self.is_open()
+    }
+}
+
 #[cfg(test)]
 mod tests;

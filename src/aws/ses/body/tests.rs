@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::send_email;
 use crate::{
     aws::canned::{Answer, Canned},
-    notification::{Address, Mail},
+    notification::{Address, JsonText, Mail},
 };
 
 /// What the SDK itself would send.
@@ -21,7 +21,7 @@ async fn by_the_sdk(mail: &Mail, tag: &str, set: Option<&str>) -> Value {
             .unwrap()
     };
     let body = Body::builder()
-        .html(utf8(&mail.html))
+        .html(utf8(&mail.html.plain()))
         .text(utf8(&mail.text))
         .build();
     let automatic = MessageHeader::builder()
@@ -66,7 +66,7 @@ fn mails() -> impl Strategy<Value = Mail> {
                 .collect(),
             reply_to,
             subject,
-            html,
+            html: JsonText::new(&html),
             text,
         },
     )
