@@ -72,7 +72,12 @@ impl Envelope {
         // What is no object is looked at again below, for what it is.
         let json = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
         let sns = serde_json::from_str::<Sns>(json).unwrap_or_default();
-        match (sns.kind.as_deref(), sns.message_id, sns.topic_arn, sns.message) {
+        match (
+            sns.kind.as_deref(),
+            sns.message_id,
+            sns.topic_arn,
+            sns.message,
+        ) {
             (Some("Notification"), Some(message_id), Some(topic_arn), Some(message)) => {
                 Ok(Self::Notification {
                     event: event(Part::Event, message.into())?,

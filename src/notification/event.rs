@@ -13,7 +13,11 @@ pub struct Event {
 
 /// A place in an event (RFC 6901), such as `/organizer` or `/attendees/0/name`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct JsonPointer(String);
+pub struct JsonPointer {
+    text: String,
+    /// The names and numbers on the way, without escapes.
+    tokens: Vec<String>,
+}
 
 /// Why a text is no pointer to a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +45,13 @@ impl Event {
     ///
     /// Fails on an object or an array, with `an object` or `an array`.
     pub(super) fn text(&self, field: &JsonPointer) -> Result<Option<Cow<'_, str>>, &'static str> {
-        let Some(value) = self.fields.pointer(&field.0) else {
+        let mut tokens = field.tokens.iter();
+        let value = tokens.try_fold(&self.fields, |value, token| match value {
+            Value::Object(fields) => fields.get(token),
+            Value::Array(items) => items.get(index(token)?),
+            _ => None,
+        });
+        let Some(value) = value else {
             return Ok(None);
         };
         match value {
@@ -65,24 +75,22 @@ impl JsonPointer {
             return Err(PointerError::NoSlash);
         }
         let escapes = text.split('~').skip(1);
-        if escapes.into_iter().all(|rest| rest.starts_with(['0', '1'])) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(PointerError::Tilde)
+        if !escapes.into_iter().all(|rest| rest.starts_with(['0', '1'])) {
+            return Err(PointerError::Tilde);
         }
+        let tokens = text.split('/').skip(1);
+        Ok(Self {
+            text: text.to_owned(),
+            tokens: tokens
+                .map(|token| token.replace("~1", "/").replace("~0", "~"))
+                .collect(),
+        })
     }
 
     /// The pointer as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    fn tokens(&self) -> impl Iterator<Item = String> {
-        self.0
-            .split('/')
-            .skip(1)
-            .map(|token| token.replace("~1", "/").replace("~0", "~"))
+        &self.text
     }
 }
 
@@ -96,7 +104,7 @@ impl FromStr for JsonPointer {
 
 impl fmt::Display for JsonPointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -118,13 +126,20 @@ pub(super) fn kind_of(value: &Value) -> &'static str {
     }
 }
 
+/// The place in an array that a token names: digits, without leading zeros.
+fn index(token: &str) -> Option<usize> {
+    let digits = token.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = digits && (token == "0" || !token.starts_with('0'));
+    plain.then(|| token.parse().ok()).flatten()
+}
+
 /// The digits of a number as the publisher wrote them: a float would turn 12345678901234567890123
 /// into 1.2345678901234568e22.
 fn as_written<'a>(source: &'a str, field: &JsonPointer) -> Option<&'a str> {
-    field.tokens().try_fold(source, |json, token| {
+    field.tokens.iter().try_fold(source, |json, token| {
         let raw: &'a RawValue = if json.starts_with('[') {
             let items: Vec<&'a RawValue> = serde_json::from_str(json).ok()?;
-            items.get(token.parse::<usize>().ok()?).copied()?
+            items.get(index(token)?).copied()?
         } else {
             let fields: HashMap<Cow<'a, str>, &'a RawValue> = serde_json::from_str(json).ok()?;
             fields.get(token.as_str()).copied()?

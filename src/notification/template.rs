@@ -48,7 +48,7 @@ impl Template {
         }
         for segment in &mut html.segments {
             if let Segment::Literal(literal) = segment {
-                *literal = JsonText::new(literal).as_str().to_owned();
+                JsonText::new(literal).as_str().clone_into(literal);
             }
         }
         Ok(Self { html, text })

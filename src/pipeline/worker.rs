@@ -5,6 +5,7 @@ mod steps;
 use std::{
     mem,
     panic::AssertUnwindSafe,
+    pin::pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -236,30 +237,31 @@ impl Worker<'_> {
         let opened = Envelope::open(&body);
         // A message may be held for long, and the event is all that is needed of it.
         drop(body);
-        let published: &[_] = match &opened {
-            Ok(Envelope::Notification { attributes, .. }) => attributes,
-            _ => &[],
+        let spans = &self.shared.instruments.spans;
+        let (span, ids) = match &opened {
+            Ok(Envelope::Notification {
+                message_id,
+                attributes,
+                ..
+            }) => spans.process(
+                self.message,
+                attributes,
+                Some(self.key(message_id.as_deref())),
+            ),
+            _ => spans.process(self.message, &[], None),
         };
-        let span = self
-            .shared
-            .instruments
-            .spans
-            .process(self.message, published);
         {
             let mut notes = self.notes();
-            notes.ids = spans::ids(&span);
+            notes.ids = ids;
             notes.span = Some(span.clone());
         }
         match opened {
             Ok(Envelope::Notification {
                 message_id, event, ..
             }) => {
-                let usable = |id: &String| !id.trim().is_empty() && id.len() <= LONGEST_KEY;
-                let key = message_id.filter(usable);
-                let key = key.unwrap_or_else(|| self.message.id.clone());
-                span.set_attribute(ours::NOTIFICATION_ID, key.clone());
-                self.notes().key = Some(key.clone());
-                self.claim(&key, &event, &span).await
+                let key = self.key(message_id.as_deref());
+                self.notes().key = Some(key.to_owned());
+                self.claim(key, &event, &span).await
             }
             Ok(Envelope::Control { kind }) => {
                 self.note_error("control_message", &kind);
@@ -270,6 +272,13 @@ impl Worker<'_> {
                 Ok(Ending::Rejected)
             }
         }
+    }
+
+    /// What the ledger knows the message by: the notification's id where it has a usable one.
+    fn key<'a>(&'a self, notification_id: Option<&'a str>) -> &'a str {
+        notification_id
+            .filter(|id| !id.trim().is_empty() && id.len() <= LONGEST_KEY)
+            .unwrap_or(&self.message.id)
     }
 
     /// Delivers the event unless it was delivered before.
@@ -376,8 +385,8 @@ impl Worker<'_> {
             }
             // While the breaker is open its schedule sets the pace, and who sleeps cannot probe.
             if !self.shared.mail_gate.is_open() {
-                self.wait_own(self.pause(retries.next_delay().min(left)))
-                    .await?;
+                let pause = pin!(self.pause(retries.next_delay().min(left)));
+                self.wait_own(pause).await?;
             }
         }
     }

@@ -35,6 +35,8 @@ use crate::ports::{CallError, ReceiptHandle, ReceivedMessage, TemplateVersion};
 
 /// A publisher's context that is older than this is linked and not continued: its trace is over.
 const CONTINUED_FOR: Duration = Duration::from_hours(1);
+/// What the conventions call SQS.
+const SYSTEM: &str = "aws_sqs";
 /// How many messages' contexts are kept for links. A message in work has one; those whose worker
 /// never came to be are pushed out.
 const KEPT: usize = 4096;
@@ -57,6 +59,8 @@ pub struct Destination {
 pub struct Spans {
     on: bool,
     destination: Destination,
+    /// The name of each message's span.
+    process: String,
     propagators: Propagators,
     contexts: Mutex<Contexts>,
 }
@@ -106,6 +110,7 @@ impl Spans {
     pub fn new(on: bool, destination: Destination, propagators: Propagators) -> Self {
         Self {
             on,
+            process: format!("process {}", destination.queue),
             destination,
             propagators,
             contexts: Mutex::default(),
@@ -143,23 +148,38 @@ impl Spans {
         self.receive(began, attributes, Vec::new(), status);
     }
 
-    /// The span of one message's work. `published` are the attributes of its SNS notification.
-    pub fn process(&self, message: &ReceivedMessage, published: &[(String, String)]) -> Span {
+    /// The span of one message's work, and its ids where it is exported. `published` are the
+    /// attributes of its SNS notification, and `notification_id` its id.
+    pub fn process(
+        &self,
+        message: &ReceivedMessage,
+        published: &[(String, String)],
+        notification_id: Option<&str>,
+    ) -> (Span, Option<Ids>) {
         if !self.on {
-            return Span::none();
+            return (Span::none(), None);
         }
         let destination = &self.destination;
         let span = info_span!(
             target: SPANS,
             parent: None,
             "process",
-            otel.name = format_args!("process {}", destination.queue),
+            otel.name = self.process,
             otel.kind = "consumer",
+            { attribute::MESSAGING_SYSTEM } = SYSTEM,
+            { attribute::OPERATION_NAME } = "process",
+            { attribute::OPERATION_TYPE } = "process",
+            { attribute::DESTINATION } = destination.queue,
+            { attribute::QUEUE_URL } = destination.url,
+            { attribute::SERVER_ADDRESS } = destination.host,
+            { attribute::SERVER_PORT } = destination.port.map(i64::from),
+            { attribute::MESSAGE_ID } = message.id,
+            { ours::RECEIVE_COUNT } = i64::from(message.receive_count),
+            { ours::NOTIFICATION_ID } = notification_id,
         );
         if span.is_disabled() {
-            return span;
+            return (span, None);
         }
-        let receive = self.context(&message.receipt);
         if let Some(created) = self.created(message, published) {
             let age = message
                 .sent_at
@@ -172,19 +192,16 @@ impl Spans {
                 span.add_link(created);
             }
         }
-        if let Some(receive) = receive {
+        if let Some(receive) = self.context(&message.receipt) {
             span.add_link(receive);
         }
-        for pair in self.call_attributes("process") {
-            span.set_attribute(pair.key, pair.value);
-        }
-        span.set_attribute(attribute::MESSAGE_ID, message.id.clone());
-        span.set_attribute(ours::RECEIVE_COUNT, i64::from(message.receive_count));
-        self.keep(
-            &message.receipt,
-            span.context().span().span_context().clone(),
-        );
-        span
+        let context = span.context().span().span_context().clone();
+        let ids = context.is_valid().then(|| Ids {
+            trace_id: context.trace_id().to_string(),
+            span_id: context.span_id().to_string(),
+        });
+        self.keep(&message.receipt, context);
+        (span, ids)
     }
 
     /// The span of one attempt to send, under its message's.
@@ -198,22 +215,19 @@ impl Spans {
         if !self.on {
             return Span::none();
         }
-        let span = info_span!(
+        info_span!(
             target: SPANS,
             parent: process,
             "send",
             otel.name = "SESv2/SendEmail",
             otel.kind = "client",
-        );
-        if !span.is_disabled() {
-            span.set_attribute(attribute::RPC_SYSTEM, "aws-api");
-            span.set_attribute(attribute::RPC_METHOD, "SESv2/SendEmail");
-            span.set_attribute(ours::ATTEMPT, i64::from(attempt));
-            span.set_attribute(ours::RECIPIENTS, count(recipients));
-            span.set_attribute(ours::TEMPLATE_COMMIT, version.commit_id.clone());
-            span.set_attribute(ours::TEMPLATE_BLOB, version.blob_id.clone());
-        }
-        span
+            { attribute::RPC_SYSTEM } = "aws-api",
+            { attribute::RPC_METHOD } = "SESv2/SendEmail",
+            { ours::ATTEMPT } = i64::from(attempt),
+            { ours::RECIPIENTS } = count(recipients),
+            { ours::TEMPLATE_COMMIT } = version.commit_id,
+            { ours::TEMPLATE_BLOB } = version.blob_id,
+        )
     }
 
     /// The span of a settling call about these messages; `method` is AWS's name of it.
@@ -274,28 +288,19 @@ impl Spans {
         message: &ReceivedMessage,
         published: &[(String, String)],
     ) -> Option<SpanContext> {
-        let carried = |name: &str| message.trace_carriers.get(name).cloned();
-        let w3c = |carrier: &HashMap<String, String>| {
-            let context =
-                TraceContextPropagator::new().extract_with_context(&Context::new(), carrier);
-            let context = context.span().span_context().clone();
+        let carriers = &message.trace_carriers;
+        let in_queue = |name: &str| carriers.get(name).map(String::as_str);
+        let in_notification = |name: &str| {
+            let named = published.iter().find(|(known, _)| known == name);
+            named.map(|(_, value)| value.as_str())
+        };
+        let w3c = || w3c(in_queue).or_else(|| w3c(in_notification));
+        let xray = || {
+            let context = span_context_from_str(in_queue("AWSTraceHeader")?)?;
             context.is_valid().then_some(context)
         };
-        let mut contexts = Vec::new();
-        if self.propagators.w3c {
-            let names = ["traceparent", "tracestate"];
-            let queue = names
-                .iter()
-                .filter_map(|name| Some(((*name).to_owned(), carried(name)?)));
-            contexts.push(w3c(&queue.collect()));
-            contexts.push(w3c(&published.iter().cloned().collect()));
-        }
-        if self.propagators.xray {
-            let header = carried("AWSTraceHeader");
-            let context = header.and_then(|header| span_context_from_str(&header));
-            contexts.push(context.filter(SpanContext::is_valid));
-        }
-        contexts.into_iter().flatten().next()
+        let w3c = self.propagators.w3c.then(w3c).flatten();
+        w3c.or_else(|| self.propagators.xray.then(xray).flatten())
     }
 
     /// Exports the span of a receive that is over; only then is known whether there is one.
@@ -323,7 +328,7 @@ impl Spans {
     fn call_attributes(&self, operation: &'static str) -> Vec<KeyValue> {
         let destination = &self.destination;
         let mut attributes = vec![
-            KeyValue::new(attribute::MESSAGING_SYSTEM, "aws_sqs"),
+            KeyValue::new(attribute::MESSAGING_SYSTEM, SYSTEM),
             KeyValue::new(attribute::OPERATION_NAME, operation),
             KeyValue::new(attribute::OPERATION_TYPE, operation),
             KeyValue::new(attribute::DESTINATION, destination.queue.clone()),
@@ -361,6 +366,18 @@ impl Spans {
     }
 }
 
+/// W3C's context out of a carrier.
+fn w3c<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Option<SpanContext> {
+    value("traceparent")?;
+    let carrier: HashMap<_, _> = ["traceparent", "tracestate"]
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), value(name)?.to_owned())))
+        .collect();
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
+    let context = context.span().span_context().clone();
+    context.is_valid().then_some(context)
+}
+
 /// Marks a span as failed, with what is known of the call.
 pub fn failed(span: &Span, error: &CallError) {
     if span.is_disabled() {
@@ -379,19 +396,6 @@ pub fn failed_as(span: &Span, error_type: &str) {
         span.set_attribute(attribute::ERROR_TYPE, error_type.to_owned());
         span.set_status(Status::error(error_type.to_owned()));
     }
-}
-
-/// The ids of a span that is exported.
-#[must_use]
-pub fn ids(span: &Span) -> Option<Ids> {
-    if span.is_disabled() {
-        return None;
-    }
-    let context = span.context().span().span_context().clone();
-    context.is_valid().then(|| Ids {
-        trace_id: context.trace_id().to_string(),
-        span_id: context.span_id().to_string(),
-    })
 }
 
 fn count(number: usize) -> i64 {

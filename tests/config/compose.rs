@@ -35,7 +35,10 @@ fn the_servers_variables_alone_make_a_whole_mail() {
     );
     assert_eq!(mail.from, "events@example.com");
     assert_eq!(mail.subject, "Your event Tea");
-    assert_eq!(mail.html.plain(), "<p>dana[at]example.com Tea u1 2 {place}</p>");
+    assert_eq!(
+        mail.html.plain(),
+        "<p>dana[at]example.com Tea u1 2 {place}</p>"
+    );
     assert_eq!(mail.to[0].as_str(), "dana@example.com");
     assert!(mail.reply_to.is_empty());
 }

@@ -55,3 +55,24 @@ fn a_pointer_begins_with_a_slash_and_escapes_its_tildes() {
         );
     }
 }
+
+#[test]
+fn a_token_names_a_place_in_an_array_by_its_digits_alone() {
+    let event = event(r#"{"attendees":["a","b"],"0":"c"}"#);
+    let text = |pointer: &str| {
+        let pointer = JsonPointer::parse(pointer).unwrap();
+        event.text(&pointer).unwrap().map(Cow::into_owned)
+    };
+    assert_eq!(text("/attendees/0").as_deref(), Some("a"));
+    assert_eq!(text("/attendees/1").as_deref(), Some("b"));
+    for nothing in [
+        "/attendees/01",
+        "/attendees/+1",
+        "/attendees/2",
+        "/attendees/",
+        "/attendees/-",
+    ] {
+        assert_eq!(text(nothing), None, "{nothing}");
+    }
+    assert_eq!(text("/0").as_deref(), Some("c"));
+}

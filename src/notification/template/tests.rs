@@ -33,7 +33,10 @@ fn values_are_escaped_in_html_and_plain_in_text() {
         "<b>\"R&D\"</b> 'x' 100% a b",
     );
     let escaped = "&lt;b&gt;&quot;R&amp;D&quot;&lt;/b&gt; &#39;x&#39; 100% a b";
-    assert_eq!(bodies.html.plain(), format!("<p title='{escaped}'>{escaped}</p>"));
+    assert_eq!(
+        bodies.html.plain(),
+        format!("<p title='{escaped}'>{escaped}</p>")
+    );
     assert_eq!(bodies.text, "<b>\"R&D\"</b> 'x' 100% a b\n");
 }
 
@@ -63,7 +66,10 @@ fn a_byte_order_mark_is_dropped() {
 #[test]
 fn other_braces_stay_as_they_are() {
     let source = "<style>p{color:red} .x{ {uid} }</style><p>{other} {uid</p>";
-    assert_eq!(render(source, "").html.plain(), source.replace("{uid}", "7"));
+    assert_eq!(
+        render(source, "").html.plain(),
+        source.replace("{uid}", "7")
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The steps of a worker: writing the mail, waiting for its turn, taking notes.
 
 use std::{
+    pin::{Pin, pin},
     sync::{MutexGuard, PoisonError},
     time::Duration,
 };
@@ -32,7 +33,7 @@ impl Worker<'_> {
         event: &Event,
     ) -> Result<Option<(Mail, TemplateVersion)>, Ending> {
         let gate = &self.shared.template_gate;
-        self.wait_aside(gate.template()).await?;
+        self.wait_aside(pin!(gate.template())).await?;
         // The breaker learns of a template only after the store has it.
         let Some(template) = self.shared.templates.in_force() else {
             return Ok(None);
@@ -60,7 +61,7 @@ impl Worker<'_> {
             // The template may be the culprit: this message waits for a better one. Where all that
             // may be held do so already, it makes room.
             if gate.is_open() && !self.shared.permits.is_exceeded() {
-                self.wait_aside(gate.closed()).await?;
+                self.wait_aside(pin!(gate.closed())).await?;
                 return Ok(None);
             }
         }
@@ -76,7 +77,7 @@ impl Worker<'_> {
         mail: &Mail,
     ) -> Result<Option<(Pass, Option<SemaphorePermit<'_>>)>, Ending> {
         let shared = self.shared;
-        let pass = self.wait(shared.mail_gate.pass(key)).await?;
+        let pass = self.wait(pin!(shared.mail_gate.pass(key))).await?;
         // A probe does not wait for sends that began before the breaker opened and may hang.
         let slot = if pass.is_probe() {
             None
@@ -92,11 +93,11 @@ impl Worker<'_> {
                 () = pass.outdated() => false,
             }
         };
-        if !self.wait(turn).await? {
+        if !self.wait(pin!(turn)).await? {
             return Ok(None);
         }
-        let lasts = self.wait_own(self.lease.outlast(shared.send_timeout));
-        if lasts.await?.is_err() {
+        let lasts = pin!(self.lease.outlast(shared.send_timeout));
+        if self.wait_own(lasts).await?.is_err() {
             return Err(Ending::LeaseLost);
         }
         if !shared.drain.may_send() {
@@ -119,19 +120,31 @@ impl Worker<'_> {
 
     /// Waits for something that is not this message's fault, as long as the lease holds and the
     /// drain lets it.
-    pub(super) async fn wait<T>(&self, wait: impl Future<Output = T>) -> Result<T, Ending> {
-        self.own.excuse(self.wait_own(wait)).await
+    ///
+    /// This and its siblings take what they wait for pinned where the caller is: an async function
+    /// that passes a future on holds it twice, and these call each other.
+    pub(super) async fn wait<T, F: Future<Output = T>>(
+        &self,
+        wait: Pin<&mut F>,
+    ) -> Result<T, Ending> {
+        self.own.excuse(pin!(self.wait_own(wait))).await
     }
 
     /// The same for what keeps the message away from the mail service.
-    pub(super) async fn wait_aside<T>(&self, wait: impl Future<Output = T>) -> Result<T, Ending> {
+    pub(super) async fn wait_aside<T, F: Future<Output = T>>(
+        &self,
+        wait: Pin<&mut F>,
+    ) -> Result<T, Ending> {
         let _aside = Aside::step(self.shared);
         self.wait(wait).await
     }
 
     /// The same on the message's own time. What is ready is taken even while draining: a message
     /// that came with the last receive gets its attempt.
-    pub(super) async fn wait_own<T>(&self, wait: impl Future<Output = T>) -> Result<T, Ending> {
+    pub(super) async fn wait_own<T, F: Future<Output = T>>(
+        &self,
+        wait: Pin<&mut F>,
+    ) -> Result<T, Ending> {
         let last = self.is_last_receive();
         tokio::select! {
             biased;

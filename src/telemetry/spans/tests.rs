@@ -56,7 +56,7 @@ fn process(message: &ReceivedMessage, published: &[(&str, &str)]) -> SpanData {
         .collect();
     with_default(registry().with(layer), || {
         let spans = Spans::new(true, Destination::of("http://host:1/0/q"), both);
-        drop(spans.process(message, &published));
+        drop(spans.process(message, &published, None));
     });
     let spans = kept.0.lock().unwrap().clone();
     let [span] = &spans[..] else {
