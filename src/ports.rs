@@ -146,7 +146,7 @@ pub trait Mailer: Send + Sync {
     /// Sends one mail in one attempt. `tag` is the notification's id, so that the mail's events
     /// can be joined with it. `Ok` holds the mail service's id of the accepted mail. It takes the mail,
     /// which need not be held beside the request that is made of it.
-    async fn send(&self, mail: Mail, tag: &str) -> Result<String, SendFailure>;
+    async fn send(&self, mail: Box<Mail>, tag: &str) -> Result<String, SendFailure>;
 }
 
 /// What the mail service says of our account.

@@ -72,7 +72,7 @@ impl SesMailer {
 
 #[async_trait]
 impl Mailer for SesMailer {
-    async fn send(&self, mail: Mail, tag: &str) -> Result<String, SendFailure> {
+    async fn send(&self, mail: Box<Mail>, tag: &str) -> Result<String, SendFailure> {
         const OPERATION: &str = "SendEmail";
         let set = self.configuration_set.as_deref();
         let body = body::send_email(&mail, tag, set).map_err(|error| SendFailure {

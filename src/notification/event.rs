@@ -6,8 +6,8 @@ use serde_json::{Map, Value, value::RawValue};
 
 /// One event: the JSON object that was published. `Debug` hides it.
 pub struct Event {
-    /// The text that `fields` was parsed from, kept for the digits of its numbers.
-    source: String,
+    /// The text that `fields` was parsed from, kept where it has numbers whose digits would be lost.
+    source: Option<String>,
     fields: Value,
 }
 
@@ -34,9 +34,10 @@ pub enum PointerError {
 impl Event {
     /// `fields` must have been parsed from `source`.
     pub(super) fn new(source: String, fields: Map<String, Value>) -> Self {
+        let fields = Value::Object(fields);
         Self {
-            source,
-            fields: Value::Object(fields),
+            source: holds_float(&fields).then_some(source),
+            fields,
         }
     }
 
@@ -59,7 +60,9 @@ impl Event {
             Value::String(text) => Ok(Some(Cow::Borrowed(text))),
             Value::Bool(flag) => Ok(Some(Cow::Borrowed(if *flag { "true" } else { "false" }))),
             Value::Number(number) if number.is_f64() => Ok(Some(
-                as_written(&self.source, field)
+                self.source
+                    .as_deref()
+                    .and_then(|source| as_written(source, field))
                     .map_or_else(|| Cow::Owned(number.to_string()), Cow::Borrowed),
             )),
             Value::Number(number) => Ok(Some(Cow::Owned(number.to_string()))),
@@ -123,6 +126,16 @@ pub(super) fn kind_of(value: &Value) -> &'static str {
         Value::String(_) => "a string",
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
+    }
+}
+
+/// Whether one of its numbers was read as a float. The parser limits how deep it goes.
+fn holds_float(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.is_f64(),
+        Value::Array(items) => items.iter().any(holds_float),
+        Value::Object(fields) => fields.values().any(holds_float),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
     }
 }
 

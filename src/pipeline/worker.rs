@@ -331,7 +331,7 @@ impl Worker<'_> {
                 .send(process, attempt, mail.to.len(), &version);
             let result = tokio::select! {
                 biased;
-                result = self.shared.mailer.send(mail, key) => result,
+                result = self.shared.mailer.send(Box::new(mail), key) => result,
                 () = self.shared.drain.wait_abandon() => return Ok(Ending::DrainedInSend),
             };
             drop(slot);

@@ -75,7 +75,7 @@ impl TemplateSource for Wedged {
 
 #[async_trait]
 impl Mailer for Wedged {
-    async fn send(&self, _: Mail, _: &str) -> Result<String, SendFailure> {
+    async fn send(&self, _: Box<Mail>, _: &str) -> Result<String, SendFailure> {
         pending().await
     }
 }

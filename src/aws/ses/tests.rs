@@ -46,7 +46,7 @@ async fn a_mail_goes_out_as_the_golden_request_and_nothing_else() {
         text: "\"Füße\" & Hände ✓\n".to_owned(),
     };
     let id = mailer
-        .send(mail, "95df01b4-ee98-5cb9-9903-4c221d41eb5e")
+        .send(Box::new(mail), "95df01b4-ee98-5cb9-9903-4c221d41eb5e")
         .await
         .unwrap();
     assert_eq!(id, "0107-1");
@@ -74,7 +74,7 @@ async fn mails_that_are_sent_at_once_keep_their_own_bodies() {
         .into();
     let sends = mails
         .iter()
-        .map(|mail| mailer.send(mail.clone(), &mail.subject));
+        .map(|mail| mailer.send(Box::new(mail.clone()), &mail.subject));
     futures_util::future::join_all(sends).await;
     let asked = canned.asked();
     assert_eq!(asked.len(), 3);
@@ -88,7 +88,10 @@ async fn mails_that_are_sent_at_once_keep_their_own_bodies() {
 #[tokio::test]
 async fn what_is_not_configured_is_not_sent() {
     let canned = Canned::new(taken());
-    mailer(&canned.aws).send(mail(), "tag").await.unwrap();
+    mailer(&canned.aws)
+        .send(Box::new(mail()), "tag")
+        .await
+        .unwrap();
     let body = canned.only().body;
     let mut keys: Vec<_> = body
         .as_object()
@@ -111,7 +114,10 @@ async fn a_tag_is_made_of_what_ses_takes() {
         (&"x".repeat(300), "x".repeat(256)),
     ] {
         let canned = Canned::new(taken());
-        mailer(&canned.aws).send(mail(), tag).await.unwrap();
+        mailer(&canned.aws)
+            .send(Box::new(mail()), tag)
+            .await
+            .unwrap();
         let tags = canned.only().body["EmailTags"].clone();
         assert_eq!(tags, json!([{ "Name": "notification-id", "Value": sent }]));
     }
@@ -120,7 +126,10 @@ async fn a_tag_is_made_of_what_ses_takes() {
 #[tokio::test]
 async fn an_empty_tag_is_left_out() {
     let canned = Canned::new(taken());
-    mailer(&canned.aws).send(mail(), "").await.unwrap();
+    mailer(&canned.aws)
+        .send(Box::new(mail()), "")
+        .await
+        .unwrap();
     assert_eq!(canned.only().body.get("EmailTags"), None);
 }
 
@@ -140,7 +149,10 @@ async fn a_send_is_one_attempt_whatever_comes_back() {
         Answer::new(200, "application/json", "<html>"),
     ] {
         let canned = Canned::new(answer);
-        mailer(&canned.aws).send(mail(), "tag").await.unwrap_err();
+        mailer(&canned.aws)
+            .send(Box::new(mail()), "tag")
+            .await
+            .unwrap_err();
         assert_eq!(canned.asked().len(), 1);
     }
 }
@@ -151,7 +163,7 @@ async fn a_send_is_given_up_after_twice_its_timeout_and_not_tried_again() {
         let never = NeverClient::new();
         let mailer = SesMailer::new(&over(never.clone()), SENDER.to_owned(), None, timeout);
         let began = Instant::now();
-        let failure = mailer.send(mail(), "tag").await.unwrap_err();
+        let failure = mailer.send(Box::new(mail()), "tag").await.unwrap_err();
         assert_eq!(failure.kind, SendFailureKind::OutcomeUnknown);
         assert_eq!(began.elapsed().as_secs(), 2 * timeout.as_secs());
         assert_eq!(never.num_calls(), 1);
@@ -173,7 +185,7 @@ async fn an_answer_that_comes_late_is_still_an_answer() {
         stream.write_all(answer.as_bytes()).await.unwrap();
     });
     let mailer = SesMailer::new(&at(&endpoint), SENDER.to_owned(), None, timeout);
-    assert_eq!(mailer.send(mail(), "tag").await.unwrap(), "late");
+    assert_eq!(mailer.send(Box::new(mail()), "tag").await.unwrap(), "late");
     serving.await.unwrap();
 }
 
@@ -195,7 +207,7 @@ async fn credentials_that_never_come_are_no_unknown_outcome() {
     let provider = SharedCredentialsProvider::new(Hanging);
     let aws = with_credentials(Some(provider));
     let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, Duration::from_millis(300));
-    let sends = (0..10).map(|_| mailer.send(mail(), "tag"));
+    let sends = (0..10).map(|_| mailer.send(Box::new(mail()), "tag"));
     for answer in futures_util::future::join_all(sends).await {
         let failure = answer.unwrap_err();
         assert_eq!(

@@ -39,7 +39,7 @@ async fn right(world: &World<'_>) -> Finding {
         html: JsonText::new("<p>check</p>"),
         text: "check\n".to_owned(),
     };
-    match world.mailer.send(nobody, TAG).await {
+    match world.mailer.send(Box::new(nobody), TAG).await {
         Err(failure) if is_blocked(&failure) => blocked(CHECK, &failure),
         _ => Finding::ok(CHECK, "SES takes our requests"),
     }
@@ -83,7 +83,7 @@ pub(super) async fn send(
     };
     let masked: Vec<_> = mail.to.iter().map(Address::to_string).collect();
     let masked = masked.join(", ");
-    match world.mailer.send(*mail, TAG).await {
+    match world.mailer.send(mail, TAG).await {
         Ok(id) => Finding::ok(CHECK, format!("one real mail was sent to {masked}: {id}")),
         Err(failure) if is_blocked(&failure) => blocked(CHECK, &failure),
         Err(failure) => Finding::failed(

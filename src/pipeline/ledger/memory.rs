@@ -250,6 +250,11 @@ impl State {
 
     /// Remembers the message as sent, and hands over who waited for it.
     fn finish(&mut self, key: KeyHash) -> VecDeque<Waiter> {
+        // What is forgotten leaves marks in the table, which would double when they have filled it.
+        if self.sent.len() == self.sent.capacity() && self.sent_order.len() >= self.capacity {
+            self.sent.clear();
+            self.sent.extend(&self.sent_order);
+        }
         if self.sent.insert(key) {
             self.sent_order.push_back(key);
         }

@@ -148,6 +148,23 @@ async fn a_full_ledger_takes_44_bytes_per_message() {
     assert!(ledger.bytes() <= 44 * CAPACITY, "{} bytes", ledger.bytes());
 }
 
+#[tokio::test]
+async fn a_full_ledger_never_grows() {
+    let ledger = MemoryLedger::with_capacity(1000);
+    let mut most = [0; 2];
+    for number in 0..20_000 {
+        yours(&ledger, &number.to_string()).await.sent().await;
+        let most = &mut most[usize::from(number > 1000)];
+        *most = ledger.bytes().max(*most);
+    }
+    assert_eq!(ledger.len(), 1000);
+    assert_eq!(most[0], most[1]);
+    assert!(!ledger.is_sent("18999").await);
+    for number in 19_000..20_000 {
+        assert!(ledger.is_sent(&number.to_string()).await, "{number}");
+    }
+}
+
 /// Copies of few messages, each with another fate, on several threads: each message goes out at
 /// most once at a time and once at all, and nobody waits for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

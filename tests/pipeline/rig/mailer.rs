@@ -202,7 +202,7 @@ impl TestMailer {
 
 #[async_trait]
 impl Mailer for TestMailer {
-    async fn send(&self, mail: Mail, tag: &str) -> Result<String, SendFailure> {
+    async fn send(&self, mail: Box<Mail>, tag: &str) -> Result<String, SendFailure> {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay(&self.under_way);
         let send = self.note(tag);

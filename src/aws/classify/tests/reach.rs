@@ -55,7 +55,7 @@ async fn send(aws: &AwsConfig) -> SendFailure {
 
 async fn send_within(timeout: Duration, aws: &AwsConfig) -> SendFailure {
     let mailer = SesMailer::new(aws, SENDER.to_owned(), None, timeout);
-    mailer.send(mail(), "tag").await.unwrap_err()
+    mailer.send(Box::new(mail()), "tag").await.unwrap_err()
 }
 
 /// Takes the connections of one mailer, and does this with each.
@@ -172,9 +172,9 @@ async fn a_kept_connection_that_ends_after_the_second_request_may_have_sent() {
     .await;
     let aws = at(&format!("http://{address}"));
     let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, Duration::from_secs(10));
-    assert_eq!(mailer.send(mail(), "tag").await.unwrap(), "1");
+    assert_eq!(mailer.send(Box::new(mail()), "tag").await.unwrap(), "1");
     assert_eq!(
-        mailer.send(mail(), "tag").await.unwrap_err().kind,
+        mailer.send(Box::new(mail()), "tag").await.unwrap_err().kind,
         OutcomeUnknown
     );
 }

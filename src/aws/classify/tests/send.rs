@@ -16,7 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 async fn send(answer: Answer) -> SendFailure {
     let canned = Canned::new(answer);
     let mailer = SesMailer::new(&canned.aws, SENDER.to_owned(), None, TIMEOUT);
-    mailer.send(mail(), "tag").await.unwrap_err()
+    mailer.send(Box::new(mail()), "tag").await.unwrap_err()
 }
 
 async fn kind(status: u16, code: &str, message: &str) -> SendFailureKind {
