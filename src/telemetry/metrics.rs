@@ -1,6 +1,6 @@
 //! The metrics: what is counted and measured, with attributes from bounded sets.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use opentelemetry::{
     KeyValue, global,
@@ -30,6 +30,8 @@ pub struct Metrics {
     meter: Meter,
     queue: KeyValue,
     server: KeyValue,
+    /// Those of a message's work that did not fail.
+    processing: [KeyValue; 5],
     operation_duration: Histogram<f64>,
     consumed: Counter<u64>,
     process_duration: Histogram<f64>,
@@ -61,10 +63,21 @@ impl Metrics {
                 .with_description(text)
                 .build()
         };
+        // Shared, since they are cloned for each record.
+        let shared = |text: &str| Arc::<str>::from(text);
+        let queue = KeyValue::new(attribute::DESTINATION, shared(&destination.queue));
+        let server = KeyValue::new(attribute::SERVER_ADDRESS, shared(&destination.host));
         Self {
             on,
-            queue: KeyValue::new(attribute::DESTINATION, destination.queue.clone()),
-            server: KeyValue::new(attribute::SERVER_ADDRESS, destination.host.clone()),
+            processing: [
+                KeyValue::new(attribute::MESSAGING_SYSTEM, "aws_sqs"),
+                KeyValue::new(attribute::OPERATION_NAME, "process"),
+                KeyValue::new(attribute::OPERATION_TYPE, "process"),
+                queue.clone(),
+                server.clone(),
+            ],
+            queue,
+            server,
             operation_duration: seconds(
                 metric::OPERATION_DURATION,
                 "Duration of receive and settling calls.",
@@ -124,7 +137,7 @@ impl Metrics {
         if !self.on {
             return;
         }
-        let mut attributes = vec![
+        let attributes = [
             KeyValue::new(attribute::MESSAGING_SYSTEM, "aws_sqs"),
             KeyValue::new(attribute::OPERATION_NAME, operation),
             KeyValue::new(attribute::OPERATION_TYPE, operation),
@@ -132,11 +145,10 @@ impl Metrics {
             self.queue.clone(),
             self.server.clone(),
         ];
-        if let Some(error) = error {
-            attributes.push(KeyValue::new(attribute::ERROR_TYPE, error.to_owned()));
-        }
-        self.operation_duration
-            .record(took.as_secs_f64(), &attributes);
+        with_error(&attributes, error, |attributes| {
+            self.operation_duration
+                .record(took.as_secs_f64(), attributes);
+        });
     }
 
     /// A receive brought so many messages; each was sent so long ago and received so often.
@@ -175,9 +187,9 @@ impl Metrics {
     /// An attempt to send ended.
     pub fn attempted(&self, error: Option<&str>) {
         if self.on {
-            let error = error.map(|error| KeyValue::new(attribute::ERROR_TYPE, error.to_owned()));
-            let attributes: Vec<_> = std::iter::once(self.queue.clone()).chain(error).collect();
-            self.emails.add(1, &attributes);
+            with_error(std::slice::from_ref(&self.queue), error, |attributes| {
+                self.emails.add(1, attributes);
+            });
         }
     }
 
@@ -188,18 +200,9 @@ impl Metrics {
         }
         let outcome = KeyValue::new(ours::OUTCOME, outcome);
         self.outcomes.add(1, &[self.queue.clone(), outcome]);
-        let mut attributes = vec![
-            KeyValue::new(attribute::MESSAGING_SYSTEM, "aws_sqs"),
-            KeyValue::new(attribute::OPERATION_NAME, "process"),
-            KeyValue::new(attribute::OPERATION_TYPE, "process"),
-            self.queue.clone(),
-            self.server.clone(),
-        ];
-        if let Some(error) = error {
-            attributes.push(KeyValue::new(attribute::ERROR_TYPE, error.to_owned()));
-        }
-        self.process_duration
-            .record(took.as_secs_f64(), &attributes);
+        with_error(&self.processing, error, |attributes| {
+            self.process_duration.record(took.as_secs_f64(), attributes);
+        });
     }
 
     /// Reports a number whenever metrics are exported. `read` gives values with their attributes.
@@ -244,6 +247,17 @@ impl Metrics {
                     observer.observe(read(), std::slice::from_ref(&queue));
                 })
                 .build();
+        }
+    }
+}
+
+/// Records with these attributes, and the error's type where there was one.
+fn with_error(attributes: &[KeyValue], error: Option<&str>, record: impl FnOnce(&[KeyValue])) {
+    match error {
+        None => record(attributes),
+        Some(error) => {
+            let error = KeyValue::new(attribute::ERROR_TYPE, error.to_owned());
+            record(&[attributes, &[error]].concat());
         }
     }
 }
