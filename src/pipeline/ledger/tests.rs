@@ -139,13 +139,13 @@ async fn the_oldest_sent_message_is_forgotten_first_and_one_in_progress_never() 
 }
 
 #[tokio::test]
-async fn a_full_ledger_takes_44_bytes_per_message() {
+async fn a_full_ledger_takes_28_bytes_per_message() {
     let ledger = MemoryLedger::new();
     for number in 0..CAPACITY + 1000 {
         yours(&ledger, &number.to_string()).await.sent().await;
     }
     assert_eq!(ledger.len(), CAPACITY);
-    assert!(ledger.bytes() <= 44 * CAPACITY, "{} bytes", ledger.bytes());
+    assert!(ledger.bytes() <= 28 * CAPACITY, "{} bytes", ledger.bytes());
 }
 
 #[tokio::test]
