@@ -1,11 +1,9 @@
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::event::{Event, kind_of};
-
-const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// What an SQS body turned out to be.
 pub enum Envelope {
@@ -35,7 +33,7 @@ pub enum Malformed {
     /// Nothing but white space.
     #[error("{0} is empty")]
     Empty(Part),
-    /// Not JSON, or nested deeper than 128 levels.
+    /// Not JSON, or nested deeper than 128 levels, of which those that nobody reads do not count.
     #[error("{part} is not JSON (line {}, column {})", source.line(), source.column())]
     NotJson {
         /// Which of the two JSON texts.
@@ -70,8 +68,7 @@ impl Envelope {
     /// `Type` of its own. Every other JSON object is an event under raw delivery.
     pub fn open(body: &str) -> Result<Self, Malformed> {
         // What is no object is looked at again below, for what it is.
-        let json = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
-        let sns = serde_json::from_str::<Sns>(json).unwrap_or_default();
+        let sns = serde_json::from_str::<Sns>(without_mark(body)).unwrap_or_default();
         match (
             sns.kind.as_deref(),
             sns.message_id,
@@ -80,7 +77,7 @@ impl Envelope {
         ) {
             (Some("Notification"), Some(message_id), Some(topic_arn), Some(message)) => {
                 Ok(Self::Notification {
-                    event: event(Part::Event, message.into())?,
+                    event: event(Part::Event, &message)?,
                     attributes: sns.attributes.map(string_attributes).unwrap_or_default(),
                     message_id: Some(message_id),
                     topic_arn: Some(topic_arn),
@@ -98,7 +95,7 @@ impl Envelope {
                 message_id: None,
                 topic_arn: None,
                 attributes: Vec::new(),
-                event: event(Part::Body, body.into())?,
+                event: event(Part::Body, body)?,
             }),
         }
     }
@@ -142,7 +139,8 @@ impl fmt::Display for Part {
     }
 }
 
-/// What is read of an SNS message; the rest, its signature above all, is skipped. Each field is
+/// What is read of an SNS message; the rest, its signature above all, is skipped, and may hold what
+/// the parser would refuse elsewhere: a mail is not lost for a field that nobody reads. Each field is
 /// there if it is of its type, and the last one where a name comes twice.
 #[derive(Default)]
 struct Sns {
@@ -211,22 +209,24 @@ fn string(value: Value) -> Option<String> {
 }
 
 /// The event that a JSON text is.
-fn event(part: Part, text: Cow<'_, str>) -> Result<Event, Malformed> {
-    let text = match text.strip_prefix(BYTE_ORDER_MARK) {
-        Some(rest) => Cow::Owned(rest.to_owned()),
-        None => text,
-    };
+fn event(part: Part, text: &str) -> Result<Event, Malformed> {
+    let text = without_mark(text);
     if text.trim().is_empty() {
         return Err(Malformed::Empty(part));
     }
-    match serde_json::from_str(&text) {
-        Ok(Value::Object(fields)) => Ok(Event::new(text.into_owned(), fields)),
+    match serde_json::from_str(text) {
+        Ok(Value::Object(fields)) => Ok(Event::new(text, fields)),
         Ok(other) => Err(Malformed::NotAnObject {
             part,
             found: kind_of(&other),
         }),
         Err(source) => Err(Malformed::NotJson { part, source }),
     }
+}
+
+/// The text behind its byte-order mark, if it has one.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn string_attributes(attributes: Map<String, Value>) -> Vec<(String, String)> {

@@ -33,10 +33,10 @@ pub enum PointerError {
 
 impl Event {
     /// `fields` must have been parsed from `source`.
-    pub(super) fn new(source: String, fields: Map<String, Value>) -> Self {
+    pub(super) fn new(source: &str, fields: Map<String, Value>) -> Self {
         let fields = Value::Object(fields);
         Self {
-            source: holds_float(&fields).then_some(source),
+            source: holds_float(&fields).then(|| source.to_owned()),
             fields,
         }
     }

@@ -1,8 +1,11 @@
+use std::fmt;
+
 use serde_json::Value;
 
 /// A text as it stands between the quotes of a JSON string, escaped. Most of a mail's HTML is the
 /// template's, which is escaped once this way and not for every mail.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// `Debug` hides it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct JsonText(String);
 
 impl JsonText {
@@ -27,7 +30,15 @@ impl JsonText {
     /// The text itself.
     #[must_use]
     pub fn plain(&self) -> String {
-        serde_json::from_str(&format!("\"{}\"", self.0)).unwrap_or_default()
+        let quoted = format!("\"{}\"", self.0);
+        // What was escaped always is a string of JSON.
+        serde_json::from_str(&quoted).unwrap_or(quoted)
+    }
+}
+
+impl fmt::Debug for JsonText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("JsonText").finish_non_exhaustive()
     }
 }
 

@@ -96,7 +96,7 @@ pub(crate) struct Finished {
 }
 
 /// What is learnt of a message on its way, for its line in the log. It outlives a panic.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Notes {
     /// The notification's id: the ledger's key.
     pub(crate) key: Option<String>,

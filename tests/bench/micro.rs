@@ -87,7 +87,9 @@ fn compose(criterion: &mut Criterion) {
         let event = event(body);
         let mail = composer.compose(&template, &event).unwrap();
         group.throughput(Throughput::Bytes(
-            (mail.html.len() + mail.text.len()).try_into().unwrap(),
+            (mail.html.as_str().len() + mail.text.len())
+                .try_into()
+                .unwrap(),
         ));
         group.bench_function(name, |bencher| {
             bencher.iter(|| composer.compose(&template, black_box(&event)));

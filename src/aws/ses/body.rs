@@ -85,8 +85,8 @@ struct Pair<'a> {
     value: &'a str,
 }
 
-/// The request for one mail, as JSON. The HTML goes in as it is; serde could not be told that it is
-/// escaped already, and writes all the rest.
+/// The request for one mail, as JSON. The HTML goes in as it is, being escaped already; serde
+/// would take it so only after another look at each byte, and writes all the rest.
 pub(super) fn send_email(
     mail: &Mail,
     tag: &str,

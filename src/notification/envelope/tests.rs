@@ -208,3 +208,36 @@ fn debug_hides_the_event_and_the_attributes() {
     let envelope = Envelope::open(&notification("{\"uid\": \"secret\"}")).unwrap();
     assert!(!format!("{envelope:?}").contains("secret"));
 }
+
+#[test]
+fn a_field_of_the_envelope_that_nobody_reads_costs_no_mail() {
+    let deep = format!("{}0{}", "[".repeat(500), "]".repeat(500));
+    for unread in [r#""\ud800""#, "1e999", &deep] {
+        let body = notification(r#"{"uid":"1"}"#);
+        let body = format!(r#"{{"Subject":{unread},{}"#, &body[1..]);
+        let Ok(Envelope::Notification { event, .. }) = Envelope::open(&body) else {
+            panic!("no notification: {unread:.10}");
+        };
+        assert_eq!(field(&event, "/uid").as_deref(), Some("1"));
+    }
+}
+
+#[test]
+fn the_last_of_two_fields_of_one_name_wins_in_the_envelope_too() {
+    let body = notification(r#"{"uid":"1"}"#);
+    let twice = format!(r#"{{"Message":"{{}}","MessageId":"first",{}"#, &body[1..]);
+    let Ok(Envelope::Notification {
+        message_id, event, ..
+    }) = Envelope::open(&twice)
+    else {
+        panic!("no notification");
+    };
+    assert_ne!(message_id.as_deref(), Some("first"));
+    assert_eq!(field(&event, "/uid").as_deref(), Some("1"));
+    // One of another type at the end makes it none of SNS's.
+    let odd = format!(r#"{},"MessageId":1}}"#, &body[..body.len() - 1]);
+    let Ok(Envelope::Notification { message_id, .. }) = Envelope::open(&odd) else {
+        panic!("no notification");
+    };
+    assert_eq!(message_id, None);
+}

@@ -1,7 +1,7 @@
 use super::*;
 
 fn event(source: &str) -> Event {
-    Event::new(source.to_owned(), serde_json::from_str(source).unwrap())
+    Event::new(source, serde_json::from_str(source).unwrap())
 }
 
 #[test]
@@ -75,4 +75,17 @@ fn a_token_names_a_place_in_an_array_by_its_digits_alone() {
         assert_eq!(text(nothing), None, "{nothing}");
     }
     assert_eq!(text("/0").as_deref(), Some("c"));
+}
+
+#[test]
+fn the_digits_of_a_number_are_kept_wherever_it_stands() {
+    for (source, pointer) in [
+        (r#"{"n":2.50}"#, "/n"),
+        (r#"{"a":{"n":2.50}}"#, "/a/n"),
+        (r#"{"a":["x",2.50]}"#, "/a/1"),
+    ] {
+        let pointer = JsonPointer::parse(pointer).unwrap();
+        let event = event(source);
+        assert_eq!(event.text(&pointer).unwrap().unwrap(), "2.50", "{source}");
+    }
 }

@@ -17,7 +17,7 @@ fn placeholder(name: &str, fallback: Option<&str>, default: Option<&str>) -> Pla
 
 fn value(placeholder: &Placeholder, event: &serde_json::Value) -> Result<String, Rejection> {
     let source = event.to_string();
-    let event = Event::new(source.clone(), serde_json::from_str(&source).unwrap());
+    let event = Event::new(&source, serde_json::from_str(&source).unwrap());
     placeholder
         .value(&event, Needs::Template)
         .map(Cow::into_owned)

@@ -12,7 +12,7 @@ fn render(source: &str, summary: &str) -> String {
         default: None,
     }]);
     let event = json!({"summary": summary}).to_string();
-    let event = Event::new(event.clone(), serde_json::from_str(&event).unwrap());
+    let event = Event::new(&event, serde_json::from_str(&event).unwrap());
     Subject::compile(source, &declared.unwrap())
         .render(&event)
         .unwrap()

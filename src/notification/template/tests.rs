@@ -16,7 +16,7 @@ fn declared() -> Placeholders {
 
 fn event(summary: &str) -> Event {
     let event = json!({"summary": summary, "uid": "7"}).to_string();
-    Event::new(event.clone(), serde_json::from_str(&event).unwrap())
+    Event::new(&event, serde_json::from_str(&event).unwrap())
 }
 
 fn render(source: &str, summary: &str) -> Bodies {
@@ -79,10 +79,7 @@ fn a_template_needs_the_fields_that_it_names_and_no_others() {
         needs_both.placeholders().collect::<Vec<_>>(),
         ["uid", "summary"]
     );
-    let without = Event::new(
-        "{\"uid\":1}".to_owned(),
-        serde_json::from_str("{\"uid\":1}").unwrap(),
-    );
+    let without = Event::new("{\"uid\":1}", serde_json::from_str("{\"uid\":1}").unwrap());
     let rejection = needs_both.render(&without).err().unwrap();
     assert_eq!(
         rejection.to_string(),

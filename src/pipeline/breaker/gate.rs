@@ -15,8 +15,9 @@ use crate::ports::SendFailureKind;
 
 /// A breaker that a gate can be built at.
 pub trait Breaker {
-    /// Whether it lets everybody pass and nobody waits: what it takes in meanwhile is no news to
-    /// anyone, as long as it stays so.
+    /// Whether it lets everybody pass. As long as it stays so, whatever it takes in changes the
+    /// answer to no question that somebody waits with: who has come through waits for it to open,
+    /// which is the end of this rest.
     fn is_at_rest(&self) -> bool;
 }
 
@@ -81,7 +82,8 @@ impl<M: Breaker> Gate<M> {
         let mut machine = self.lock();
         let rested = machine.is_at_rest();
         let result = act(&mut machine, Instant::now());
-        // Else each message that is sent would wake all those that wait for its place.
+        // Else each message that is sent would wake all those that watch it while they wait for a
+        // slot or the rate.
         let rests = rested && machine.is_at_rest();
         drop(machine);
         if !rests {

@@ -156,6 +156,7 @@ async fn a_full_ledger_never_grows() {
         yours(&ledger, &number.to_string()).await.sent().await;
         let most = &mut most[usize::from(number > 1000)];
         *most = ledger.bytes().max(*most);
+        assert!(ledger.is_sent(&number.to_string()).await, "{number}");
     }
     assert_eq!(ledger.len(), 1000);
     assert_eq!(most[0], most[1]);

@@ -39,8 +39,8 @@ fn message(age: Duration, carriers: &[(&str, &str)]) -> ReceivedMessage {
     }
 }
 
-/// The process span of one message.
-fn process(message: &ReceivedMessage, published: &[(&str, &str)]) -> SpanData {
+/// What is exported of the spans that `make` makes.
+fn exported(make: impl FnOnce(&Spans)) -> Vec<SpanData> {
     let kept = Kept::default();
     let provider = SdkTracerProvider::builder()
         .with_simple_exporter(kept.clone())
@@ -50,15 +50,23 @@ fn process(message: &ReceivedMessage, published: &[(&str, &str)]) -> SpanData {
         w3c: true,
         xray: true,
     };
+    with_default(registry().with(layer), || {
+        make(&Spans::new(
+            true,
+            Destination::of("http://host:1/0/q"),
+            both,
+        ));
+    });
+    kept.0.lock().unwrap().clone()
+}
+
+/// The process span of one message.
+fn process(message: &ReceivedMessage, published: &[(&str, &str)]) -> SpanData {
     let published: Vec<_> = published
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    with_default(registry().with(layer), || {
-        let spans = Spans::new(true, Destination::of("http://host:1/0/q"), both);
-        drop(spans.process(message, &published, None));
-    });
-    let spans = kept.0.lock().unwrap().clone();
+    let spans = exported(|spans| drop(spans.process(message, &published, None)));
     let [span] = &spans[..] else {
         panic!("{} spans", spans.len());
     };
@@ -131,4 +139,39 @@ fn contexts_of_messages_that_were_never_settled_are_pushed_out() {
     }
     assert_eq!(spans.lock().of.len(), KEPT);
     assert!(spans.context(&ReceiptHandle("0".to_owned())).is_none());
+}
+
+#[test]
+fn numbers_among_the_attributes_are_numbers() {
+    let version = TemplateVersion {
+        commit_id: "commit".to_owned(),
+        blob_id: "blob".to_owned(),
+    };
+    let spans = exported(|spans| {
+        let message = message(Duration::ZERO, &[]);
+        let (process, ids) = spans.process(&message, &[], Some("notification"));
+        assert!(ids.is_some());
+        drop(spans.send(&process, 2, 3, &version));
+    });
+    let all: HashMap<_, _> = spans
+        .iter()
+        .flat_map(|span| &span.attributes)
+        .map(|pair| (pair.key.as_str(), pair.value.clone()))
+        .collect();
+    for (name, value) in [
+        (attribute::SERVER_PORT, opentelemetry::Value::I64(1)),
+        (ours::RECEIVE_COUNT, 1.into()),
+        (ours::ATTEMPT, 2.into()),
+        (ours::RECIPIENTS, 3.into()),
+        (ours::NOTIFICATION_ID, "notification".into()),
+        (attribute::MESSAGE_ID, "id".into()),
+        (attribute::MESSAGING_SYSTEM, "aws_sqs".into()),
+        (attribute::OPERATION_NAME, "process".into()),
+        (attribute::DESTINATION, "q".into()),
+        (attribute::SERVER_ADDRESS, "host".into()),
+        (ours::TEMPLATE_COMMIT, "commit".into()),
+        (ours::TEMPLATE_BLOB, "blob".into()),
+    ] {
+        assert_eq!(all.get(name), Some(&value), "{name}");
+    }
 }

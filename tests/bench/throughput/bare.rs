@@ -1,4 +1,5 @@
-//! The bare loop: what the SDK can do with nothing around it. Its clients have their defaults, it
+//! The bare loop: what the SDK can do with nothing around it. Its clients have their defaults, and so
+//! has its runtime unless one thread is asked for. It
 //! sends one ready mail for every message, and never looks at an error.
 
 use std::sync::Arc;
@@ -21,10 +22,13 @@ const RECEIVES: usize = 2;
 const COMPANY: Duration = Duration::from_millis(25);
 
 /// Works on the queue until it is killed, with so many sends under way.
-pub(crate) fn run(queue_url: String, concurrency: usize) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+pub(crate) fn run(queue_url: String, concurrency: usize, one_thread: bool) -> anyhow::Result<()> {
+    let mut runtime = if one_thread {
+        tokio::runtime::Builder::new_current_thread()
+    } else {
+        tokio::runtime::Builder::new_multi_thread()
+    };
+    let runtime = runtime.enable_all().build()?;
     // The thread that blocks is no worker of the runtime: what ran there would be woken across threads.
     let working = runtime.spawn(work(queue_url, concurrency));
     runtime.block_on(working)?

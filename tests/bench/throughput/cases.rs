@@ -41,7 +41,12 @@ impl Bound {
     }
 }
 
-const ALL: &[Subject] = &[Subject::BareLoop, Subject::Daemon, Subject::Traced];
+const ALL: &[Subject] = &[
+    Subject::BareLoop,
+    Subject::BareOnOneThread,
+    Subject::Daemon,
+    Subject::Traced,
+];
 const BOTH: &[Subject] = &[Subject::BareLoop, Subject::Daemon];
 const ALONE: &[Subject] = &[Subject::Daemon];
 

@@ -67,6 +67,8 @@ struct Arguments {
     bare_loop: Option<String>,
     #[arg(long, hide = true)]
     concurrency: Option<usize>,
+    #[arg(long, hide = true)]
+    threads: Option<usize>,
 }
 
 fn main() -> ExitCode {
@@ -80,8 +82,13 @@ fn main() -> ExitCode {
         Arguments {
             bare_loop: Some(queue_url),
             concurrency,
+            threads,
             ..
-        } => bare::run(queue_url.clone(), concurrency.unwrap_or(1)),
+        } => bare::run(
+            queue_url.clone(),
+            concurrency.unwrap_or(1),
+            *threads == Some(1),
+        ),
         _ => bench(&arguments),
     };
     match done {
@@ -204,6 +211,7 @@ impl Subject {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::BareLoop => "bare loop",
+            Self::BareOnOneThread => "bare, one thread",
             Self::Daemon => "daemon",
             Self::Traced => "traced",
         }

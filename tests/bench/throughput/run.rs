@@ -23,12 +23,20 @@ const STOP: Duration = Duration::from_secs(40);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Subject {
-    /// The SDK and nothing else.
+    /// The SDK and nothing else, on the runtime that tokio starts by default.
     BareLoop,
+    /// The same on a runtime of one thread, as the daemon's.
+    BareOnOneThread,
     /// The release binary, telemetry off.
     Daemon,
     /// The same with every trace and the metrics exported.
     Traced,
+}
+
+impl Subject {
+    pub(crate) fn is_bare(self) -> bool {
+        matches!(self, Self::BareLoop | Self::BareOnOneThread)
+    }
 }
 
 /// Where everything is.
@@ -113,7 +121,7 @@ pub(crate) async fn run(
     load: &Load,
 ) -> anyhow::Result<Measured> {
     let load = Load {
-        verify: subject != Subject::BareLoop,
+        verify: !subject.is_bare(),
         ..load.clone()
     };
     let mut endpoint = Endpoint::start(place, &load)?;
@@ -123,6 +131,11 @@ pub(crate) async fn run(
     let log = place.logs.join("subject.log");
     let mut command = match subject {
         Subject::BareLoop => bare_loop(&aws, concurrency)?,
+        Subject::BareOnOneThread => {
+            let mut command = bare_loop(&aws, concurrency)?;
+            command.args(["--threads", "1"]);
+            command
+        }
         Subject::Daemon => daemon(place, &aws, concurrency),
         Subject::Traced => traced(daemon(place, &aws, concurrency), &collector),
     };
@@ -247,7 +260,7 @@ fn queue_url(aws: &str) -> String {
 
 /// The daemon is asked to stop and must do so in good order; the bare loop knows no end.
 async fn stop(child: &mut Child, pid: u32, subject: Subject) -> anyhow::Result<()> {
-    if subject == Subject::BareLoop {
+    if subject.is_bare() {
         child.kill().await?;
         return Ok(());
     }

@@ -147,7 +147,7 @@ fn subject_lines(summary: &Summary, subject: Subject, runs: &[Measured]) -> Stri
             .filter(|_| subject != Subject::BareLoop);
         ratio.map_or_else(String::new, |ratio| format!(" = {ratio:.2} ×"))
     };
-    let mut lines = format!("  {:<9}", subject.name());
+    let mut lines = format!("  {:<16}", subject.name());
     if summary.case.load.messages > 0 {
         let _infallible = write!(
             lines,
