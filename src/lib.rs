@@ -42,6 +42,8 @@
 //!   a timeout.
 //! - Decisions (outcome, breaker, rate, permits, ledger) are plain values that know no time but
 //!   what they are told; tasks and waits are around them.
+//! - Everything runs on one thread: what would block goes to a thread of its own, and nothing waits
+//!   with a lock held.
 //! - Only the waits that hold nothing race with a stop. What is held is settled or released within
 //!   [`drain`](pipeline::drain)'s timetable.
 //! - A message's content, a template and a whole address appear in no log line and no error.

@@ -144,8 +144,12 @@ impl Permits {
         let mut state = self.pool.lock();
         // Room for one more at least: what is held may be stubborn and stay.
         let doubled = state.limit.saturating_mul(2);
-        state.proven |= doubled >= state.concurrency;
-        state.limit = doubled.max(state.held).min(state.concurrency);
+        let limit = doubled.max(state.held).min(state.concurrency);
+        let proven = state.proven || doubled >= state.concurrency;
+        if (limit, proven) == (state.limit, state.proven) {
+            return;
+        }
+        (state.limit, state.proven) = (limit, proven);
         drop(state);
         self.pool.changes.send_replace(());
     }

@@ -13,6 +13,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -65,10 +66,12 @@ pub struct Spans {
     contexts: Mutex<Contexts>,
 }
 
+/// A receipt handle is long and is kept by its hash: were two to share one, a link would be wrong.
 #[derive(Debug, Default)]
 struct Contexts {
-    of: HashMap<ReceiptHandle, SpanContext>,
-    order: VecDeque<ReceiptHandle>,
+    hasher: RandomState,
+    of: HashMap<u64, SpanContext>,
+    order: VecDeque<u64>,
 }
 
 /// A span's ids, for the log.
@@ -277,7 +280,9 @@ impl Spans {
     /// The message has been settled: nothing will link to it any more.
     pub fn forget(&self, receipt: &ReceiptHandle) {
         if self.on {
-            self.lock().of.remove(receipt);
+            let mut contexts = self.lock();
+            let hash = contexts.hasher.hash_one(receipt);
+            contexts.of.remove(&hash);
         }
     }
 
@@ -343,8 +348,9 @@ impl Spans {
 
     fn keep(&self, receipt: &ReceiptHandle, context: SpanContext) {
         let mut contexts = self.lock();
-        if contexts.of.insert(receipt.clone(), context).is_none() {
-            contexts.order.push_back(receipt.clone());
+        let hash = contexts.hasher.hash_one(receipt);
+        if contexts.of.insert(hash, context).is_none() {
+            contexts.order.push_back(hash);
         }
         while contexts.order.len() > KEPT {
             if let Some(oldest) = contexts.order.pop_front() {
@@ -355,7 +361,9 @@ impl Spans {
 
     fn context(&self, receipt: &ReceiptHandle) -> Option<SpanContext> {
         if self.on {
-            self.lock().of.get(receipt).cloned()
+            let contexts = self.lock();
+            let hash = contexts.hasher.hash_one(receipt);
+            contexts.of.get(&hash).cloned()
         } else {
             None
         }
