@@ -131,7 +131,7 @@ fn unknown(path: &[&str], origin: Origin, section: bool) -> Problem {
             "is no placeholder; allowed: `[message.placeholders.NAME]` with a name of letters, digits and `_`, not a digit first".to_owned()
         }
         (_, Some(meant)) => format!("is an unknown {what}; did you mean `{meant}`?"),
-        (_, None) => format!("is an unknown {what}; allowed: those of the reference"),
+        (_, None) => format!("is an unknown {what}; allowed: those that `organizer-notifier config` shows"),
     };
     // A quoted key can hold anything.
     let name: String = path.join(".").chars().take(100).collect();

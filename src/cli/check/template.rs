@@ -127,7 +127,7 @@ fn named(world: &World<'_>, template: &Template, file: &TemplateFile) -> Finding
             CHECK,
             format!("these stay as they are written: {}", typos.join(", ")),
         )
-        .advising("correct them in the template, or declare them under message.placeholders");
+        .advising("correct them in the template or in email.subject, or declare them under message.placeholders");
     }
     let listed = |names: &[&str]| {
         let braced: Vec<_> = names.iter().map(|name| format!("{{{name}}}")).collect();
