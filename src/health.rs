@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::pipeline::vitals::Vitals;
+use crate::pipeline::health_state::HealthState;
 
 /// The health port, listening.
 #[derive(Debug)]
@@ -39,17 +39,18 @@ impl Health {
     }
 
     /// Answers until stopped.
-    pub async fn serve(self, vitals: Arc<Vitals>, stop: CancellationToken) {
+    pub async fn serve(self, state: Arc<HealthState>, stop: CancellationToken) {
+        type Shared = State<Arc<HealthState>>;
         let service = Router::new()
             .route(
                 "/livez",
-                get(|vitals: State<Arc<Vitals>>| async move { answer(vitals.why_not_alive()) }),
+                get(|state: Shared| async move { answer(state.liveness_problems()) }),
             )
             .route(
                 "/readyz",
-                get(|vitals: State<Arc<Vitals>>| async move { answer(vitals.why_not_ready()) }),
+                get(|state: Shared| async move { answer(state.readiness_problems()) }),
             )
-            .with_state(vitals);
+            .with_state(state);
         tokio::select! {
             // Accepting never ends by itself.
             _ = axum::serve(self.listener, service) => {}

@@ -18,6 +18,9 @@ use thiserror::Error;
 
 use crate::notification::{Mail, masked_text};
 
+/// The most messages of one receive and the most entries of one batch call.
+pub const BATCH_MAX: usize = 10;
+
 /// What proves to the queue that a message is ours: valid for one receive of one message.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ReceiptHandle(pub String);

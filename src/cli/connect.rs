@@ -8,7 +8,7 @@ use crate::{
     config::{ComposeError, Settings, TemplateLocation},
     daemon::Outside,
     notification::Placeholders,
-    pipeline::{lease, vitals::Vitals},
+    pipeline::{health_state::HealthState, lease},
     ports::{Mailer, Queue, TemplateSource},
     telemetry::{Instruments, observed::ObservedSource, otlp::Wanted},
     template_file::TemplateOnDisk,
@@ -39,7 +39,7 @@ pub(super) fn outside(
         mailer: mailer(settings, aws)?,
         account: Arc::new(SesAccount::new(aws)),
         templates: Arc::new(templates),
-        vitals: Arc::new(Vitals::new()),
+        health: Arc::new(HealthState::new()),
         instruments,
     })
 }

@@ -104,7 +104,7 @@ async fn work(
         let health = Health::listen(address).await.with_context(|| {
             format!("health.listen: {address} cannot be listened on; choose another port, or off")
         })?;
-        tokio::spawn(health.serve(Arc::clone(&outside.vitals), stop_health.clone()));
+        tokio::spawn(health.serve(Arc::clone(&outside.health), stop_health.clone()));
     }
     let ended = daemon::run(settings, composer, outside, signals).await;
     stop_health.cancel();

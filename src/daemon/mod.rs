@@ -14,10 +14,10 @@ use crate::{
     pipeline::{
         self, Report,
         drain::Drain,
+        health_state::HealthState,
         ledger::MemoryLedger,
         outcome::Tally,
         rate::{self, Limiter},
-        vitals::Vitals,
     },
     ports::{Account, AccountFacts, Mailer, Queue, QueueFacts},
     shutdown::Signal,
@@ -36,7 +36,7 @@ pub struct Outside {
     /// The template, not yet fetched.
     pub templates: Arc<TemplateStore>,
     /// Where signs of life are left, for the health port.
-    pub vitals: Arc<Vitals>,
+    pub health: Arc<HealthState>,
     /// What it is watched with.
     pub instruments: Arc<Instruments>,
 }
@@ -166,8 +166,8 @@ async fn work(
     tell_plan(settings, &ready);
     let drain = Arc::new(Drain::new(settings.shutdown.grace, settings.email.timeout));
     let templates = Arc::clone(&outside.templates);
-    let vitals = outside.vitals;
-    vitals.started();
+    let health = outside.health;
+    health.started();
     let instruments = outside.instruments;
     let parts = pipeline::Parts {
         // Watched only from here on: that boot's made-up handles are refused is no failure.
@@ -178,7 +178,7 @@ async fn work(
         templates: outside.templates,
         composer,
         limiter,
-        vitals: Arc::clone(&vitals),
+        health: Arc::clone(&health),
         instruments,
     };
     let pipeline_settings = pipeline::Settings {
@@ -207,7 +207,7 @@ async fn work(
                         "{name}: receiving stops; what is held is finished or released within {}",
                         pipeline::span(settings.shutdown.grace)
                     );
-                    vitals.stopping();
+                    health.stopping();
                     drain.begin();
                 }
                 Signal::Stop(name) => {

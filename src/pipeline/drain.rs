@@ -18,11 +18,11 @@ pub const SETTLING: Duration = Duration::from_secs(4);
 /// What workers get to return after everything has been closed.
 pub(super) const LAST_WORD: Duration = Duration::from_millis(500);
 /// What a second signal leaves to the sends under way.
-const HURRY: Duration = Duration::from_secs(2);
+const HURRIED_SENDS_MAX: Duration = Duration::from_secs(2);
 /// What it leaves to settling after that: one call of a queue that answers.
-const HURRIED_SETTLING: Duration = Duration::from_millis(500);
+const HURRIED_SETTLING_MAX: Duration = Duration::from_millis(500);
 /// What a receive under way gets to return while nothing else is held.
-const LAST_RECEIVE: Duration = Duration::from_secs(1);
+const LAST_RECEIVE_MAX: Duration = Duration::from_secs(1);
 
 /// The moments of one drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Timetable {
             last_send: now + before_settling.saturating_sub(send_timeout),
             settle_from: now + before_settling,
             settle_by: now + before_telemetry.saturating_sub(LAST_WORD),
-            receive_by: now + LAST_RECEIVE.min(before_settling),
+            receive_by: now + LAST_RECEIVE_MAX.min(before_settling),
         }
     }
 }
@@ -170,12 +170,12 @@ impl Drain {
         let times = self.begin();
         tokio::select! {
             () = sleep_until(times.settle_from) => {}
-            () = self.after_hurry(HURRY) => {}
+            () = self.after_hurry(HURRIED_SENDS_MAX) => {}
         }
         self.abandoned.cancel();
         tokio::select! {
             () = sleep_until(times.settle_by) => {}
-            () = self.after_hurry(HURRY + HURRIED_SETTLING) => {}
+            () = self.after_hurry(HURRIED_SENDS_MAX + HURRIED_SETTLING_MAX) => {}
         }
         self.closed.cancel();
     }

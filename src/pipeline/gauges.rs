@@ -6,8 +6,8 @@ use opentelemetry::KeyValue;
 
 use super::{
     breaker::{Cause, Status},
+    health_state::Part,
     lease::Leases,
-    vitals::Part,
     worker::Shared,
 };
 use crate::telemetry::names::{metric, ours};

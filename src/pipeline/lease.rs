@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::{
-    ports::{EntryFailure, EntryFailureKind, Queue, ReceiptHandle},
+    ports::{BATCH_MAX, EntryFailure, EntryFailureKind, Queue, ReceiptHandle},
     telemetry::repeats::Repeats,
 };
 
@@ -37,21 +37,19 @@ pub use self::guard::{Call, Lease};
 
 /// A message may stay invisible for 12 hours in all, counted from its receipt; asking for a second
 /// more is an error (Amazon SQS API reference, `ChangeMessageVisibility`).
-const CAP: Duration = Duration::from_hours(12);
+const VISIBILITY_MAX: Duration = Duration::from_hours(12);
 /// What we stay short of the cap, for clocks and requests that take their time.
-const CAP_MARGIN: Duration = Duration::from_mins(1);
-/// The most entries of one batch request.
-const BATCH: usize = 10;
+const VISIBILITY_MARGIN: Duration = Duration::from_mins(1);
 /// The longest that a renewal or a settling call may take.
-const LONGEST_CALL: Duration = Duration::from_secs(3);
+const CALL_TIMEOUT_MAX: Duration = Duration::from_secs(3);
 /// The first pause after a failed renewal; it doubles.
-const FIRST_RETRY: Duration = Duration::from_millis(500);
+const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(500);
 
 /// How long one renewal or settling call may take for a lease of this length: a sixth of it, so
 /// that several fit in the half that is left when renewal starts, and at most 3 s.
 #[must_use]
 pub fn call_timeout(length: Duration) -> Duration {
-    (length / 6).min(LONGEST_CALL)
+    (length / 6).min(CALL_TIMEOUT_MAX)
 }
 
 /// The lease was lost: another consumer may have the message now, or soon will.
@@ -223,7 +221,7 @@ impl Leases {
             let now = Instant::now();
             let (mut due, next) = self.take_due(now);
             while !due.is_empty() {
-                let rest = due.split_off(due.len().min(BATCH));
+                let rest = due.split_off(due.len().min(BATCH_MAX));
                 calls.spawn(Arc::clone(&self).renew(due));
                 due = rest;
             }
@@ -387,9 +385,9 @@ impl Held {
 
     /// What the cap leaves, in whole seconds.
     fn longest(&self, now: Instant) -> Duration {
-        let left = (self.received_at + CAP)
+        let left = (self.received_at + VISIBILITY_MAX)
             .saturating_duration_since(now)
-            .saturating_sub(CAP_MARGIN);
+            .saturating_sub(VISIBILITY_MARGIN);
         Duration::from_secs(left.as_secs())
     }
 
@@ -418,7 +416,7 @@ impl Held {
             }
             Some(Err(_)) | None => {}
         }
-        let pause = FIRST_RETRY
+        let pause = RETRY_PAUSE_FIRST
             .saturating_mul(1 << self.failures.min(6))
             .min(length / 6);
         self.failures += 1;

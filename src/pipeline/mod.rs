@@ -8,21 +8,21 @@
 pub mod breaker;
 pub mod drain;
 mod gauges;
+pub mod health_state;
 pub mod lease;
 pub mod ledger;
-mod listening;
+mod open_polls;
 pub mod outcome;
-mod own_time;
 pub mod permits;
 #[cfg(test)]
 mod polled;
 mod poller;
 pub mod rate;
 mod report;
+mod retry_clock;
 #[cfg(test)]
 mod scripted;
 pub mod settle;
-pub mod vitals;
 mod worker;
 
 use std::{
@@ -45,14 +45,14 @@ pub use self::report::span;
 use self::{
     breaker::{AccountSays, Gate, MailBreaker, TemplateBreaker, TemplateCause},
     drain::Drain,
+    health_state::{HealthState, Part},
     lease::Leases,
     ledger::Ledger,
-    listening::Listening,
+    open_polls::OpenPolls,
     outcome::{Outcome, Tally},
     permits::Permits,
     poller::Poller,
     rate::Limiter,
-    vitals::{Part, Vitals},
     worker::{Delivery, Finished, Shared},
 };
 use crate::{
@@ -87,7 +87,7 @@ pub struct Parts {
     /// How fast mails may go out.
     pub limiter: Arc<Limiter>,
     /// Where signs of life are left.
-    pub vitals: Arc<Vitals>,
+    pub health: Arc<HealthState>,
     /// What the pipeline is watched with.
     pub instruments: Arc<Instruments>,
 }
@@ -143,8 +143,8 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         max_elapsed: settings.max_elapsed,
         max_receive_count: settings.max_receive_count,
         aside: AtomicUsize::new(0),
-        listening: Listening::default(),
-        vitals: Arc::clone(&parts.vitals),
+        open_polls: OpenPolls::default(),
+        health: Arc::clone(&parts.health),
         instruments: parts.instruments,
     });
     gauges::observe(&shared, &leases);
@@ -160,10 +160,10 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     let stop = CancellationToken::new();
     let mut tasks = Tasks::new();
     tasks.spawn(POLLER, poller.run());
-    let vitals = Arc::clone(&parts.vitals);
+    let health = Arc::clone(&parts.health);
     tasks.spawn(
         "lease keeper",
-        Arc::clone(&leases).keep(move || vitals.kept(), stop.clone()),
+        Arc::clone(&leases).keep(move || health.lease_keeper_ran(), stop.clone()),
     );
     tasks.spawn("settler", settler_task.run());
     tasks.spawn("template's follower", follow_template(Arc::clone(&shared)));
@@ -255,7 +255,7 @@ impl Supervisor {
         }
         self.clean = false;
         drain.begin();
-        self.shared.vitals.stopping();
+        self.shared.health.stopping();
         if name == TIMETABLE {
             // Nothing else would ever end what hangs.
             drain.close();

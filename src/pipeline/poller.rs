@@ -14,10 +14,10 @@ use tracing::{error, info, warn};
 
 use super::{
     breaker::Receiving,
+    health_state::HealthState,
     lease::Leases,
     permits::{BATCH, Permit},
     report,
-    vitals::Vitals,
     worker::{Delivery, Shared},
 };
 use crate::{
@@ -95,7 +95,7 @@ impl Poller {
         let drain = Arc::clone(&poller.shared.drain);
         let mut receives = JoinSet::new();
         let mut starts = Vec::new();
-        let mut failures = Failures::new(Arc::clone(&poller.shared.vitals));
+        let mut failures = Failures::new(Arc::clone(&poller.shared.health));
         let mut pace = Pace::SLOWEST;
         let mut not_before = Instant::now();
         while !drain.has_begun() {
@@ -119,7 +119,7 @@ impl Poller {
             }
         }
         poller.finish(receives).await;
-        poller.shared.vitals.poll_ended();
+        poller.shared.health.poller_ended();
     }
 
     /// The sign of life; not given while a receive is under way that its timeout should have ended
@@ -127,7 +127,7 @@ impl Poller {
     fn turned(&self, starts: &[Instant]) {
         let overdue = self.wait + OVERDUE;
         if starts.iter().all(|start| start.elapsed() <= overdue) {
-            self.shared.vitals.polled();
+            self.shared.health.poller_ran();
         }
     }
 
@@ -193,18 +193,18 @@ impl Poller {
             wait: self.wait,
             visibility: self.visibility,
         };
-        let listening = &self.shared.listening;
-        let poll = listening.begin(self.wait);
+        let open_polls = &self.shared.open_polls;
+        let poll = open_polls.begin(self.wait);
         // Asked after the poll was made known: whatever is released from here on knows of it.
         if self.shared.drain.has_begun() {
-            listening.end(poll);
+            open_polls.end(poll);
             return (Received::Empty, began);
         }
         let messages = match self.queue.receive(request).await {
             Ok(messages) => messages,
             Err(failure) => return (Received::Failed(failure), began),
         };
-        listening.end(poll);
+        open_polls.end(poll);
         let count = messages.len();
         for message in messages {
             let receipt = message.receipt.clone();
@@ -239,7 +239,7 @@ impl Poller {
     async fn finish(&self, mut receives: JoinSet<(Received, Instant)>) {
         let times = self.shared.drain.begin();
         while !receives.is_empty() {
-            self.shared.vitals.polled();
+            self.shared.health.poller_ran();
             let now = Instant::now();
             if now >= times.settle_from || (now >= times.receive_by && self.leases.is_empty()) {
                 break;
@@ -265,7 +265,7 @@ fn finished<T>(done: Result<T, tokio::task::JoinError>) -> T {
 
 /// Receives that fail: how long to wait, and what to say.
 struct Failures {
-    vitals: Arc<Vitals>,
+    health: Arc<HealthState>,
     backoff: Backoff,
     since: Option<Instant>,
     told: Option<Instant>,
@@ -273,9 +273,9 @@ struct Failures {
 }
 
 impl Failures {
-    fn new(vitals: Arc<Vitals>) -> Self {
+    fn new(health: Arc<HealthState>) -> Self {
         Self {
-            vitals,
+            health,
             backoff: Backoff::polls(),
             since: None,
             told: None,
@@ -314,7 +314,7 @@ impl Failures {
             return;
         }
         self.told = Some(now);
-        self.vitals.receiving_fails(Some(&failure.error.code));
+        self.health.receiving_fails(Some(&failure.error.code));
         let untold = std::mem::take(&mut self.untold);
         let remedy = if failure.is_definite() {
             format!("{}; ", failure.remedy())
@@ -339,7 +339,7 @@ impl Failures {
                 report::span(since.elapsed())
             );
         }
-        self.vitals.receiving_fails(None);
+        self.health.receiving_fails(None);
         self.backoff.reset();
         self.told = None;
         self.untold = 0;
@@ -366,12 +366,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn receives_that_fail_are_told_of_only_when_it_lasts() {
-        let vitals = Arc::new(Vitals::new());
-        vitals.started();
-        let mut failures = Failures::new(Arc::clone(&vitals));
+        let health = Arc::new(HealthState::new());
+        health.started();
+        let mut failures = Failures::new(Arc::clone(&health));
         failures.after(failed(), Instant::now(), Pace::SLOWEST);
         assert_eq!(failures.told, None);
-        assert!(vitals.why_not_ready().is_empty());
+        assert!(health.readiness_problems().is_empty());
         failures.after(Received::Empty, Instant::now(), Pace::SLOWEST);
         assert_eq!(failures.since, None);
         failures.after(failed(), Instant::now(), Pace::SLOWEST);
@@ -385,8 +385,11 @@ mod tests {
         tokio::time::advance(TELL / 2).await;
         failures.after(failed(), Instant::now(), Pace::SLOWEST);
         assert_eq!(failures.told, Some(Instant::now()));
-        assert_eq!(vitals.why_not_ready(), ["receiving fails: InternalError"]);
+        assert_eq!(
+            health.readiness_problems(),
+            ["receiving fails: InternalError"]
+        );
         failures.after(Received::Empty, Instant::now(), Pace::SLOWEST);
-        assert!(vitals.why_not_ready().is_empty());
+        assert!(health.readiness_problems().is_empty());
     }
 }

@@ -10,27 +10,27 @@ pub use self::limiter::Limiter;
 pub const RECEIVE_HORIZON: Duration = Duration::from_secs(10);
 
 /// Where the rate is not known, slow start begins with this many recipients per second.
-const FIRST_RATE: f64 = 1.0;
+const RATE_FIRST: f64 = 1.0;
 
 /// The lowest rate that throttling leads to, in recipients per second, and the lowest share of
 /// the ceiling; whichever is more.
-const LOWEST_RATE: f64 = 0.1;
-const LOWEST_SHARE: f64 = 1.0 / 64.0;
+const RATE_MIN: f64 = 0.1;
+const RATE_MIN_SHARE: f64 = 1.0 / 64.0;
 
 /// The highest rate that slow start reaches, far above any account's.
-const HIGHEST_RATE: f64 = 1e6;
+const RATE_MAX: f64 = 1e6;
 
 /// A reduced rate recovers by this share of the ceiling each second.
-const RECOVERY: f64 = 1.0 / 60.0;
+const RECOVERY_SHARE: f64 = 1.0 / 60.0;
 
 /// A tenth a minute, as a factor for each second.
-const CEILING_GROWTH: f64 = 1.001_589_767_8;
+const CEILING_GROWTH_FACTOR: f64 = 1.001_589_767_8;
 
 /// The rate is reduced at most once in this time, and adjusted once in each.
 const TICK: Duration = Duration::from_secs(1);
 
 /// A debt below this, in recipients, is none: it is lost in the rounding of times.
-const ROUNDING: f64 = 1e-6;
+const DEBT_ROUNDING: f64 = 1e-6;
 
 /// What the configuration says of the rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,7 +90,7 @@ impl RateLimiter {
         let (rate, ceiling) = match setting {
             SendRate::Fixed(rate) if is_rate(rate) => (rate, Ceiling::Known(rate)),
             SendRate::Unlimited => (f64::INFINITY, Ceiling::Unknown),
-            SendRate::Fixed(_) | SendRate::Account => (FIRST_RATE, Ceiling::Unknown),
+            SendRate::Fixed(_) | SendRate::Account => (RATE_FIRST, Ceiling::Unknown),
         };
         let mut limiter = Self {
             setting,
@@ -175,7 +175,7 @@ impl RateLimiter {
                 let throttled = if self.rate.is_finite() {
                     self.rate
                 } else {
-                    self.taken.max(self.taken_before).max(FIRST_RATE)
+                    self.taken.max(self.taken_before).max(RATE_FIRST)
                 };
                 self.rate = throttled / 2.0;
                 self.ceiling = Ceiling::Learned(self.rate);
@@ -198,7 +198,7 @@ impl RateLimiter {
             return usize::MAX;
         }
         let filled = self.tokens + self.rate * RECEIVE_HORIZON.as_secs_f64();
-        let left = filled - number(waiting_recipients) + ROUNDING;
+        let left = filled - number(waiting_recipients) + DEBT_ROUNDING;
         // The last of them goes with nothing left.
         let more = if left < 0.0 { 0 } else { whole(left) + 1 };
         more.max(usize::from(held == 0))
@@ -220,7 +220,7 @@ impl RateLimiter {
     }
 
     fn in_debt(&self) -> bool {
-        self.tokens < -ROUNDING
+        self.tokens < -DEBT_ROUNDING
     }
 
     /// Together with the mail that goes with an empty bucket, a second's worth.
@@ -262,14 +262,14 @@ impl RateLimiter {
         let used = self.in_debt() || self.taken >= self.rate / 2.0;
         match &mut self.ceiling {
             Ceiling::Unknown if self.rate.is_finite() && used => {
-                self.rate = (self.rate * 2.0).min(HIGHEST_RATE);
+                self.rate = (self.rate * 2.0).min(RATE_MAX);
             }
             Ceiling::Learned(ceiling) if self.rate >= *ceiling && used => {
-                *ceiling = (*ceiling * CEILING_GROWTH).min(HIGHEST_RATE);
+                *ceiling = (*ceiling * CEILING_GROWTH_FACTOR).min(RATE_MAX);
                 self.rate = *ceiling;
             }
             Ceiling::Known(ceiling) | Ceiling::Learned(ceiling) => {
-                self.rate = (self.rate + *ceiling * RECOVERY).min(*ceiling);
+                self.rate = (self.rate + *ceiling * RECOVERY_SHARE).min(*ceiling);
             }
             Ceiling::Unknown => {}
         }
@@ -284,7 +284,7 @@ fn is_rate(rate: f64) -> bool {
 }
 
 fn lowest(ceiling: f64) -> f64 {
-    (ceiling * LOWEST_SHARE).max(LOWEST_RATE).min(ceiling)
+    (ceiling * RATE_MIN_SHARE).max(RATE_MIN).min(ceiling)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "recipients are few")]

@@ -8,9 +8,9 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
     breaker::{Cause, Status, Transition},
+    health_state::Part,
     lease::Leases,
     outcome::{Ending, Outcome, is_last_receive},
-    vitals::Part,
     worker::{Notes, Shared},
 };
 pub(crate) use crate::notification::masked_text;
@@ -155,9 +155,9 @@ pub(crate) fn transition<C: Cause>(shared: &Shared, part: Part, transition: Opti
     let what = part.name();
     match &transition {
         None => {}
-        Some(Transition::Closed { .. }) => shared.vitals.stopped_by(part, None),
+        Some(Transition::Closed { .. }) => shared.health.stopped_by(part, None),
         Some(Transition::Opened { cause } | Transition::Changed { cause }) => {
-            shared.vitals.stopped_by(part, Some(cause.name()));
+            shared.health.stopped_by(part, Some(cause.name()));
         }
     }
     match transition {

@@ -16,29 +16,27 @@ use tracing::{error, warn};
 use super::{drain::Drain, lease::Lease};
 use crate::{
     backoff::{Backoff, Jitter},
-    ports::{EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
+    ports::{BATCH_MAX, EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
     telemetry::repeats::Repeats,
 };
 
 #[cfg(test)]
 mod tests;
 
-/// The most entries of one batch request.
-const BATCH: usize = 10;
 /// How long a batch waits for company after its first entry.
-const COMPANY: Duration = Duration::from_millis(25);
+const BATCH_LINGER: Duration = Duration::from_millis(25);
 /// The most calls of one kind under way at once.
-const CALLS: usize = 4;
+const CALLS_MAX: usize = 4;
 /// The first pause after a failure, doubling to the longest: short beside a lease, since a held
 /// message holds a permit.
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LONGEST_RETRY: Duration = Duration::from_secs(5);
+const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(500);
+const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// A delete that keeps failing is told of after this long, and again each time it has passed.
-const TELL: Duration = Duration::from_mins(1);
+const LOG_EVERY: Duration = Duration::from_mins(1);
 
 /// How settling one message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
+pub enum SettleResult {
     /// The queue has confirmed it.
     Done,
     /// The lease was lost: whoever has the message now settles it.
@@ -128,21 +126,21 @@ impl Settler {
     /// Deletes the message. What fails is tried again for as long as the queue lets us hold the
     /// message: it was dealt with, and giving it back would deal with it twice. `failed` hears of
     /// each attempt that did.
-    pub async fn delete(&self, lease: &Lease, mut failed: impl FnMut()) -> Settled {
+    pub async fn delete(&self, lease: &Lease, mut failed: impl FnMut()) -> SettleResult {
         let began = Instant::now();
-        let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY, Jitter::Full);
+        let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
         loop {
             let job = |receipt: &ReceiptHandle| receipt.clone();
             let Some((answer, superseded)) = self.ask(lease, &self.deletes, job).await else {
-                return Settled::GivenUp;
+                return SettleResult::GivenUp;
             };
             match answer {
-                Ok(()) if !superseded => return Settled::Done,
+                Ok(()) if !superseded => return SettleResult::Done,
                 // The message came again meanwhile, and the old handle may not have deleted it.
                 _ if superseded => continue,
                 Err(NotSettled::Entry(failure)) if failure.kind == EntryFailureKind::LeaseLost => {
                     failed();
-                    return Settled::LeaseLost;
+                    return SettleResult::LeaseLost;
                 }
                 Err(NotSettled::Entry(failure)) => {
                     if let Some(untold) = self.not_deleted.due() {
@@ -157,36 +155,36 @@ impl Settler {
             }
             failed();
             if lease.is_at_cap() {
-                return Settled::GivenUp;
+                return SettleResult::GivenUp;
             }
             self.tell_of_delete(began);
             tokio::select! {
                 () = sleep(backoff.next_delay()) => {}
-                () = self.drain.wait_closed() => return Settled::GivenUp,
+                () = self.drain.wait_closed() => return SettleResult::GivenUp,
             }
         }
     }
 
     /// Makes the message visible again in `after`, or as late as the queue allows. The lease is not renewed any more: where this
     /// keeps failing, it runs out, and the message is visible then.
-    pub async fn give_back(&self, lease: &Lease, after: Duration) -> Settled {
+    pub async fn give_back(&self, lease: &Lease, after: Duration) -> SettleResult {
         lease.end();
-        let mut backoff = Backoff::new(FIRST_RETRY, LONGEST_RETRY, Jitter::Full);
+        let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
         loop {
             if lease.is_lost() {
-                return Settled::LeaseLost;
+                return SettleResult::LeaseLost;
             }
             // More than the cap leaves is refused, and the message would stay hidden to its end.
             let after = after.min(lease.longest());
             let job = |receipt: &ReceiptHandle| (receipt.clone(), after);
             let Some((answer, superseded)) = self.ask(lease, &self.changes, job).await else {
-                return Settled::GivenUp;
+                return SettleResult::GivenUp;
             };
             match answer {
-                Ok(()) if !superseded => return Settled::Done,
+                Ok(()) if !superseded => return SettleResult::Done,
                 _ if superseded => continue,
                 Err(NotSettled::Entry(failure)) if failure.kind == EntryFailureKind::LeaseLost => {
-                    return Settled::LeaseLost;
+                    return SettleResult::LeaseLost;
                 }
                 Err(NotSettled::Entry(failure)) => {
                     if let Some(untold) = self.not_given_back.due() {
@@ -201,8 +199,8 @@ impl Settler {
             }
             tokio::select! {
                 () = sleep(backoff.next_delay()) => {}
-                () = lease.lost() => return Settled::GivenUp,
-                () = self.drain.wait_closed() => return Settled::GivenUp,
+                () = lease.lost() => return SettleResult::GivenUp,
+                () = self.drain.wait_closed() => return SettleResult::GivenUp,
             }
         }
     }
@@ -235,11 +233,11 @@ impl Settler {
 
     /// One line a minute for all deletes together, once one has failed for a minute.
     fn tell_of_delete(&self, began: Instant) {
-        if began.elapsed() < TELL {
+        if began.elapsed() < LOG_EVERY {
             return;
         }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|at| at.elapsed() >= TELL) {
+        if told.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
             *told = Some(Instant::now());
             error!(
                 notifier.delete.failing_s = began.elapsed().as_secs(),
@@ -300,13 +298,13 @@ impl BatchCall for Changes {
     }
 }
 
-/// Gathers jobs into batches and keeps up to [`CALLS`] calls under way.
+/// Gathers jobs into batches and keeps up to [`CALLS_MAX`] calls under way.
 async fn batches<C: BatchCall>(
     call: C,
     call_timeout: Duration,
     mut jobs: mpsc::UnboundedReceiver<Job<C::Item>>,
 ) {
-    let slots = Arc::new(Semaphore::new(CALLS));
+    let slots = Arc::new(Semaphore::new(CALLS_MAX));
     let failing = Arc::new(Repeats::default());
     let mut calls = JoinSet::new();
     while let Some(first) = jobs.recv().await {
@@ -315,8 +313,8 @@ async fn batches<C: BatchCall>(
             continue;
         }
         let mut batch = vec![first];
-        let until = Instant::now() + COMPANY;
-        while batch.len() < BATCH {
+        let until = Instant::now() + BATCH_LINGER;
+        while batch.len() < BATCH_MAX {
             match timeout_at(until, jobs.recv()).await {
                 Ok(Some(job)) => batch.push(job),
                 Ok(None) | Err(_) => break,

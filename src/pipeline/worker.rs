@@ -21,16 +21,16 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use super::{
     breaker::{Gate, MailBreaker, TemplateBreaker},
     drain::Drain,
+    health_state::{HealthState, Part},
     lease::Lease,
     ledger::{Claim, Ledger, SendGuard},
-    listening::Listening,
+    open_polls::OpenPolls,
     outcome::{Ending, Outcome, Settlement, conclude},
-    own_time::OwnTime,
     permits::{Permit, Permits},
     rate::Limiter,
     report,
-    settle::{Settled, Settler},
-    vitals::{Part, Vitals},
+    retry_clock::RetryClock,
+    settle::{SettleResult, Settler},
 };
 use crate::{
     backoff::Backoff,
@@ -75,8 +75,8 @@ pub(crate) struct Shared {
     pub(crate) max_receive_count: Option<u32>,
     /// How many messages are held and not on their way to the mail service.
     pub(crate) aside: AtomicUsize,
-    pub(crate) listening: Listening,
-    pub(crate) vitals: Arc<Vitals>,
+    pub(crate) open_polls: OpenPolls,
+    pub(crate) health: Arc<HealthState>,
     pub(crate) instruments: Arc<Instruments>,
 }
 
@@ -122,12 +122,12 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let body = mem::take(&mut message.body);
     let began = Instant::now();
     let notes = Mutex::new(Notes::default());
-    let own = OwnTime::start();
+    let clock = RetryClock::start();
     let worker = Worker {
         shared: &shared,
         message: &message,
         lease: &lease,
-        own: &own,
+        clock: &clock,
         notes: &notes,
     };
     let ending = worker.bounded(body).await;
@@ -150,7 +150,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
         Settlement::Visible { after } => {
             // A poll of ours that is still under way must not get what is released.
             let after = match ending {
-                Ending::Drained => after.max(shared.listening.remaining()),
+                Ending::Drained => after.max(shared.open_polls.remaining()),
                 _ => after,
             };
             Some(shared.settler.give_back(&lease, after).await)
@@ -159,9 +159,9 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     };
     drop(aside);
     if settlement == Settlement::Delete
-        && let Some(Settled::GivenUp | Settled::LeaseLost) = settled
+        && let Some(SettleResult::GivenUp | SettleResult::LeaseLost) = settled
     {
-        let given_up = settled == Some(Settled::GivenUp);
+        let given_up = settled == Some(SettleResult::GivenUp);
         report::not_deleted(&message, shared.max_receive_count, &notes, given_up);
     }
     shared.instruments.spans.forget(&message.receipt);
@@ -169,7 +169,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     drop(permit);
     // What was to be given back and was not becomes visible by itself; a delete that was given up
     // does not undo the mail, and neither does a send that nobody waits for any more.
-    let given_up = settled == Some(Settled::GivenUp)
+    let given_up = settled == Some(SettleResult::GivenUp)
         && (settlement == Settlement::Delete || shared.drain.has_begun());
     let left = ending == Ending::DrainedInSend;
     Finished {
@@ -199,7 +199,7 @@ struct Worker<'a> {
     shared: &'a Shared,
     message: &'a ReceivedMessage,
     lease: &'a Lease,
-    own: &'a OwnTime,
+    clock: &'a RetryClock,
     notes: &'a Mutex<Notes>,
 }
 
@@ -211,7 +211,7 @@ impl Worker<'_> {
         let handled = tokio::select! {
             biased;
             handled = AssertUnwindSafe(self.handle(body)).catch_unwind() => handled.ok(),
-            () = self.own.reaches(bound) => {
+            () = self.clock.reaches(bound) => {
                 error!(
                     messaging.message.id = self.message.id,
                     notifier.bound_s = bound.as_secs(),
@@ -285,7 +285,7 @@ impl Worker<'_> {
     async fn claim(&self, key: &str, event: &Event, span: &Span) -> Result<Ending, Ending> {
         let claim = {
             let _aside = Aside::step(self.shared);
-            let begin = self.own.excuse(self.shared.ledger.begin(key));
+            let begin = self.clock.pause_during(self.shared.ledger.begin(key));
             // A stop does not release a copy whose twin is being sent: whoever got it would send it
             // a second time. Where that send gets no answer in time, the copy is left like it.
             tokio::select! {
@@ -379,7 +379,7 @@ impl Worker<'_> {
             if unknown >= UNKNOWN_LIMIT {
                 return Ok(Ending::UnknownAtLimit);
             }
-            let left = self.budget().saturating_sub(self.own.elapsed());
+            let left = self.budget().saturating_sub(self.clock.elapsed());
             if left.is_zero() {
                 return Ok(Ending::BudgetSpent);
             }

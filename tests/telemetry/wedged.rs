@@ -7,7 +7,7 @@ use organizer_notifier::{
     config::{self, Flags},
     daemon::{self, Outside},
     notification::Mail,
-    pipeline::vitals::Vitals,
+    pipeline::health_state::HealthState,
     ports::{
         Account, AccountFacts, AccountFailure, EntryFailure, Mailer, Queue, QueueFacts,
         QueueFailure, ReceiptHandle, ReceiveRequest, ReceivedMessage, SendFailure, TemplateFailure,
@@ -102,7 +102,7 @@ async fn a_wedged_poll_loop_is_not_alive_within_its_deadline() {
         ("NOTIFIER_EMAIL__MAX_SEND_RATE", "unlimited"),
     ];
     let settings = config::load(&Flags::default(), variables).unwrap().settings;
-    let vitals = Arc::new(Vitals::new());
+    let health = Arc::new(HealthState::new());
     let templates = TemplateStore::new(
         Arc::new(Wedged),
         settings.placeholders().unwrap(),
@@ -114,7 +114,7 @@ async fn a_wedged_poll_loop_is_not_alive_within_its_deadline() {
         mailer: Arc::new(Wedged),
         account: Arc::new(Wedged),
         templates: Arc::new(templates),
-        vitals: Arc::clone(&vitals),
+        health: Arc::clone(&health),
         instruments: Arc::new(Instruments::off()),
     };
     let (_signals, signals) = mpsc::unbounded_channel();
@@ -122,7 +122,7 @@ async fn a_wedged_poll_loop_is_not_alive_within_its_deadline() {
     let running =
         tokio::spawn(async move { daemon::run(&settings, composer, outside, signals).await });
     let began = Instant::now();
-    while !vitals.why_not_ready().is_empty() {
+    while !health.readiness_problems().is_empty() {
         sleep(Duration::from_millis(100)).await;
         assert!(
             began.elapsed() < Duration::from_secs(10),
@@ -131,13 +131,13 @@ async fn a_wedged_poll_loop_is_not_alive_within_its_deadline() {
     }
     // As long as a receive may take by right it is alive.
     sleep(Duration::from_secs(40)).await;
-    assert!(vitals.why_not_alive().is_empty());
-    while vitals.why_not_alive().is_empty() {
+    assert!(health.liveness_problems().is_empty());
+    while health.liveness_problems().is_empty() {
         sleep(Duration::from_secs(1)).await;
         let after = began.elapsed();
         assert!(after <= DEADLINE + Duration::from_secs(3), "{after:?}");
     }
-    let reasons = vitals.why_not_alive();
+    let reasons = health.liveness_problems();
     assert_eq!(reasons.len(), 1, "{reasons:?}");
     assert!(reasons[0].starts_with("the poll loop has not turned for"));
     running.abort();

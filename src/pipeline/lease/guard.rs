@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Notify, time::Instant};
 
-use super::{CAP, CAP_MARGIN, Held, LeaseLost, Leases};
+use super::{Held, LeaseLost, Leases, VISIBILITY_MARGIN, VISIBILITY_MAX};
 use crate::ports::ReceiptHandle;
 
 /// A message that is ours. Dropping it ends the renewals; what is not settled by then becomes
@@ -36,7 +36,7 @@ impl Lease {
     /// Whether the message has been held for as long as the queue allows.
     #[must_use]
     pub fn is_at_cap(&self) -> bool {
-        self.with(|held| held.received_at.elapsed() + CAP_MARGIN >= CAP)
+        self.with(|held| held.received_at.elapsed() + VISIBILITY_MARGIN >= VISIBILITY_MAX)
     }
 
     /// How often the message has been received, where it came again while it was held; else zero.

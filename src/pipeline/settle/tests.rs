@@ -54,7 +54,7 @@ async fn a_lonely_delete_waits_25_ms_for_company() {
     let rig = rig(&[], Answer::Done);
     assert_eq!(
         rig.settler.delete(&rig.lease("m"), || ()).await,
-        Settled::Done
+        SettleResult::Done
     );
     let waited = rig.began.elapsed();
     assert!((25..30).contains(&waited.as_millis()), "{waited:?}");
@@ -67,7 +67,7 @@ async fn ten_deletes_go_at_once_in_one_call() {
     let leases: Vec<_> = (0..25).map(|n| rig.lease(&format!("m{n}"))).collect();
     let deletes = leases.iter().map(|lease| rig.settler.delete(lease, || ()));
     let settled = futures_util::future::join_all(deletes).await;
-    assert!(settled.iter().all(|settled| *settled == Settled::Done));
+    assert!(settled.iter().all(|settled| *settled == SettleResult::Done));
     assert_eq!(rig.calls(), [10, 10, 5]);
     assert_eq!(rig.queue.asked()[1].at, rig.began, "a full batch waited");
 }
@@ -82,7 +82,7 @@ async fn a_failed_entry_is_tried_again_and_its_neighbours_are_not() {
     let settled =
         futures_util::future::join_all(leases.iter().map(|lease| rig.settler.delete(lease, || ())))
             .await;
-    assert_eq!(settled, [Settled::Done; 3]);
+    assert_eq!(settled, [SettleResult::Done; 3]);
     assert_eq!(rig.calls(), [3, 1]);
     assert_eq!(rig.queue.asked()[1].entries[0].0, "m1");
 }
@@ -93,7 +93,7 @@ async fn a_call_that_fails_or_hangs_is_tried_again() {
     let rig = rig(&script, Answer::Done);
     assert_eq!(
         rig.settler.delete(&rig.lease("m"), || ()).await,
-        Settled::Done
+        SettleResult::Done
     );
     assert_eq!(rig.calls(), [1, 1, 1]);
 }
@@ -106,7 +106,7 @@ async fn a_delete_that_the_queue_disowns_ends() {
     );
     assert_eq!(
         rig.settler.delete(&rig.lease("m"), || ()).await,
-        Settled::LeaseLost
+        SettleResult::LeaseLost
     );
     assert_eq!(rig.calls(), [1]);
 }
@@ -124,7 +124,7 @@ async fn a_delete_confirmed_for_an_old_handle_is_repeated_with_the_new_one() {
         );
     };
     let (settled, ()) = tokio::join!(rig.settler.delete(&lease, || ()), replace);
-    assert_eq!(settled, Settled::Done);
+    assert_eq!(settled, SettleResult::Done);
     assert_eq!(rig.queue.asked()[1].entries, [("newer".to_owned(), None)]);
 }
 
@@ -134,7 +134,7 @@ async fn a_delete_is_tried_even_after_the_lease_was_lost() {
     let lease = rig.lease("m");
     tokio::time::sleep(Duration::from_secs(61)).await;
     assert!(lease.is_lost());
-    assert_eq!(rig.settler.delete(&lease, || ()).await, Settled::Done);
+    assert_eq!(rig.settler.delete(&lease, || ()).await, SettleResult::Done);
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,7 +142,7 @@ async fn a_delete_that_fails_for_ever_is_given_up_at_the_cap_only() {
     let rig = rig(&[], Answer::Entries(EntryFailureKind::Transient));
     assert_eq!(
         rig.settler.delete(&rig.lease("m"), || ()).await,
-        Settled::GivenUp
+        SettleResult::GivenUp
     );
     let hours = rig.began.elapsed().as_secs() / 3600;
     assert_eq!(hours, 11, "{:?}", rig.began.elapsed());
@@ -164,7 +164,7 @@ async fn giving_back_asks_for_the_delay_and_ends_with_the_lease() {
             );
         }
     );
-    assert_ne!(settled, Settled::Done);
+    assert_ne!(settled, SettleResult::Done);
     assert_eq!(
         rig.queue.asked()[0].entries,
         [("m".to_owned(), Some(Duration::from_secs(4)))]
@@ -177,7 +177,7 @@ async fn the_end_of_the_drain_ends_settling() {
     let lease = rig.lease("m");
     rig.drain.begin();
     let (settled, ()) = tokio::join!(rig.settler.delete(&lease, || ()), rig.drain.run());
-    assert_eq!(settled, Settled::GivenUp);
+    assert_eq!(settled, SettleResult::GivenUp);
     assert_eq!(rig.began.elapsed(), Duration::from_millis(24_500));
 }
 
@@ -190,7 +190,7 @@ async fn a_message_is_given_back_within_the_twelve_hours() {
     let asked_for = Duration::from_hours(12);
     assert_eq!(
         rig.settler.give_back(&lease, asked_for).await,
-        Settled::Done
+        SettleResult::Done
     );
     let [(_, given)] = &rig.queue.asked()[0].entries[..] else {
         panic!("one entry");

@@ -14,9 +14,9 @@ use crate::{
     notification::{Event, Mail, Needs, Rejection},
     pipeline::{
         breaker::Pass,
+        health_state::Part,
         outcome::{Ending, is_last_receive, retry_budget},
         report,
-        vitals::Part,
     },
     ports::{SendFailure, TemplateVersion},
 };
@@ -109,7 +109,7 @@ impl Worker<'_> {
     /// Waits until one of the sends under way ends, where there are as many as may be. They do so
     /// soon, so a stop does not release what waits here: its receive would be spent for nothing.
     async fn wait_slot(&self) -> Result<SemaphorePermit<'_>, Ending> {
-        let slot = self.own.excuse(self.shared.sends.acquire());
+        let slot = self.clock.pause_during(self.shared.sends.acquire());
         tokio::select! {
             biased;
             slot = slot => slot.map_err(|_closed| Ending::Drained),
@@ -127,7 +127,7 @@ impl Worker<'_> {
         &self,
         wait: Pin<&mut F>,
     ) -> Result<T, Ending> {
-        self.own.excuse(pin!(self.wait_own(wait))).await
+        self.clock.pause_during(pin!(self.wait_own(wait))).await
     }
 
     /// The same for what keeps the message away from the mail service.

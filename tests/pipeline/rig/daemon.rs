@@ -7,10 +7,10 @@ use organizer_notifier::{
     pipeline::{
         self, Report,
         drain::Drain,
+        health_state::HealthState,
         ledger::Ledger,
         outcome::Tally,
         rate::{Limiter, SendRate},
-        vitals::Vitals,
     },
     shutdown::Signal,
     telemetry::Instruments,
@@ -46,7 +46,7 @@ impl Daemon {
             mailer: Arc::clone(&rig.mailer) as _,
             account: Arc::clone(&rig.account) as _,
             templates: templates(rig),
-            vitals: Arc::new(Vitals::new()),
+            health: Arc::new(HealthState::new()),
             instruments: Arc::new(Instruments::off()),
         };
         let running = tokio::spawn(async move {
@@ -123,7 +123,7 @@ impl Pipeline {
             templates,
             composer: settings.composer().unwrap(),
             limiter: Arc::new(Limiter::new(SendRate::Unlimited)),
-            vitals: Arc::new(Vitals::new()),
+            health: Arc::new(HealthState::new()),
             instruments: Arc::new(Instruments::off()),
         };
         let settings = pipeline::Settings {

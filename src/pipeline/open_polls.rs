@@ -8,18 +8,18 @@ use std::{
 use tokio::time::Instant;
 
 /// What a poll may take beyond its wait, on the way there.
-const SLACK: Duration = Duration::from_secs(1);
+const TRANSIT_MAX: Duration = Duration::from_secs(1);
 
 /// The polls under way, by the moment at which the queue will have answered. A poll that was given
 /// up counts until then too: the queue does not learn that nobody listens any more, and a message
 /// made visible meanwhile would be handed to it, its receive spent for nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Listening(Mutex<Vec<Instant>>);
+pub(crate) struct OpenPolls(Mutex<Vec<Instant>>);
 
-impl Listening {
+impl OpenPolls {
     /// Takes in that a poll begins now which waits for so long. The result ends it.
     pub(crate) fn begin(&self, wait: Duration) -> Instant {
-        let until = Instant::now() + wait + SLACK;
+        let until = Instant::now() + wait + TRANSIT_MAX;
         self.change(|polls| polls.push(until));
         until
     }
@@ -64,23 +64,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_poll_that_was_answered_is_over() {
-        let listening = Listening::default();
-        let poll = listening.begin(WAIT);
-        assert_eq!(listening.remaining(), WAIT + SLACK);
-        listening.end(poll);
-        assert_eq!(listening.remaining(), Duration::ZERO);
+        let polls = OpenPolls::default();
+        let poll = polls.begin(WAIT);
+        assert_eq!(polls.remaining(), WAIT + TRANSIT_MAX);
+        polls.end(poll);
+        assert_eq!(polls.remaining(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_poll_that_was_given_up_counts_until_the_queue_has_answered_it() {
-        let listening = Listening::default();
-        listening.begin(WAIT);
+        let polls = OpenPolls::default();
+        polls.begin(WAIT);
         advance(Duration::from_millis(5500)).await;
-        let later = listening.begin(WAIT);
-        assert_eq!(listening.remaining(), WAIT + SLACK);
-        listening.end(later);
-        assert_eq!(listening.remaining(), Duration::from_secs(16));
+        let later = polls.begin(WAIT);
+        assert_eq!(polls.remaining(), WAIT + TRANSIT_MAX);
+        polls.end(later);
+        assert_eq!(polls.remaining(), Duration::from_secs(16));
         advance(WAIT).await;
-        assert_eq!(listening.remaining(), Duration::ZERO);
+        assert_eq!(polls.remaining(), Duration::ZERO);
     }
 }

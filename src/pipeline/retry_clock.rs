@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 /// A clock that stands still while its message waits for something that is not its fault: a
 /// breaker, the rate limiter, another copy of itself.
 #[derive(Debug)]
-pub(crate) struct OwnTime(Mutex<State>);
+pub(crate) struct RetryClock(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -19,7 +19,7 @@ struct State {
     running_since: Option<Instant>,
 }
 
-impl OwnTime {
+impl RetryClock {
     /// A clock that runs from now on.
     pub(crate) fn start() -> Self {
         Self(Mutex::new(State {
@@ -38,7 +38,7 @@ impl OwnTime {
     }
 
     /// Waits for something without counting the time.
-    pub(crate) async fn excuse<T>(&self, wait: impl Future<Output = T>) -> T {
+    pub(crate) async fn pause_during<T>(&self, wait: impl Future<Output = T>) -> T {
         let excuse = Excuse::new(self);
         let result = wait.await;
         drop(excuse);
@@ -63,10 +63,10 @@ impl OwnTime {
 }
 
 /// Stops the clock and lets it run again when dropped, a cancelled wait included.
-struct Excuse<'a>(&'a OwnTime);
+struct Excuse<'a>(&'a RetryClock);
 
 impl<'a> Excuse<'a> {
-    fn new(clock: &'a OwnTime) -> Self {
+    fn new(clock: &'a RetryClock) -> Self {
         let mut state = clock.lock();
         if let Some(since) = state.running_since.take() {
             state.counted += since.elapsed();
@@ -92,27 +92,33 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn excused_waits_do_not_count() {
-        let own = OwnTime::start();
+        let clock = RetryClock::start();
         sleep(seconds(2)).await;
-        own.excuse(sleep(seconds(100))).await;
+        clock.pause_during(sleep(seconds(100))).await;
         sleep(seconds(3)).await;
-        assert_eq!(own.elapsed(), seconds(5));
+        assert_eq!(clock.elapsed(), seconds(5));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_cancelled_excuse_lets_the_clock_run_again() {
-        let own = OwnTime::start();
-        let cancelled = tokio::time::timeout(seconds(10), own.excuse(std::future::pending::<()>()));
+        let clock = RetryClock::start();
+        let cancelled = tokio::time::timeout(
+            seconds(10),
+            clock.pause_during(std::future::pending::<()>()),
+        );
         assert!(cancelled.await.is_err());
         sleep(seconds(1)).await;
-        assert_eq!(own.elapsed(), seconds(1));
+        assert_eq!(clock.elapsed(), seconds(1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_bound_is_reached_by_own_time_alone() {
-        let own = OwnTime::start();
+        let clock = RetryClock::start();
         let began = Instant::now();
-        tokio::join!(own.excuse(sleep(seconds(50))), own.reaches(seconds(10)));
+        tokio::join!(
+            clock.pause_during(sleep(seconds(50))),
+            clock.reaches(seconds(10))
+        );
         assert_eq!(began.elapsed(), seconds(60));
     }
 }

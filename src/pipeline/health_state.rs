@@ -18,7 +18,7 @@ const STUCK_AFTER: Duration = Duration::from_secs(15);
 
 /// What the loops say of themselves. All of it may be read at any time.
 #[derive(Debug)]
-pub struct Vitals {
+pub struct HealthState {
     base: Instant,
     /// In milliseconds since `base`; zero while it does not run.
     polled: AtomicU64,
@@ -59,13 +59,13 @@ impl Part {
     }
 }
 
-impl Default for Vitals {
+impl Default for HealthState {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Vitals {
+impl HealthState {
     /// Those of a daemon that has not started.
     #[must_use]
     pub fn new() -> Self {
@@ -78,17 +78,17 @@ impl Vitals {
     }
 
     /// The poll loop has turned.
-    pub fn polled(&self) {
+    pub fn poller_ran(&self) {
         self.polled.store(self.millis(), Ordering::Relaxed);
     }
 
     /// The poll loop has ended in good order.
-    pub fn poll_ended(&self) {
+    pub fn poller_ended(&self) {
         self.polled.store(0, Ordering::Relaxed);
     }
 
     /// The lease keeper has turned.
-    pub fn kept(&self) {
+    pub fn lease_keeper_ran(&self) {
         self.kept.store(self.millis(), Ordering::Relaxed);
     }
 
@@ -118,7 +118,7 @@ impl Vitals {
 
     /// Why the process should be restarted: what hangs, and for how long. Empty while it lives.
     #[must_use]
-    pub fn why_not_alive(&self) -> Vec<String> {
+    pub fn liveness_problems(&self) -> Vec<String> {
         let now = self.millis();
         let stuck = |name: &str, turned: u64| {
             let since = Duration::from_millis(now.saturating_sub(turned));
@@ -132,8 +132,8 @@ impl Vitals {
 
     /// Why no work is taken. Empty while it is.
     #[must_use]
-    pub fn why_not_ready(&self) -> Vec<String> {
-        let mut reasons = self.why_not_alive();
+    pub fn readiness_problems(&self) -> Vec<String> {
+        let mut reasons = self.liveness_problems();
         let hindrances = self.lock().clone();
         if !hindrances.started {
             reasons.push("starting".to_owned());
@@ -173,50 +173,50 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_no_longer_turns_is_not_alive_and_named() {
-        let vitals = Vitals::new();
-        assert!(vitals.why_not_alive().is_empty(), "booting is alive");
-        vitals.polled();
-        vitals.kept();
+        let health = HealthState::new();
+        assert!(health.liveness_problems().is_empty(), "booting is alive");
+        health.poller_ran();
+        health.lease_keeper_ran();
         advance(STUCK_AFTER).await;
-        assert!(vitals.why_not_alive().is_empty());
-        vitals.kept();
+        assert!(health.liveness_problems().is_empty());
+        health.lease_keeper_ran();
         advance(Duration::from_secs(1)).await;
         assert_eq!(
-            vitals.why_not_alive(),
+            health.liveness_problems(),
             ["the poll loop has not turned for 16 s"]
         );
-        vitals.polled();
-        assert!(vitals.why_not_alive().is_empty());
+        health.poller_ran();
+        assert!(health.liveness_problems().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_poll_loop_that_ended_in_good_order_is_not_missed() {
-        let vitals = Vitals::new();
-        vitals.polled();
-        vitals.poll_ended();
+        let health = HealthState::new();
+        health.poller_ran();
+        health.poller_ended();
         advance(STUCK_AFTER * 2).await;
-        assert!(vitals.why_not_alive().is_empty());
+        assert!(health.liveness_problems().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_breaker_pause_is_alive_and_not_ready() {
-        let vitals = Vitals::new();
-        assert_eq!(vitals.why_not_ready(), ["starting"]);
-        vitals.started();
-        assert!(vitals.why_not_ready().is_empty());
-        vitals.stopped_by(Part::Sending, Some("paused"));
-        vitals.stopped_by(Part::Rendering, Some("missing"));
-        assert!(vitals.why_not_alive().is_empty());
+        let health = HealthState::new();
+        assert_eq!(health.readiness_problems(), ["starting"]);
+        health.started();
+        assert!(health.readiness_problems().is_empty());
+        health.stopped_by(Part::Sending, Some("paused"));
+        health.stopped_by(Part::Rendering, Some("missing"));
+        assert!(health.liveness_problems().is_empty());
         assert_eq!(
-            vitals.why_not_ready(),
+            health.readiness_problems(),
             [
                 "sending has stopped: paused",
                 "rendering has stopped: missing"
             ]
         );
-        vitals.stopped_by(Part::Sending, None);
-        vitals.stopped_by(Part::Rendering, None);
-        vitals.stopping();
-        assert_eq!(vitals.why_not_ready(), ["stopping"]);
+        health.stopped_by(Part::Sending, None);
+        health.stopped_by(Part::Rendering, None);
+        health.stopping();
+        assert_eq!(health.readiness_problems(), ["stopping"]);
     }
 }
