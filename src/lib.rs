@@ -60,6 +60,8 @@ pub mod template_file;
 
 pub mod backoff;
 pub mod telemetry;
+pub mod text;
+pub mod timing;
 
 pub mod config;
 pub mod daemon;

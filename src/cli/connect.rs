@@ -8,11 +8,12 @@ use crate::{
     config::{ComposeError, Settings, TemplateLocation},
     daemon::Outside,
     notification::Placeholders,
-    pipeline::{health_state::HealthState, lease},
+    pipeline::health_state::HealthState,
     ports::{Mailer, Queue, TemplateSource},
     telemetry::{Instruments, observed::ObservedSource, otlp::Wanted},
     template_file::TemplateOnDisk,
     template_store::{self, LoadError, TemplateInForce, TemplateStore},
+    timing::lease_call_timeout,
 };
 
 /// What to say where nothing names a region.
@@ -46,7 +47,7 @@ pub(super) fn outside(
 
 /// The queue at `url`.
 pub(super) fn queue(settings: &Settings, url: &str, aws: &AwsConfig) -> Arc<dyn Queue> {
-    let settle_timeout = lease::call_timeout(settings.queue.visibility_timeout);
+    let settle_timeout = lease_call_timeout(settings.queue.visibility_timeout);
     let wait = settings.queue.wait_time;
     Arc::new(SqsQueue::new(aws, url.to_owned(), wait, settle_timeout))
 }

@@ -1,6 +1,9 @@
 //! `run`: the daemon.
 
-use std::sync::Arc;
+use std::{
+    io::{IsTerminal, stderr},
+    sync::Arc,
+};
 
 use anyhow::Context;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -10,16 +13,17 @@ use tracing::{info, warn};
 use super::{FAILED, OK, USAGE, connect, output::tell, version};
 use crate::{
     aws::AwsConfig,
-    config::{self, Flags, KeyOrigin, Loaded},
+    config::{self, Flags, KeyOrigin, Loaded, Log, LogFormat},
     daemon,
     health::Health,
-    pipeline::{self, drain},
+    notification::masked_text,
     shutdown::{self, Signal},
     telemetry::{
-        self, LIFECYCLE,
+        self, LIFECYCLE, LogSettings,
         otlp::{Otlp, Wanted},
         troubles::Troubles,
     },
+    timing::TELEMETRY_FLUSH_TIME,
 };
 
 /// Runs the daemon and returns the exit code.
@@ -64,7 +68,7 @@ async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
             return Ok(USAGE);
         }
     };
-    telemetry::init(&loaded.settings.log, &otlp, troubles.clone());
+    telemetry::init(log_settings(&loaded.settings.log), &otlp, troubles.clone());
     if otlp.is_on() {
         tokio::spawn(troubles.clone().run());
     }
@@ -72,7 +76,7 @@ async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
         warn!("{note}");
     }
     let code = work(loaded, &wanted, signals).await;
-    otlp.finish(drain::TELEMETRY).await;
+    otlp.finish(TELEMETRY_FLUSH_TIME).await;
     troubles.tell_rest();
     code
 }
@@ -114,8 +118,20 @@ async fn work(
 /// Every key that has a value, with the value's source. No key holds a secret; addresses are masked.
 fn effective(keys: &[KeyOrigin]) -> String {
     let set = keys.iter().filter_map(|key| {
-        let value = pipeline::masked_text(key.value.as_deref()?);
+        let value = masked_text(key.value.as_deref()?);
         Some(format!("{} = {value} ({})", key.key, key.origin))
     });
     set.collect::<Vec<_>>().join(", ")
+}
+
+/// The log's settings for telemetry, which knows nothing of the configuration.
+fn log_settings(log: &Log) -> LogSettings {
+    LogSettings {
+        level: log.level,
+        json: match log.format {
+            LogFormat::Auto => !stderr().is_terminal(),
+            LogFormat::Text => false,
+            LogFormat::Json => true,
+        },
+    }
 }

@@ -15,9 +15,10 @@ use super::{
 use crate::{
     aws::{AwsConfig, classify},
     config::{self, Flags, TemplateLocation},
-    pipeline::masked_text,
+    notification::masked_text,
     ports::{QueueFacts, inspect::RefusalKind},
     shutdown,
+    text::format_duration,
 };
 
 /// Looks, tells, puts back, and returns the exit code.
@@ -127,7 +128,7 @@ fn conclude(looked: &Looked) -> u8 {
             "{} messages could not be made visible: they come back by themselves within {}; \
              the role needs sqs:ChangeMessageVisibility",
             looked.not_put_back,
-            humantime::format_duration(look::HIDDEN)
+            format_duration(look::HIDDEN)
         ));
     }
     if looked.failure.is_none() && looked.not_put_back == 0 {

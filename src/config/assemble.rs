@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tracing::level_filters::LevelFilter;
+
 use super::settings::{
-    Aws, Email, Format, Health, Level, Log, Message, Placeholder, Queue, Retry, SendRate, Settings,
+    Aws, Email, Health, Log, LogFormat, Message, Placeholder, Queue, Retry, SendRate, Settings,
     Shutdown, TemplateLocation, TemplateSettings,
 };
 use super::units::Parsed;
@@ -146,21 +148,21 @@ impl Values {
     }
 }
 
-fn level(word: &str) -> Level {
+fn level(word: &str) -> LevelFilter {
     match word {
-        "trace" => Level::Trace,
-        "debug" => Level::Debug,
-        "warn" => Level::Warn,
-        "error" => Level::Error,
-        "off" => Level::Off,
-        _ => Level::Info,
+        "trace" => LevelFilter::TRACE,
+        "debug" => LevelFilter::DEBUG,
+        "warn" => LevelFilter::WARN,
+        "error" => LevelFilter::ERROR,
+        "off" => LevelFilter::OFF,
+        _ => LevelFilter::INFO,
     }
 }
 
-fn format(word: &str) -> Format {
+fn format(word: &str) -> LogFormat {
     match word {
-        "text" => Format::Text,
-        "json" => Format::Json,
-        _ => Format::Auto,
+        "text" => LogFormat::Text,
+        "json" => LogFormat::Json,
+        _ => LogFormat::Auto,
     }
 }

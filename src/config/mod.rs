@@ -27,7 +27,7 @@ use std::path::PathBuf;
 pub use self::compose::ComposeError;
 pub use self::problem::{Origin, Problem, Problems};
 pub use self::settings::{
-    Aws, Email, Format, Health, Level, Log, Message, Placeholder, Queue, Retry, SendRate, Settings,
+    Aws, Email, Health, Log, LogFormat, Message, Placeholder, Queue, Retry, SendRate, Settings,
     Shutdown, TemplateLocation, TemplateSettings,
 };
 

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tracing::level_filters::LevelFilter;
+
 /// A configuration in which every value is in its range and no two contradict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -160,31 +162,14 @@ pub struct Health {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     /// The least severe lines that are written.
-    pub level: Level,
+    pub level: LevelFilter,
     /// Their format.
-    pub format: Format,
-}
-
-/// The least severe lines that are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Level {
-    /// Everything.
-    Trace,
-    /// What helps to find a fault.
-    Debug,
-    /// What the daemon does.
-    Info,
-    /// What may need a look.
-    Warn,
-    /// What needs a look.
-    Error,
-    /// Nothing.
-    Off,
+    pub format: LogFormat,
 }
 
 /// The format of the log's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
     Auto,
     /// Text.

@@ -8,6 +8,7 @@ use figment::value::{Num, Value};
 
 use super::problem::{shown, shown_text};
 use super::settings::SendRate;
+use crate::text::format_duration;
 
 /// The lowest and highest rate that can be asked for, in recipients per second.
 const RATES: (f64, f64) = (0.01, 10_000.0);
@@ -89,14 +90,14 @@ impl Kind {
                 whole_seconds,
             } => format!(
                 "{} to {}{}, with a unit, such as `{}`",
-                humantime::format_duration(least),
-                humantime::format_duration(most),
+                format_duration(least),
+                format_duration(most),
                 if whole_seconds {
                     " in whole seconds"
                 } else {
                     ""
                 },
-                humantime::format_duration(most.min(Duration::from_secs(15))),
+                format_duration(most.min(Duration::from_secs(15))),
             ),
             Self::Size { least, most } => {
                 format!("{least:.0} to {most:.0}, with a unit, such as `500KiB`")

@@ -3,11 +3,9 @@
 //! A check says what is wrong without the key, so that the sentence can follow
 //! it: "is empty".
 
-use std::time::Duration;
-
 use crate::notification::{JsonPointer, PointerError, Sender, SenderError};
-use crate::pipeline::drain::{SETTLING, TELEMETRY};
-use crate::pipeline::lease::call_timeout;
+use crate::text::format_to_the_millisecond;
+use crate::timing::{SETTLING_TIME, TELEMETRY_FLUSH_TIME, lease_call_timeout};
 
 use super::problem::shown_text;
 use super::settings::Settings;
@@ -27,8 +25,8 @@ pub(super) fn contradictions(settings: &Settings) -> Vec<Contradiction> {
     let timeout = settings.email.timeout;
     let grace = settings.shutdown.grace;
     let lease = settings.queue.visibility_timeout;
-    let end = TELEMETRY + SETTLING;
-    let renewal = whole_millis(call_timeout(lease));
+    let end = TELEMETRY_FLUSH_TIME + SETTLING_TIME;
+    let renewal = lease_call_timeout(lease);
     let mut found = Vec::new();
     if grace <= end + timeout {
         found.push(Contradiction {
@@ -36,10 +34,10 @@ pub(super) fn contradictions(settings: &Settings) -> Vec<Contradiction> {
             other: "email.timeout",
             message: format!(
                 "is {}, in which no mail can be sent: its last {} belong to settling and telemetry, and no send starts later than email.timeout ({}) before them; allowed: more than {}, or a shorter email.timeout",
-                humantime::format_duration(grace),
-                humantime::format_duration(end),
-                humantime::format_duration(timeout),
-                humantime::format_duration(end + timeout),
+                format_to_the_millisecond(grace),
+                format_to_the_millisecond(end),
+                format_to_the_millisecond(timeout),
+                format_to_the_millisecond(end + timeout),
             ),
         });
     }
@@ -49,9 +47,9 @@ pub(super) fn contradictions(settings: &Settings) -> Vec<Contradiction> {
             other: "email.timeout",
             message: format!(
                 "is {}, in which no send fits: a message is sent only while its lease outlasts email.timeout ({}), and renewing the lease can take {} of it; allowed: more than the two together, or a shorter email.timeout",
-                humantime::format_duration(lease),
-                humantime::format_duration(timeout),
-                humantime::format_duration(renewal),
+                format_to_the_millisecond(lease),
+                format_to_the_millisecond(timeout),
+                format_to_the_millisecond(renewal),
             ),
         });
     }
@@ -189,11 +187,6 @@ pub(super) fn sender(text: &str) -> Result<(), String> {
     } else {
         Err("is not one address: it holds more than one @".to_owned())
     }
-}
-
-/// So that no more digits are shown than matter.
-fn whole_millis(time: Duration) -> Duration {
-    Duration::new(time.as_secs(), time.subsec_millis() * 1_000_000)
 }
 
 fn is_name(text: &str, punctuation: &str, most: usize) -> bool {

@@ -23,6 +23,7 @@ use crate::{
     shutdown::Signal,
     telemetry::{Instruments, LIFECYCLE, observed::ObservedQueue},
     template_store::TemplateStore,
+    text::format_duration,
 };
 
 /// The outside world, as the daemon needs it.
@@ -205,7 +206,7 @@ async fn work(
                     info!(
                         target: LIFECYCLE,
                         "{name}: receiving stops; what is held is finished or released within {}",
-                        pipeline::span(settings.shutdown.grace)
+                        format_duration(settings.shutdown.grace)
                     );
                     health.stopping();
                     drain.begin();
@@ -229,7 +230,6 @@ async fn work(
 
 /// The plan in one line: what an operator compares with what was meant.
 fn tell_plan(settings: &Settings, ready: &Ready) {
-    let span = pipeline::span;
     let queue = settings.queue.url.rsplit('/').next().unwrap_or_default();
     let redrive = match &ready.queue.redrive {
         Some(redrive) => format!("dead-letters after {} receives", redrive.max_receive_count),
@@ -247,10 +247,10 @@ fn tell_plan(settings: &Settings, ready: &Ready) {
         target: LIFECYCLE,
         "started: queue {queue} {redrive} and keeps messages {}; up to {} mails sent at once, \
          their messages under leases of {}; rate {rate}; stops within {}; duplicates are known within this process",
-        span(ready.queue.retention),
+        format_duration(ready.queue.retention),
         settings.concurrency,
-        span(settings.queue.visibility_timeout),
-        span(settings.shutdown.grace),
+        format_duration(settings.queue.visibility_timeout),
+        format_duration(settings.shutdown.grace),
     );
     if ready.queue.redrive.is_none() {
         warn!(

@@ -11,12 +11,8 @@ use std::{sync::OnceLock, time::Duration};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-/// What flushing telemetry may take at the very end.
-pub const TELEMETRY: Duration = Duration::from_secs(3);
-/// What settling gets before that, the workers' last word included.
-pub const SETTLING: Duration = Duration::from_secs(4);
-/// What workers get to return after everything has been closed.
-pub(super) const LAST_WORD: Duration = Duration::from_millis(500);
+use crate::timing::{SETTLING_TIME, TELEMETRY_FLUSH_TIME, WORKER_RETURN_TIME};
+
 /// What a second signal leaves to the sends under way.
 const HURRIED_SENDS_MAX: Duration = Duration::from_secs(2);
 /// What it leaves to settling after that: one call of a queue that answers.
@@ -44,13 +40,13 @@ impl Timetable {
     /// take at most `send_timeout`. Too short a grace leaves no time for a send, never a panic.
     #[must_use]
     pub fn new(now: Instant, grace: Duration, send_timeout: Duration) -> Self {
-        let before_telemetry = grace.saturating_sub(TELEMETRY);
-        let before_settling = before_telemetry.saturating_sub(SETTLING);
+        let before_telemetry = grace.saturating_sub(TELEMETRY_FLUSH_TIME);
+        let before_settling = before_telemetry.saturating_sub(SETTLING_TIME);
         Self {
             began: now,
             last_send: now + before_settling.saturating_sub(send_timeout),
             settle_from: now + before_settling,
-            settle_by: now + before_telemetry.saturating_sub(LAST_WORD),
+            settle_by: now + before_telemetry.saturating_sub(WORKER_RETURN_TIME),
             receive_by: now + LAST_RECEIVE_MAX.min(before_settling),
         }
     }

@@ -27,6 +27,7 @@ use tracing::{error, warn};
 use crate::{
     ports::{BATCH_MAX, EntryFailure, EntryFailureKind, Queue, ReceiptHandle},
     telemetry::repeats::Repeats,
+    timing::lease_call_timeout,
 };
 
 mod guard;
@@ -40,17 +41,8 @@ pub use self::guard::{Call, Lease};
 const VISIBILITY_MAX: Duration = Duration::from_hours(12);
 /// What we stay short of the cap, for clocks and requests that take their time.
 const VISIBILITY_MARGIN: Duration = Duration::from_mins(1);
-/// The longest that a renewal or a settling call may take.
-const CALL_TIMEOUT_MAX: Duration = Duration::from_secs(3);
 /// The first pause after a failed renewal; it doubles.
 const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(500);
-
-/// How long one renewal or settling call may take for a lease of this length: a sixth of it, so
-/// that several fit in the half that is left when renewal starts, and at most 3 s.
-#[must_use]
-pub fn call_timeout(length: Duration) -> Duration {
-    (length / 6).min(CALL_TIMEOUT_MAX)
-}
 
 /// The lease was lost: another consumer may have the message now, or soon will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -137,7 +129,9 @@ impl Leases {
         asked_at: Instant,
     ) -> Option<Lease> {
         let now = Instant::now();
-        let latest = now.checked_sub(call_timeout(self.length)).unwrap_or(now);
+        let latest = now
+            .checked_sub(lease_call_timeout(self.length))
+            .unwrap_or(now);
         let received_at = asked_at.max(latest);
         let mut state = self.lock();
         if let Some(&id) = state.by_message.get(message_id)
@@ -300,7 +294,7 @@ impl Leases {
             .map(|due| (due.receipt.clone(), due.wanted))
             .collect();
         let call = timeout(
-            call_timeout(self.length),
+            lease_call_timeout(self.length),
             self.queue.change_visibility(&changes),
         );
         let failed = |error_type: &str, reason: &dyn std::fmt::Display| {

@@ -40,8 +40,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-pub(crate) use self::report::masked_text;
-pub use self::report::span;
 use self::{
     breaker::{AccountSays, Gate, MailBreaker, TemplateBreaker, TemplateCause},
     drain::Drain,
@@ -61,6 +59,7 @@ use crate::{
     ports::{Account, AccountFacts, Mailer, Queue},
     telemetry::{Instruments, LIFECYCLE},
     template_store::{Knowledge, LoadError, TemplateStore},
+    timing::{WORKER_RETURN_TIME, lease_call_timeout},
 };
 
 /// How often the account is read.
@@ -121,7 +120,7 @@ pub struct Report {
 
 /// Works until the drain is through. Its tasks are watched: one that fails begins the drain.
 pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report {
-    let call_timeout = lease::call_timeout(settings.visibility);
+    let call_timeout = lease_call_timeout(settings.visibility);
     let leases = Leases::new(Arc::clone(&parts.queue), settings.visibility);
     let (settler, settler_task) =
         settle::settler(Arc::clone(&parts.queue), call_timeout, Arc::clone(&drain));
@@ -209,7 +208,7 @@ impl Supervisor {
         let mut open = true;
         let out_of_time = async {
             drain.wait_closed().await;
-            sleep(drain::LAST_WORD).await;
+            sleep(WORKER_RETURN_TIME).await;
         };
         tokio::pin!(out_of_time);
         // The poller's end is waited for and not only that of its deliveries, which comes first: how

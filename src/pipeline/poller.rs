@@ -24,6 +24,7 @@ use crate::{
     backoff::Backoff,
     ports::{Queue, QueueFailure, ReceiveRequest},
     telemetry::LIFECYCLE,
+    text::format_duration,
 };
 
 /// After a receive that came back neither empty nor full the next waits this long, so that a
@@ -336,7 +337,7 @@ impl Failures {
             info!(
                 target: LIFECYCLE,
                 "receiving works again after {}",
-                report::span(since.elapsed())
+                format_duration(since.elapsed())
             );
         }
         self.health.receiving_fails(None);

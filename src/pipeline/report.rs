@@ -13,10 +13,10 @@ use super::{
     outcome::{Ending, Outcome, is_last_receive},
     worker::{Notes, Shared},
 };
-pub(crate) use crate::notification::masked_text;
 use crate::{
     ports::ReceivedMessage,
     telemetry::{LIFECYCLE, names::ours, spans::failed_as},
+    text::format_duration,
 };
 
 /// While a breaker is open it says so this often.
@@ -179,7 +179,7 @@ pub(crate) fn transition<C: Cause>(shared: &Shared, part: Part, transition: Opti
                 target: LIFECYCLE,
                 { notifier.breaker.cause = cause.name(), notifier.breaker.open_s = open_for.as_secs() },
                 "{what} works again after {}: receiving resumes, one message first",
-                span(open_for),
+                format_duration(open_for),
             );
         }
     }
@@ -216,21 +216,15 @@ fn still_open<C: Cause>(part: Part, status: &Status<C>, leases: &Leases) -> bool
         { notifier.breaker.cause = status.cause.name(), notifier.breaker.open_s = open_for.as_secs(), notifier.held = leases.len(), notifier.held.oldest_s = oldest.as_secs() },
         "{} has been stopped for {}: {}; {} held, the oldest for {}",
         part.name(),
-        span(open_for),
+        format_duration(open_for),
         status.cause.describe(),
         match leases.len() {
             1 => "1 message is".to_owned(),
             count => format!("{count} messages are"),
         },
-        span(oldest),
+        format_duration(oldest),
     );
     true
-}
-
-/// A duration as people say it, to the second.
-#[must_use]
-pub fn span(duration: Duration) -> String {
-    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
 }
 
 fn sentence(outcome: Outcome, ending: Ending, last: bool, reason: Option<&str>) -> String {
@@ -301,10 +295,5 @@ mod tests {
         let said = |last| sentence(Outcome::Panicked, ending, last, None);
         assert!(said(true).contains("the queue will dead-letter it"));
         assert!(said(false).contains("it comes back by itself"));
-    }
-
-    #[test]
-    fn a_span_is_said_to_the_second() {
-        assert_eq!(span(Duration::from_millis(90_999)), "1m 30s");
     }
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use opentelemetry::trace::TracerProvider;
-use tracing::{Level as TracingLevel, error, level_filters::LevelFilter};
+use tracing::{Level, error, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, registry};
 
 use self::{
@@ -25,11 +25,19 @@ use self::{
     spans::{Destination, Spans},
     troubles::Troubles,
 };
-use crate::config::{Format, Level, Log};
 
 /// The target of lines that are written at any level: how the daemon starts, stops, and stops
 /// receiving. Without them a quiet log could not be told from a dead process.
 pub const LIFECYCLE: &str = "lifecycle";
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct LogSettings {
+    /// The least severe lines that are written.
+    pub level: LevelFilter,
+    /// Whether a line is a JSON object, and not text.
+    pub json: bool,
+}
 
 /// What the pipeline is watched with.
 #[derive(Debug)]
@@ -61,24 +69,19 @@ impl Instruments {
 
 /// Sets up the log for the whole process, and the panic hook; spans go to `otlp` where it exports
 /// any, and what the exporters complain of to `troubles`. Called twice, it changes nothing.
-pub fn init(settings: &Log, otlp: &Otlp, troubles: Troubles) {
-    let terminal = stderr().is_terminal();
-    let text = match settings.format {
-        Format::Auto => terminal,
-        Format::Text => true,
-        Format::Json => false,
-    };
+pub fn init(settings: LogSettings, otlp: &Otlp, troubles: Troubles) {
     let lines = fmt::layer().with_writer(stderr);
-    let lines = if text {
-        let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        lines.with_ansi(colours).with_target(false).boxed()
-    } else {
+    let lines = if settings.json {
         lines
             .json()
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false)
             .boxed()
+    } else {
+        let terminal = stderr().is_terminal();
+        let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        lines.with_ansi(colours).with_target(false).boxed()
     };
     let spans = otlp.tracers.as_ref().map(|provider| {
         tracing_opentelemetry::layer()
@@ -93,11 +96,10 @@ pub fn init(settings: &Log, otlp: &Otlp, troubles: Troubles) {
             .with_error_events_to_exceptions(false)
             // Our spans and nothing else: the SDK's own cost more than all of our work, and what
             // the exporter does must not be traced in its turn.
-            .with_filter(Targets::new().with_target(names::SPANS, TracingLevel::INFO))
+            .with_filter(Targets::new().with_target(names::SPANS, Level::INFO))
     });
     let lines = lines.with_filter(filter(settings.level));
-    let troubles =
-        troubles.with_filter(Targets::new().with_target(troubles::TARGET, TracingLevel::WARN));
+    let troubles = troubles.with_filter(Targets::new().with_target(troubles::TARGET, Level::WARN));
     let subscriber = registry().with(lines).with(troubles).with(spans);
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         panic::set_hook(Box::new(log_panic));
@@ -106,19 +108,11 @@ pub fn init(settings: &Log, otlp: &Otlp, troubles: Troubles) {
 
 /// Our own lines at the level asked for; other crates' at `info` at most, since the SDK's debug
 /// spans cost more than all of our work.
-fn filter(level: Level) -> Targets {
-    let ours = match level {
-        Level::Trace => LevelFilter::TRACE,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Info => LevelFilter::INFO,
-        Level::Warn => LevelFilter::WARN,
-        Level::Error => LevelFilter::ERROR,
-        Level::Off => LevelFilter::OFF,
-    };
+fn filter(ours: LevelFilter) -> Targets {
     Targets::new()
         .with_default(ours.min(LevelFilter::INFO))
         .with_target(env!("CARGO_CRATE_NAME"), ours)
-        .with_target(LIFECYCLE, TracingLevel::INFO)
+        .with_target(LIFECYCLE, Level::INFO)
         .with_target(names::SPANS, LevelFilter::OFF)
         .with_target(troubles::TARGET, LevelFilter::OFF)
 }

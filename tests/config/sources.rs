@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use organizer_notifier::config::{
-    Flags, Format, Level, Origin, Placeholder, SendRate, TemplateLocation, load,
+    Flags, LogFormat, Origin, Placeholder, SendRate, TemplateLocation, load,
 };
+use tracing::level_filters::LevelFilter;
 
 use crate::{
     CIS, file_line, load_cis_and, load_file, load_with, only_problem, with_file, with_overrides,
@@ -37,7 +38,7 @@ fn the_servers_own_variables_are_a_complete_configuration() {
     assert_eq!(settings.template.source, source);
     assert_eq!(settings.email.sender, "events@example.com");
     assert_eq!(settings.email.subject, "Your event {summary}");
-    assert_eq!(settings.log.level, Level::Info);
+    assert_eq!(settings.log.level, LevelFilter::INFO);
 }
 
 #[test]
@@ -64,8 +65,8 @@ fn what_nobody_sets_has_its_default() {
         settings.health.listen,
         Some("127.0.0.1:8973".parse().unwrap())
     );
-    assert_eq!(settings.log.level, Level::Info);
-    assert_eq!(settings.log.format, Format::Auto);
+    assert_eq!(settings.log.level, LevelFilter::INFO);
+    assert_eq!(settings.log.format, LogFormat::Auto);
 }
 
 #[test]
@@ -153,8 +154,8 @@ format = "json"
     assert_eq!(settings.retry.max_elapsed, Duration::from_hours(1));
     assert_eq!(settings.shutdown.grace, Duration::from_mins(1));
     assert_eq!(settings.health.listen, None);
-    assert_eq!(settings.log.level, Level::Trace);
-    assert_eq!(settings.log.format, Format::Json);
+    assert_eq!(settings.log.level, LevelFilter::TRACE);
+    assert_eq!(settings.log.format, LogFormat::Json);
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use organizer_notifier::config::{Flags, Level, Origin, SendRate, TemplateLocation, load};
+use organizer_notifier::config::{Flags, Origin, SendRate, TemplateLocation, load};
+use tracing::level_filters::LevelFilter;
 
 use crate::{CIS, load_cis_and, load_with, only_problem, with_overrides};
 
@@ -74,16 +75,16 @@ fn an_empty_variable_is_unset() {
 #[test]
 fn pythons_levels_are_taken_in_any_case() {
     for (name, level) in [
-        ("NOTSET", Level::Trace),
-        ("DEBUG", Level::Debug),
-        ("info", Level::Info),
-        ("WARNING", Level::Warn),
-        ("Warn", Level::Warn),
-        ("ERROR", Level::Error),
-        ("CRITICAL", Level::Error),
-        ("fatal", Level::Error),
-        ("30", Level::Warn),
-        ("off", Level::Off),
+        ("NOTSET", LevelFilter::TRACE),
+        ("DEBUG", LevelFilter::DEBUG),
+        ("info", LevelFilter::INFO),
+        ("WARNING", LevelFilter::WARN),
+        ("Warn", LevelFilter::WARN),
+        ("ERROR", LevelFilter::ERROR),
+        ("CRITICAL", LevelFilter::ERROR),
+        ("fatal", LevelFilter::ERROR),
+        ("30", LevelFilter::WARN),
+        ("off", LevelFilter::OFF),
     ] {
         let loaded = load_cis_and(&[("LOG_LEVEL", name)]).unwrap();
         assert_eq!(loaded.settings.log.level, level, "{name}");

@@ -7,6 +7,8 @@ use crate::uses::{Named, module, named};
 /// together, may use everything and is not listed.
 const MODULES: &[(&str, &[&str])] = &[
     ("notification", &[]),
+    ("text", &[]),
+    ("timing", &[]),
     ("ports", &["notification"]),
     ("aws", &["notification", "ports"]),
     ("shutdown", &[]),
@@ -21,13 +23,12 @@ const MODULES: &[(&str, &[&str])] = &[
             "ports",
             "telemetry",
             "template_store",
+            "text",
+            "timing",
         ],
     ),
-    ("config", &["notification", "pipeline"]),
-    (
-        "telemetry",
-        &["config", "notification", "pipeline", "ports"],
-    ),
+    ("config", &["notification", "text", "timing"]),
+    ("telemetry", &["notification", "ports"]),
     (
         "health",
         &["pipeline", "ports", "telemetry", "template_store"],
@@ -44,6 +45,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "shutdown",
             "telemetry",
             "template_store",
+            "text",
         ],
     ),
 ];

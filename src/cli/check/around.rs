@@ -10,8 +10,9 @@ use tokio::{net::TcpStream, time::timeout};
 use super::{World, finding::Finding};
 use crate::{
     config::{Loaded, Origin},
-    pipeline::{masked_text, span},
+    notification::masked_text,
     ports::inspect::Inspect,
+    text::format_duration,
 };
 
 /// How long a collector may take to accept a connection.
@@ -67,7 +68,7 @@ pub(super) async fn credentials(inspector: &dyn Inspect) -> (Finding, bool) {
             let left = end.duration_since(SystemTime::now()).unwrap_or_default();
             let found = format!(
                 "there, good for {}",
-                span(Duration::from_secs(left.as_secs()))
+                format_duration(Duration::from_secs(left.as_secs()))
             );
             (Finding::ok("credentials", found), true)
         }
@@ -120,7 +121,7 @@ pub(super) async fn telemetry(variables: impl Iterator<Item = (String, String)>)
                 continue;
             }
             Ok(Err(error)) => masked_text(&error.to_string()),
-            Err(_late) => format!("no answer within {}", span(COLLECTOR_WITHIN)),
+            Err(_late) => format!("no answer within {}", format_duration(COLLECTOR_WITHIN)),
         };
         let found = format!("the collector at {authority} cannot be reached: {why}");
         findings.push(Finding::warning(CHECK, found).advising(format!(
@@ -135,7 +136,7 @@ pub(super) fn stop(grace: Duration, variable: impl Fn(&str) -> Option<String>) -
     const CHECK: &str = "stop";
     let ecs = variable("ECS_CONTAINER_METADATA_URI_V4").is_some();
     let kubernetes = variable("KUBERNETES_SERVICE_HOST").is_some();
-    let needed = format!("shutdown.grace is {}", span(grace));
+    let needed = format!("shutdown.grace is {}", format_duration(grace));
     let (platform, key) = match (ecs, kubernetes) {
         (true, _) => ("ECS", "stopTimeout"),
         (_, true) => ("Kubernetes", "terminationGracePeriodSeconds"),
@@ -145,12 +146,12 @@ pub(super) fn stop(grace: Duration, variable: impl Fn(&str) -> Option<String>) -
         }
     };
     if grace < USUAL_STOP {
-        let usual = span(USUAL_STOP);
+        let usual = format_duration(USUAL_STOP);
         return Finding::ok(CHECK, format!("{needed}, and {platform} allows {usual}"));
     }
     let found = format!(
         "{needed}, and {platform} kills after {} unless {key} says otherwise",
-        span(USUAL_STOP)
+        format_duration(USUAL_STOP)
     );
     Finding::warning(CHECK, found)
         .advising(format!("set {key} above it, or shorten shutdown.grace"))

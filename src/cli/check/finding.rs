@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::{
     aws::classify::refusal_kind,
     cli::output::{Paint, Tone, one_line},
-    pipeline::masked_text,
+    notification::masked_text,
     ports::{CallError, inspect::RefusalKind},
 };
 

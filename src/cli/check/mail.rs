@@ -10,8 +10,7 @@ use crate::{
         sample,
         verdict::{Verdict, judge},
     },
-    notification::{Address, Composer, JsonText, Mail, Template, mask},
-    pipeline::masked_text,
+    notification::{Address, Composer, JsonText, Mail, Template, mask, masked_text},
     ports::{AccountCause, SendFailure, SendFailureKind, inspect::RefusalKind},
 };
 

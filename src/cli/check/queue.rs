@@ -9,11 +9,12 @@ use super::{
 };
 use crate::{
     aws::classify::refusal_kind,
-    pipeline::{lease, span},
     ports::{
         QueueFailure, ReceiptHandle,
         inspect::{Encryption, QueueDetails, RefusalKind},
     },
+    text::format_duration,
+    timing::lease_call_timeout,
 };
 
 const RIGHTS: &str = "queue rights";
@@ -32,7 +33,7 @@ pub(super) async fn look(world: &World<'_>) -> Vec<Finding> {
                 "{name}: {} waiting, {} in flight, keeps messages {}",
                 details.waiting,
                 details.in_flight,
-                span(details.facts.retention)
+                format_duration(details.facts.retention)
             );
             findings.push(Finding::ok(CHECK, found));
             findings.push(rights(world, name).await);
@@ -123,24 +124,24 @@ fn visibility(world: &World<'_>) -> Finding {
     let length = world.settings.queue.visibility_timeout;
     let send = world.settings.email.timeout;
     let left = length / 2;
-    let needed = send + lease::call_timeout(length);
+    let needed = send + lease_call_timeout(length);
     if left < needed {
         let found = format!(
             "queue.visibility_timeout is {}: when it is renewed, at half of it, {} are left, and a \
              send and the renewal can take {}",
-            span(length),
-            span(left),
-            span(needed)
+            format_duration(length),
+            format_duration(left),
+            format_duration(needed)
         );
         return Finding::warning(CHECK, found).advising(format!(
             "set queue.visibility_timeout to {} or more, or shorten email.timeout",
-            span(Duration::from_secs((needed * 2).as_secs() + 1))
+            format_duration(Duration::from_secs((needed * 2).as_secs() + 1))
         ));
     }
     let found = format!(
         "{}, renewed at half of it; a send takes {} at most",
-        span(length),
-        span(send)
+        format_duration(length),
+        format_duration(send)
     );
     Finding::ok(CHECK, found)
 }

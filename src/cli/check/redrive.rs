@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     aws::classify::refusal_kind,
-    pipeline::span,
     ports::{QueueFacts, inspect::RefusalKind},
+    text::format_duration,
 };
 
 /// Fewer receives than this and a few restarts in a bad hour dead-letter good messages.
@@ -23,7 +23,7 @@ pub(super) async fn look(world: &World<'_>, facts: &QueueFacts) -> Vec<Finding> 
                 format!(
                     "the queue has no redrive policy: a message that can never be sent comes back \
                      for {}",
-                    span(facts.retention)
+                    format_duration(facts.retention)
                 ),
             )
             .advising("give the queue a RedrivePolicy with a dead-letter queue"),
@@ -75,13 +75,13 @@ async fn dead_letter_queue(world: &World<'_>, facts: &QueueFacts, arn: &str) -> 
             format!(
                 "{name} keeps messages {} and the queue {}, both counted from when a message was \
                  first sent: it may be forgotten before anybody looks",
-                span(kept),
-                span(facts.retention)
+                format_duration(kept),
+                format_duration(facts.retention)
             ),
         )
         .advising("raise the MessageRetentionPeriod of the dead-letter queue, best to 14 days");
     }
-    let found = format!("{name} keeps messages {}", span(kept));
+    let found = format!("{name} keeps messages {}", format_duration(kept));
     match details.waiting {
         0 => Finding::ok(CHECK, found),
         waiting => Finding::note(CHECK, format!("{found}, and holds {waiting}")).advising(format!(

@@ -127,7 +127,10 @@ async fn a_first_deadline_counts_from_before_the_answer_was_read() {
     let asked_at = Instant::now();
     tokio::time::sleep(seconds(20)).await;
     let lease = rig.leases.adopt("m", handle("r"), asked_at).unwrap();
-    assert_eq!(lease.margin(), LENGTH.saturating_sub(call_timeout(LENGTH)));
+    assert_eq!(
+        lease.margin(),
+        LENGTH.saturating_sub(lease_call_timeout(LENGTH))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,7 +159,7 @@ async fn a_new_receipt_of_a_held_message_replaces_its_handle() {
     let lease = rig.adopt("m", "old").unwrap();
     tokio::time::sleep(seconds(20)).await;
     assert!(rig.adopt("m", "new").is_none());
-    assert!(lease.margin() >= LENGTH.saturating_sub(call_timeout(LENGTH)));
+    assert!(lease.margin() >= LENGTH.saturating_sub(lease_call_timeout(LENGTH)));
     assert_eq!(lease.call().await.receipt(), &handle("new"));
     tokio::time::sleep(seconds(31)).await;
     assert_eq!(rig.queue.asked()[0].entries[0].0, "new");

@@ -1,10 +1,11 @@
 use super::*;
 use crate::{
     pipeline::{
-        lease::{Leases, call_timeout},
+        lease::Leases,
         scripted::{Answer, ScriptedQueue, handle},
     },
     ports::QueueFailureKind,
+    timing::lease_call_timeout,
 };
 
 const LENGTH: Duration = Duration::from_mins(1);
@@ -22,7 +23,11 @@ fn rig(script: &[Answer], rest: Answer) -> Rig {
     let queue = ScriptedQueue::new(script, rest);
     let port = Arc::clone(&queue) as Arc<dyn Queue>;
     let drain = Arc::new(Drain::new(Duration::from_secs(28), Duration::from_secs(10)));
-    let (settler, task) = settler(Arc::clone(&port), call_timeout(LENGTH), Arc::clone(&drain));
+    let (settler, task) = settler(
+        Arc::clone(&port),
+        lease_call_timeout(LENGTH),
+        Arc::clone(&drain),
+    );
     tokio::spawn(task.run());
     Rig {
         queue,

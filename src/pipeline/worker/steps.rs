@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 
 use super::{Aside, Notes, Worker};
 use crate::{
-    notification::{Event, Mail, Needs, Rejection},
+    notification::{Event, Mail, Needs, Rejection, masked_text},
     pipeline::{
         breaker::Pass,
         health_state::Part,
@@ -191,7 +191,7 @@ impl Worker<'_> {
     /// The first failure of a message is worth a line, the others are for whoever looks closely.
     pub(super) fn note_failure(&self, failure: &SendFailure) {
         let error = &failure.error;
-        self.note_error(&error.code, &report::masked_text(&error.message));
+        self.note_error(&error.code, &masked_text(&error.message));
         let (key, attempt, ids) = {
             let notes = self.notes();
             let key = notes.key.clone().unwrap_or_default();
@@ -199,7 +199,7 @@ impl Worker<'_> {
         };
         let trace_id = ids.as_ref().map(|ids| ids.trace_id.as_str());
         let span_id = ids.as_ref().map(|ids| ids.span_id.as_str());
-        let text = report::masked_text(&error.to_string());
+        let text = masked_text(&error.to_string());
         if attempt == 1 {
             warn!(
                 messaging.message.id = self.message.id,

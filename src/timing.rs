@@ -1,0 +1,23 @@
+//! The times that are derived from others or shared by several rooms, so that the checks of the
+//! configuration and the daemon at work reckon with the same ones.
+
+use std::time::Duration;
+
+/// The longest that flushing telemetry may take at the very end of a drain.
+pub const TELEMETRY_FLUSH_TIME: Duration = Duration::from_secs(3);
+
+/// The time that a drain gives to settling before that, [`WORKER_RETURN_TIME`] included.
+pub const SETTLING_TIME: Duration = Duration::from_secs(4);
+
+/// The time that workers get to return after everything has been closed.
+pub const WORKER_RETURN_TIME: Duration = Duration::from_millis(500);
+
+/// The longest that a renewal or a settling call may take.
+const LEASE_CALL_TIMEOUT_MAX: Duration = Duration::from_secs(3);
+
+/// The timeout of one renewal or settling call for leases of this length: a sixth of the length,
+/// so that several calls fit in the half that is left when renewal starts, and at most 3 s.
+#[must_use]
+pub fn lease_call_timeout(lease_length: Duration) -> Duration {
+    (lease_length / 6).min(LEASE_CALL_TIMEOUT_MAX)
+}
