@@ -1,12 +1,8 @@
-use std::collections::HashSet;
+//! One mail address, and how one is shown.
+
 use std::fmt;
 
 use idna::AsciiDenyList;
-
-use super::sender::Sender;
-
-/// The most recipients of one mail, which is SES's limit.
-pub const RECIPIENTS_MAX: usize = 50;
 
 /// One mail address in ASCII, safe in a header. `Debug` and `Display` show it masked.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,65 +27,6 @@ pub enum AddressError {
     /// A domain that has no ASCII form.
     #[error("its domain is not a valid international domain name")]
     Domain,
-}
-
-/// Why recipients cannot be written to. The texts hold nothing of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RecipientError {
-    /// One of them is no address.
-    #[error("recipient {position} is no usable address: {error}")]
-    Address {
-        /// Counted from 1, empty parts left out.
-        position: usize,
-        /// What is wrong with it.
-        error: AddressError,
-    },
-    /// More than [`RECIPIENTS_MAX`] different ones.
-    #[error("{count} recipients, and {RECIPIENTS_MAX} are the most")]
-    TooMany {
-        /// How many different ones.
-        count: usize,
-    },
-    /// A mail to the sender would come back as an event.
-    #[error("recipient {position} is the sender itself, which would loop")]
-    Loop {
-        /// Counted from 1, empty parts left out.
-        position: usize,
-    },
-}
-
-/// The recipients in a field of an event: one address, or several with commas between them.
-///
-/// The text is an envelope sender as found in the wild, so that blanks and line ends around an
-/// address, a comment after it, and one pair of quotes or angle brackets around it (or around all of
-/// them) are taken off.
-/// Refused is what could break a header; whether an address can be written to is SES's to know.
-/// Recipients that differ in case alone are one. Empty if there is nothing but commas and blanks.
-pub fn recipients(value: &str, sender: &Sender) -> Result<Vec<Address>, RecipientError> {
-    let mut seen = HashSet::new();
-    let mut recipients = Vec::new();
-    let parts = split(unwrapped(value))
-        .into_iter()
-        .map(str::trim)
-        .filter(|part| !part.is_empty());
-    for (part, position) in parts.zip(1..) {
-        let address = Address::parse(bare(part))
-            .map_err(|error| RecipientError::Address { position, error })?;
-        let key = address.key();
-        if key == sender.address().key() {
-            return Err(RecipientError::Loop { position });
-        }
-        if seen.insert(key) {
-            recipients.push(address);
-        }
-    }
-    if recipients.len() > RECIPIENTS_MAX {
-        return Err(RecipientError::TooMany {
-            count: recipients.len(),
-        });
-    }
-    Ok(recipients)
 }
 
 /// An address as it may be logged: `d***@example.com`. Safe on any text; of one that is no address
@@ -150,7 +87,7 @@ impl Address {
 
     /// What equal mailboxes have in common. Case counts before the `@` by the letter of the
     /// standard, and nowhere in practice.
-    fn key(&self) -> String {
+    pub(super) fn key(&self) -> String {
         self.0.trim_end_matches('.').to_ascii_lowercase()
     }
 }
@@ -167,70 +104,11 @@ impl fmt::Debug for Address {
     }
 }
 
-impl RecipientError {
-    /// A name out of a small fixed set, for metrics.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Address { .. } => "bad_recipient",
-            Self::TooMany { .. } => "too_many_recipients",
-            Self::Loop { .. } => "own_address",
-        }
-    }
-}
-
 /// The longest name that the domain name system knows.
 const DOMAIN_MAX: usize = 253;
 
 /// What separates, groups or quotes in an address header.
 const SPECIALS: [char; 7] = ['<', '>', '"', '(', ')', ',', ';'];
 
-/// Splits at commas, but for those in a comment that is closed again: `jane@x.com (Doe, Jane)`.
-fn split(value: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut start = 0;
-    let mut comment_end = 0;
-    // Once a parenthesis stays open so do all later ones, and nobody needs to look again.
-    let mut closing = true;
-    for (at, c) in value.char_indices() {
-        match c {
-            '(' if closing && at >= comment_end => match value[at..].find(')') {
-                Some(length) => comment_end = at + length,
-                None => closing = false,
-            },
-            ',' if at >= comment_end => {
-                parts.push(&value[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&value[start..]);
-    parts
-}
-
-/// Takes one pair off that is around several addresses: `<a@x.com,b@y.com>`.
-fn unwrapped(value: &str) -> &str {
-    match inside(value.trim()) {
-        Some(inner) if inner.contains(',') && !inner.contains(['"', '<', '>']) => inner,
-        _ => value,
-    }
-}
-
-/// Takes a trailing comment off, then one pair of quotes or angle brackets around the whole.
-fn bare(part: &str) -> &str {
-    let part = match part.strip_suffix(')').and_then(|rest| rest.rfind('(')) {
-        Some(open) => part[..open].trim_end(),
-        None => part,
-    };
-    inside(part).map_or(part, str::trim)
-}
-
-/// What stands between a pair of quotes or angle brackets.
-fn inside(text: &str) -> Option<&str> {
-    let between = |open, close| text.strip_prefix(open)?.strip_suffix(close);
-    between('"', '"').or_else(|| between('<', '>'))
-}
-
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

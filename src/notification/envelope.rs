@@ -1,3 +1,5 @@
+//! The body of a message: SNS around an event, or the event alone.
+
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};

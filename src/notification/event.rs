@@ -1,6 +1,6 @@
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::{fmt, str::FromStr};
+//! An event and the fields in it.
+
+use std::{borrow::Cow, collections::HashMap, fmt, str::FromStr};
 
 use serde_json::{Map, Value, value::RawValue};
 

@@ -1,3 +1,5 @@
+//! A text escaped for JSON.
+
 use std::fmt;
 
 use serde_json::Value;

@@ -1,4 +1,6 @@
-use super::mask;
+//! Masks addresses in texts that others wrote.
+
+use super::address::mask;
 
 /// A text with every address in it masked.
 ///

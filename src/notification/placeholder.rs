@@ -1,11 +1,16 @@
-use std::borrow::Cow;
-use std::collections::{HashMap, hash_map::Entry};
-use std::sync::Arc;
+//! Placeholders, and texts with placeholders in them.
 
-use super::event::{Event, JsonPointer};
-use super::rejection::{Needs, Rejection};
-use super::subject::is_format;
-use super::text::is_zero_width;
+use std::{
+    borrow::Cow,
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
+
+use super::{
+    characters::{is_format, is_zero_width},
+    event::{Event, JsonPointer},
+    rejection::{Needs, Rejection},
+};
 
 /// A name that templates and subjects write in braces, and where its value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

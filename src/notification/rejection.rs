@@ -1,7 +1,8 @@
+//! Why an event becomes no mail.
+
 use std::fmt;
 
-use super::address::RecipientError;
-use super::event::JsonPointer;
+use super::{event::JsonPointer, recipients::RecipientError};
 
 /// Why an event becomes no mail, which no retry changes. The texts hold no value of the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

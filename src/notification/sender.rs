@@ -1,3 +1,5 @@
+//! Our own mailboxes, as headers want them.
+
 use std::fmt;
 
 use super::address::{Address, AddressError};

@@ -1,8 +1,11 @@
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+//! The subject of a mail: one clean line.
 
-use super::event::Event;
-use super::placeholder::{Pattern, Placeholders, pieces};
-use super::rejection::{Needs, Rejection};
+use super::{
+    characters::is_format,
+    event::Event,
+    placeholder::{Pattern, Placeholders, pieces},
+    rejection::{Needs, Rejection},
+};
 
 /// The most characters (Unicode scalar values) of a subject.
 pub const SUBJECT_MAX_CHARS: usize = 200;
@@ -63,12 +66,6 @@ fn one_line(chars: impl Iterator<Item = char>) -> String {
         }
     }
     line
-}
-
-/// Unicode's general category Cf: what steers how other characters are shown.
-pub(super) fn is_format(c: char) -> bool {
-    // None of ASCII is, which spares most characters the search in the table.
-    !c.is_ascii() && c.general_category() == GeneralCategory::Format
 }
 
 #[cfg(test)]

@@ -1,8 +1,14 @@
-use super::event::Event;
-use super::json_text::JsonText;
-use super::placeholder::{Pattern, Placeholders, Segment, fill};
-use super::rejection::{Needs, Rejection};
-use super::text;
+//! The HTML template, and the two bodies of a mail that it becomes.
+
+use std::fmt;
+
+use super::{
+    event::Event,
+    json_text::JsonText,
+    placeholder::{Pattern, Placeholders, Segment, fill},
+    rejection::{Needs, Rejection},
+    text,
+};
 
 /// An HTML template and its plain text twin, both compiled.
 #[derive(Clone)]
@@ -74,8 +80,8 @@ impl Template {
     }
 }
 
-impl std::fmt::Debug for Template {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.placeholders().collect();
         f.debug_struct("Template")
             .field("placeholders", &names)

@@ -8,11 +8,11 @@ mod tests;
 
 use html5gum::{StartTag, Token, Tokenizer};
 
-use super::placeholder::Segment;
-use element::{Gap, attribute, block_gap, content_state, in_head, is_hidden, shown_url};
-use symbol::{Symbol, marked, segments, symbols, trimmed};
-
-pub(super) use symbol::is_zero_width;
+use self::{
+    element::{Gap, attribute, block_gap, content_state, in_head, is_hidden, shown_url},
+    symbol::{Symbol, marked, segments, symbols, trimmed},
+};
+use super::{characters::is_zero_width, placeholder::Segment};
 
 /// The plain text of an HTML template. Empty if a reader would see none.
 pub(super) fn twin(html: &[Segment]) -> Vec<Segment> {

@@ -1,3 +1,5 @@
+//! The template over canned answers.
+
 use aws_smithy_http_client::test_util::NeverClient;
 use serde_json::json;
 use tokio::time::Instant;

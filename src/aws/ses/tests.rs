@@ -1,3 +1,5 @@
+//! The mailer and the account over canned answers.
+
 use std::time::Duration;
 
 use aws_credential_types::provider::future;

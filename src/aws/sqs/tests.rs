@@ -1,3 +1,5 @@
+//! The queue over canned answers.
+
 use std::time::{Duration, SystemTime};
 
 use aws_smithy_http_client::test_util::NeverClient;

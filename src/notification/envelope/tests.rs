@@ -1,3 +1,5 @@
+//! Bodies of messages, good and bad.
+
 use serde_json::json;
 
 use super::super::JsonPointer;

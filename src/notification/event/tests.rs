@@ -1,3 +1,5 @@
+//! Fields of events as text.
+
 use super::*;
 
 fn event(source: &str) -> Event {

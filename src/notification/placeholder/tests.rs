@@ -1,3 +1,5 @@
+//! Values of placeholders, and patterns.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Mailboxes as headers.
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;

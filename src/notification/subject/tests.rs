@@ -1,3 +1,5 @@
+//! Subjects of hostile summaries.
+
 use proptest::prelude::*;
 use serde_json::json;
 

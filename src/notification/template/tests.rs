@@ -1,3 +1,5 @@
+//! Templates and the bodies that they become.
+
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -1,6 +1,9 @@
+//! What HTML elements mean for plain text.
+
 use html5gum::{StartTag, State};
 
-use super::symbol::{Symbol, is_zero_width, symbols, trimmed};
+use super::symbol::{Symbol, symbols, trimmed};
+use crate::notification::characters::is_zero_width;
 
 /// Ordered by strength: the strongest of those in a row is what is written.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,3 +1,5 @@
+//! A template as characters and placeholders, on its way through the HTML tokenizer and back.
+
 use crate::notification::placeholder::Segment;
 
 /// A character of the text, or a placeholder's index.
@@ -5,14 +7,6 @@ use crate::notification::placeholder::Segment;
 pub(super) enum Symbol {
     Char(char),
     Value(usize),
-}
-
-/// Characters without width that mail templates are padded with, and soft hyphens.
-pub(in crate::notification) fn is_zero_width(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'
-    )
 }
 
 /// Begins a placeholder in the tokenizer's input. Neither byte occurs in UTF-8, so that no template

@@ -1,3 +1,5 @@
+//! The plain text of HTML templates.
+
 use super::super::JsonPointer;
 use super::super::placeholder::{Pattern, Placeholder, Placeholders, fill};
 use super::*;

@@ -1,3 +1,5 @@
+//! Errors of SQS.
+
 use std::time::Duration;
 
 use serde_json::json;

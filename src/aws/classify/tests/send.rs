@@ -1,3 +1,5 @@
+//! Errors of SES.
+
 use std::time::Duration;
 
 use crate::{

@@ -1,3 +1,5 @@
+//! Errors of CodeCommit.
+
 use crate::{
     aws::{
         CodeCommitTemplate, TemplateAddress,

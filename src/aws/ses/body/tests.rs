@@ -1,3 +1,5 @@
+//! Our request body beside the SDK's own.
+
 use aws_sdk_sesv2::{
     Client,
     types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag},

@@ -9,12 +9,14 @@
 //! address.
 
 mod address;
+mod characters;
+mod composer;
 mod envelope;
 mod event;
 mod json_text;
-mod mail;
 mod masked;
 mod placeholder;
+mod recipients;
 mod rejection;
 mod sender;
 mod subject;
@@ -24,13 +26,14 @@ mod text;
 #[cfg(test)]
 mod tests;
 
-pub use address::{Address, AddressError, RECIPIENTS_MAX, RecipientError, mask, recipients};
+pub use address::{Address, AddressError, mask};
+pub use composer::{Composer, Mail};
 pub use envelope::{Envelope, Malformed, Part};
 pub use event::{Event, JsonPointer, PointerError};
 pub use json_text::JsonText;
-pub use mail::{Composer, Mail};
 pub use masked::masked_text;
 pub use placeholder::{Placeholder, PlaceholderError, Placeholders};
+pub use recipients::{RECIPIENTS_MAX, RecipientError, recipients};
 pub use rejection::{Needs, Rejection};
 pub use sender::{Sender, SenderError};
 pub use subject::{SUBJECT_MAX_CHARS, Subject};

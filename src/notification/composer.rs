@@ -1,12 +1,17 @@
+//! From an event to its mail.
+
 use std::fmt;
 
-use super::address::{Address, recipients};
-use super::event::{Event, JsonPointer};
-use super::json_text::JsonText;
-use super::rejection::Rejection;
-use super::sender::Sender;
-use super::subject::Subject;
-use super::template::Template;
+use super::{
+    address::Address,
+    event::{Event, JsonPointer},
+    json_text::JsonText,
+    recipients::recipients,
+    rejection::Rejection,
+    sender::Sender,
+    subject::Subject,
+    template::Template,
+};
 
 /// Turns events into mails, as configured.
 #[derive(Debug, Clone)]

@@ -1,0 +1,17 @@
+//! Characters that nobody sees.
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// Unicode's general category Cf: what steers how other characters are shown.
+pub(super) fn is_format(c: char) -> bool {
+    // No ASCII character is one, which spares most characters the search in the table.
+    !c.is_ascii() && c.general_category() == GeneralCategory::Format
+}
+
+/// Characters without width that mail templates are padded with, and soft hyphens.
+pub(super) fn is_zero_width(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}'
+    )
+}
