@@ -82,7 +82,7 @@ const IMPURE: &[&str] = &[
 
 /// Crates, a `*` for the rest of the name, and the only places under `src` that may name them.
 const HOMES: &[(&str, &[&str])] = &[
-    ("aws_*", &["aws/"]),
+    ("aws_*", &["aws.rs", "aws/"]),
     ("hyper_util", &["aws/"]),
     ("backoff", &["backoff.rs"]),
     ("figment", &["config/"]),
