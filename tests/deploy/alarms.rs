@@ -124,7 +124,7 @@ fn the_collector_passes_on_what_the_daemon_measures() {
 
 #[test]
 fn alarms_say_where_the_runbook_is_and_reach_whoever_is_named() {
-    let readme = text("deploy/README.md");
+    let runbook = text("deploy/runbook.md");
     for (name, (kind, alarm)) in Stack::with(OTHERWISE).resources() {
         if kind != "AWS::CloudWatch::Alarm" {
             continue;
@@ -134,9 +134,10 @@ fn alarms_say_where_the_runbook_is_and_reach_whoever_is_named() {
             assert_eq!(strings(&alarm[actions]), [topic], "{name}");
         }
         let description = alarm["AlarmDescription"].as_str().unwrap();
+        assert!(description.contains("deploy/runbook.md"), "{name}");
         let heading = description.split('"').nth(1).unwrap();
-        let found = readme.lines().any(|line| line == format!("### {heading}"));
-        assert!(found, "deploy/README.md has no heading \"{heading}\"");
+        let found = runbook.lines().any(|line| line == format!("### {heading}"));
+        assert!(found, "deploy/runbook.md has no heading \"{heading}\"");
         assert!(alarm["TreatMissingData"].is_string(), "{name}");
     }
 }

@@ -11,6 +11,7 @@ mod alarms;
 mod calls;
 mod compose;
 mod image;
+mod links;
 mod permissions;
 mod runbook;
 mod stack;

@@ -63,9 +63,10 @@ fn the_daemon_may_do_what_it_calls_and_nothing_else() {
 }
 
 #[test]
-fn what_only_the_operators_commands_call_is_told_to_the_operator() {
+fn what_the_daemon_and_the_operators_commands_call_is_told_to_the_operator() {
     let readme = text("deploy/README.md");
-    for action in calls::operator() {
+    let called = calls::daemon().into_iter().chain(calls::operator());
+    for action in called {
         assert!(
             readme.contains(&format!("`{action}`")),
             "deploy/README.md: {action}"

@@ -1,17 +1,15 @@
-//! The runbook has an answer to every error line, and tells every parameter.
+//! The runbook has an answer to every line at error and at warn, and the guide beside it names every
+//! parameter and every metric.
 
 use crate::stack::Stack;
 use crate::{sources, text};
 
-/// Macros whose lines say that a person should look.
-const LOUD: &str = "error!(";
-
-/// The longest piece of each error line that is always the same.
-fn error_lines() -> Vec<(String, String)> {
+/// The longest piece of each line that a macro writes and that is always the same.
+fn lines(of_macro: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (path, code) in sources("src") {
-        for (at, _) in code.match_indices(LOUD) {
-            let call = &code[at + LOUD.len()..];
+        for (at, _) in code.match_indices(of_macro) {
+            let call = &code[at + of_macro.len()..];
             if let Some(piece) = literal(call).and_then(|text| fixed(&text)) {
                 found.push((path.clone(), piece));
             }
@@ -49,17 +47,51 @@ fn fixed(format: &str) -> Option<String> {
 
 #[test]
 fn every_error_line_has_an_answer() {
-    let runbook = text("deploy/README.md");
-    let lines = error_lines();
-    assert!(lines.len() >= 12, "this test sees too little: {lines:?}");
+    has_answers("error!(", "## Every line at error", 12);
+}
+
+#[test]
+fn every_warning_has_an_answer() {
+    has_answers("warn!(", "## Every line at warn", 10);
+}
+
+fn has_answers(of_macro: &str, heading: &str, at_least: usize) {
+    let runbook = text("deploy/runbook.md");
+    let section = section(&runbook, heading);
+    let lines = lines(of_macro);
+    assert!(
+        lines.len() >= at_least,
+        "this test sees too little: {lines:?}"
+    );
     let missing: Vec<_> = lines
         .iter()
-        .filter(|(_, piece)| !runbook.contains(piece.as_str()))
+        .filter(|(_, piece)| !section.contains(piece.as_str()))
         .collect();
     assert!(
         missing.is_empty(),
-        "deploy/README.md does not tell what to do about\n{missing:#?}"
+        "deploy/runbook.md does not tell what to do about\n{missing:#?}"
     );
+}
+
+/// What stands under a heading of the second rank.
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let (_, after) = text
+        .split_once(&format!("\n{heading}\n"))
+        .unwrap_or_else(|| panic!("no {heading}"));
+    after.split("\n## ").next().unwrap()
+}
+
+#[test]
+fn every_metric_is_told() {
+    let telemetry = text("deploy/telemetry.md");
+    let table = section(&telemetry, "## Every metric");
+    let names = text("src/telemetry/names.rs");
+    let (_, metrics) = names.split_once("pub mod metric {").unwrap();
+    let names: Vec<_> = metrics.split('"').skip(1).step_by(2).collect();
+    assert!(names.len() >= 17, "this test sees too little: {names:?}");
+    for name in names {
+        assert!(table.contains(&format!("\n| `{name}` |")), "{name}");
+    }
 }
 
 #[test]
