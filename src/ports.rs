@@ -10,6 +10,7 @@ use std::{
     collections::BTreeMap,
     error::Error as StdError,
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -20,6 +21,19 @@ use crate::notification::{Mail, masked_text};
 
 /// The most messages of one receive and the most entries of one batch call.
 pub const BATCH_MAX: usize = 10;
+
+/// The whole outside world: what the pipeline needs, built in one place and handed on as it is.
+#[derive(Clone)]
+pub struct World {
+    /// Where messages come from.
+    pub queue: Arc<dyn Queue>,
+    /// What sends the mails.
+    pub mailer: Arc<dyn Mailer>,
+    /// The mail service's account.
+    pub account: Arc<dyn Account>,
+    /// Where the template is kept.
+    pub templates: Arc<dyn TemplateSource>,
+}
 
 /// What proves to the queue that a message is ours: valid for one receive of one message.
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -17,9 +17,10 @@ use crate::{
     daemon,
     health::Health,
     notification::masked_text,
+    pipeline::health_state::HealthState,
     shutdown::{self, Signal},
     telemetry::{
-        self, LIFECYCLE, LogSettings,
+        self, Instruments, LIFECYCLE, LogSettings,
         otlp::{Otlp, Wanted},
         troubles::Troubles,
     },
@@ -101,16 +102,17 @@ async fn work(
         version()
     );
     info!("configuration: {}", effective(&loaded.origins));
-    let composer = settings.composer()?;
-    let outside = connect::outside(settings, &aws, wanted)?;
+    let world = connect::world(settings, &aws)?;
+    let instruments = Arc::new(Instruments::new(wanted, &settings.queue.url));
+    let state = Arc::new(HealthState::new());
     let stop_health = CancellationToken::new();
     if let Some(address) = settings.health.listen {
         let health = Health::listen(address).await.with_context(|| {
             format!("health.listen: {address} cannot be listened on; choose another port, or off")
         })?;
-        tokio::spawn(health.serve(Arc::clone(&outside.health), stop_health.clone()));
+        tokio::spawn(health.serve(Arc::clone(&state), stop_health.clone()));
     }
-    let ended = daemon::run(settings, composer, outside, signals).await;
+    let ended = daemon::run(world, settings, state, instruments, signals).await?;
     stop_health.cancel();
     Ok(if ended.is_clean() { OK } else { FAILED })
 }

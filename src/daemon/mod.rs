@@ -9,8 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    config::{SendRate, Settings},
-    notification::Composer,
+    config::{ComposeError, SendRate, Settings},
     pipeline::{
         self, Report,
         drain::Drain,
@@ -19,28 +18,15 @@ use crate::{
         outcome::Tally,
         rate::{self, Limiter},
     },
-    ports::{Account, AccountFacts, Mailer, Queue, QueueFacts},
+    ports::{AccountFacts, QueueFacts, World},
     shutdown::Signal,
-    telemetry::{Instruments, LIFECYCLE, observed::ObservedQueue},
+    telemetry::{
+        Instruments, LIFECYCLE,
+        observed::{ObservedQueue, ObservedSource},
+    },
     template_store::TemplateStore,
     text::format_duration,
 };
-
-/// The outside world, as the daemon needs it.
-pub struct Outside {
-    /// The queue.
-    pub queue: Arc<dyn Queue>,
-    /// What sends the mails.
-    pub mailer: Arc<dyn Mailer>,
-    /// The mail service's account.
-    pub account: Arc<dyn Account>,
-    /// The template, not yet fetched.
-    pub templates: Arc<TemplateStore>,
-    /// Where signs of life are left, for the health port.
-    pub health: Arc<HealthState>,
-    /// What it is watched with.
-    pub instruments: Arc<Instruments>,
-}
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -67,21 +53,51 @@ impl Ended {
     }
 }
 
-/// Runs the daemon from boot to its end. `signals` tell it to stop; the first one starts the clock
-/// of `shutdown.grace`.
+/// Runs the daemon from boot to its end. `health` shows the health port how it is. `signals` tell
+/// it to stop; the first one starts the clock of `shutdown.grace`.
+///
+/// # Errors
+///
+/// Where the settings make no mail, which their validation refuses.
 pub async fn run(
+    world: World,
     settings: &Settings,
-    composer: Composer,
-    outside: Outside,
+    health: Arc<HealthState>,
+    instruments: Arc<Instruments>,
     mut signals: mpsc::UnboundedReceiver<Signal>,
-) -> Ended {
+) -> Result<Ended, ComposeError> {
+    let composer = settings.composer()?;
+    let templates = Arc::new(TemplateStore::new(
+        Arc::new(ObservedSource::new(
+            Arc::clone(&world.templates),
+            Arc::clone(&instruments),
+        )),
+        settings.placeholders()?,
+        settings.template.ttl,
+        settings.template.max_bytes,
+    ));
     let stop_fetching = CancellationToken::new();
     let fetching = tokio::spawn({
-        let (templates, stop) = (Arc::clone(&outside.templates), stop_fetching.clone());
+        let (templates, stop) = (Arc::clone(&templates), stop_fetching.clone());
         async move { templates.run(stop).await }
     });
-    let ended = match boot(settings, &outside, &mut signals).await {
-        Booted::Ready(ready) => work(settings, composer, outside, ready, signals).await,
+    let ended = match boot(&world, settings, &templates, &mut signals).await {
+        Booted::Ready(ready) => {
+            let parts = pipeline::Parts {
+                world: World {
+                    // Watched only from here on: that boot's made-up handles are refused is no failure.
+                    queue: Arc::new(ObservedQueue::new(world.queue, Arc::clone(&instruments))),
+                    ..world
+                },
+                ledger: Arc::new(MemoryLedger::new()),
+                templates,
+                composer,
+                limiter: Arc::new(limiter(settings, ready.account.as_ref())),
+                health,
+                instruments,
+            };
+            work(parts, settings, &ready, signals).await
+        }
         Booted::Stopped(signal) => {
             info!(target: LIFECYCLE, "{signal} while starting: nothing was received");
             Ended::Stopped {
@@ -98,7 +114,7 @@ pub async fn run(
     };
     stop_fetching.cancel();
     drop(fetching.await);
-    ended
+    Ok(ended)
 }
 
 struct Ready {
@@ -113,23 +129,24 @@ enum Booted {
 }
 
 async fn boot(
+    world: &World,
     settings: &Settings,
-    outside: &Outside,
+    templates: &TemplateStore,
     signals: &mut mpsc::UnboundedReceiver<Signal>,
 ) -> Booted {
     let wanted_account = settings.email.max_send_rate == SendRate::Account;
     let prove = async {
         let account = async {
             Ok(if wanted_account {
-                boot::read_account(&*outside.account).await
+                boot::read_account(&*world.account).await
             } else {
                 None
             })
         };
         // A definite refusal of one is not kept waiting while another is tried for ever.
         let (queue, (), account) = tokio::try_join!(
-            boot::prove_queue(&*outside.queue, &settings.queue.url),
-            boot::await_template(&outside.templates),
+            boot::prove_queue(&*world.queue, &settings.queue.url),
+            boot::await_template(templates),
             account,
         )?;
         Ok(Ready { queue, account })
@@ -143,52 +160,46 @@ async fn boot(
             },
             Some(signal) = signals.recv() => match signal {
                 Signal::Stop(name) => return Booted::Stopped(name),
-                Signal::Reload => outside.templates.refresh(),
+                Signal::Reload => templates.refresh(),
             },
         }
     }
 }
 
-async fn work(
-    settings: &Settings,
-    composer: Composer,
-    outside: Outside,
-    ready: Ready,
-    mut signals: mpsc::UnboundedReceiver<Signal>,
-) -> Ended {
-    let limiter = Arc::new(Limiter::new(match settings.email.max_send_rate {
+fn limiter(settings: &Settings, account: Option<&AccountFacts>) -> Limiter {
+    let limiter = Limiter::new(match settings.email.max_send_rate {
         SendRate::Account => rate::SendRate::Account,
         SendRate::PerSecond(rate) => rate::SendRate::Fixed(rate),
         SendRate::Unlimited => rate::SendRate::Unlimited,
-    }));
-    if let Some(facts) = &ready.account {
+    });
+    if let Some(facts) = account {
         limiter.account_rate(facts.max_send_rate);
     }
-    tell_plan(settings, &ready);
+    limiter
+}
+
+async fn work(
+    parts: pipeline::Parts,
+    settings: &Settings,
+    ready: &Ready,
+    mut signals: mpsc::UnboundedReceiver<Signal>,
+) -> Ended {
+    tell_plan(settings, ready);
     let drain = Arc::new(Drain::new(settings.shutdown.grace, settings.email.timeout));
-    let templates = Arc::clone(&outside.templates);
-    let health = outside.health;
+    let templates = Arc::clone(&parts.templates);
+    let health = Arc::clone(&parts.health);
     health.started();
-    let instruments = outside.instruments;
-    let parts = pipeline::Parts {
-        // Watched only from here on: that boot's made-up handles are refused is no failure.
-        queue: Arc::new(ObservedQueue::new(outside.queue, Arc::clone(&instruments))),
-        mailer: outside.mailer,
-        account: outside.account,
-        ledger: Arc::new(MemoryLedger::new()),
-        templates: outside.templates,
-        composer,
-        limiter,
-        health: Arc::clone(&health),
-        instruments,
-    };
     let pipeline_settings = pipeline::Settings {
         concurrency: settings.concurrency,
         receive_wait: settings.queue.wait_time,
         visibility: settings.queue.visibility_timeout,
         send_timeout: settings.email.timeout,
         max_elapsed: settings.retry.max_elapsed,
-        max_receive_count: ready.queue.redrive.map(|redrive| redrive.max_receive_count),
+        max_receive_count: ready
+            .queue
+            .redrive
+            .as_ref()
+            .map(|redrive| redrive.max_receive_count),
     };
     let mut told = false;
     let running = pipeline::run(parts, pipeline_settings, Arc::clone(&drain));

@@ -56,7 +56,7 @@ use self::{
 use crate::{
     backoff::Backoff,
     notification::Composer,
-    ports::{Account, AccountFacts, Mailer, Queue},
+    ports::{Account, AccountFacts, World},
     telemetry::{Instruments, LIFECYCLE},
     template_store::{Knowledge, LoadError, TemplateStore},
     timing::{WORKER_RETURN_TIME, lease_call_timeout},
@@ -71,12 +71,8 @@ const TIMETABLE: &str = "drain's timetable";
 
 /// What a pipeline works with.
 pub struct Parts {
-    /// Where messages come from.
-    pub queue: Arc<dyn Queue>,
-    /// What sends the mails.
-    pub mailer: Arc<dyn Mailer>,
-    /// The mail service's account.
-    pub account: Arc<dyn Account>,
+    /// The outside world. Its template's source is read by `templates` alone.
+    pub world: World,
     /// What remembers the mails sent.
     pub ledger: Arc<dyn Ledger>,
     /// Where the template comes from; the pipeline does not run it.
@@ -121,9 +117,12 @@ pub struct Report {
 /// Works until the drain is through. Its tasks are watched: one that fails begins the drain.
 pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report {
     let call_timeout = lease_call_timeout(settings.visibility);
-    let leases = Leases::new(Arc::clone(&parts.queue), settings.visibility);
-    let (settler, settler_task) =
-        settle::settler(Arc::clone(&parts.queue), call_timeout, Arc::clone(&drain));
+    let leases = Leases::new(Arc::clone(&parts.world.queue), settings.visibility);
+    let (settler, settler_task) = settle::settler(
+        Arc::clone(&parts.world.queue),
+        call_timeout,
+        Arc::clone(&drain),
+    );
     let shared = Arc::new(Shared {
         composer: parts.composer,
         templates: parts.templates,
@@ -134,7 +133,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         limiter: parts.limiter,
         permits: Permits::new(settings.concurrency),
         sends: Semaphore::new(settings.concurrency.max(1)),
-        mailer: parts.mailer,
+        mailer: parts.world.mailer,
         ledger: parts.ledger,
         settler,
         drain: Arc::clone(&drain),
@@ -150,7 +149,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     let (deliveries, arriving) = mpsc::unbounded_channel();
     let poller = Poller {
         shared: Arc::clone(&shared),
-        queue: parts.queue,
+        queue: parts.world.queue,
         leases: Arc::clone(&leases),
         wait: settings.receive_wait,
         visibility: settings.visibility,
@@ -168,11 +167,11 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     tasks.spawn("template's follower", follow_template(Arc::clone(&shared)));
     tasks.spawn(
         "account's reader",
-        follow_account(Arc::clone(&shared), Arc::clone(&parts.account)),
+        follow_account(Arc::clone(&shared), Arc::clone(&parts.world.account)),
     );
     tasks.spawn(
         "account's check",
-        ask_account(Arc::clone(&shared), parts.account),
+        ask_account(Arc::clone(&shared), parts.world.account),
     );
     tasks.spawn(
         "breakers' reporter",

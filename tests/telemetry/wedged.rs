@@ -5,16 +5,15 @@ use std::{future::pending, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use organizer_notifier::{
     config::{self, Flags},
-    daemon::{self, Outside},
+    daemon,
     notification::Mail,
     pipeline::health_state::HealthState,
     ports::{
         Account, AccountFacts, AccountFailure, EntryFailure, Mailer, Queue, QueueFacts,
         QueueFailure, ReceiptHandle, ReceiveRequest, ReceivedMessage, SendFailure, TemplateFailure,
-        TemplateFile, TemplateSource, TemplateVersion,
+        TemplateFile, TemplateSource, TemplateVersion, World,
     },
     telemetry::Instruments,
-    template_store::TemplateStore,
 };
 use tokio::{
     sync::mpsc,
@@ -103,24 +102,18 @@ async fn a_wedged_poll_loop_is_not_alive_within_its_deadline() {
     ];
     let settings = config::load(&Flags::default(), variables).unwrap().settings;
     let health = Arc::new(HealthState::new());
-    let templates = TemplateStore::new(
-        Arc::new(Wedged),
-        settings.placeholders().unwrap(),
-        settings.template.ttl,
-        settings.template.max_bytes,
-    );
-    let outside = Outside {
+    let world = World {
         queue: Arc::new(Wedged),
         mailer: Arc::new(Wedged),
         account: Arc::new(Wedged),
-        templates: Arc::new(templates),
-        health: Arc::clone(&health),
-        instruments: Arc::new(Instruments::off()),
+        templates: Arc::new(Wedged),
     };
     let (_signals, signals) = mpsc::unbounded_channel();
-    let composer = settings.composer().unwrap();
-    let running =
-        tokio::spawn(async move { daemon::run(&settings, composer, outside, signals).await });
+    let running = tokio::spawn({
+        let health = Arc::clone(&health);
+        let instruments = Arc::new(Instruments::off());
+        async move { daemon::run(world, &settings, health, instruments, signals).await }
+    });
     let began = Instant::now();
     while !health.readiness_problems().is_empty() {
         sleep(Duration::from_millis(100)).await;

@@ -1,7 +1,7 @@
 //! The account's standing and quotas at SES.
 
 use super::{
-    World,
+    Target,
     finding::{Finding, Level},
 };
 use crate::{config::SendRate, ports::AccountFacts};
@@ -13,15 +13,15 @@ const CONCURRENCY_MAX: f64 = 1000.0;
 /// A send takes about this long, in seconds, where all is well.
 const USUAL_SEND: f64 = 0.1;
 
-pub(super) async fn look(world: &World<'_>) -> Vec<Finding> {
+pub(super) async fn look(target: &Target<'_>) -> Vec<Finding> {
     const CHECK: &str = "account";
-    match world.account.facts().await {
-        Ok(facts) => vec![standing(&facts), quota(&facts), rate(world, &facts)],
+    match target.world.account.facts().await {
+        Ok(facts) => vec![standing(&facts), quota(&facts), rate(target, &facts)],
         Err(failure) => {
             let action = "ses:GetAccount";
             let mut finding =
                 Finding::refused(Level::Warning, CHECK, action, "the account", &failure.error);
-            if world.settings.email.max_send_rate == SendRate::Account {
+            if target.settings.email.max_send_rate == SendRate::Account {
                 finding.found.push_str("; sending would start slowly");
                 let remedy = finding.remedy.unwrap_or_default();
                 finding.remedy = Some(format!("{remedy}, or set email.max_send_rate"));
@@ -74,10 +74,10 @@ fn quota(facts: &AccountFacts) -> Finding {
 }
 
 /// The account's rate against ours and against what is held at once.
-fn rate(world: &World<'_>, facts: &AccountFacts) -> Finding {
+fn rate(target: &Target<'_>, facts: &AccountFacts) -> Finding {
     const CHECK: &str = "send rate";
     let theirs = facts.max_send_rate;
-    let rate = match world.settings.email.max_send_rate {
+    let rate = match target.settings.email.max_send_rate {
         SendRate::Account => theirs,
         SendRate::PerSecond(ours) if ours > theirs => {
             return Finding::warning(
@@ -95,7 +95,7 @@ fn rate(world: &World<'_>, facts: &AccountFacts) -> Finding {
             .advising("\"account\" spares the throttled requests");
         }
     };
-    let concurrency = world.settings.concurrency;
+    let concurrency = target.settings.concurrency;
     let held = u32::try_from(concurrency).map_or(f64::INFINITY, f64::from);
     if held < rate * USUAL_SEND {
         let needed = (rate * USUAL_SEND).ceil().min(CONCURRENCY_MAX);

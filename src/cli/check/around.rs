@@ -7,7 +7,7 @@ use std::{
 
 use tokio::{net::TcpStream, time::timeout};
 
-use super::{World, finding::Finding};
+use super::{Target, finding::Finding};
 use crate::{
     config::{Loaded, Origin},
     notification::masked_text,
@@ -48,9 +48,9 @@ pub(super) fn configuration(loaded: &Loaded) -> Finding {
 }
 
 /// The queue's URL names a region, too.
-pub(super) fn region(world: &World<'_>) -> Finding {
-    let region = world.region;
-    match region_of(&world.settings.queue.url) {
+pub(super) fn region(target: &Target<'_>) -> Finding {
+    let region = target.region;
+    match region_of(&target.settings.queue.url) {
         Some(other) if other != region => Finding::failed(
             "region",
             format!("{region} is in use, and queue.url is in {other}"),

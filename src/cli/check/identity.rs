@@ -1,17 +1,17 @@
 //! Whether SES may send in the sender's name.
 
 use super::{
-    World,
+    Target,
     finding::{Finding, Level},
 };
 use crate::{aws::classify::refusal_kind, notification::Address, ports::inspect::RefusalKind};
 
 /// An address is covered by itself, with or without its label, or by its domain or one above it.
-pub(super) async fn look(world: &World<'_>, sender: &Address) -> Finding {
+pub(super) async fn look(target: &Target<'_>, sender: &Address) -> Finding {
     const CHECK: &str = "sender";
     let mut pending = None;
     for identity in covering(sender.as_str()) {
-        match world.inspector.identity(&identity).await {
+        match target.inspector.identity(&identity).await {
             Ok(Some(true)) if identity.contains('@') => {
                 return Finding::ok(CHECK, format!("{sender} is verified"));
             }
@@ -32,7 +32,7 @@ pub(super) async fn look(world: &World<'_>, sender: &Address) -> Finding {
             }
         }
     }
-    let region = world.region;
+    let region = target.region;
     if let Some(pending) = pending {
         let which = if pending.contains('@') {
             sender.to_string()

@@ -1,7 +1,7 @@
 //! Whether mail could be sent, and one that is.
 
 use super::{
-    World,
+    Target,
     finding::{Finding, Level},
 };
 use crate::{
@@ -18,16 +18,16 @@ use crate::{
 const TAG: &str = "check";
 const ACTION: &str = "ses:SendEmail";
 
-pub(super) async fn look(world: &World<'_>) -> Vec<Finding> {
-    let mut findings = vec![right(world).await];
-    findings.extend(configuration_set(world).await);
+pub(super) async fn look(target: &Target<'_>) -> Vec<Finding> {
+    let mut findings = vec![right(target).await];
+    findings.extend(configuration_set(target).await);
     findings
 }
 
 /// Tries the right to send with a mail to nobody, which SES has to refuse whoever asks.
-async fn right(world: &World<'_>) -> Finding {
+async fn right(target: &Target<'_>) -> Finding {
     const CHECK: &str = "right to send";
-    let Ok(sender) = world.settings.sender() else {
+    let Ok(sender) = target.settings.sender() else {
         return Finding::failed(CHECK, "email.sender is no address");
     };
     let nobody = Mail {
@@ -38,20 +38,20 @@ async fn right(world: &World<'_>) -> Finding {
         html: JsonText::new("<p>check</p>"),
         text: "check\n".to_owned(),
     };
-    match world.mailer.send(Box::new(nobody), TAG).await {
+    match target.world.mailer.send(Box::new(nobody), TAG).await {
         Err(failure) if is_blocked(&failure) => blocked(CHECK, &failure),
         _ => Finding::ok(CHECK, "SES takes our requests"),
     }
 }
 
-async fn configuration_set(world: &World<'_>) -> Option<Finding> {
+async fn configuration_set(target: &Target<'_>) -> Option<Finding> {
     const CHECK: &str = "configuration set";
-    let name = world.settings.email.configuration_set.as_deref()?;
-    Some(match world.inspector.configuration_set(name).await {
+    let name = target.settings.email.configuration_set.as_deref()?;
+    Some(match target.inspector.configuration_set(name).await {
         Ok(Some(true)) => Finding::ok(CHECK, name),
         Ok(Some(false)) => Finding::failed(CHECK, format!("sending is paused for {name}"))
             .advising("enable sending for it again"),
-        Ok(None) => Finding::failed(CHECK, format!("{name} does not exist in {}", world.region))
+        Ok(None) => Finding::failed(CHECK, format!("{name} does not exist in {}", target.region))
             .advising("create it in this region, or correct email.configuration_set"),
         Err(error) => {
             // The daemon itself does without this right.
@@ -66,13 +66,13 @@ async fn configuration_set(world: &World<'_>) -> Option<Finding> {
 
 /// Sends the sample event's mail to somebody.
 pub(super) async fn send(
-    world: &World<'_>,
+    target: &Target<'_>,
     composer: &Composer,
     template: &Template,
     to: &str,
 ) -> Finding {
     const CHECK: &str = "sample mail";
-    let body = sample::body(world.settings, Some(to));
+    let body = sample::body(target.settings, Some(to));
     let mail = match judge(&body, composer, template) {
         Verdict::Mail(mail) => mail,
         Verdict::Ignored(reason) | Verdict::Rejected(reason) => {
@@ -82,7 +82,7 @@ pub(super) async fn send(
     };
     let masked: Vec<_> = mail.to.iter().map(Address::to_string).collect();
     let masked = masked.join(", ");
-    match world.mailer.send(mail, TAG).await {
+    match target.world.mailer.send(mail, TAG).await {
         Ok(id) => Finding::ok(CHECK, format!("one real mail was sent to {masked}: {id}")),
         Err(failure) if is_blocked(&failure) => blocked(CHECK, &failure),
         Err(failure) => Finding::failed(

@@ -10,8 +10,6 @@ mod queue;
 mod redrive;
 mod template;
 
-use std::sync::Arc;
-
 use self::finding::{Finding, Sum};
 use super::{
     FAILED, OK, USAGE,
@@ -20,20 +18,17 @@ use super::{
     output::{Paint, say, tell},
 };
 use crate::{
-    aws::{AwsConfig, AwsInspector, SesAccount},
+    aws::{AwsConfig, AwsInspector},
     config::{self, Flags, Settings},
-    ports::{Account, Mailer, Queue, TemplateSource, inspect::Inspect},
+    ports::{World, inspect::Inspect},
 };
 
-/// Where the checks look.
-struct World<'a> {
+/// What is checked.
+struct Target<'a> {
     settings: &'a Settings,
     region: &'a str,
-    queue: Arc<dyn Queue>,
-    mailer: Arc<dyn Mailer>,
-    account: Arc<dyn Account>,
-    templates: Arc<dyn TemplateSource>,
-    inspector: Arc<dyn Inspect>,
+    world: World,
+    inspector: Box<dyn Inspect>,
 }
 
 /// Looks, prints, and returns the exit code.
@@ -51,17 +46,14 @@ pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
         tell(&NO_REGION);
         return Ok(USAGE);
     };
-    let world = World {
+    let target = Target {
         settings,
         region,
-        queue: connect::queue(settings, &settings.queue.url, &aws),
-        mailer: connect::mailer(settings, &aws)?,
-        account: Arc::new(SesAccount::new(&aws)),
-        templates: connect::template(&settings.template.source, &aws),
-        inspector: Arc::new(AwsInspector::new(&aws)),
+        world: connect::world(settings, &aws)?,
+        inspector: Box::new(AwsInspector::new(&aws)),
     };
-    let mut findings = vec![around::configuration(&loaded), around::region(&world)];
-    findings.extend(world.at_aws(asked.send_to.as_deref()).await?);
+    let mut findings = vec![around::configuration(&loaded), around::region(&target)];
+    findings.extend(target.at_aws(asked.send_to.as_deref()).await?);
     findings.extend(around::telemetry(std::env::vars()).await);
     findings.push(around::stop(settings.shutdown.grace, |name| {
         std::env::var(name).ok()
@@ -75,7 +67,7 @@ pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
     Ok(if sum.is_good() { OK } else { FAILED })
 }
 
-impl World<'_> {
+impl Target<'_> {
     async fn at_aws(&self, send_to: Option<&str>) -> anyhow::Result<Vec<Finding>> {
         let (credentials, good) = around::credentials(&*self.inspector).await;
         let mut findings = vec![credentials];

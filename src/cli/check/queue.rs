@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    World,
+    Target,
     finding::{Finding, Level},
     redrive,
 };
@@ -21,11 +21,11 @@ const RIGHTS: &str = "queue rights";
 /// A handle that no queue ever gave: settling it proves the right to, and touches no message.
 const MADE_UP: &str = "organizer-notifier-proves-its-rights";
 
-pub(super) async fn look(world: &World<'_>) -> Vec<Finding> {
+pub(super) async fn look(target: &Target<'_>) -> Vec<Finding> {
     const CHECK: &str = "queue";
-    let url = &world.settings.queue.url;
+    let url = &target.settings.queue.url;
     let name = name(url);
-    let details = world.inspector.queue(url).await;
+    let details = target.inspector.queue(url).await;
     let mut findings = Vec::new();
     match details {
         Ok(details) => {
@@ -36,9 +36,9 @@ pub(super) async fn look(world: &World<'_>) -> Vec<Finding> {
                 format_duration(details.facts.retention)
             );
             findings.push(Finding::ok(CHECK, found));
-            findings.push(rights(world, name).await);
-            findings.push(visibility(world));
-            findings.extend(redrive::look(world, &details.facts).await);
+            findings.push(rights(target, name).await);
+            findings.push(visibility(target));
+            findings.extend(redrive::look(target, &details.facts).await);
             findings.push(encryption(&details));
         }
         Err(error) => {
@@ -48,9 +48,9 @@ pub(super) async fn look(world: &World<'_>) -> Vec<Finding> {
                 RefusalKind::NotFound => {
                     Finding::skipped(RIGHTS, "there is no queue to try them on")
                 }
-                _ => rights(world, name).await,
+                _ => rights(target, name).await,
             });
-            findings.push(visibility(world));
+            findings.push(visibility(target));
             findings.push(Finding::skipped(
                 "redrive",
                 "the queue's attributes are not known",
@@ -66,14 +66,14 @@ pub(super) fn name(url: &str) -> &str {
 }
 
 /// Every right that the daemon needs to receive and settle, each tried without touching a message.
-async fn rights(world: &World<'_>, name: &str) -> Finding {
-    let receive = world.inspector.may_receive(&world.settings.queue.url);
+async fn rights(target: &Target<'_>, name: &str) -> Finding {
+    let receive = target.inspector.may_receive(&target.settings.queue.url);
     let made_up = [ReceiptHandle(MADE_UP.to_owned())];
     let revealed = [(made_up[0].clone(), Duration::ZERO)];
     let (received, changed, deleted) = tokio::join!(
         receive,
-        world.queue.change_visibility(&revealed),
-        world.queue.delete(&made_up),
+        target.world.queue.change_visibility(&revealed),
+        target.world.queue.delete(&made_up),
     );
     let whole = |failure: QueueFailure| failure.error;
     // Entries fail, as they must; a call that fails as a whole lacks the right to make it.
@@ -119,10 +119,10 @@ fn merged(refused: Vec<Finding>) -> Option<Finding> {
 }
 
 /// Our own lease, which every receive asks for: the queue's default plays no part.
-fn visibility(world: &World<'_>) -> Finding {
+fn visibility(target: &Target<'_>) -> Finding {
     const CHECK: &str = "lease";
-    let length = world.settings.queue.visibility_timeout;
-    let send = world.settings.email.timeout;
+    let length = target.settings.queue.visibility_timeout;
+    let send = target.settings.email.timeout;
     let left = length / 2;
     let needed = send + lease_call_timeout(length);
     if left < needed {

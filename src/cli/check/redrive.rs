@@ -1,7 +1,7 @@
 //! Where messages go that cannot be mailed.
 
 use super::{
-    World,
+    Target,
     finding::{Finding, Level},
     queue,
 };
@@ -14,7 +14,7 @@ use crate::{
 /// Fewer receives than this and a few restarts in a bad hour dead-letter good messages.
 const RECEIVES_ENOUGH: u32 = 5;
 
-pub(super) async fn look(world: &World<'_>, facts: &QueueFacts) -> Vec<Finding> {
+pub(super) async fn look(target: &Target<'_>, facts: &QueueFacts) -> Vec<Finding> {
     const CHECK: &str = "redrive";
     let Some(redrive) = &facts.redrive else {
         return vec![
@@ -46,15 +46,15 @@ pub(super) async fn look(world: &World<'_>, facts: &QueueFacts) -> Vec<Finding> 
     };
     vec![
         policy,
-        dead_letter_queue(world, facts, &redrive.dead_letter_queue).await,
+        dead_letter_queue(target, facts, &redrive.dead_letter_queue).await,
     ]
 }
 
-async fn dead_letter_queue(world: &World<'_>, facts: &QueueFacts, arn: &str) -> Finding {
+async fn dead_letter_queue(target: &Target<'_>, facts: &QueueFacts, arn: &str) -> Finding {
     const CHECK: &str = "dead letters";
     let name = arn.rsplit(':').next().unwrap_or_default();
-    let url = sibling(&world.settings.queue.url, name);
-    let details = match world.inspector.queue(&url).await {
+    let url = sibling(&target.settings.queue.url, name);
+    let details = match target.inspector.queue(&url).await {
         Ok(details) => details,
         Err(error) => {
             // The daemon itself does without this right.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::SystemTime};
 
 use super::{
-    World,
+    Target,
     finding::{Finding, Level},
 };
 use crate::{
@@ -23,19 +23,19 @@ const ALIKE: f64 = 0.6;
 
 /// The findings, and the template where it is one.
 pub(super) async fn look(
-    world: &World<'_>,
+    target: &Target<'_>,
     composer: &Composer,
     placeholders: &Placeholders,
 ) -> (Vec<Finding>, Option<Template>) {
     const CHECK: &str = "template";
-    let location = world.templates.location();
-    let file = match world.templates.fetch().await {
+    let location = target.world.templates.location();
+    let file = match target.world.templates.fetch().await {
         Ok(file) => file,
         Err(failure) => {
             let missing = refusal_kind(&failure.error) == RefusalKind::NotFound;
-            let finding = if missing || world.is_file() {
+            let finding = if missing || target.is_file() {
                 let failure = LoadError::from(failure);
-                let remedy = if world.is_file() {
+                let remedy = if target.is_file() {
                     "check template.file"
                 } else {
                     failure.remedy()
@@ -48,7 +48,7 @@ pub(super) async fn look(
             return (vec![finding], None);
         }
     };
-    let max_bytes = world.settings.template.max_bytes;
+    let max_bytes = target.settings.template.max_bytes;
     let template = match template_store::compile(&file, placeholders, max_bytes) {
         Ok(loaded) => loaded.template,
         Err(failure) => {
@@ -59,17 +59,17 @@ pub(super) async fn look(
     let found = format!(
         "{location}: {} bytes{}",
         file.bytes.len(),
-        world.age(&file).await
+        target.age(&file).await
     );
     let findings = vec![
         Finding::ok(CHECK, found),
-        named(world, &template, &file),
-        sample_of(world, composer, &template),
+        named(target, &template, &file),
+        sample_of(target, composer, &template),
     ];
     (findings, Some(template))
 }
 
-impl World<'_> {
+impl Target<'_> {
     fn is_file(&self) -> bool {
         matches!(self.settings.template.source, TemplateLocation::File(_))
     }
@@ -103,9 +103,9 @@ impl World<'_> {
 }
 
 /// Which placeholders it names, and what may have been meant as one.
-fn named(world: &World<'_>, template: &Template, file: &TemplateFile) -> Finding {
+fn named(target: &Target<'_>, template: &Template, file: &TemplateFile) -> Finding {
     const CHECK: &str = "placeholders";
-    let declared: Vec<&str> = world
+    let declared: Vec<&str> = target
         .settings
         .message
         .placeholders
@@ -116,7 +116,7 @@ fn named(world: &World<'_>, template: &Template, file: &TemplateFile) -> Finding
     let source = String::from_utf8_lossy(&file.bytes);
     let typos: Vec<String> = undeclared(&source, &declared)
         .into_iter()
-        .chain(undeclared(&world.settings.email.subject, &declared))
+        .chain(undeclared(&target.settings.email.subject, &declared))
         .filter_map(|written| {
             let meant = meant(&written, &declared)?;
             Some(format!("{written} (did you mean {{{meant}}}?)"))
@@ -138,7 +138,7 @@ fn named(world: &World<'_>, template: &Template, file: &TemplateFile) -> Finding
             .advising(format!("write some of {} into it", listed(&declared)));
     }
     let in_subject = |name: &&&str| {
-        let subject = &world.settings.email.subject;
+        let subject = &target.settings.email.subject;
         subject.contains(&format!("{{{name}}}"))
     };
     let unused: Vec<&str> = declared
@@ -154,9 +154,9 @@ fn named(world: &World<'_>, template: &Template, file: &TemplateFile) -> Finding
 }
 
 /// Whether the sample event becomes a mail.
-fn sample_of(world: &World<'_>, composer: &Composer, template: &Template) -> Finding {
+fn sample_of(target: &Target<'_>, composer: &Composer, template: &Template) -> Finding {
     const CHECK: &str = "rendering";
-    match judge(&sample::body(world.settings, None), composer, template) {
+    match judge(&sample::body(target.settings, None), composer, template) {
         Verdict::Mail(mail) => Finding::ok(
             CHECK,
             format!(

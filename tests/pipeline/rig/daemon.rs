@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use organizer_notifier::{
-    daemon::{self, Ended, Outside},
+    daemon::{self, Ended},
     pipeline::{
         self, Report,
         drain::Drain,
@@ -12,6 +12,7 @@ use organizer_notifier::{
         outcome::Tally,
         rate::{Limiter, SendRate},
     },
+    ports::World,
     shutdown::Signal,
     telemetry::Instruments,
     template_store::TemplateStore,
@@ -41,17 +42,12 @@ impl Daemon {
     pub(super) fn start(rig: &Rig) -> Self {
         let (signals, told) = mpsc::unbounded_channel();
         let settings = rig.settings.clone();
-        let outside = Outside {
-            queue: Arc::clone(&rig.queue) as _,
-            mailer: Arc::clone(&rig.mailer) as _,
-            account: Arc::clone(&rig.account) as _,
-            templates: templates(rig),
-            health: Arc::new(HealthState::new()),
-            instruments: Arc::new(Instruments::off()),
-        };
+        let world = world(rig);
+        let health = Arc::new(HealthState::new());
+        let instruments = Arc::new(Instruments::off());
         let running = tokio::spawn(async move {
-            let composer = settings.composer().unwrap();
-            daemon::run(&settings, composer, outside, told).await
+            let ended = daemon::run(world, &settings, health, instruments, told).await;
+            ended.unwrap()
         });
         Self { signals, running }
     }
@@ -112,13 +108,17 @@ pub(crate) struct Pipeline {
 impl Pipeline {
     pub(super) fn start(rig: &Rig, ledger: Arc<dyn Ledger>) -> Self {
         let settings = &rig.settings;
-        let templates = templates(rig);
+        let world = world(rig);
+        let templates = Arc::new(TemplateStore::new(
+            Arc::clone(&world.templates),
+            settings.placeholders().unwrap(),
+            settings.template.ttl,
+            settings.template.max_bytes,
+        ));
         let fetched = Arc::clone(&templates);
         tokio::spawn(async move { fetched.run(CancellationToken::new()).await });
         let parts = pipeline::Parts {
-            queue: Arc::clone(&rig.queue) as _,
-            mailer: Arc::clone(&rig.mailer) as _,
-            account: Arc::clone(&rig.account) as _,
+            world,
             ledger,
             templates,
             composer: settings.composer().unwrap(),
@@ -148,14 +148,13 @@ impl Pipeline {
     }
 }
 
-fn templates(rig: &Rig) -> Arc<TemplateStore> {
-    let template = &rig.settings.template;
-    Arc::new(TemplateStore::new(
-        Arc::clone(&rig.template) as _,
-        rig.settings.placeholders().unwrap(),
-        template.ttl,
-        template.max_bytes,
-    ))
+fn world(rig: &Rig) -> World {
+    World {
+        queue: Arc::clone(&rig.queue) as _,
+        mailer: Arc::clone(&rig.mailer) as _,
+        account: Arc::clone(&rig.account) as _,
+        templates: Arc::clone(&rig.template) as _,
+    }
 }
 
 impl End {
