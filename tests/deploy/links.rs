@@ -74,6 +74,9 @@ fn every_link_leads_somewhere_and_every_page_is_reached() {
         "deploy/behaviour.md",
         "deploy/runbook.md",
         "deploy/telemetry.md",
+        "tests/README.md",
+        "tests/bench/README.md",
+        "tests/sandbox/README.md",
     ] {
         assert!(reached.contains(Path::new(page)), "nobody links to {page}");
     }
