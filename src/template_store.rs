@@ -16,6 +16,7 @@ use crate::{
     backoff::Backoff,
     notification::{Placeholders, Template, TemplateError},
     ports::{TemplateFailure, TemplateFailureKind, TemplateFile, TemplateSource, TemplateVersion},
+    telemetry::throttle::Throttle,
 };
 
 #[cfg(test)]
@@ -132,6 +133,8 @@ pub struct TemplateStore {
     ttl: Duration,
     knowledge: watch::Sender<Knowledge>,
     asked: Notify,
+    /// Warnings of a template that cannot be refreshed.
+    stale: Throttle,
 }
 
 impl TemplateStore {
@@ -152,6 +155,7 @@ impl TemplateStore {
             ttl,
             knowledge,
             asked: Notify::new(),
+            stale: Throttle::every(STALE_WARNING),
         }
     }
 
@@ -183,7 +187,6 @@ impl TemplateStore {
     pub async fn run(&self, stop: CancellationToken) {
         let mut backoff = Backoff::probes();
         let mut good_at = Instant::now();
-        let mut warned_at = None;
         loop {
             // Whoever asked until now is answered by this fetch.
             self.asked.notified().now_or_never();
@@ -196,11 +199,10 @@ impl TemplateStore {
                     self.accept(fetched);
                     backoff.reset();
                     good_at = Instant::now();
-                    warned_at = None;
                     self.ttl
                 }
                 Err(failure) => {
-                    self.fail(failure, good_at, &mut warned_at);
+                    self.fail(failure, good_at);
                     backoff.next_delay()
                 }
             };
@@ -245,17 +247,19 @@ impl TemplateStore {
 
     /// Without a good template it is an error, since nothing can be sent; with one it is a
     /// warning, which comes again every hour. Each new cause is told at once.
-    fn fail(&self, failure: LoadError, good_at: Instant, warned_at: &mut Option<Instant>) {
+    fn fail(&self, failure: LoadError, good_at: Instant) {
         let location = self.source.location();
         let remedy = failure.remedy();
         let last = self.knowledge.borrow().failure.clone();
         let is_news = last.is_none_or(|last| failure.is_news_after(&last));
+        if is_news {
+            self.stale.reset();
+        }
         if self.in_force().is_none() {
             if is_news {
                 error!("no template: {failure} ({location}); {remedy}");
             }
-        } else if is_news || warned_at.is_none_or(|at| at.elapsed() >= STALE_WARNING) {
-            *warned_at = Some(Instant::now());
+        } else if self.stale.due().is_some() {
             warn!(
                 notifier.template.age_s = good_at.elapsed().as_secs(),
                 "template not refreshed, the last good one serves: {failure} ({location}); {remedy}"

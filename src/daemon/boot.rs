@@ -11,6 +11,7 @@ use crate::{
     ports::{
         Account, AccountFacts, AccountFailureKind, Queue, QueueFacts, QueueFailure, ReceiptHandle,
     },
+    telemetry::throttle::Throttle,
     template_store::{LoadError, TemplateStore},
 };
 
@@ -20,8 +21,6 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A template that is refused is asked for again this often, so that one that is put there within
 /// our patience is found within it.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
-/// While boot waits for something that may pass, it says so this often.
-const TELL: Duration = Duration::from_mins(1);
 /// A handle that no queue ever gave: settling it proves the right to, and touches no message.
 const MADE_UP: &str = "organizer-notifier-proves-its-rights";
 
@@ -140,7 +139,7 @@ async fn try_queue(queue: &dyn Queue) -> Result<QueueFacts, QueueFailure> {
 struct Trying {
     /// Since when it has been refused definitely, each time anew.
     refused_since: Option<Instant>,
-    told: Option<Instant>,
+    throttle: Throttle,
     backoff: Backoff,
 }
 
@@ -153,7 +152,7 @@ impl Trying {
         );
         Self {
             refused_since: None,
-            told: None,
+            throttle: Throttle::default(),
             backoff,
         }
     }
@@ -168,9 +167,8 @@ impl Trying {
         since.elapsed() >= PATIENCE
     }
 
-    fn tell(&mut self, line: &fmt::Arguments<'_>) {
-        if self.told.is_none_or(|at| at.elapsed() >= TELL) {
-            self.told = Some(Instant::now());
+    fn tell(&self, line: &fmt::Arguments<'_>) {
+        if self.throttle.due().is_some() {
             error!("not started yet: {line}");
         }
     }

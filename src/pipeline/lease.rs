@@ -26,7 +26,7 @@ use tracing::{error, warn};
 
 use crate::{
     ports::{BATCH_MAX, EntryFailure, EntryFailureKind, Queue, ReceiptHandle},
-    telemetry::repeats::Repeats,
+    telemetry::throttle::Throttle,
     timing::lease_call_timeout,
 };
 
@@ -56,8 +56,8 @@ pub struct Leases {
     state: Mutex<State>,
     wake_keeper: Notify,
     /// Lines of renewals that fail, and of those that are refused.
-    failing: Repeats,
-    refused: Repeats,
+    failing: Throttle,
+    refused: Throttle,
 }
 
 #[derive(Default)]
@@ -111,8 +111,8 @@ impl Leases {
             length,
             state: Mutex::default(),
             wake_keeper: Notify::new(),
-            failing: Repeats::default(),
-            refused: Repeats::default(),
+            failing: Throttle::default(),
+            refused: Throttle::default(),
         })
     }
 

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     ports::{Queue, QueueFailure, ReceiveRequest},
-    telemetry::LIFECYCLE,
+    telemetry::{LIFECYCLE, throttle::Throttle},
     text::format_duration,
 };
 
@@ -40,8 +40,6 @@ const OVERDUE: Duration = Duration::from_secs(20);
 /// Receives that fail for less than this are nobody's business: they are tried again within
 /// seconds, and the queue keeps its messages.
 const PASSING: Duration = Duration::from_secs(5);
-/// A failing receive is told of this often.
-const TELL: Duration = Duration::from_mins(1);
 
 /// What the poller needs beyond what the workers share.
 pub(crate) struct Poller {
@@ -268,9 +266,7 @@ fn finished<T>(done: Result<T, tokio::task::JoinError>) -> T {
 struct Failures {
     health: Arc<HealthState>,
     backoff: Backoff,
-    since: Option<Instant>,
-    told: Option<Instant>,
-    untold: u64,
+    throttle: Throttle,
 }
 
 impl Failures {
@@ -278,9 +274,7 @@ impl Failures {
         Self {
             health,
             backoff: Backoff::polls(),
-            since: None,
-            told: None,
-            untold: 0,
+            throttle: Throttle::default().quiet_for(PASSING),
         }
     }
 
@@ -289,7 +283,7 @@ impl Failures {
         let now = Instant::now();
         match received {
             Received::Failed(failure) => {
-                self.tell(&failure, now);
+                self.tell(&failure);
                 (Pace::SLOWEST, now + self.backoff.next_delay())
             }
             Received::Empty => {
@@ -308,15 +302,11 @@ impl Failures {
         }
     }
 
-    fn tell(&mut self, failure: &QueueFailure, now: Instant) {
-        let since = *self.since.get_or_insert(now);
-        if now - since < PASSING || self.told.is_some_and(|at| now - at < TELL) {
-            self.untold += 1;
+    fn tell(&self, failure: &QueueFailure) {
+        let Some(suppressed) = self.throttle.due() else {
             return;
-        }
-        self.told = Some(now);
+        };
         self.health.receiving_fails(Some(&failure.error.code));
-        let untold = std::mem::take(&mut self.untold);
         let remedy = if failure.is_definite() {
             format!("{}; ", failure.remedy())
         } else {
@@ -324,26 +314,22 @@ impl Failures {
         };
         error!(
             error.r#type = failure.error.code,
-            notifier.suppressed = untold,
+            notifier.suppressed = suppressed,
             "nothing can be received: {failure}; {remedy}it is tried again by itself, and what is \
              held is worked on"
         );
     }
 
     fn end(&mut self) {
-        if let Some(since) = self.since.take()
-            && self.told.is_some()
-        {
+        if let Some(lasted) = self.throttle.reset() {
             info!(
                 target: LIFECYCLE,
                 "receiving works again after {}",
-                format_duration(since.elapsed())
+                format_duration(lasted)
             );
         }
         self.health.receiving_fails(None);
         self.backoff.reset();
-        self.told = None;
-        self.untold = 0;
     }
 }
 
@@ -352,12 +338,12 @@ mod tests {
     use super::*;
     use crate::ports::{CallError, QueueFailureKind};
 
-    fn failed() -> Received {
+    fn failed(code: &str) -> Received {
         Received::Failed(QueueFailure {
             kind: QueueFailureKind::Transient,
             error: Box::new(CallError {
                 operation: "ReceiveMessage",
-                code: "InternalError".to_owned(),
+                code: code.to_owned(),
                 message: "later".to_owned(),
                 request_id: None,
                 source: None,
@@ -370,27 +356,21 @@ mod tests {
         let health = Arc::new(HealthState::new());
         health.started();
         let mut failures = Failures::new(Arc::clone(&health));
-        failures.after(failed(), Instant::now(), Pace::SLOWEST);
-        assert_eq!(failures.told, None);
-        assert!(health.readiness_problems().is_empty());
-        failures.after(Received::Empty, Instant::now(), Pace::SLOWEST);
-        assert_eq!(failures.since, None);
-        failures.after(failed(), Instant::now(), Pace::SLOWEST);
+        // Each line that is written puts its code among the problems.
+        let mut told = |received| {
+            failures.after(received, Instant::now(), Pace::SLOWEST);
+            health.readiness_problems().join(", ")
+        };
+        assert_eq!(told(failed("first")), "");
+        assert_eq!(told(Received::Empty), "");
         tokio::time::advance(PASSING).await;
-        failures.after(failed(), Instant::now(), Pace::SLOWEST);
-        let told = failures.told;
-        assert_eq!(told, Some(Instant::now()));
-        tokio::time::advance(TELL / 2).await;
-        failures.after(failed(), Instant::now(), Pace::SLOWEST);
-        assert_eq!(failures.told, told);
-        tokio::time::advance(TELL / 2).await;
-        failures.after(failed(), Instant::now(), Pace::SLOWEST);
-        assert_eq!(failures.told, Some(Instant::now()));
-        assert_eq!(
-            health.readiness_problems(),
-            ["receiving fails: InternalError"]
-        );
-        failures.after(Received::Empty, Instant::now(), Pace::SLOWEST);
-        assert!(health.readiness_problems().is_empty());
+        assert_eq!(told(failed("first")), "", "the quiet time begins anew");
+        tokio::time::advance(PASSING).await;
+        assert_eq!(told(failed("second")), "receiving fails: second");
+        tokio::time::advance(Duration::from_secs(30)).await;
+        assert_eq!(told(failed("third")), "receiving fails: second");
+        tokio::time::advance(Duration::from_secs(30)).await;
+        assert_eq!(told(failed("fourth")), "receiving fails: fourth");
+        assert_eq!(told(Received::Empty), "");
     }
 }

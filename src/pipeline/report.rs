@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     ports::ReceivedMessage,
-    telemetry::{LIFECYCLE, names::ours, spans::failed_as},
+    telemetry::{LIFECYCLE, names::ours, spans::failed_as, throttle::Throttle},
     text::format_duration,
 };
 
@@ -187,29 +187,30 @@ pub(crate) fn transition<C: Cause>(shared: &Shared, part: Part, transition: Opti
 
 /// Says once a minute what is held while a breaker is open. Runs until dropped.
 pub(crate) async fn breakers(shared: Arc<Shared>, leases: Arc<Leases>) {
-    let mut told: Option<Instant> = None;
+    let throttle = Throttle::every(STILL_OPEN);
     loop {
         sleep(LOOK).await;
-        if told.is_some_and(|at| at.elapsed() < STILL_OPEN) {
-            continue;
-        }
-        let mail = shared.mail_gate.status();
-        let template = shared.template_gate.status();
-        let sending = mail.is_some_and(|status| still_open(Part::Sending, &status, &leases));
-        let rendering =
-            template.is_some_and(|status| still_open(Part::Rendering, &status, &leases));
-        if sending || rendering {
-            told = Some(Instant::now());
+        let mail = shared.mail_gate.status().filter(is_old);
+        let template = shared.template_gate.status().filter(is_old);
+        // Both breakers share one limit, so that their lines stand together.
+        if (mail.is_some() || template.is_some()) && throttle.due().is_some() {
+            if let Some(status) = mail {
+                still_open(Part::Sending, &status, &leases);
+            }
+            if let Some(status) = template {
+                still_open(Part::Rendering, &status, &leases);
+            }
         }
     }
 }
 
-/// Whether it has been open for long enough to say so again, and then says it.
-fn still_open<C: Cause>(part: Part, status: &Status<C>, leases: &Leases) -> bool {
+/// Whether a breaker has been open for so long that a line says so.
+fn is_old<C: Cause>(status: &Status<C>) -> bool {
+    Instant::now().saturating_duration_since(status.since) >= STILL_OPEN
+}
+
+fn still_open<C: Cause>(part: Part, status: &Status<C>, leases: &Leases) {
     let open_for = Instant::now().saturating_duration_since(status.since);
-    if open_for < STILL_OPEN {
-        return false;
-    }
     let oldest = leases.oldest().unwrap_or_default();
     error!(
         target: LIFECYCLE,
@@ -224,7 +225,6 @@ fn still_open<C: Cause>(part: Part, status: &Status<C>, leases: &Leases) -> bool
         },
         format_duration(oldest),
     );
-    true
 }
 
 fn sentence(outcome: Outcome, ending: Ending, last: bool, reason: Option<&str>) -> String {

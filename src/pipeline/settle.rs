@@ -1,9 +1,6 @@
 //! Settling: deleting messages and giving them back, in batches, under their leases.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use tokio::{
@@ -17,7 +14,7 @@ use super::{drain::Drain, lease::Lease};
 use crate::{
     backoff::{Backoff, Jitter},
     ports::{BATCH_MAX, EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
-    telemetry::repeats::Repeats,
+    telemetry::throttle::Throttle,
 };
 
 #[cfg(test)]
@@ -31,8 +28,8 @@ const CALLS_MAX: usize = 4;
 /// message holds a permit.
 const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(500);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
-/// A delete that keeps failing is told of after this long, and again each time it has passed.
-const LOG_EVERY: Duration = Duration::from_mins(1);
+/// A delete that fails for longer than this gets a line of its own.
+const DELETE_FAILS_QUIETLY_FOR: Duration = Duration::from_mins(1);
 
 /// How settling one message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +57,11 @@ pub struct Settler {
     drain: Arc<Drain>,
     /// How long a call may take, its wait for a slot included.
     patience: Duration,
-    told: Arc<Mutex<Option<Instant>>>,
+    /// Lines of deletes that keep failing.
+    deletes_failing: Arc<Throttle>,
     /// Lines of entries that fail, for each of the two calls.
-    not_deleted: Arc<Repeats>,
-    not_given_back: Arc<Repeats>,
+    not_deleted: Arc<Throttle>,
+    not_given_back: Arc<Throttle>,
 }
 
 /// The receiving end of a [`Settler`]: to be run as a task.
@@ -99,7 +97,7 @@ pub fn settler(
             changes,
             drain,
             patience: call_timeout * 2,
-            told: Arc::default(),
+            deletes_failing: Arc::default(),
             not_deleted: Arc::default(),
             not_given_back: Arc::default(),
         },
@@ -233,12 +231,7 @@ impl Settler {
 
     /// One line a minute for all deletes together, once one has failed for a minute.
     fn tell_of_delete(&self, began: Instant) {
-        if began.elapsed() < LOG_EVERY {
-            return;
-        }
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
-            *told = Some(Instant::now());
+        if began.elapsed() >= DELETE_FAILS_QUIETLY_FOR && self.deletes_failing.due().is_some() {
             error!(
                 notifier.delete.failing_s = began.elapsed().as_secs(),
                 "deletes keep failing: the mails have gone out and their messages stay held, so \
@@ -305,7 +298,7 @@ async fn batches<C: BatchCall>(
     mut jobs: mpsc::UnboundedReceiver<Job<C::Item>>,
 ) {
     let slots = Arc::new(Semaphore::new(CALLS_MAX));
-    let failing = Arc::new(Repeats::default());
+    let failing = Arc::new(Throttle::default());
     let mut calls = JoinSet::new();
     while let Some(first) = jobs.recv().await {
         // Whoever has given up waiting has asked again, or will.
@@ -346,7 +339,7 @@ async fn settle_batch<C: BatchCall>(
     call: C,
     call_timeout: Duration,
     batch: Vec<Job<C::Item>>,
-    failing: &Repeats,
+    failing: &Throttle,
 ) {
     let (items, waiting): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|job| (job.item, job.done)).unzip();

@@ -5,8 +5,8 @@ pub mod metrics;
 pub mod names;
 pub mod observed;
 pub mod otlp;
-pub mod repeats;
 pub mod spans;
+pub mod throttle;
 pub mod troubles;
 
 use std::{

@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::{Event, Level, Subscriber, field::Visit, warn};
 use tracing_subscriber::layer::{Context, Layer};
 
+use super::throttle::Throttle;
+
 /// The targets of the exporters' own lines begin with this.
 pub(super) const TARGET: &str = "opentelemetry";
-/// The most often that they are told of.
-const TELL: Duration = Duration::from_mins(1);
 /// How often is looked whether there is something to tell.
 const LOOK: Duration = Duration::from_millis(500);
 /// The most bytes of a complaint: a collector's answer may be a whole page.
@@ -31,7 +31,7 @@ struct Heard {
     /// The first since it was last told.
     text: String,
     count: u64,
-    told: Option<Instant>,
+    throttle: Throttle,
 }
 
 impl Troubles {
@@ -49,16 +49,15 @@ impl Troubles {
     }
 
     fn tell_due(&self) {
-        self.tell(|heard| heard.told.is_none_or(|at| at.elapsed() >= TELL));
+        self.tell(|throttle| throttle.due().is_some());
     }
 
-    fn tell(&self, due: impl Fn(&Heard) -> bool) {
+    fn tell(&self, due: impl Fn(&Throttle) -> bool) {
         let (text, suppressed) = {
             let mut heard = self.lock();
-            if heard.count == 0 || !due(&heard) {
+            if heard.count == 0 || !due(&heard.throttle) {
                 return;
             }
-            heard.told = Some(Instant::now());
             let count = std::mem::take(&mut heard.count);
             (std::mem::take(&mut heard.text), count - 1)
         };

@@ -14,7 +14,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("shutdown", &[]),
     ("backoff", &[]),
     ("template_file", &["ports"]),
-    ("template_store", &["backoff", "notification", "ports"]),
+    (
+        "template_store",
+        &["backoff", "notification", "ports", "telemetry"],
+    ),
     (
         "pipeline",
         &[
