@@ -40,7 +40,7 @@
 //! - A message whose send is under way is never given back: its mail may have gone.
 //! - One owner of retries per call. The SDK's are off wherever ours are at work, and every call has
 //!   a timeout.
-//! - Decisions (outcome, breaker, rate, permits, ledger) are plain values that know no time but
+//! - Decisions (outcome, breaker, rate, window, ledger) are plain values that know no time but
 //!   what they are told; tasks and waits are around them.
 //! - Everything runs on one thread: what would block goes to a thread of its own, and nothing waits
 //!   with a lock held.

@@ -16,7 +16,7 @@ pub struct Settings {
     /// Where the messages come from.
     pub queue: Queue,
     /// The most mails sent at once, 1 to 1000. A few more messages are held, see
-    /// [`Permits`](crate::pipeline::permits::Permits).
+    /// [`Window`](crate::pipeline::window::Window).
     pub concurrency: usize,
     /// Where the template comes from.
     pub template: TemplateSettings,

@@ -31,7 +31,7 @@ pub enum Transition<C> {
         /// Why it is open now.
         cause: C,
     },
-    /// It closed: the permits begin again with one.
+    /// It closed.
     Closed {
         /// Why it was open.
         cause: C,

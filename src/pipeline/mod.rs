@@ -3,7 +3,7 @@
 //! In the order of a message's way: `poller` receives what there is a permit for, [`lease`] holds
 //! it, `worker` takes it to an outcome, [`settle`] tells the queue. The decisions stand in files
 //! of their own and know no time but what they are told: [`outcome`], [`breaker`], [`rate`],
-//! [`permits`], [`ledger`]; [`drain`] is the way to the end.
+//! [`window`], [`ledger`]; [`drain`] is the way to the end.
 
 pub mod breaker;
 pub mod drain;
@@ -13,7 +13,6 @@ pub mod lease;
 pub mod ledger;
 mod open_polls;
 pub mod outcome;
-pub mod permits;
 #[cfg(test)]
 mod polled;
 mod poller;
@@ -23,6 +22,7 @@ mod retry_clock;
 #[cfg(test)]
 mod scripted;
 pub mod settle;
+pub mod window;
 mod worker;
 
 use std::{
@@ -33,7 +33,7 @@ use std::{
 
 use futures_util::FutureExt;
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::mpsc,
     task::{JoinError, JoinSet},
     time::{Instant, sleep},
 };
@@ -48,9 +48,9 @@ use self::{
     ledger::Ledger,
     open_polls::OpenPolls,
     outcome::{Outcome, Tally},
-    permits::Permits,
     poller::Poller,
     rate::Limiter,
+    window::Window,
     worker::{Delivery, Finished, Shared},
 };
 use crate::{
@@ -90,7 +90,7 @@ pub struct Parts {
 /// How a pipeline works.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The most mails sent at once. A few more messages are held, see [`Permits`].
+    /// The most mails sent at once. A few more messages are held, see [`Window`].
     pub concurrency: usize,
     /// How long a receive waits for a message, at most 20 whole seconds.
     pub receive_wait: Duration,
@@ -131,8 +131,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
             MailBreaker::new(Backoff::probes()).with_patience(settings.max_elapsed),
         ),
         limiter: parts.limiter,
-        permits: Permits::new(settings.concurrency),
-        sends: Semaphore::new(settings.concurrency.max(1)),
+        window: Window::new(settings.concurrency),
         mailer: parts.world.mailer,
         ledger: parts.ledger,
         settler,

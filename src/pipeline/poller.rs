@@ -16,19 +16,19 @@ use super::{
     breaker::Receiving,
     health_state::HealthState,
     lease::Leases,
-    permits::{BATCH, Permit},
     report,
+    window::Held,
     worker::{Delivery, Shared},
 };
 use crate::{
     backoff::Backoff,
-    ports::{Queue, QueueFailure, ReceiveRequest},
+    ports::{BATCH_MAX, Queue, QueueFailure, ReceiveRequest},
     telemetry::{LIFECYCLE, throttle::Throttle},
     text::format_duration,
 };
 
 /// After a receive that came back neither empty nor full the next waits this long, so that a
-/// trickle fills batches; and one that could ask for few messages waits as long for more permits.
+/// trickle fills batches; and one that could ask for few messages waits as long for more room.
 const TRICKLE: Duration = Duration::from_millis(20);
 /// An empty answer that came sooner than this is followed by a pause that makes up for it: a
 /// queue that answers at once must not be asked without rest.
@@ -70,18 +70,18 @@ struct Pace(usize);
 
 impl Pace {
     const SLOWEST: Self = Self(1);
-    /// More receives than the most permits can fill.
+    /// More receives than the largest window can fill.
     const FASTEST: Self = Self(128);
 
     /// After a receive that brought so many messages of so many asked for.
     fn after(self, count: usize, asked: usize) -> Self {
-        if count == BATCH {
+        if count == BATCH_MAX {
             // Each of those under way asks for one more: twice as many after each round.
             Self((self.0 + 1).min(Self::FASTEST.0))
         } else if count * 2 < asked {
             Self((self.0 / 2).max(Self::SLOWEST.0))
         } else {
-            // A queue need not give all it has, and as many as permits were left says nothing of it.
+            // A queue need not give all it has, and as many as there was room for says nothing of it.
             self
         }
     }
@@ -109,10 +109,10 @@ impl Poller {
                     starts.retain(|start| *start != began);
                     (pace, not_before) = failures.after(answer, began, pace);
                 }
-                permits = poller.next_permits(not_before, under_way), if may_start => {
+                places = poller.next_places(not_before, under_way), if may_start => {
                     let began = Instant::now();
                     starts.push(began);
-                    receives.spawn(Arc::clone(&poller).receive(permits, began));
+                    receives.spawn(Arc::clone(&poller).receive(places, began));
                 }
                 () = sleep(LOOK) => {}
             }
@@ -131,8 +131,8 @@ impl Poller {
     }
 
     /// Waits until something may be received, and how much: the breakers are closed or want a
-    /// probe, the rate has room, and there are permits.
-    async fn next_permits(&self, not_before: Instant, under_way: usize) -> Vec<Permit> {
+    /// probe, the rate has room, and so has the window.
+    async fn next_places(&self, not_before: Instant, under_way: usize) -> Vec<Held> {
         sleep_until(not_before).await;
         let shared = &self.shared;
         loop {
@@ -140,14 +140,14 @@ impl Poller {
             // What waits for a template, its twin or its delete does not.
             let at_breaker = shared.mail_gate.status().map_or(0, |status| status.waiting);
             let aside = shared.aside.load(Ordering::Relaxed);
-            let alone = under_way == 0 && shared.permits.held() <= at_breaker + aside;
+            let alone = under_way == 0 && shared.window.held() <= at_breaker + aside;
             let suspected = shared.template_gate.receiving().await == Receiving::OneProbe;
             let failing = shared.mail_gate.receiving().await == Receiving::OneProbe;
-            let held = shared.permits.held();
+            let held = shared.window.held();
             let coming = held.saturating_sub(shared.limiter.waiting_recipients());
             let wanted = match (suspected, failing) {
                 (_, true) if !alone => 0,
-                (false, false) => BATCH,
+                (false, false) => BATCH_MAX,
                 _ => 1,
             };
             let wanted = wanted.min(shared.limiter.receivable(coming, held));
@@ -155,38 +155,38 @@ impl Poller {
                 sleep(LOOK / 10).await;
                 continue;
             }
-            let permits = if suspected || failing {
+            let places = if suspected || failing {
                 // Messages that are held for what may be their own fault must not keep out the one
                 // that would show it.
-                shared.permits.try_acquire_beyond().into_iter().collect()
+                shared.window.try_hold_beyond().into_iter().collect()
             } else {
-                shared.permits.free_one().await;
-                drop(timeout(TRICKLE, shared.permits.worthwhile(wanted)).await);
-                shared.permits.acquire(wanted).await
+                shared.window.room_for_one().await;
+                drop(timeout(TRICKLE, shared.window.room_worth_a_receive(wanted)).await);
+                shared.window.hold(wanted).await
             };
-            if permits.is_empty() {
+            if places.is_empty() {
                 sleep(LOOK).await;
                 continue;
             }
-            // While a permit was waited for, a breaker may have opened.
+            // While room was waited for, a breaker may have opened.
             if (suspected || !shared.template_gate.is_open())
                 && (failing || !shared.mail_gate.is_open())
             {
                 if suspected {
                     shared.template_gate.receive_one();
                 }
-                return permits;
+                return places;
             }
         }
     }
 
-    /// One receive. What it brings goes to the workers, each message with a permit of its own.
+    /// One receive. What it brings goes to the workers, each message with a place of its own.
     async fn receive(
         self: Arc<Self>,
-        mut permits: Vec<Permit>,
+        mut places: Vec<Held>,
         began: Instant,
     ) -> (Received, Instant) {
-        let asked = permits.len();
+        let asked = places.len();
         let request = ReceiveRequest {
             max_messages: u32::try_from(asked).unwrap_or(1),
             wait: self.wait,
@@ -214,7 +214,7 @@ impl Poller {
                     .received_again(&message.id, message.receive_count);
                 continue;
             };
-            let Some(permit) = permits.pop() else {
+            let Some(place) = places.pop() else {
                 warn!("the queue gave more messages than were asked for");
                 break;
             };
@@ -222,7 +222,7 @@ impl Poller {
             drop(self.deliveries.send(Delivery {
                 message,
                 lease,
-                permit,
+                place,
             }));
         }
         let received = if count == 0 {

@@ -171,7 +171,7 @@ pub(crate) fn transition<C: Cause>(shared: &Shared, part: Part, transition: Opti
             cause.remedy(),
         ),
         Some(Transition::Closed { cause, open_for }) => {
-            shared.permits.reset();
+            shared.window.shrink();
             if cause.is_start() {
                 return;
             }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 use tracing::{Span, error};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
@@ -26,11 +26,11 @@ use super::{
     ledger::{Claim, Ledger, SendGuard},
     open_polls::OpenPolls,
     outcome::{Ending, Outcome, Settlement, conclude},
-    permits::{Permit, Permits},
     rate::Limiter,
     report,
     retry_clock::RetryClock,
     settle::{SettleResult, Settler},
+    window::{Held, Window},
 };
 use crate::{
     backoff::Backoff,
@@ -63,9 +63,7 @@ pub(crate) struct Shared {
     pub(crate) template_gate: Arc<Gate<TemplateBreaker>>,
     pub(crate) mail_gate: Arc<Gate<MailBreaker>>,
     pub(crate) limiter: Arc<Limiter>,
-    pub(crate) permits: Permits,
-    /// As many sends as may be under way, or about to be, at once.
-    pub(crate) sends: Semaphore,
+    pub(crate) window: Arc<Window>,
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) settler: Settler,
@@ -84,7 +82,7 @@ pub(crate) struct Shared {
 pub(crate) struct Delivery {
     pub(crate) message: ReceivedMessage,
     pub(crate) lease: Lease,
-    pub(crate) permit: Permit,
+    pub(crate) place: Held,
 }
 
 /// How a delivery ended.
@@ -112,12 +110,12 @@ pub(crate) struct Notes {
     pub(crate) ids: Option<Ids>,
 }
 
-/// Takes one delivery to its outcome and settles it. Lease and permit are held until then.
+/// Takes one delivery to its outcome and settles it. Lease and place are held until then.
 pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let Delivery {
         mut message,
         lease,
-        mut permit,
+        mut place,
     } = delivery;
     let body = mem::take(&mut message.body);
     let began = Instant::now();
@@ -143,8 +141,8 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let aside = Aside::step(&shared);
     let settled = match settlement {
         Settlement::Delete => {
-            permit.settles(true);
-            let failed = || permit.settles(false);
+            place.settles(true);
+            let failed = || place.settles(false);
             Some(shared.settler.delete(&lease, failed).await)
         }
         Settlement::Visible { after } => {
@@ -166,7 +164,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     }
     shared.instruments.spans.forget(&message.receipt);
     drop(lease);
-    drop(permit);
+    drop(place);
     // What was to be given back and was not becomes visible by itself; a delete that was given up
     // does not undo the mail, and neither does a send that nobody waits for any more.
     let given_up = settled == Some(SettleResult::GivenUp)
@@ -334,7 +332,6 @@ impl Worker<'_> {
                 result = self.shared.mailer.send(Box::new(mail), key) => result,
                 () = self.shared.drain.wait_abandon() => return Ok(Ending::DrainedInSend),
             };
-            drop(slot);
             let failure = match result {
                 Ok(email_id) => {
                     guard.sent().await;
@@ -342,17 +339,18 @@ impl Worker<'_> {
                     span.set_attribute(ours::EMAIL_ID, email_id.clone());
                     drop(span);
                     self.notes().email_id = Some(email_id);
-                    // The success of a send that began before the breaker moved is no proof of what
-                    // came after.
-                    let fresh = pass.is_current();
                     report::transition(self.shared, Part::Sending, pass.report(Ok(())));
-                    if fresh {
-                        self.shared.permits.succeeded();
+                    // A probe has no slot. Where it closed the breaker the window has shrunk to one,
+                    // and this success is the first that counts.
+                    match slot {
+                        Some(slot) => slot.accepted(),
+                        None => self.shared.window.grow(),
                     }
                     return Ok(Ending::Sent);
                 }
                 Err(failure) => failure,
             };
+            drop(slot);
             instruments.metrics.attempted(Some(&failure.error.code));
             spans::failed(&span, &failure.error);
             drop(span);
@@ -365,7 +363,7 @@ impl Worker<'_> {
                 SendFailureKind::UnknownClientError => client_errors += 1,
                 _ => {}
             }
-            self.shared.mail_gate.set_room(self.shared.permits.limit());
+            self.shared.mail_gate.set_room(self.shared.window.limit());
             report::transition(self.shared, Part::Sending, pass.report(Err(failure.kind)));
             match failure.kind {
                 SendFailureKind::Rejected => return Ok(Ending::Rejected),

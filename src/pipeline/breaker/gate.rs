@@ -32,7 +32,7 @@ pub struct Gate<M> {
 /// What may be received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Receiving {
-    /// As many messages as there are permits.
+    /// As many messages as the window has room for.
     All,
     /// One, alone, where all that are held wait at the breaker, if any: it becomes the probe.
     OneProbe,

@@ -1,16 +1,12 @@
 //! The mail breaker: stops the sending while no mail of ours would be accepted.
 
 mod open;
-mod ramp;
 
 use std::collections::BTreeMap;
 
 use tokio::time::{Duration, Instant};
 
-use self::{
-    open::{Check, Open, Waiting},
-    ramp::Ramp,
-};
+use self::open::{Check, Open, Waiting};
 use super::{MailCause, Status, Transition};
 use crate::{backoff::Backoff, ports::SendFailureKind};
 
@@ -18,8 +14,7 @@ use crate::{backoff::Backoff, ports::SendFailureKind};
 pub const TRANSIENT_LIMIT: usize = 3;
 
 /// Opens at once when the mail service refuses every mail of ours, and after transient failures
-/// of [`TRANSIENT_LIMIT`] distinct messages in a row; closes when a probe is accepted, and then lets
-/// through what was held two at a time at first, doubling with each success. Where fewer
+/// of [`TRANSIENT_LIMIT`] distinct messages in a row; closes when a probe is accepted. Where fewer
 /// may be held it opens when all of those have failed, with as many failures in all: else an
 /// outage at the start, when one is held, would never be seen for one.
 ///
@@ -47,8 +42,6 @@ pub struct MailBreaker {
     /// For how long one or two messages that fail as probes are believed.
     patience: Duration,
     open: Option<Open>,
-    /// How the messages that were held are let through after it closed.
-    ramp: Option<Ramp>,
     waiting: BTreeMap<Ticket, Waiting>,
     next_number: u64,
 }
@@ -75,8 +68,6 @@ pub struct Permission {
     key: String,
     epoch: u64,
     probe: Option<u64>,
-    /// Whether it was given under the ramp after a closing.
-    ramped: bool,
 }
 
 /// What the account said when asked whether it may send.
@@ -110,7 +101,6 @@ impl MailBreaker {
             room: usize::MAX,
             patience: Duration::ZERO,
             open: None,
-            ramp: None,
             waiting: BTreeMap::new(),
             next_number: 0,
         }
@@ -182,35 +172,18 @@ impl MailBreaker {
             key: waiting.key,
             epoch: self.epoch,
             probe: Some(number),
-            ramped: false,
         })
     }
 
     fn ask_closed(&mut self, ticket: Ticket) -> Answer {
-        if self.ramp.as_ref().is_some_and(Ramp::is_full) {
-            return Answer::Wait { until: None };
-        }
         let Some(waiting) = self.waiting.remove(&ticket) else {
             return Answer::Wait { until: None };
         };
-        let ramped = self.ramp.as_mut().is_some_and(Ramp::enter);
         Answer::Go(Permission {
             key: waiting.key,
             epoch: self.epoch,
             probe: None,
-            ramped,
         })
-    }
-
-    /// A send under the ramp has ended.
-    fn leave_ramp(&mut self, permission: &Permission, accepted: bool) {
-        if permission.ramped
-            && self.is_current(permission)
-            && let Some(ramp) = &mut self.ramp
-            && ramp.leave(accepted)
-        {
-            self.ramp = None;
-        }
     }
 
     /// Takes in how a send ended.
@@ -221,7 +194,6 @@ impl MailBreaker {
         now: Instant,
     ) -> Option<Transition<MailCause>> {
         let current = self.is_current(&permission);
-        self.leave_ramp(&permission, result.is_ok());
         let Some(open) = &mut self.open else {
             return if current {
                 self.report_closed(permission.key, result, now)
@@ -245,7 +217,6 @@ impl MailBreaker {
     /// Takes in that a send did not come about or ended without saying anything of the service:
     /// where it was the probe, the next message may probe at once.
     pub fn abandon(&mut self, permission: &Permission, now: Instant) {
-        self.leave_ramp(permission, false);
         if let Some(open) = &mut self.open
             && open.probe.is_some()
             && open.probe == permission.probe
@@ -359,7 +330,6 @@ impl MailBreaker {
             Ok(()) => {
                 let open = self.open.take()?;
                 self.epoch += 1;
-                self.ramp = Some(Ramp::new());
                 Some(Transition::Closed {
                     cause: open.cause,
                     open_for: now.duration_since(open.since),
@@ -385,7 +355,6 @@ impl MailBreaker {
 
     fn open(&mut self, cause: MailCause, now: Instant) -> Transition<MailCause> {
         self.epoch += 1;
-        self.ramp = None;
         self.forget_failures();
         self.probes.reset();
         let probe_at = now + self.probes.next_delay();
@@ -406,7 +375,7 @@ impl MailBreaker {
 
 impl super::gate::Breaker for MailBreaker {
     fn is_at_rest(&self) -> bool {
-        self.open.is_none() && self.ramp.is_none()
+        self.open.is_none()
     }
 }
 

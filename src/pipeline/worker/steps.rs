@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::SemaphorePermit, time::sleep};
+use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::{Aside, Notes, Worker};
@@ -17,6 +17,7 @@ use crate::{
         health_state::Part,
         outcome::{Ending, is_last_receive, retry_budget},
         report,
+        window::Sending,
     },
     ports::{SendFailure, TemplateVersion},
 };
@@ -60,7 +61,7 @@ impl Worker<'_> {
             report::transition(self.shared, Part::Rendering, opened);
             // The template may be the culprit: this message waits for a better one. Where all that
             // may be held do so already, it makes room.
-            if gate.is_open() && !self.shared.permits.is_exceeded() {
+            if gate.is_open() && !self.shared.window.is_exceeded() {
                 self.wait_aside(pin!(gate.closed())).await?;
                 return Ok(None);
             }
@@ -75,7 +76,7 @@ impl Worker<'_> {
         &self,
         key: &str,
         mail: &Mail,
-    ) -> Result<Option<(Pass, Option<SemaphorePermit<'_>>)>, Ending> {
+    ) -> Result<Option<(Pass, Option<Sending>)>, Ending> {
         let shared = self.shared;
         let pass = self.wait(pin!(shared.mail_gate.pass(key))).await?;
         // A probe does not wait for sends that began before the breaker opened and may hang.
@@ -106,15 +107,20 @@ impl Worker<'_> {
         Ok(pass.is_current().then_some((pass, slot)))
     }
 
-    /// Waits until one of the sends under way ends, where there are as many as may be. They do so
-    /// soon, so a stop does not release what waits here: its receive would be spent for nothing.
-    async fn wait_slot(&self) -> Result<SemaphorePermit<'_>, Ending> {
-        let slot = self.clock.pause_during(self.shared.sends.acquire());
+    /// Waits until the window has room for one more send. At its full size only sends under way are
+    /// before this one. They end soon, so a stop does not release what waits for them: its receive
+    /// would be spent for nothing. While the window grows a stop releases it, as it does what waits
+    /// at a breaker.
+    async fn wait_slot(&self) -> Result<Sending, Ending> {
+        let shared = self.shared;
+        let slot = self.clock.pause_during(shared.window.send());
+        let stays = shared.window.is_full_size() || self.is_last_receive();
+        // What is ready is taken even while draining.
         tokio::select! {
             biased;
-            slot = slot => slot.map_err(|_closed| Ending::Drained),
+            slot = slot => Ok(slot),
             () = self.lease.lost() => Err(Ending::LeaseLost),
-            () = self.shared.drain.wait_release(true) => Err(Ending::Drained),
+            () = shared.drain.wait_release(stays) => Err(Ending::Drained),
         }
     }
 

@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::advance,
-};
+use tokio::{task::unconstrained, time::advance};
 
 use super::*;
 use crate::{
@@ -41,23 +38,21 @@ enum Event {
 }
 
 struct Pipeline {
-    permits: Permits,
+    window: Arc<Window>,
     gate: Arc<Gate<MailBreaker>>,
-    slots: Arc<Semaphore>,
-    held: Vec<Permit>,
+    held: Vec<Held>,
     /// Of those held, how many have no send begun yet.
     unsent: usize,
-    sending: Vec<(Pass, OwnedSemaphorePermit)>,
-    late: Vec<(Pass, OwnedSemaphorePermit)>,
+    sending: Vec<(Pass, Sending)>,
+    late: Vec<(Pass, Sending)>,
 }
 
 impl Pipeline {
     fn new() -> Self {
         let probes = Backoff::new(Duration::from_secs(1), LONGEST_DELAY, Jitter::Off);
         Self {
-            permits: Permits::new(32),
+            window: Window::new(32),
             gate: Gate::new(MailBreaker::new(probes)),
-            slots: Arc::new(Semaphore::new(32)),
             held: Vec::new(),
             unsent: 0,
             sending: Vec::new(),
@@ -65,25 +60,25 @@ impl Pipeline {
         }
     }
 
-    fn begin(&self) -> Option<(Pass, OwnedSemaphorePermit)> {
+    fn begin(&self) -> Option<(Pass, Sending)> {
         let pass = self.gate.pass("key").now_or_never()?;
-        Some((pass, Arc::clone(&self.slots).try_acquire_owned().ok()?))
+        Some((pass, unconstrained(self.window.send()).now_or_never()?))
     }
 
-    fn accepted(&self, pass: Pass) {
-        let fresh = pass.is_current();
+    fn accepted(&self, pass: Pass, slot: Option<Sending>) {
         if let Some(Transition::Closed { .. }) = pass.report(Ok(())) {
-            self.permits.reset();
+            self.window.shrink();
         }
-        if fresh {
-            self.permits.succeeded();
+        match slot {
+            Some(slot) => slot.accepted(),
+            None => self.window.grow(),
         }
     }
 
     async fn happens(&mut self, event: Event) {
         match event {
             Event::Receive(count) => {
-                let received = self.permits.try_acquire(count);
+                let received = self.window.try_hold(count);
                 self.unsent += received.len();
                 self.held.extend(received);
             }
@@ -96,8 +91,7 @@ impl Pipeline {
             }
             Event::Accepted => {
                 let (pass, slot) = self.sending.remove(0);
-                drop(slot);
-                self.accepted(pass);
+                self.accepted(pass, Some(slot));
             }
             Event::Rejected => {
                 let (pass, slot) = self.sending.remove(0);
@@ -115,13 +109,12 @@ impl Pipeline {
                 advance(Duration::from_mins(2)).await;
                 let probe = self.gate.pass("key").await;
                 assert!(probe.is_probe());
-                self.accepted(probe);
+                self.accepted(probe, None);
             }
-            Event::TemplateBack => self.permits.reset(),
+            Event::TemplateBack => self.window.shrink(),
             Event::LateAccepted => {
                 let (pass, slot) = self.late.remove(0);
-                drop(slot);
-                self.accepted(pass);
+                self.accepted(pass, Some(slot));
             }
             Event::Deleted => {
                 self.held[0].settles(true);
@@ -137,7 +130,7 @@ impl Pipeline {
     /// How many more messages may be received, and of how many of those held a send may begin.
     fn free(&self) -> (usize, usize) {
         let begun: Vec<_> = std::iter::from_fn(|| self.begin()).take(64).collect();
-        (self.permits.free(), begun.len().min(self.unsent))
+        (self.window.free(), begun.len().min(self.unsent))
     }
 }
 
@@ -224,12 +217,12 @@ async fn after_the_mail_breaker_closed_two_go_and_each_success_doubles_how_many(
         (Event::Begin(1), 0, 1),
         (Event::LateAccepted, 0, 1),
         (Event::Accepted, 0, 2),
-        (Event::Deleted, 1, 2),
-        (Event::Deleted, 2, 2),
-        (Event::Begin(2), 2, 0),
-        (Event::Rejected, 2, 0),
-        (Event::Accepted, 2, 0),
-        (Event::LateAccepted, 2, 0),
+        (Event::Deleted, 0, 2),
+        (Event::Deleted, 0, 2),
+        (Event::Begin(2), 0, 0),
+        (Event::Rejected, 0, 0),
+        (Event::Accepted, 0, 0),
+        (Event::LateAccepted, 0, 0),
     ]))
     .await;
 }

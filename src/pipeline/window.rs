@@ -1,0 +1,326 @@
+//! How many messages may be held at once, and how many mails may be under way.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::ports::BATCH_MAX;
+
+/// At most this many messages that are being deleted do not count as held: what the settler has
+/// under way when it keeps up.
+const SETTLING_NOT_COUNTED_MAX: usize = 40;
+
+/// The window of a pipeline. Its size is how many mails may be under way: one at boot and after
+/// each [`shrink`](Window::shrink), then twice as many with each mail that is accepted, up to
+/// `concurrency`. So a deploy during an outage, or a crash loop, costs one message a receive and not
+/// as many as there are workers; and after an outage what was held is not sent all at once.
+///
+/// While it grows as many messages may be held as mails may be under way, and after a success as many
+/// as are held then: those that stay may be stubborn, and must not keep all others out.
+///
+/// At its full size the window also holds a fifth more, so that there is always a message ready when
+/// a send ends, and as many again, up to 40, that are in their first delete. It does so only while
+/// deletes work: until a first message is deleted, and from a delete that fails to the next one that
+/// works, it holds `concurrency` messages and counts all of them. So deletes that keep failing stop
+/// the receiving.
+#[derive(Debug)]
+pub struct Window {
+    state: Mutex<State>,
+    changes: watch::Sender<()>,
+    /// A slot for each send, those that began before the last shrink included.
+    slots: Arc<Semaphore>,
+}
+
+/// The right to hold one message. Dropping it frees the place.
+#[derive(Debug)]
+pub struct Held {
+    window: Arc<Window>,
+    settling: bool,
+}
+
+/// The right to have one mail under way. Dropping it makes room for the next and proves nothing.
+#[derive(Debug)]
+pub struct Sending {
+    window: Arc<Window>,
+    /// The window's own slots as they were when the send began: after a shrink it has others.
+    slots_then: Arc<Semaphore>,
+    /// Both are only held for their drop.
+    _slots: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+}
+
+#[derive(Debug)]
+struct State {
+    concurrency: usize,
+    /// How many sends may be under way that began since the last shrink.
+    size: usize,
+    /// How many messages may be held while the window grows.
+    limit: usize,
+    /// As many slots as the size says.
+    slots: Arc<Semaphore>,
+    /// Whether a message has been deleted, and no delete has failed since.
+    deletes_work: bool,
+    held: usize,
+    settling: usize,
+}
+
+impl Window {
+    /// A window of size one that grows up to `concurrency` sends at once, at least one.
+    #[must_use]
+    pub fn new(concurrency: usize) -> Arc<Self> {
+        let concurrency = concurrency.max(1);
+        Arc::new(Self {
+            state: Mutex::new(State {
+                concurrency,
+                size: 1,
+                limit: 1,
+                slots: Arc::new(Semaphore::new(1)),
+                deletes_work: false,
+                held: 0,
+                settling: 0,
+            }),
+            changes: watch::Sender::new(()),
+            slots: Arc::new(Semaphore::new(concurrency)),
+        })
+    }
+
+    /// Waits until a message may be held, and takes places for as many as may, up to `max`; at
+    /// least one. Those not needed are freed by dropping them. Of several that wait any may be
+    /// served. The wait may be dropped at any moment and then holds nothing.
+    pub async fn hold(self: &Arc<Self>, max: usize) -> Vec<Held> {
+        // Subscribed before the first look, so that no place is freed unseen between the two.
+        let mut changes = self.changes.subscribe();
+        loop {
+            let held = self.try_hold(max);
+            if !held.is_empty() {
+                return held;
+            }
+            // The sender lives as long as this window, so that this is never an error.
+            drop(changes.changed().await);
+        }
+    }
+
+    /// Waits until one more message may be held.
+    pub async fn room_for_one(&self) {
+        self.wait_until(|state| state.free() > 0).await;
+    }
+
+    /// Waits until enough messages may be held for a receive of up to `max` that is worth its call:
+    /// one after another would cost a call for each message. While the window grows, and where none
+    /// is held, one is enough.
+    pub async fn room_worth_a_receive(&self, max: usize) {
+        self.wait_until(|state| state.is_worth_a_receive(max)).await;
+    }
+
+    async fn wait_until(&self, condition: impl Fn(&State) -> bool) {
+        let mut changes = self.changes.subscribe();
+        while !condition(&self.lock()) {
+            drop(changes.changed().await);
+        }
+    }
+
+    /// Takes places for as many messages as may be held, up to `max`, which counts as at least one;
+    /// none where none may.
+    #[must_use]
+    pub fn try_hold(self: &Arc<Self>, max: usize) -> Vec<Held> {
+        let mut state = self.lock();
+        let count = state.free().min(max.max(1));
+        state.held += count;
+        drop(state);
+        std::iter::repeat_with(|| self.held_one())
+            .take(count)
+            .collect()
+    }
+
+    /// Takes a place even where the limit allows none, and one more than the full size has: for
+    /// a probe, when what is held may itself be at fault.
+    #[must_use]
+    pub fn try_hold_beyond(self: &Arc<Self>) -> Option<Held> {
+        let mut state = self.lock();
+        if state.is_exceeded() {
+            return None;
+        }
+        state.held += 1;
+        drop(state);
+        Some(self.held_one())
+    }
+
+    fn held_one(self: &Arc<Self>) -> Held {
+        Held {
+            window: Arc::clone(self),
+            settling: false,
+        }
+    }
+
+    /// Whether more are held than the full size has places for.
+    #[must_use]
+    pub fn is_exceeded(&self) -> bool {
+        self.lock().is_exceeded()
+    }
+
+    /// Waits until one more mail may be under way, first come, first served. The wait may be
+    /// dropped at any moment and then holds nothing.
+    pub async fn send(self: &Arc<Self>) -> Sending {
+        let Ok(all) = Arc::clone(&self.slots).acquire_owned().await else {
+            // Nobody closes these slots.
+            return std::future::pending().await;
+        };
+        loop {
+            let slots_then = Arc::clone(&self.lock().slots);
+            // A shrink closes the slots that it replaces: whoever waited at them asks for new ones.
+            if let Ok(one) = Arc::clone(&slots_then).acquire_owned().await {
+                return Sending {
+                    window: Arc::clone(self),
+                    slots_then,
+                    _slots: (all, one),
+                };
+            }
+        }
+    }
+
+    /// Doubles the size: a mail was accepted.
+    pub fn grow(&self) {
+        let mut state = self.lock();
+        let size = state.size.saturating_mul(2).min(state.concurrency);
+        let limit = size.max(state.limit).max(state.held).min(state.concurrency);
+        // At full size a success changes nothing, and nobody needs to be woken for it.
+        if (size, limit) == (state.size, state.limit) {
+            return;
+        }
+        state.slots.add_permits(size - state.size);
+        (state.size, state.limit) = (size, limit);
+        drop(state);
+        self.changes.send_replace(());
+    }
+
+    /// Begins again with one, as after a breaker closed. Places that are taken stay valid, and none
+    /// is free until fewer are held than the limit allows. Sends that are under way go on; they no
+    /// longer count, and their success no longer proves anything.
+    pub fn shrink(&self) {
+        let mut state = self.lock();
+        state.size = 1;
+        state.limit = 1;
+        let replaced = std::mem::replace(&mut state.slots, Arc::new(Semaphore::new(1)));
+        drop(state);
+        replaced.close();
+    }
+
+    /// How many messages are held, which after a shrink may be more than the limit.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.lock().held
+    }
+
+    /// How many more messages may be held now.
+    #[must_use]
+    pub fn free(&self) -> usize {
+        self.lock().free()
+    }
+
+    /// How many messages may be held while the window grows; at full size, how many mails may be
+    /// under way.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.lock().limit
+    }
+
+    /// Whether the window has its full size, so that only sends under way keep others waiting.
+    #[must_use]
+    pub fn is_full_size(&self) -> bool {
+        self.lock().is_full_size()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under the lock, so that a poisoned state is a whole one.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sending {
+    /// The mail was accepted: the window grows, unless it has shrunk since the send began.
+    pub fn accepted(self) {
+        if Arc::ptr_eq(&self.slots_then, &self.window.lock().slots) {
+            self.window.grow();
+        }
+    }
+}
+
+impl Held {
+    /// Whether the message only waits for its delete, and that has not failed yet. A place that is
+    /// freed meanwhile tells of a delete that worked.
+    pub fn settles(&mut self, settling: bool) {
+        if self.settling == settling {
+            return;
+        }
+        self.settling = settling;
+        let mut state = self.window.lock();
+        if settling {
+            state.settling += 1;
+        } else {
+            state.settling = state.settling.saturating_sub(1);
+            state.deletes_work = false;
+        }
+        drop(state);
+        self.window.changes.send_replace(());
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut state = self.window.lock();
+        state.held = state.held.saturating_sub(1);
+        if self.settling {
+            state.settling = state.settling.saturating_sub(1);
+            state.deletes_work = true;
+        }
+        drop(state);
+        self.window.changes.send_replace(());
+    }
+}
+
+impl State {
+    fn is_full_size(&self) -> bool {
+        self.size == self.concurrency
+    }
+
+    fn free(&self) -> usize {
+        if self.is_full_size() && self.deletes_work {
+            self.total().saturating_sub(self.counted())
+        } else {
+            self.limit.saturating_sub(self.held)
+        }
+    }
+
+    /// How many are held ready beside those that are being sent.
+    fn ahead(&self) -> usize {
+        self.concurrency / 5
+    }
+
+    fn total(&self) -> usize {
+        self.concurrency + self.ahead()
+    }
+
+    /// Those held that count: all but some of those that settle.
+    fn counted(&self) -> usize {
+        let not_counted = self
+            .settling
+            .min(SETTLING_NOT_COUNTED_MAX)
+            .min(self.ahead());
+        self.held.saturating_sub(not_counted)
+    }
+
+    fn is_exceeded(&self) -> bool {
+        self.counted() > self.total()
+    }
+
+    fn is_worth_a_receive(&self, max: usize) -> bool {
+        let enough = if self.is_full_size() && self.held > 0 {
+            self.ahead().min(max).clamp(1, BATCH_MAX)
+        } else {
+            1
+        };
+        self.free() >= enough
+    }
+}
+
+#[cfg(test)]
+mod tests;
