@@ -3,32 +3,24 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    FAILED, OK, USAGE,
-    output::{say, tell},
+    OK,
+    output::{eprint, print},
+    session::{self, Needs},
 };
-use crate::config::{self, Flags, KeyOrigin, Origin};
+use crate::config::{Flags, KeyOrigin, Origin};
 
 /// Prints it and returns the exit code.
-pub(super) fn config(flags: &Flags, as_json: bool) -> u8 {
-    let loaded = match config::load(flags, std::env::vars_os()) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            tell(&problems);
-            return USAGE;
-        }
-    };
+pub(super) fn config(flags: &Flags, as_json: bool) -> anyhow::Result<u8> {
+    let loaded = session::load(flags, Needs::Daemon)?;
     for note in &loaded.notes {
-        tell(note);
+        eprint(note);
     }
-    let text = if as_json {
+    print(&if as_json {
         format!("{:#}\n", json_of(&loaded.origins))
     } else {
         toml_of(&loaded.origins)
-    };
-    match say(&text) {
-        Ok(()) => OK,
-        Err(_closed) => FAILED,
-    }
+    })?;
+    Ok(OK)
 }
 
 /// A TOML file that sets the same values. Keys without a section stand first, as TOML wants it.

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use anyhow::bail;
 use thiserror::Error;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -13,55 +14,39 @@ use tokio::{
     time::timeout,
 };
 
-use super::{FAILED, OK, USAGE, output::tell};
-use crate::config::{self, Flags};
+use super::{
+    OK,
+    session::{self, Needs},
+};
+use crate::config::Flags;
 
 /// The whole question and answer.
-const WITHIN: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 /// The most of an answer that is read: its status line and a little more.
 const ANSWER_MAX: u64 = 1024;
-
-/// What the daemon requires and this does not.
-const SPARED: [&str; 5] = [
-    "queue.url",
-    "template.repository",
-    "template.path",
-    "email.sender",
-    "email.subject",
-];
 
 /// Why the daemon does not count as alive.
 #[derive(Debug, Error)]
 enum Unhealthy {
     #[error("nobody listens or answers properly: {0}")]
     Broken(#[from] io::Error),
-    #[error("no answer within {} s", WITHIN.as_secs())]
+    #[error("no answer within {} s", TIMEOUT.as_secs())]
     Late,
     #[error("the answer is {0}")]
     Status(String),
 }
 
-/// Returns 0 where the daemon lives, else 1.
+/// Returns the exit code of a daemon that lives, else an error.
 pub(super) async fn healthcheck(flags: &Flags) -> anyhow::Result<u8> {
-    let loaded = match config::load_without(&SPARED, flags, std::env::vars_os()) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            tell(&problems);
-            return Ok(USAGE);
-        }
-    };
+    let loaded = session::load(flags, Needs::Nothing)?;
     let Some(listen) = loaded.settings.health.listen else {
-        tell(&"health.listen is off: there is nobody to ask");
-        return Ok(FAILED);
+        bail!("health.listen is off: there is nobody to ask");
     };
     let address = reachable(listen);
-    let asked = timeout(WITHIN, ask(address)).await;
-    match asked.unwrap_or(Err(Unhealthy::Late)) {
+    let answer = timeout(TIMEOUT, ask(address)).await;
+    match answer.unwrap_or(Err(Unhealthy::Late)) {
         Ok(()) => Ok(OK),
-        Err(unhealthy) => {
-            tell(&format_args!("http://{address}/livez: {unhealthy}"));
-            Ok(FAILED)
-        }
+        Err(unhealthy) => bail!("http://{address}/livez: {unhealthy}"),
     }
 }
 

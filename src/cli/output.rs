@@ -6,20 +6,20 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-/// Writes a result. It fails where nobody reads any more, as in `… | head`.
-pub(super) fn say(text: &str) -> io::Result<()> {
+/// Writes a result. It fails when nobody reads any more, as in `… | head`.
+pub(super) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
 }
 
-/// What is no result: mistakes, notes, progress.
+/// Writes what is no result: mistakes, notes, progress.
 #[expect(
     clippy::print_stderr,
-    reason = "a command line tool tells its errors on standard error"
+    reason = "a command line tool writes its errors to standard error"
 )]
-pub(super) fn tell(what: &dyn Display) {
-    eprintln!("organizer-notifier: {what}");
+pub(super) fn eprint(message: &dyn Display) {
+    eprintln!("organizer-notifier: {message}");
 }
 
 /// The meaning of a colour.

@@ -2,7 +2,8 @@
 
 use std::{
     io::Read,
-    path::{Path, PathBuf},
+    path::Path,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -11,95 +12,64 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::{
-    FAILED, OK, USAGE,
+    FAILED, OK,
     arguments::Render,
-    connect::{self, NO_REGION},
-    output::{say, tell},
+    output::{eprint, print},
     sample,
-    verdict::{Verdict, judge},
+    session::{self, Needs, UsageError},
+    verdict::Verdict,
 };
 use crate::{
-    aws::AwsConfig,
-    config::{self, Flags, Settings, TemplateLocation},
-    notification::{Address, Composer, Mail, Placeholders},
+    config::{Flags, Settings, TemplateLocation},
+    notification::{Address, Composer, Mail},
     ports::TemplateSource,
     shutdown::{self, Signal},
 };
 
 /// How often the files are looked at. Notifications of the file system do not reach into every
 /// container, and a person does not see the difference.
-const LOOK_EVERY: Duration = Duration::from_millis(300);
+const WATCH_EVERY: Duration = Duration::from_millis(300);
+/// The name of a message's file that means standard input.
+const STDIN: &str = "-";
 
 /// Renders once, or again and again, and returns the exit code.
 pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> {
-    let mut spared = vec!["queue.url"];
-    if asked.template.is_some() {
-        spared.extend(["template.repository", "template.path"]);
-    }
-    let loaded = match config::load_without(&spared, flags, std::env::vars_os()) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            tell(&problems);
-            return Ok(USAGE);
-        }
-    };
+    let loaded = session::load(flags, Needs::Mail(asked.template.as_deref()))?;
     let settings = &loaded.settings;
-    let location = match &asked.template {
-        Some(path) => TemplateLocation::File(path.clone()),
-        None => settings.template.source.clone(),
-    };
-    let aws = AwsConfig::load(settings.aws.region.as_deref()).await;
-    if aws.region().is_none() && matches!(location, TemplateLocation::CodeCommit { .. }) {
-        tell(&NO_REGION);
-        return Ok(USAGE);
-    }
-    let studio = Studio {
+    let renderer = Renderer {
         settings,
         composer: settings.composer()?,
-        placeholders: settings.placeholders()?,
-        templates: &*connect::template(&location, &aws),
+        source: session::template_source(settings).await?,
         asked,
     };
     if !asked.watch {
-        return studio.render().await;
+        return renderer.render().await;
     }
-    let message = asked.message.clone().filter(|path| !is_stdin(path));
-    let watched: Vec<PathBuf> = message.into_iter().chain(file_of(location)).collect();
-    if watched.is_empty() || asked.message.as_deref().is_some_and(is_stdin) {
-        tell(
-            &"--watch needs a message or a template in a file, and no message from standard input",
-        );
-        return Ok(USAGE);
+    let files: Vec<&Path> = [asked.message.as_deref(), local_template(settings)]
+        .into_iter()
+        .flatten()
+        .collect();
+    if files.is_empty() || files.contains(&Path::new(STDIN)) {
+        let needed =
+            "--watch needs a message or a template in a file, and no message from standard input";
+        return Err(UsageError(needed.to_owned()).into());
     }
-    studio.watch(&watched).await
+    renderer.watch(&files).await
 }
 
-/// What renderings share.
-struct Studio<'a> {
+/// What every rendering uses.
+struct Renderer<'a> {
     settings: &'a Settings,
     composer: Composer,
-    placeholders: Placeholders,
-    templates: &'a dyn TemplateSource,
+    source: Arc<dyn TemplateSource>,
     asked: &'a Render,
 }
 
-impl Studio<'_> {
+impl Renderer<'_> {
     async fn render(&self) -> anyhow::Result<u8> {
         let body = self.body()?;
-        let max_bytes = self.settings.template.max_bytes;
-        let loaded = connect::load_template(self.templates, &self.placeholders, max_bytes).await;
-        let template = match loaded {
-            Ok(loaded) => loaded.template,
-            Err(failure) => {
-                tell(&format_args!(
-                    "no template: {failure} ({}); {}",
-                    self.templates.location(),
-                    failure.remedy()
-                ));
-                return Ok(FAILED);
-            }
-        };
-        let verdict = judge(&body, &self.composer, &template);
+        let template = session::load_template(&*self.source, self.settings).await?;
+        let verdict = Verdict::of(&body, &self.composer, &template);
         if let (Verdict::Mail(mail), Some(path)) = (&verdict, &self.asked.html) {
             std::fs::write(path, mail.html.plain())
                 .with_context(|| format!("{} cannot be written", path.display()))?;
@@ -117,13 +87,13 @@ impl Studio<'_> {
             }
             Verdict::Rejected(reason) => (format!("rejected: {reason}\n"), FAILED),
         };
-        say(&text)?;
+        print(&text)?;
         Ok(code)
     }
 
     /// Renders whenever one of the files has changed, until interrupted. What fails is told and
     /// tried again with the next change: an editor may be halfway through its work.
-    async fn watch(&self, files: &[PathBuf]) -> anyhow::Result<u8> {
+    async fn watch(&self, files: &[&Path]) -> anyhow::Result<u8> {
         let mut signals = shutdown::signals().context("signals cannot be handled")?;
         let mut seen = None;
         loop {
@@ -131,15 +101,15 @@ impl Studio<'_> {
             if seen.as_ref() != Some(&now) {
                 seen = Some(now);
                 if let Err(failed) = self.render().await {
-                    tell(&format_args!("{failed:#}"));
+                    eprint(&format_args!("{failed:#}"));
                 }
-                tell(&"watching; Ctrl-C ends");
+                eprint(&"watching; Ctrl-C ends");
             }
             tokio::select! {
                 signal = signals.recv() => if !matches!(signal, Some(Signal::Reload)) {
                     return Ok(OK);
                 },
-                () = sleep(LOOK_EVERY) => {}
+                () = sleep(WATCH_EVERY) => {}
             }
         }
     }
@@ -148,7 +118,7 @@ impl Studio<'_> {
         let Some(path) = &self.asked.message else {
             return Ok(sample::body(self.settings, None));
         };
-        if is_stdin(path) {
+        if path == Path::new(STDIN) {
             let mut body = String::new();
             std::io::stdin()
                 .read_to_string(&mut body)
@@ -195,12 +165,8 @@ fn addresses(mail: &Mail) -> Vec<&str> {
     mail.to.iter().map(Address::as_str).collect()
 }
 
-fn is_stdin(path: &Path) -> bool {
-    path == Path::new("-")
-}
-
-fn file_of(location: TemplateLocation) -> Option<PathBuf> {
-    match location {
+fn local_template(settings: &Settings) -> Option<&Path> {
+    match &settings.template.source {
         TemplateLocation::File(path) => Some(path),
         TemplateLocation::CodeCommit { .. } => None,
     }

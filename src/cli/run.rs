@@ -10,10 +10,13 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{FAILED, OK, USAGE, connect, output::tell, version};
+use super::{
+    FAILED, OK,
+    session::{self, Needs, Session, UsageError},
+    version,
+};
 use crate::{
-    aws::AwsConfig,
-    config::{self, Flags, KeyOrigin, Loaded, Log, LogFormat},
+    config::{Flags, KeyOrigin, Loaded, Log, LogFormat},
     daemon,
     health::Health,
     notification::masked_text,
@@ -28,47 +31,13 @@ use crate::{
 };
 
 /// Runs the daemon and returns the exit code.
-pub(super) fn run(flags: &Flags) -> u8 {
-    let loaded = match config::load(flags, std::env::vars_os()) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            tell(&problems);
-            return USAGE;
-        }
-    };
-    // One thread: with one core, which is what a task usually has, the scheduler for several costs a
-    // sixth more a message, and one core carries more than SES lets an account send.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let ended = runtime
-        .context("no runtime could be started")
-        .and_then(|runtime| {
-            let ended = runtime.block_on(start(&loaded));
-            // Dropping it would wait for an exporter that hangs, whose time was over.
-            runtime.shutdown_background();
-            ended
-        });
-    match ended {
-        Ok(code) => code,
-        Err(failed) => {
-            tell(&format_args!("{failed:#}"));
-            FAILED
-        }
-    }
-}
-
-async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
+pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
+    let loaded = session::load(flags, Needs::Daemon)?;
     let signals = shutdown::signals().context("signals cannot be handled")?;
     let wanted = Wanted::read(|name| std::env::var(name).ok());
     let troubles = Troubles::default();
-    let otlp = match Otlp::start(&wanted, &troubles).await {
-        Ok(otlp) => otlp,
-        Err(refused) => {
-            tell(&refused);
-            return Ok(USAGE);
-        }
-    };
+    let otlp = Otlp::start(&wanted, &troubles).await;
+    let otlp = otlp.map_err(|refused| UsageError(refused.to_string()))?;
     telemetry::init(log_settings(&loaded.settings.log), &otlp, troubles.clone());
     if otlp.is_on() {
         tokio::spawn(troubles.clone().run());
@@ -83,26 +52,26 @@ async fn start(loaded: &Loaded) -> anyhow::Result<u8> {
 }
 
 async fn work(
-    loaded: &Loaded,
+    loaded: Loaded,
     wanted: &Wanted,
     signals: UnboundedReceiver<Signal>,
 ) -> anyhow::Result<u8> {
     for note in &loaded.notes {
         warn!("{note}");
     }
+    let Session {
+        loaded,
+        region,
+        world,
+        ..
+    } = Session::connect(loaded).await?;
     let settings = &loaded.settings;
-    let aws = AwsConfig::load(settings.aws.region.as_deref()).await;
-    let Some(region) = aws.region() else {
-        tell(&connect::NO_REGION);
-        return Ok(USAGE);
-    };
     info!(
         target: LIFECYCLE,
         "organizer-notifier {} starts in {region}",
         version()
     );
     info!("configuration: {}", effective(&loaded.origins));
-    let world = connect::world(settings, &aws)?;
     let instruments = Arc::new(Instruments::new(wanted, &settings.queue.url));
     let state = Arc::new(HealthState::new());
     let stop_health = CancellationToken::new();

@@ -1,20 +1,20 @@
 //! `triage`: what would become of each message of a dead-letter queue, without removing any.
 
 mod look;
-mod print;
+mod report;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use self::look::{Looked, Looking};
 use super::{
-    FAILED, OK, USAGE,
+    FAILED, OK,
     arguments::Triage,
-    connect::{self, NO_REGION},
-    output::{say, tell},
+    output::{eprint, print},
+    session::{self, Needs, Session},
 };
 use crate::{
-    aws::{AwsConfig, classify},
-    config::{self, Flags, TemplateLocation},
+    aws::classify,
+    config::Flags,
     notification::masked_text,
     ports::{QueueFacts, inspect::RefusalKind},
     shutdown,
@@ -23,48 +23,15 @@ use crate::{
 
 /// Looks, tells, puts back, and returns the exit code.
 pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> {
-    let mut spared = vec!["queue.url"];
-    if asked.template.is_some() {
-        spared.extend(["template.repository", "template.path"]);
-    }
     let mut flags = flags.clone();
     // So that the URL is checked as that of the configuration is.
     let queue_url = ("queue.url".to_owned(), asked.queue_url.clone());
     flags.overrides.push(queue_url);
-    let loaded = match config::load_without(&spared, &flags, std::env::vars_os()) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            tell(&problems);
-            return Ok(USAGE);
-        }
-    };
-    let settings = &loaded.settings;
     let mut signals = shutdown::signals().context("signals cannot be handled")?;
-    let aws = AwsConfig::load(settings.aws.region.as_deref()).await;
-    if aws.region().is_none() {
-        tell(&NO_REGION);
-        return Ok(USAGE);
-    }
-    let location = match &asked.template {
-        Some(path) => TemplateLocation::File(path.clone()),
-        None => settings.template.source.clone(),
-    };
-    let source = connect::template(&location, &aws);
-    let placeholders = settings.placeholders()?;
-    let max_bytes = settings.template.max_bytes;
-    let template = match connect::load_template(&*source, &placeholders, max_bytes).await {
-        Ok(loaded) => loaded.template,
-        Err(failure) => {
-            let location = source.location();
-            tell(&format_args!(
-                "no template: {failure} ({location}); {}",
-                failure.remedy()
-            ));
-            return Ok(FAILED);
-        }
-    };
-    let queue = connect::queue(settings, &asked.queue_url, &aws);
-    let facts = match queue.describe().await {
+    let Session { loaded, world, .. } =
+        Session::open(&flags, Needs::Mail(asked.template.as_deref())).await?;
+    let template = session::load_template(&*world.templates, &loaded.settings).await?;
+    let facts = match world.queue.describe().await {
         Ok(facts) => facts,
         Err(failure) => {
             let remedy = match classify::refusal_kind(&failure.error) {
@@ -72,20 +39,16 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
                 RefusalKind::NotFound => "check the URL and the region",
                 _ => "nothing was looked at",
             };
-            tell(&format_args!(
-                "the queue cannot be read: {}; {remedy}",
-                masked_text(&failure.to_string())
-            ));
-            return Ok(FAILED);
+            let failure = masked_text(&failure.to_string());
+            bail!("the queue cannot be read: {failure}; {remedy}");
         }
     };
     if let Some(refused) = refuse(&facts, asked.despite_redrive) {
-        tell(&refused);
-        return Ok(FAILED);
+        bail!(refused);
     }
-    let composer = settings.composer()?;
+    let composer = loaded.settings.composer()?;
     let looking = Looking {
-        queue: &*queue,
+        queue: &*world.queue,
         composer: &composer,
         template: &template,
         retention: facts.retention,
@@ -95,16 +58,16 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
     let looked = looking
         .look(&mut signals, |message| {
             if !asked.json && told.is_ok() {
-                told = say(&print::line(message));
+                told = print(&report::line(message));
             }
             told.is_ok()
         })
         .await;
     told?;
-    say(&if asked.json {
-        print::json(&looked)
+    print(&if asked.json {
+        report::json(&looked)
     } else {
-        print::summary(&looked)
+        report::summary(&looked)
     })?;
     Ok(conclude(&looked))
 }
@@ -121,10 +84,10 @@ fn refuse(facts: &QueueFacts, despite: bool) -> Option<String> {
 
 fn conclude(looked: &Looked) -> u8 {
     if let Some(failure) = &looked.failure {
-        tell(&format_args!("{}", masked_text(failure)));
+        eprint(&format_args!("{}", masked_text(failure)));
     }
     if looked.not_put_back > 0 {
-        tell(&format_args!(
+        eprint(&format_args!(
             "{} messages could not be made visible: they come back by themselves within {}; \
              the role needs sqs:ChangeMessageVisibility",
             looked.not_put_back,

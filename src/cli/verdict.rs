@@ -12,15 +12,17 @@ pub(super) enum Verdict {
     Rejected(String),
 }
 
-/// Takes a message body as far as a mail.
-pub(super) fn judge(body: &str, composer: &Composer, template: &Template) -> Verdict {
-    let event = match Envelope::open(body) {
-        Ok(Envelope::Notification { event, .. }) => event,
-        Ok(Envelope::Control { kind }) => return Verdict::Ignored(kind),
-        Err(malformed) => return Verdict::Rejected(malformed.to_string()),
-    };
-    match composer.compose(template, &event) {
-        Ok(mail) => Verdict::Mail(Box::new(mail)),
-        Err(rejection) => Verdict::Rejected(rejection.to_string()),
+impl Verdict {
+    /// Takes a message body as far as a mail.
+    pub(super) fn of(body: &str, composer: &Composer, template: &Template) -> Self {
+        let event = match Envelope::open(body) {
+            Ok(Envelope::Notification { event, .. }) => event,
+            Ok(Envelope::Control { kind }) => return Self::Ignored(kind),
+            Err(malformed) => return Self::Rejected(malformed.to_string()),
+        };
+        match composer.compose(template, &event) {
+            Ok(mail) => Self::Mail(Box::new(mail)),
+            Err(rejection) => Self::Rejected(rejection.to_string()),
+        }
     }
 }

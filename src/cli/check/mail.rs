@@ -6,10 +6,7 @@ use super::{
 };
 use crate::{
     aws::classify::refusal_kind,
-    cli::{
-        sample,
-        verdict::{Verdict, judge},
-    },
+    cli::{sample, verdict::Verdict},
     notification::{Address, Composer, JsonText, Mail, Template, mask, masked_text},
     ports::{AccountCause, SendFailure, SendFailureKind, inspect::RefusalKind},
 };
@@ -73,7 +70,7 @@ pub(super) async fn send(
 ) -> Finding {
     const CHECK: &str = "sample mail";
     let body = sample::body(target.settings, Some(to));
-    let mail = match judge(&body, composer, template) {
+    let mail = match Verdict::of(&body, composer, template) {
         Verdict::Mail(mail) => mail,
         Verdict::Ignored(reason) | Verdict::Rejected(reason) => {
             return Finding::failed(CHECK, format!("not sent to {}: {reason}", mask(to)))

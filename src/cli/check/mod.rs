@@ -12,14 +12,14 @@ mod template;
 
 use self::finding::{Finding, Sum};
 use super::{
-    FAILED, OK, USAGE,
+    FAILED, OK,
     arguments::Check,
-    connect::{self, NO_REGION},
-    output::{Paint, say, tell},
+    output::{Paint, print},
+    session::{Needs, Session},
 };
 use crate::{
-    aws::{AwsConfig, AwsInspector},
-    config::{self, Flags, Settings},
+    aws::AwsInspector,
+    config::{Flags, Settings},
     ports::{World, inspect::Inspect},
 };
 
@@ -27,39 +27,31 @@ use crate::{
 struct Target<'a> {
     settings: &'a Settings,
     region: &'a str,
-    world: World,
+    world: &'a World,
     inspector: Box<dyn Inspect>,
 }
 
 /// Looks, prints, and returns the exit code.
 pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
-    let loaded = match config::load(flags, std::env::vars_os()) {
-        Ok(loaded) => loaded,
-        Err(problems) => {
-            tell(&problems);
-            return Ok(USAGE);
-        }
-    };
-    let settings = &loaded.settings;
-    let aws = AwsConfig::load(settings.aws.region.as_deref()).await;
-    let Some(region) = aws.region() else {
-        tell(&NO_REGION);
-        return Ok(USAGE);
-    };
+    let session = Session::open(flags, Needs::Daemon).await?;
+    let settings = &session.loaded.settings;
     let target = Target {
         settings,
-        region,
-        world: connect::world(settings, &aws)?,
-        inspector: Box::new(AwsInspector::new(&aws)),
+        region: &session.region,
+        world: &session.world,
+        inspector: Box::new(AwsInspector::new(&session.aws)),
     };
-    let mut findings = vec![around::configuration(&loaded), around::region(&target)];
+    let mut findings = vec![
+        around::configuration(&session.loaded),
+        around::region(&target),
+    ];
     findings.extend(target.at_aws(asked.send_to.as_deref()).await?);
     findings.extend(around::telemetry(std::env::vars()).await);
     findings.push(around::stop(settings.shutdown.grace, |name| {
         std::env::var(name).ok()
     }));
     let sum = Sum::of(&findings, asked.strict);
-    say(&if asked.json {
+    print(&if asked.json {
         finding::json(&findings, &sum)
     } else {
         finding::table(&findings, &sum, Paint::for_stdout())

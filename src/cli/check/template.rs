@@ -8,10 +8,7 @@ use super::{
 };
 use crate::{
     aws::classify::refusal_kind,
-    cli::{
-        sample,
-        verdict::{Verdict, judge},
-    },
+    cli::{sample, verdict::Verdict},
     config::TemplateLocation,
     notification::{Composer, Placeholder, Placeholders, Template},
     ports::{TemplateFile, inspect::RefusalKind},
@@ -156,7 +153,7 @@ fn named(target: &Target<'_>, template: &Template, file: &TemplateFile) -> Findi
 /// Whether the sample event becomes a mail.
 fn sample_of(target: &Target<'_>, composer: &Composer, template: &Template) -> Finding {
     const CHECK: &str = "rendering";
-    match judge(&sample::body(target.settings, None), composer, template) {
+    match Verdict::of(&sample::body(target.settings, None), composer, template) {
         Verdict::Mail(mail) => Finding::ok(
             CHECK,
             format!(

@@ -8,7 +8,7 @@ use std::{
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
-    cli::verdict::{Verdict, judge},
+    cli::verdict::Verdict,
     notification::{Composer, Template},
     ports::{Queue, ReceiptHandle, ReceiveRequest, ReceivedMessage},
     shutdown::Signal,
@@ -142,7 +142,7 @@ impl Looking<'_> {
             left: age
                 .zip(retention)
                 .map(|(age, retention)| retention.saturating_sub(age)),
-            verdict: judge(&message.body, self.composer, self.template),
+            verdict: Verdict::of(&message.body, self.composer, self.template),
             id: message.id,
             receive_count: message.receive_count,
         }

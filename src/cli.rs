@@ -3,16 +3,17 @@
 mod arguments;
 mod check;
 mod config;
-mod connect;
 mod healthcheck;
 mod output;
 mod render;
 mod run;
 mod sample;
+mod session;
 mod triage;
 mod verdict;
+mod wiring;
 
-use std::{process::ExitCode, sync::LazyLock};
+use std::{io, process::ExitCode, sync::LazyLock};
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, error::ErrorKind};
@@ -20,7 +21,8 @@ use clap_complete::Shell;
 
 use self::{
     arguments::{Cli, Command},
-    output::tell,
+    output::eprint,
+    session::UsageError,
 };
 use crate::config::Flags;
 
@@ -36,13 +38,13 @@ const USAGE: u8 = 64;
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(told) => {
+        Err(message) => {
             // Help and version come this way too, and belong on standard output.
-            let code = match told.kind() {
+            let code = match message.kind() {
                 ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => OK,
                 _ => USAGE,
             };
-            return match told.print() {
+            return match message.print() {
                 Ok(()) => ExitCode::from(code),
                 Err(_closed) => ExitCode::from(FAILED),
             };
@@ -52,8 +54,8 @@ pub fn main() -> ExitCode {
         config: cli.common.config,
         overrides: cli.common.set,
     };
-    let code = match cli.command.unwrap_or(Command::Run) {
-        Command::Run => run::run(&flags),
+    let result = match cli.command.unwrap_or(Command::Run) {
+        Command::Run => in_runtime(run::run(&flags)),
         Command::Check(asked) => in_runtime(check::check(&flags, &asked)),
         Command::Render(asked) => in_runtime(render::render(&flags, &asked)),
         Command::Triage(asked) => in_runtime(triage::triage(&flags, &asked)),
@@ -61,7 +63,21 @@ pub fn main() -> ExitCode {
         Command::Healthcheck => in_runtime(healthcheck::healthcheck(&flags)),
         Command::Completions { shell } => completions(shell),
     };
-    ExitCode::from(code)
+    ExitCode::from(result.unwrap_or_else(|error| report(&error)))
+}
+
+/// Prints why a command could not do its work and returns the exit code.
+fn report(error: &anyhow::Error) -> u8 {
+    let cause = error.downcast_ref::<io::Error>();
+    // The reader of `… | head` has read enough: that is no news to it.
+    if cause.is_none_or(|cause| cause.kind() != io::ErrorKind::BrokenPipe) {
+        eprint(&format_args!("{error:#}"));
+    }
+    if error.is::<UsageError>() {
+        USAGE
+    } else {
+        FAILED
+    }
 }
 
 /// The version, with the commit that it was built from where the build was told: a build script
@@ -77,30 +93,25 @@ fn version() -> &'static str {
     &VERSION
 }
 
-/// Runs a command that waits for the world, and tells what it could not cope with.
-fn in_runtime(command: impl Future<Output = anyhow::Result<u8>>) -> u8 {
+/// Runs a command that waits for the world. One thread: with one core, which is what a task usually
+/// has, the scheduler for several threads costs a sixth more per message, and one core carries more
+/// than SES lets an account send.
+fn in_runtime(command: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build();
-    let ended = runtime
-        .context("no runtime could be started")
-        .and_then(|runtime| runtime.block_on(command));
-    match ended {
-        Ok(code) => code,
-        Err(failed) => {
-            tell(&format_args!("{failed:#}"));
-            FAILED
-        }
-    }
+        .build()
+        .context("no runtime could be started")?;
+    let result = runtime.block_on(command);
+    // Dropping the runtime would wait for an exporter that hangs, and its time is over.
+    runtime.shutdown_background();
+    result
 }
 
-fn completions(shell: Shell) -> u8 {
+fn completions(shell: Shell) -> anyhow::Result<u8> {
     let mut script = Vec::new();
     let mut command = Cli::command();
     let name = command.get_name().to_owned();
     clap_complete::generate(shell, &mut command, name, &mut script);
-    match output::say(&String::from_utf8_lossy(&script)) {
-        Ok(()) => OK,
-        Err(_closed) => FAILED,
-    }
+    output::print(&String::from_utf8_lossy(&script))?;
+    Ok(OK)
 }
