@@ -59,6 +59,7 @@ pub mod aws;
 pub mod template_file;
 
 pub mod backoff;
+mod mutex;
 pub mod telemetry;
 pub mod text;
 pub mod timing;

@@ -73,7 +73,7 @@ async fn work(
     );
     info!("configuration: {}", effective(&loaded.origins));
     let instruments = Arc::new(Instruments::new(wanted, &settings.queue.url));
-    let state = Arc::new(HealthState::new());
+    let state = Arc::new(HealthState::default());
     let stop_health = CancellationToken::new();
     if let Some(address) = settings.health.listen {
         let health = Health::listen(address).await.with_context(|| {

@@ -136,6 +136,7 @@ impl Drain {
     pub async fn wait_release(&self, last_receive: bool) {
         self.begun.cancelled().await;
         if last_receive && let Some(times) = self.timetable.get() {
+            // After a second signal no send starts any more either.
             tokio::select! {
                 () = self.hurried.cancelled() => {}
                 () = sleep_until(times.last_send) => {}
@@ -164,6 +165,7 @@ impl Drain {
     pub async fn run(&self) {
         self.begun.cancelled().await;
         let times = self.begin();
+        // A second signal can only bring the moments forward, so the sooner one counts.
         tokio::select! {
             () = sleep_until(times.settle_from) => {}
             () = self.after_hurry(HURRIED_SENDS_MAX) => {}

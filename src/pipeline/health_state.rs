@@ -1,41 +1,35 @@
-//! Signs of life, for whoever restarts what is stuck, and what keeps the daemon from working, for
-//! whoever asks whether it does.
+//! The signs of life, for whoever restarts what is stuck, and the hindrances to work, for whoever
+//! asks whether the daemon works.
 
-use std::{
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::time::Instant;
+
+use crate::mutex::Mutex;
 
 /// Poll loop and lease keeper turn at least once a second, whatever they wait for. One that has not
 /// turned for this long hangs: nothing that they await takes longer by right, and half the shortest
 /// lease is not over yet when an orchestrator that asks every few seconds has noticed.
 const STUCK_AFTER: Duration = Duration::from_secs(15);
 
-/// What the loops say of themselves. All of it may be read at any time.
-#[derive(Debug)]
-pub struct HealthState {
-    base: Instant,
-    /// In milliseconds since `base`; zero while it does not run.
-    polled: AtomicU64,
-    kept: AtomicU64,
-    hindrances: Mutex<Hindrances>,
-}
+/// What the loops say of themselves, to be read at any time. The default is the state of a daemon
+/// that has not started.
+#[derive(Debug, Default)]
+pub struct HealthState(Mutex<State>);
 
-/// What keeps the daemon from taking work.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Hindrances {
+#[derive(Debug, Default)]
+struct State {
+    /// When the poll loop turned last; absent while it does not run.
+    poller_ran: Option<Instant>,
+    /// When the lease keeper turned last.
+    lease_keeper_ran: Option<Instant>,
     started: bool,
     stopping: bool,
     /// The name of the mail breaker's cause while it is open.
     sending: Option<&'static str>,
     /// The name of the template breaker's cause while it is open.
     rendering: Option<&'static str>,
-    /// What receiving fails with, while it keeps failing.
+    /// The error that receiving fails with, while it keeps failing.
     receiving: Option<String>,
 }
 
@@ -59,109 +53,88 @@ impl Part {
     }
 }
 
-impl Default for HealthState {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl HealthState {
-    /// Those of a daemon that has not started.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            base: Instant::now(),
-            polled: AtomicU64::new(0),
-            kept: AtomicU64::new(0),
-            hindrances: Mutex::default(),
-        }
-    }
-
     /// The poll loop has turned.
     pub fn poller_ran(&self) {
-        self.polled.store(self.millis(), Ordering::Relaxed);
+        self.0.lock().poller_ran = Some(Instant::now());
     }
 
     /// The poll loop has ended in good order.
     pub fn poller_ended(&self) {
-        self.polled.store(0, Ordering::Relaxed);
+        self.0.lock().poller_ran = None;
     }
 
     /// The lease keeper has turned.
     pub fn lease_keeper_ran(&self) {
-        self.kept.store(self.millis(), Ordering::Relaxed);
+        self.0.lock().lease_keeper_ran = Some(Instant::now());
     }
 
     /// Boot is done.
     pub fn started(&self) {
-        self.lock().started = true;
+        self.0.lock().started = true;
     }
 
     /// The drain has begun.
     pub fn stopping(&self) {
-        self.lock().stopping = true;
+        self.0.lock().stopping = true;
     }
 
     /// A breaker opened, for the cause of this name, or closed.
     pub fn stopped_by(&self, part: Part, cause: Option<&'static str>) {
-        let mut hindrances = self.lock();
+        let mut state = self.0.lock();
         match part {
-            Part::Sending => hindrances.sending = cause,
-            Part::Rendering => hindrances.rendering = cause,
+            Part::Sending => state.sending = cause,
+            Part::Rendering => state.rendering = cause,
         }
     }
 
     /// Receiving keeps failing, with an error of this type, or works again.
     pub fn receiving_fails(&self, error: Option<&str>) {
-        self.lock().receiving = error.map(ToOwned::to_owned);
+        self.0.lock().receiving = error.map(ToOwned::to_owned);
     }
 
     /// Why the process should be restarted: what hangs, and for how long. Empty while it lives.
     #[must_use]
     pub fn liveness_problems(&self) -> Vec<String> {
-        let now = self.millis();
-        let stuck = |name: &str, turned: u64| {
-            let since = Duration::from_millis(now.saturating_sub(turned));
-            (turned > 0 && since > STUCK_AFTER)
-                .then(|| format!("the {name} has not turned for {} s", since.as_secs()))
-        };
-        let polled = stuck("poll loop", self.polled.load(Ordering::Relaxed));
-        let kept = stuck("lease keeper", self.kept.load(Ordering::Relaxed));
-        polled.into_iter().chain(kept).collect()
+        self.0.lock().liveness_problems().collect()
     }
 
     /// Why no work is taken. Empty while it is.
     #[must_use]
     pub fn readiness_problems(&self) -> Vec<String> {
-        let mut reasons = self.liveness_problems();
-        let hindrances = self.lock().clone();
-        if !hindrances.started {
-            reasons.push("starting".to_owned());
-        }
-        if hindrances.stopping {
-            reasons.push("stopping".to_owned());
-        }
-        if let Some(cause) = hindrances.sending {
-            reasons.push(format!("sending has stopped: {cause}"));
-        }
-        if let Some(cause) = hindrances.rendering {
-            reasons.push(format!("rendering has stopped: {cause}"));
-        }
-        if let Some(error) = hindrances.receiving {
-            reasons.push(format!("receiving fails: {error}"));
-        }
-        reasons
+        let state = self.0.lock();
+        let hindrances = [
+            (!state.started).then(|| "starting".to_owned()),
+            state.stopping.then(|| "stopping".to_owned()),
+            state
+                .sending
+                .map(|cause| format!("sending has stopped: {cause}")),
+            state
+                .rendering
+                .map(|cause| format!("rendering has stopped: {cause}")),
+            state
+                .receiving
+                .as_ref()
+                .map(|error| format!("receiving fails: {error}")),
+        ];
+        state
+            .liveness_problems()
+            .chain(hindrances.into_iter().flatten())
+            .collect()
     }
+}
 
-    fn millis(&self) -> u64 {
-        // One more, so that no turn is at zero, which means that it does not run.
-        u64::try_from(self.base.elapsed().as_millis()).map_or(u64::MAX, |millis| millis + 1)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Hindrances> {
-        self.hindrances
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+impl State {
+    fn liveness_problems(&self) -> impl Iterator<Item = String> {
+        let loops = [
+            ("poll loop", self.poller_ran),
+            ("lease keeper", self.lease_keeper_ran),
+        ];
+        loops.into_iter().filter_map(|(name, ran)| {
+            let since = ran?.elapsed();
+            let seconds = since.as_secs();
+            (since > STUCK_AFTER).then(|| format!("the {name} has not turned for {seconds} s"))
+        })
     }
 }
 
@@ -173,7 +146,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_no_longer_turns_is_not_alive_and_named() {
-        let health = HealthState::new();
+        let health = HealthState::default();
         assert!(health.liveness_problems().is_empty(), "booting is alive");
         health.poller_ran();
         health.lease_keeper_ran();
@@ -191,7 +164,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_poll_loop_that_ended_in_good_order_is_not_missed() {
-        let health = HealthState::new();
+        let health = HealthState::default();
         health.poller_ran();
         health.poller_ended();
         advance(STUCK_AFTER * 2).await;
@@ -200,7 +173,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_breaker_pause_is_alive_and_not_ready() {
-        let health = HealthState::new();
+        let health = HealthState::default();
         assert_eq!(health.readiness_problems(), ["starting"]);
         health.started();
         assert!(health.readiness_problems().is_empty());

@@ -1,56 +1,51 @@
 //! Which long polls of ours the queue may still be answering.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::MutexGuard, time::Duration};
 
 use tokio::time::Instant;
 
-/// What a poll may take beyond its wait, on the way there.
+use crate::mutex::Mutex;
+
+/// The longest that a poll is on its way to the queue and back, beyond its wait there.
 const TRANSIT_MAX: Duration = Duration::from_secs(1);
 
-/// The polls under way, by the moment at which the queue will have answered. A poll that was given
-/// up counts until then too: the queue does not learn that nobody listens any more, and a message
-/// made visible meanwhile would be handed to it, its receive spent for nothing.
+/// The polls that are open, each by the moment at which the queue will have answered it. A poll
+/// that was given up stays open until then: the queue does not learn that nobody listens any more,
+/// and a message made visible meanwhile would be handed to that poll and lose a receive for nothing.
 #[derive(Debug, Default)]
 pub(crate) struct OpenPolls(Mutex<Vec<Instant>>);
 
 impl OpenPolls {
-    /// Takes in that a poll begins now which waits for so long. The result ends it.
+    /// Opens a poll that waits for so long from now. The result closes it.
     pub(crate) fn begin(&self, wait: Duration) -> Instant {
         let until = Instant::now() + wait + TRANSIT_MAX;
-        self.change(|polls| polls.push(until));
+        self.open().push(until);
         until
     }
 
-    /// Takes in that the queue has answered the poll.
+    /// Closes the poll, since the queue has answered it.
     pub(crate) fn end(&self, until: Instant) {
-        self.change(|polls| {
-            if let Some(position) = polls.iter().position(|poll| *poll == until) {
-                polls.swap_remove(position);
-            }
-        });
+        let mut polls = self.open();
+        if let Some(position) = polls.iter().position(|poll| *poll == until) {
+            polls.swap_remove(position);
+        }
     }
 
-    /// For how long the queue may still hand us messages, in whole seconds, rounded up.
+    /// How long the queue may still hand us messages: whole seconds, milliseconds rounded up.
     pub(crate) fn remaining(&self) -> Duration {
-        let now = Instant::now();
-        let last = self.change(|polls| polls.iter().max().copied());
-        let left = last.map_or(Duration::ZERO, |last| last.saturating_duration_since(now));
-        Duration::from_secs(
-            left.as_millis()
-                .div_ceil(1000)
-                .try_into()
-                .unwrap_or(u64::MAX),
-        )
+        let last = self.open().iter().max().copied();
+        let left = last.map_or(Duration::ZERO, |last| {
+            last.saturating_duration_since(Instant::now())
+        });
+        Duration::from_secs(left.as_secs() + u64::from(left.subsec_millis() > 0))
     }
 
-    fn change<T>(&self, act: impl FnOnce(&mut Vec<Instant>) -> T) -> T {
-        let mut polls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The polls that are open now, without those that time has closed.
+    fn open(&self) -> MutexGuard<'_, Vec<Instant>> {
+        let mut polls = self.0.lock();
         let now = Instant::now();
         polls.retain(|until| *until > now);
-        act(&mut polls)
+        polls
     }
 }
 

@@ -353,7 +353,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn receives_that_fail_are_told_of_only_when_it_lasts() {
-        let health = Arc::new(HealthState::new());
+        let health = Arc::new(HealthState::default());
         health.started();
         let mut failures = Failures::new(Arc::clone(&health));
         // Each line that is written puts its code among the problems.

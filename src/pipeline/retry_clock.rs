@@ -1,11 +1,10 @@
-//! A message's own time: what counts against its retry budget.
+//! The time that counts against a message's retry budget.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+
+use crate::mutex::Mutex;
 
 /// A clock that stands still while its message waits for something that is not its fault: a
 /// breaker, the rate limiter, another copy of itself.
@@ -15,7 +14,7 @@ pub(crate) struct RetryClock(Mutex<State>);
 #[derive(Debug)]
 struct State {
     counted: Duration,
-    /// Since when it runs; absent while it stands still.
+    /// Since when the clock runs; absent while it stands still.
     running_since: Option<Instant>,
 }
 
@@ -28,21 +27,17 @@ impl RetryClock {
         }))
     }
 
-    /// What has been counted so far.
+    /// The time counted so far.
     pub(crate) fn elapsed(&self) -> Duration {
-        let state = self.lock();
-        state.counted
-            + state
-                .running_since
-                .map_or(Duration::ZERO, |since| since.elapsed())
+        let state = self.0.lock();
+        let running = state.running_since.map(|since| since.elapsed());
+        state.counted + running.unwrap_or_default()
     }
 
     /// Waits for something without counting the time.
     pub(crate) async fn pause_during<T>(&self, wait: impl Future<Output = T>) -> T {
-        let excuse = Excuse::new(self);
-        let result = wait.await;
-        drop(excuse);
-        result
+        let _pause = Pause::begin(self);
+        wait.await
     }
 
     /// Waits until so much has been counted.
@@ -52,33 +47,30 @@ impl RetryClock {
             if left.is_zero() {
                 return;
             }
-            // While the clock stands still nothing more comes together in less than this.
+            // The clock may stand still meanwhile, so the bound is reached in `left` or later. A
+            // second is the shortest sleep, since a clock that stands just before its bound would
+            // be asked without rest.
             sleep(left.max(Duration::from_secs(1))).await;
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// Stops the clock and lets it run again when dropped, a cancelled wait included.
-struct Excuse<'a>(&'a RetryClock);
+/// A pause of the clock. Its drop lets the clock run again, also where the wait was cancelled.
+struct Pause<'a>(&'a RetryClock);
 
-impl<'a> Excuse<'a> {
-    fn new(clock: &'a RetryClock) -> Self {
-        let mut state = clock.lock();
+impl<'a> Pause<'a> {
+    fn begin(clock: &'a RetryClock) -> Self {
+        let mut state = clock.0.lock();
         if let Some(since) = state.running_since.take() {
             state.counted += since.elapsed();
         }
-        drop(state);
         Self(clock)
     }
 }
 
-impl Drop for Excuse<'_> {
+impl Drop for Pause<'_> {
     fn drop(&mut self) {
-        self.0.lock().running_since = Some(Instant::now());
+        self.0.0.lock().running_since = Some(Instant::now());
     }
 }
 
@@ -91,7 +83,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn excused_waits_do_not_count() {
+    async fn waits_during_a_pause_do_not_count() {
         let clock = RetryClock::start();
         sleep(seconds(2)).await;
         clock.pause_during(sleep(seconds(100))).await;
@@ -100,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_cancelled_excuse_lets_the_clock_run_again() {
+    async fn a_cancelled_pause_lets_the_clock_run_again() {
         let clock = RetryClock::start();
         let cancelled = tokio::time::timeout(
             seconds(10),
@@ -112,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_bound_is_reached_by_own_time_alone() {
+    async fn a_bound_is_reached_by_counted_time_alone() {
         let clock = RetryClock::start();
         let began = Instant::now();
         tokio::join!(

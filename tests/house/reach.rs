@@ -7,6 +7,7 @@ use crate::uses::{Named, module, named};
 /// together, may use everything and is not listed.
 const MODULES: &[(&str, &[&str])] = &[
     ("notification", &[]),
+    ("mutex", &[]),
     ("text", &[]),
     ("timing", &[]),
     ("ports", &["notification"]),
@@ -22,6 +23,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "pipeline",
         &[
             "backoff",
+            "mutex",
             "notification",
             "ports",
             "telemetry",
@@ -31,7 +33,7 @@ const MODULES: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["notification", "text", "timing"]),
-    ("telemetry", &["notification", "ports"]),
+    ("telemetry", &["mutex", "notification", "ports"]),
     (
         "health",
         &["pipeline", "ports", "telemetry", "template_store"],

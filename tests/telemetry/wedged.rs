@@ -101,7 +101,7 @@ async fn a_wedged_poll_loop_is_not_alive_within_its_deadline() {
         ("NOTIFIER_EMAIL__MAX_SEND_RATE", "unlimited"),
     ];
     let settings = config::load(&Flags::default(), variables).unwrap().settings;
-    let health = Arc::new(HealthState::new());
+    let health = Arc::new(HealthState::default());
     let world = World {
         queue: Arc::new(Wedged),
         mailer: Arc::new(Wedged),

@@ -1,13 +1,12 @@
 //! Where workers wait for their share of the rate.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use tokio::{
     sync::{self, watch},
     time::{self, Instant},
 };
 
 use super::{RateLimiter, SendRate};
+use crate::mutex::Mutex;
 
 /// A [`RateLimiter`] that can be waited for, in order of arrival. A wait may be dropped at any
 /// moment: it takes nothing then and holds nobody up.
@@ -47,16 +46,17 @@ impl Limiter {
 
     /// Waits until a mail of so many recipients may go, and takes their share.
     pub async fn take(&self, recipients: usize) {
-        self.lock().waiting_recipients += recipients;
+        self.state.lock().waiting_recipients += recipients;
         let _waiting = Waiting {
             limiter: self,
             recipients,
         };
+        // Tokio's mutex is fair: those that wait for it take their share in order of arrival.
         let _first = self.first.lock().await;
         let mut changes = self.changes.subscribe();
         loop {
             let ready_at = {
-                let mut state = self.lock();
+                let mut state = self.state.lock();
                 let now = Instant::now();
                 if state.rate.try_take(recipients, now) {
                     return;
@@ -65,7 +65,8 @@ impl Limiter {
             };
             tokio::select! {
                 () = time::sleep_until(ready_at) => {}
-                // The sender lives as long as this limiter.
+                // A new rate makes the moment void. The sender lives as long as this limiter, so
+                // that an error cannot come.
                 _ = changes.changed() => {}
             }
         }
@@ -73,14 +74,14 @@ impl Limiter {
 
     /// Takes in the account's rate; see [`RateLimiter::account_rate`].
     pub fn account_rate(&self, rate: f64) {
-        self.lock().rate.account_rate(rate, Instant::now());
+        self.state.lock().rate.account_rate(rate, Instant::now());
         self.changes.send_replace(());
     }
 
     /// Takes in that a request which began at `began` was throttled. Whether the rate was lowered
     /// for it.
     pub fn throttled(&self, began: Instant) -> bool {
-        let lowered = self.lock().rate.throttled(began, Instant::now());
+        let lowered = self.state.lock().rate.throttled(began, Instant::now());
         self.changes.send_replace(());
         lowered
     }
@@ -89,30 +90,25 @@ impl Limiter {
     /// [`RateLimiter::receivable`]. The recipients that wait here are known; `coming_recipients`
     /// are those of held messages that have yet to come here.
     pub fn receivable(&self, coming_recipients: usize, held: usize) -> usize {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let waiting = state.waiting_recipients.saturating_add(coming_recipients);
         state.rate.receivable(waiting, held, Instant::now())
     }
 
     /// The rate now, in recipients per second; `None` where it is unlimited.
     pub fn rate(&self) -> Option<f64> {
-        self.lock().rate.rate()
+        self.state.lock().rate.rate()
     }
 
     /// How many recipients wait.
     pub fn waiting_recipients(&self) -> usize {
-        self.lock().waiting_recipients
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // The limiter does not panic, so that a poisoned one is a whole one.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().waiting_recipients
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut state = self.limiter.lock();
+        let mut state = self.limiter.state.lock();
         state.waiting_recipients = state.waiting_recipients.saturating_sub(self.recipients);
     }
 }

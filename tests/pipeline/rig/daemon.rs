@@ -43,7 +43,7 @@ impl Daemon {
         let (signals, told) = mpsc::unbounded_channel();
         let settings = rig.settings.clone();
         let world = world(rig);
-        let health = Arc::new(HealthState::new());
+        let health = Arc::new(HealthState::default());
         let instruments = Arc::new(Instruments::off());
         let running = tokio::spawn(async move {
             let ended = daemon::run(world, &settings, health, instruments, told).await;
@@ -123,7 +123,7 @@ impl Pipeline {
             templates,
             composer: settings.composer().unwrap(),
             limiter: Arc::new(Limiter::new(SendRate::Unlimited)),
-            health: Arc::new(HealthState::new()),
+            health: Arc::new(HealthState::default()),
             instruments: Arc::new(Instruments::off()),
         };
         let settings = pipeline::Settings {
