@@ -1,20 +1,23 @@
 //! The ledger in this process's memory.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     hash::{BuildHasher, RandomState},
-    mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
 use hashbrown::HashTable;
-use tokio::sync::oneshot;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::coop::unconstrained,
+};
 
 use super::{Claim, Ledger, SendGuard};
+use crate::mutex::Mutex;
 
 /// How many sent messages are remembered. A key takes about 28 bytes, 5.5 MB for all of them: 16 in
-/// a queue that says which is the oldest, and 5 in a table of places in it, each of which is three
+/// the list of keys and 5 in the table that finds a key in the list, each of which is three
 /// quarters full.
 pub const CAPACITY: usize = 200_000;
 
@@ -30,53 +33,47 @@ struct Shared {
     state: Mutex<State>,
 }
 
-/// What was sent last.
 #[derive(Default)]
-struct Sent {
-    /// The keys, the oldest first, numbered on and on.
-    order: VecDeque<KeyHash>,
-    /// The number of the oldest.
-    first: u32,
-    /// The number of each key, found by the key.
-    numbers: HashTable<u32>,
-}
-
-/// A keyed hash of a message's key. At 128 bits no two keys meet by chance, and since the hash's
-/// own key is random none meet by design: a false "already sent" would lose a mail.
-type KeyHash = u128;
-
 struct State {
-    capacity: usize,
     sent: Sent,
-    /// Who waits behind each message that is being sent, in order.
-    in_progress: HashMap<KeyHash, VecDeque<Waiter>>,
-    next_number: u64,
+    /// The messages that are being sent.
+    in_progress: HashMap<KeyHash, Copies>,
     hits: u64,
 }
 
-struct Waiter {
-    number: u64,
-    answer: oneshot::Sender<Answer>,
+/// A keyed hash of a message's key. 128 bits make a chance collision of two keys negligible, and
+/// the random key of the hash prevents a deliberate one: a false "already sent" would lose a mail.
+type KeyHash = u128;
+
+/// The copies of one message: one that is being sent and those that wait behind it.
+struct Copies {
+    count: usize,
+    /// Its one permit is the turn to send. It goes round in the order of arrival, and passes by
+    /// whoever has left. Sending the message closes it.
+    turns: Arc<Semaphore>,
 }
 
-/// What a waiter is told. A turn is the guard itself, so that one told to nobody is passed on.
-enum Answer {
-    AlreadySent,
-    YourTurn(Guard),
-}
-
-struct Guard {
+/// The place of one copy among the [`Copies`] of its message, given up when dropped.
+struct Place {
     shared: Arc<Shared>,
     key: KeyHash,
-    /// Whether dropping it passes the turn on.
-    armed: bool,
 }
 
-/// A place in the order behind a message being sent, given up when dropped.
-struct Place<'a> {
-    shared: &'a Shared,
-    key: KeyHash,
-    number: u64,
+/// The copy whose turn it is. Dropping it passes the turn on.
+struct Guard {
+    place: Place,
+    turn: OwnedSemaphorePermit,
+}
+
+/// The messages that were sent last.
+struct Sent {
+    capacity: usize,
+    /// Their keys. Once the list is full, the newest key overwrites the oldest.
+    keys: Vec<KeyHash>,
+    /// The slot in `keys` that is overwritten next.
+    oldest: usize,
+    /// The slot in `keys` of each key, found by the key.
+    slots: HashTable<u32>,
 }
 
 impl MemoryLedger {
@@ -89,75 +86,63 @@ impl MemoryLedger {
     #[cfg(test)]
     pub(super) fn with_capacity(capacity: usize) -> Self {
         let ledger = Self::default();
-        let mut state = ledger.shared.lock();
-        state.capacity = capacity;
-        // Soon at its end, where it begins anew.
-        state.sent.first = u32::MAX - 1500;
-        drop(state);
+        ledger.shared.state.lock().sent.capacity = capacity;
         ledger
     }
 
-    /// How many messages are being sent, and how many wait behind them.
+    /// How many messages are being sent, and how many copies wait behind them.
     #[cfg(test)]
     pub(super) fn traces(&self) -> (usize, usize) {
-        let state = self.shared.lock();
-        assert_eq!(state.sent.numbers.len(), state.sent.order.len());
-        let waiting = state.in_progress.values().map(VecDeque::len).sum();
-        (state.in_progress.len(), waiting)
+        let state = self.shared.state.lock();
+        assert_eq!(state.sent.slots.len(), state.sent.keys.len());
+        let copies: usize = state.in_progress.values().map(|copies| copies.count).sum();
+        (state.in_progress.len(), copies - state.in_progress.len())
     }
 
     /// The bytes held by what grows with the number of sent messages, from the capacities that
     /// the collections report.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
-        let state = self.shared.lock();
-        state.sent.numbers.allocation_size() + state.sent.order.capacity() * size_of::<KeyHash>()
+        let state = self.shared.state.lock();
+        state.sent.slots.allocation_size() + state.sent.keys.capacity() * size_of::<KeyHash>()
     }
 }
 
 #[async_trait]
 impl Ledger for MemoryLedger {
     fn len(&self) -> usize {
-        self.shared.lock().sent.order.len()
+        self.shared.state.lock().sent.keys.len()
     }
 
     fn hits(&self) -> u64 {
-        self.shared.lock().hits
+        self.shared.state.lock().hits
     }
 
     async fn begin(&self, key: &str) -> Claim {
         let key = self.shared.hash(key);
-        let (place, answer) = {
-            let mut state = self.shared.lock();
+        let (place, turns) = {
+            let mut state = self.shared.state.lock();
             if state.sent.contains(key) {
                 state.hits += 1;
                 return Claim::AlreadySent;
             }
-            let number = state.number();
-            let Some(waiters) = state.in_progress.get_mut(&key) else {
-                state.in_progress.insert(key, VecDeque::new());
-                drop(state);
-                return Claim::Yours(Box::new(self.shared.guard(key)));
-            };
-            let (sender, receiver) = oneshot::channel();
-            waiters.push_back(Waiter {
-                number,
-                answer: sender,
+            let copies = state.in_progress.entry(key).or_insert_with(|| Copies {
+                count: 0,
+                turns: Arc::new(Semaphore::new(1)),
             });
+            copies.count += 1;
             let place = Place {
-                shared: &self.shared,
+                shared: Arc::clone(&self.shared),
                 key,
-                number,
             };
-            (place, receiver)
+            (place, Arc::clone(&copies.turns))
         };
-        let answer = answer.await;
-        drop(place);
-        match answer {
-            Ok(Answer::YourTurn(guard)) => Claim::Yours(Box::new(guard)),
-            // A waiter's sender is dropped unused only by its own `Place`, which lives until here.
-            Ok(Answer::AlreadySent) | Err(_) => {
-                self.shared.lock().hits += 1;
+        // Unconstrained, since a pause that tokio puts in before the copy has its place in the line
+        // would let a later copy pass it.
+        match unconstrained(turns.acquire_owned()).await {
+            Ok(turn) => Claim::Yours(Box::new(Guard { place, turn })),
+            Err(_closed) => {
+                self.shared.state.lock().hits += 1;
                 Claim::AlreadySent
             }
         }
@@ -165,35 +150,28 @@ impl Ledger for MemoryLedger {
 
     async fn is_sent(&self, key: &str) -> bool {
         let key = self.shared.hash(key);
-        self.shared.lock().sent.contains(key)
+        self.shared.state.lock().sent.contains(key)
     }
 }
 
 #[async_trait]
 impl SendGuard for Guard {
-    async fn sent(mut self: Box<Self>) {
-        self.armed = false;
-        let waiters = self.shared.lock().finish(self.key);
-        for waiter in waiters {
-            // A waiter that has gone needs no answer.
-            drop(waiter.answer.send(Answer::AlreadySent));
-        }
+    async fn sent(self: Box<Self>) {
+        let Place { shared, key } = &self.place;
+        shared.state.lock().sent.remember(*key);
+        // After the key is known as sent: whoever waits learns that it was.
+        self.turn.semaphore().close();
     }
 }
 
-impl Drop for Guard {
+impl Drop for Place {
     fn drop(&mut self) {
-        if mem::take(&mut self.armed) {
-            self.shared.pass_on(self.key);
-        }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        if let Some(waiters) = state.in_progress.get_mut(&self.key) {
-            waiters.retain(|waiter| waiter.number != self.number);
+        let mut state = self.shared.state.lock();
+        if let Some(copies) = state.in_progress.get_mut(&self.key) {
+            copies.count -= 1;
+            if copies.count == 0 {
+                state.in_progress.remove(&self.key);
+            }
         }
     }
 }
@@ -203,132 +181,73 @@ impl Shared {
         let half = |which: u8| u128::from(self.hasher.hash_one((which, key)));
         half(0) << 64 | half(1)
     }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No code that can panic runs under the lock, so that a poisoned state is a whole one.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn guard(self: &Arc<Self>, key: KeyHash) -> Guard {
-        Guard {
-            shared: Arc::clone(self),
-            key,
-            armed: true,
-        }
-    }
-
-    /// Gives the turn to the first who still waits, or forgets the message. Answers go out with
-    /// the lock free, since one that cannot be taken drops its guard.
-    fn pass_on(self: &Arc<Self>, key: KeyHash) {
-        loop {
-            let waiter = {
-                let mut state = self.lock();
-                let waiter = state
-                    .in_progress
-                    .get_mut(&key)
-                    .and_then(VecDeque::pop_front);
-                if waiter.is_none() {
-                    state.in_progress.remove(&key);
-                }
-                waiter
-            };
-            let Some(waiter) = waiter else { return };
-            let guard = self.guard(key);
-            match waiter.answer.send(Answer::YourTurn(guard)) {
-                Err(Answer::YourTurn(mut guard)) => guard.armed = false,
-                _ => return,
-            }
-        }
-    }
 }
 
-impl Default for State {
+impl Default for Sent {
     fn default() -> Self {
         Self {
             capacity: CAPACITY,
-            sent: Sent::default(),
-            in_progress: HashMap::new(),
-            next_number: 0,
-            hits: 0,
+            keys: Vec::new(),
+            oldest: 0,
+            slots: HashTable::new(),
         }
-    }
-}
-
-impl State {
-    fn number(&mut self) -> u64 {
-        self.next_number += 1;
-        self.next_number
-    }
-
-    /// Remembers the message as sent, and hands over who waited for it.
-    fn finish(&mut self, key: KeyHash) -> VecDeque<Waiter> {
-        if !self.sent.contains(key) {
-            if self.sent.order.len() >= self.capacity {
-                self.sent.forget_oldest();
-            }
-            self.sent.remember(key);
-        }
-        self.in_progress.remove(&key).unwrap_or_default()
     }
 }
 
 impl Sent {
     fn contains(&self, key: KeyHash) -> bool {
-        let is_it = |number: &u32| self.key(*number) == key;
-        self.numbers.find(place(key), is_it).is_some()
+        let is_it = |slot: &u32| self.keys[*slot as usize] == key;
+        self.slots.find(table_hash(key), is_it).is_some()
     }
 
     fn remember(&mut self, key: KeyHash) {
-        // What is forgotten leaves marks in the table, which would double once they have filled it:
-        // an eighth of it stays free.
-        let room = self.numbers.num_buckets() / 8 * 7;
-        if self.numbers.len() == self.numbers.capacity() && self.numbers.len() < room {
-            self.numbers.clear();
-            for index in 0..self.order.len() {
-                self.number(index);
-            }
+        if self.contains(key) {
+            return;
         }
-        self.order.push_back(key);
-        self.number(self.order.len() - 1);
+        if self.keys.len() < self.capacity {
+            self.keys.push(key);
+            self.list(self.keys.len() - 1);
+            return;
+        }
+        let slot = self.oldest;
+        self.oldest = (slot + 1) % self.keys.len();
+        self.unlist(slot);
+        self.keys[slot] = key;
+        // A removal can leave a mark that takes up room like an entry. Once marks fill the table,
+        // it would grow although it holds no more than before, so it is filled afresh.
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.clear();
+            (0..self.keys.len()).for_each(|slot| self.list(slot));
+        } else {
+            self.list(slot);
+        }
     }
 
-    fn forget_oldest(&mut self) {
-        let Some(&oldest) = self.order.front() else {
-            return;
-        };
-        let first = self.first;
-        let is_it = |number: &u32| *number == first;
-        if let Ok(entry) = self.numbers.find_entry(place(oldest), is_it) {
+    /// Puts the slot of a key into the table.
+    fn list(&mut self, slot: usize) {
+        let keys = &self.keys;
+        let hash_of = |slot: &u32| table_hash(keys[*slot as usize]);
+        let slot = narrow(slot);
+        self.slots.insert_unique(hash_of(&slot), slot, hash_of);
+    }
+
+    /// Takes the slot of a key out of the table.
+    fn unlist(&mut self, slot: usize) {
+        let is_it = |listed: &u32| *listed == narrow(slot);
+        let hash = table_hash(self.keys[slot]);
+        if let Ok(entry) = self.slots.find_entry(hash, is_it) {
             entry.remove();
         }
-        self.order.pop_front();
-        self.first = first.wrapping_add(1);
-    }
-
-    /// Puts the number of the key at this place in the order into the table.
-    fn number(&mut self, index: usize) {
-        let Self {
-            order,
-            first,
-            numbers,
-        } = self;
-        let place_of = |number: &u32| place(order[index_of(*number, *first)]);
-        let number = u32::try_from(index).map_or(*first, |index| first.wrapping_add(index));
-        numbers.insert_unique(place_of(&number), number, place_of);
-    }
-
-    fn key(&self, number: u32) -> KeyHash {
-        self.order[index_of(number, self.first)]
     }
 }
 
-/// Where in the order the key with this number stands.
-fn index_of(number: u32, first: u32) -> usize {
-    number.wrapping_sub(first) as usize
+#[expect(clippy::cast_possible_truncation, reason = "at most CAPACITY")]
+fn narrow(slot: usize) -> u32 {
+    slot as u32
 }
 
-/// Where in the table a key is looked for: a key is a hash already.
+/// What the table finds a key by: a key is a hash already.
 #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
-fn place(key: KeyHash) -> u64 {
+fn table_hash(key: KeyHash) -> u64 {
     key as u64
 }
