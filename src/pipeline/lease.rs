@@ -11,7 +11,8 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    panic,
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,25 +25,23 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
+use self::held::Held;
 use crate::{
-    ports::{BATCH_MAX, EntryFailure, EntryFailureKind, Queue, ReceiptHandle},
+    mutex::Mutex,
+    ports::{BATCH_MAX, EntryFailureKind, Queue, ReceiptHandle},
     telemetry::throttle::Throttle,
     timing::lease_call_timeout,
 };
 
 mod guard;
+mod held;
 #[cfg(test)]
 mod tests;
 
 pub use self::guard::{Call, Lease};
 
-/// A message may stay invisible for 12 hours in all, counted from its receipt; asking for a second
-/// more is an error (Amazon SQS API reference, `ChangeMessageVisibility`).
-const VISIBILITY_MAX: Duration = Duration::from_hours(12);
-/// What we stay short of the cap, for clocks and requests that take their time.
-const VISIBILITY_MARGIN: Duration = Duration::from_mins(1);
-/// The first pause after a failed renewal; it doubles.
-const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(500);
+/// The keeper turns at least this often, also without anything to do, to show that it lives.
+const KEEPER_IDLE_MAX: Duration = Duration::from_secs(1);
 
 /// The lease was lost: another consumer may have the message now, or soon will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -63,29 +62,9 @@ pub struct Leases {
 #[derive(Default)]
 struct State {
     held: BTreeMap<u64, Held>,
+    /// The newest lease of each message.
     by_message: HashMap<String, u64>,
     next: u64,
-}
-
-struct Held {
-    message_id: String,
-    receipt: ReceiptHandle,
-    /// Bumped with each new receipt handle.
-    generation: u64,
-    /// How often the message was received, as far as later deliveries have told.
-    receive_count: u32,
-    /// What the cap of 12 hours counts from.
-    received_at: Instant,
-    /// Until when the queue has confirmed that the message is ours.
-    deadline: Instant,
-    renew_at: Instant,
-    failures: u32,
-    /// A call for this lease is under way.
-    busy: bool,
-    /// Nothing more is renewed: the message is being given back.
-    ending: bool,
-    lost: bool,
-    changed: Arc<Notify>,
 }
 
 /// A renewal to be asked for.
@@ -96,8 +75,8 @@ struct Due {
     wanted: Duration,
 }
 
-/// Leases with a renewal under way, until dropped: also where the call panics, or is cut off with
-/// the keeper, settling must not wait for it.
+/// Leases with a renewal under way, until dropped. Settling must not wait for a call that has
+/// panicked or was cut off with the keeper, so a drop ends the calls too.
 struct UnderWay<'a> {
     leases: &'a Leases,
     ids: Vec<u64>,
@@ -129,17 +108,14 @@ impl Leases {
         asked_at: Instant,
     ) -> Option<Lease> {
         let now = Instant::now();
-        let latest = now
-            .checked_sub(lease_call_timeout(self.length))
-            .unwrap_or(now);
-        let received_at = asked_at.max(latest);
-        let mut state = self.lock();
-        if let Some(&id) = state.by_message.get(message_id)
-            && let Some(held) = state.held.get_mut(&id)
-        {
-            if !held.lost && held.deadline > now {
+        let latest = now.checked_sub(lease_call_timeout(self.length));
+        let received_at = asked_at.max(latest.unwrap_or(now));
+        let mut state = self.state.lock();
+        // The keeper looks afresh: a lease has come, or another moment is the next for this one.
+        self.wake_keeper.notify_one();
+        if let Some(held) = state.newest(message_id) {
+            if !held.is_lost(now) {
                 held.replace(receipt, received_at, self.length);
-                self.wake_keeper.notify_one();
                 return None;
             }
             held.lose();
@@ -147,24 +123,8 @@ impl Leases {
         let id = state.next;
         state.next += 1;
         state.by_message.insert(message_id.to_owned(), id);
-        let mut held = Held {
-            message_id: message_id.to_owned(),
-            receipt: receipt.clone(),
-            generation: 0,
-            receive_count: 0,
-            received_at,
-            deadline: received_at,
-            renew_at: received_at,
-            failures: 0,
-            busy: false,
-            ending: false,
-            lost: false,
-            changed: Arc::new(Notify::new()),
-        };
-        held.replace(receipt, received_at, self.length);
+        let held = Held::new(message_id.to_owned(), receipt, received_at, self.length);
         state.held.insert(id, held);
-        drop(state);
-        self.wake_keeper.notify_one();
         Some(Lease {
             leases: Arc::clone(self),
             id,
@@ -173,10 +133,7 @@ impl Leases {
 
     /// Takes in how often a message was received that is held already.
     pub fn received_again(&self, message_id: &str, receive_count: u32) {
-        let mut state = self.lock();
-        if let Some(&id) = state.by_message.get(message_id)
-            && let Some(held) = state.held.get_mut(&id)
-        {
+        if let Some(held) = self.state.lock().newest(message_id) {
             held.receive_count = held.receive_count.max(receive_count);
         }
     }
@@ -184,49 +141,42 @@ impl Leases {
     /// How many leases are held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.lock().held.len()
+        self.state.lock().held.len()
     }
 
     /// Whether none is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.lock().held.is_empty()
+        self.len() == 0
     }
 
     /// How long ago the message that is held longest was received.
     #[must_use]
     pub fn oldest(&self) -> Option<Duration> {
-        self.lock()
-            .held
-            .values()
-            .map(|held| held.received_at)
-            .min()
-            .map(|at| at.elapsed())
+        let state = self.state.lock();
+        let received = state.held.values().map(|held| held.received_at);
+        received.min().map(|at| at.elapsed())
     }
 
     /// Renews leases until cancelled. Calls run side by side, so that one that hangs delays no
     /// other. `turned` is called on each turn: the sign of life.
     pub async fn keep(self: Arc<Self>, turned: impl Fn() + Send, stop: CancellationToken) {
-        /// Also without anything to do the loop turns this often, to show that it lives.
-        const IDLE: Duration = Duration::from_secs(1);
         let mut calls = JoinSet::new();
         loop {
             turned();
-            let now = Instant::now();
-            let (mut due, next) = self.take_due(now);
+            let (mut due, next) = self.take_due(Instant::now());
             while !due.is_empty() {
                 let rest = due.split_off(due.len().min(BATCH_MAX));
                 calls.spawn(Arc::clone(&self).renew(due));
                 due = rest;
             }
-            let next = next.map_or(now + IDLE, |next| next.min(now + IDLE));
+            // Each event leads to the same turn, so their order matters only to the stop: it comes
+            // first, since nobody needs a lease after it.
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
                 Some(done) = calls.join_next() => {
-                    if let Err(failed) = done && failed.is_panic() {
-                        std::panic::resume_unwind(failed.into_panic());
-                    }
+                    done.unwrap_or_else(|failed| panic::resume_unwind(failed.into_panic()));
                 }
                 () = self.wake_keeper.notified() => {}
                 () = sleep_until(next) => {}
@@ -236,55 +186,37 @@ impl Leases {
 
     /// What is to be renewed now, marked as busy, and when to look again. Leases whose deadline
     /// has passed become lost here.
-    fn take_due(&self, now: Instant) -> (Vec<Due>, Option<Instant>) {
-        let mut state = self.lock();
+    fn take_due(&self, now: Instant) -> (Vec<Due>, Instant) {
         let mut due = Vec::new();
-        let mut next: Option<Instant> = None;
-        let mut expired = Vec::new();
-        for (&id, held) in &mut state.held {
-            if held.lost {
+        let mut next = now + KEEPER_IDLE_MAX;
+        for (&lease, held) in &mut self.state.lock().held {
+            if held.is_marked_lost() {
                 continue;
             }
-            if held.deadline <= now {
+            if held.is_lost(now) {
                 held.lose();
-                expired.push(held.message_id.clone());
+                warn!(
+                    messaging.message.id = held.message_id,
+                    "lease lost: its deadline passed before a renewal was confirmed"
+                );
                 continue;
             }
-            if !held.busy && !held.ending && held.renew_at <= now {
-                let wanted = held.wanted(now, self.length);
-                if now + wanted > held.deadline {
-                    held.busy = true;
-                    due.push(Due {
-                        lease: id,
-                        generation: held.generation,
-                        receipt: held.receipt.clone(),
-                        wanted,
-                    });
-                } else {
-                    // The cap allows nothing beyond what is confirmed.
-                    held.renew_at = held.deadline;
-                }
+            if let Some(wanted) = held.begin_renewal(now, self.length) {
+                due.push(Due {
+                    lease,
+                    generation: held.generation,
+                    receipt: held.receipt.clone(),
+                    wanted,
+                });
             }
-            let look = if held.busy || held.ending {
-                held.deadline
-            } else {
-                held.renew_at.min(held.deadline)
-            };
-            next = Some(next.map_or(look, |next| next.min(look)));
-        }
-        for message_id in expired {
-            state.by_message.remove(&message_id);
-            warn!(
-                messaging.message.id = message_id,
-                "lease lost: its deadline passed before a renewal was confirmed"
-            );
+            next = next.min(held.look_at());
         }
         (due, next)
     }
 
     /// One renewal call for up to ten leases.
     async fn renew(self: Arc<Self>, due: Vec<Due>) {
-        let under_way = UnderWay {
+        let _under_way = UnderWay {
             leases: &self,
             ids: due.iter().map(|due| due.lease).collect(),
         };
@@ -293,10 +225,7 @@ impl Leases {
             .iter()
             .map(|due| (due.receipt.clone(), due.wanted))
             .collect();
-        let call = timeout(
-            lease_call_timeout(self.length),
-            self.queue.change_visibility(&changes),
-        );
+        let call = self.queue.change_visibility(&changes);
         let failed = |error_type: &str, reason: &dyn std::fmt::Display| {
             if let Some(suppressed) = self.failing.due() {
                 warn!(
@@ -307,13 +236,13 @@ impl Leases {
             }
             Vec::new()
         };
-        let answers = match call.await {
+        let answers = match timeout(lease_call_timeout(self.length), call).await {
             Ok(Ok(answers)) => answers,
             Ok(Err(failure)) => failed(&failure.error.code, &failure),
             Err(_elapsed) => failed("timeout", &"no answer in time"),
         };
         let mut answers = answers.into_iter();
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         for due in due {
             let answer = answers.next();
             if let Some(Err(failure)) = &answer
@@ -326,99 +255,36 @@ impl Leases {
                     "the queue refuses a renewal that we asked for, which is a fault of ours: {failure}"
                 );
             }
-            let Some(held) = state.held.get_mut(&due.lease) else {
-                continue;
-            };
-            if held.generation == due.generation && !held.lost {
+            // An answer for a handle that was replaced says nothing of the new one.
+            if let Some(held) = state.held.get_mut(&due.lease)
+                && held.generation == due.generation
+                && !held.is_marked_lost()
+            {
                 held.answered(answer, asked_at, due.wanted, self.length);
-                if held.lost {
-                    let message_id = held.message_id.clone();
-                    state.by_message.remove(&message_id);
-                }
             }
         }
-        drop(state);
-        drop(under_way);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No code panics while it holds the lock; if it did, the table would still be whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Frees the leases for their next call, and has the keeper see whether that is due.
+    fn calls_ended(&self, ids: &[u64]) {
+        let mut state = self.state.lock();
+        for id in ids {
+            if let Some(held) = state.held.get_mut(id) {
+                held.call_ended();
+            }
+        }
+        self.wake_keeper.notify_one();
     }
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        let mut state = self.leases.lock();
-        for id in &self.ids {
-            if let Some(held) = state.held.get_mut(id) {
-                held.busy = false;
-                held.changed.notify_waiters();
-            }
-        }
-        drop(state);
-        self.leases.wake_keeper.notify_one();
+        self.leases.calls_ended(&self.ids);
     }
 }
 
-impl Held {
-    fn replace(&mut self, receipt: ReceiptHandle, received_at: Instant, length: Duration) {
-        self.receipt = receipt;
-        self.generation += 1;
-        self.received_at = received_at;
-        self.deadline = received_at + length;
-        self.renew_at = received_at + length / 2;
-        self.failures = 0;
-        self.changed.notify_waiters();
-    }
-
-    /// The visibility to ask for: the lease's length, or what the cap leaves, in whole seconds.
-    fn wanted(&self, now: Instant, length: Duration) -> Duration {
-        length.min(self.longest(now))
-    }
-
-    /// What the cap leaves, in whole seconds.
-    fn longest(&self, now: Instant) -> Duration {
-        let left = (self.received_at + VISIBILITY_MAX)
-            .saturating_duration_since(now)
-            .saturating_sub(VISIBILITY_MARGIN);
-        Duration::from_secs(left.as_secs())
-    }
-
-    fn answered(
-        &mut self,
-        answer: Option<Result<(), EntryFailure>>,
-        asked_at: Instant,
-        wanted: Duration,
-        length: Duration,
-    ) {
-        match answer {
-            Some(Ok(())) => {
-                self.deadline = asked_at + wanted;
-                self.renew_at = asked_at + wanted / 2;
-                self.failures = 0;
-                return;
-            }
-            Some(Err(failure)) if failure.kind == EntryFailureKind::LeaseLost => {
-                warn!(
-                    messaging.message.id = self.message_id,
-                    error.r#type = failure.code,
-                    "lease lost: {failure}"
-                );
-                self.lose();
-                return;
-            }
-            Some(Err(_)) | None => {}
-        }
-        let pause = RETRY_PAUSE_FIRST
-            .saturating_mul(1 << self.failures.min(6))
-            .min(length / 6);
-        self.failures += 1;
-        self.renew_at = Instant::now() + pause;
-    }
-
-    fn lose(&mut self) {
-        self.lost = true;
-        self.changed.notify_waiters();
+impl State {
+    fn newest(&mut self, message_id: &str) -> Option<&mut Held> {
+        self.held.get_mut(self.by_message.get(message_id)?)
     }
 }

@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::time::Instant;
 
-use super::{Held, LeaseLost, Leases, VISIBILITY_MARGIN, VISIBILITY_MAX};
+use super::{Held, LeaseLost, Leases};
 use crate::ports::ReceiptHandle;
 
 /// A message that is ours. Dropping it ends the renewals; what is not settled by then becomes
@@ -18,28 +18,27 @@ impl Lease {
     /// Whether the lease was lost.
     #[must_use]
     pub fn is_lost(&self) -> bool {
-        self.with(|held| held.lost || held.deadline <= Instant::now())
+        self.with(|held| held.is_lost(Instant::now()))
     }
 
     /// How long the message is ours for sure; zero once lost.
     #[must_use]
     pub fn margin(&self) -> Duration {
         self.with(|held| {
-            if held.lost {
-                Duration::ZERO
-            } else {
-                held.deadline.saturating_duration_since(Instant::now())
+            if held.is_marked_lost() {
+                return Duration::ZERO;
             }
+            held.deadline.saturating_duration_since(Instant::now())
         })
     }
 
     /// Whether the message has been held for as long as the queue allows.
     #[must_use]
     pub fn is_at_cap(&self) -> bool {
-        self.with(|held| held.received_at.elapsed() + VISIBILITY_MARGIN >= VISIBILITY_MAX)
+        self.with(|held| held.is_at_cap(Instant::now()))
     }
 
-    /// How often the message has been received, where it came again while it was held; else zero.
+    /// How often the message was received, where it came again while it was held; zero otherwise.
     #[must_use]
     pub fn receive_count(&self) -> u32 {
         self.with(|held| held.receive_count)
@@ -53,47 +52,30 @@ impl Lease {
 
     /// Waits until the lease is lost.
     pub async fn lost(&self) {
-        let changed = self.changed();
-        loop {
-            let waiting = changed.notified();
-            if self.is_lost() {
-                return;
-            }
-            waiting.await;
-        }
+        self.wait_for(|held| held.is_lost(Instant::now()).then_some(()))
+            .await;
     }
 
     /// Makes sure that the lease lasts for `duration` from now, renewing it first where it does
     /// not. To be called right before a send, with the send's timeout.
     pub async fn outlast(&self, duration: Duration) -> Result<(), LeaseLost> {
-        let changed = self.changed();
-        loop {
-            let waiting = changed.notified();
+        self.wait_for(|held| {
             let now = Instant::now();
-            let lasts = self.with(|held| {
-                if held.lost || held.deadline <= now {
-                    return Some(Err(LeaseLost));
-                }
-                if now + duration <= held.deadline {
-                    return Some(Ok(()));
-                }
-                if held.wanted(now, self.leases.length) < duration {
-                    // No renewal would be long enough: the cap is near.
-                    return Some(Err(LeaseLost));
-                }
-                // A renewal that failed keeps its pause, or a queue that refuses at once would be
-                // asked without rest.
-                if held.failures == 0 {
-                    held.renew_at = held.renew_at.min(now);
-                }
-                None
-            });
-            if let Some(lasts) = lasts {
-                return lasts;
+            if held.is_lost(now) {
+                return Some(Err(LeaseLost));
             }
+            if now + duration <= held.deadline {
+                return Some(Ok(()));
+            }
+            if held.wanted(now, self.leases.length) < duration {
+                // No renewal would be long enough: the cap is near.
+                return Some(Err(LeaseLost));
+            }
+            held.hasten(now);
             self.leases.wake_keeper.notify_one();
-            waiting.await;
-        }
+            None
+        })
+        .await
     }
 
     /// Nothing is renewed any more: the message is about to be given back.
@@ -104,28 +86,31 @@ impl Lease {
     /// Waits until no call for this lease is under way and takes its place. The lease may be lost;
     /// deleting a message that was mailed is worth a try even then.
     pub async fn call(&self) -> Call<'_> {
-        let changed = self.changed();
+        self.wait_for(|held| {
+            if held.busy {
+                return None;
+            }
+            held.busy = true;
+            Some(Call {
+                lease: self,
+                receipt: held.receipt.clone(),
+                generation: held.generation,
+            })
+        })
+        .await
+    }
+
+    /// Looks at the lease now and after each change, until `look` finds what it wants.
+    async fn wait_for<T>(&self, mut look: impl FnMut(&mut Held) -> Option<T>) -> T {
+        let changed = self.with(|held| Arc::clone(&held.changed));
         loop {
+            // The wait begins before the look, so that no change falls between the two.
             let waiting = changed.notified();
-            let free = self.with(|held| {
-                (!held.busy).then(|| {
-                    held.busy = true;
-                    (held.receipt.clone(), held.generation)
-                })
-            });
-            if let Some((receipt, generation)) = free {
-                return Call {
-                    lease: self,
-                    receipt,
-                    generation,
-                };
+            if let Some(found) = self.with(&mut look) {
+                return found;
             }
             waiting.await;
         }
-    }
-
-    fn changed(&self) -> Arc<Notify> {
-        self.with(|held| Arc::clone(&held.changed))
     }
 
     #[expect(
@@ -133,17 +118,16 @@ impl Lease {
         reason = "the entry lives exactly as long as this guard"
     )]
     fn with<T>(&self, act: impl FnOnce(&mut Held) -> T) -> T {
-        let mut state = self.leases.lock();
-        act(state
-            .held
-            .get_mut(&self.id)
-            .expect("a guard's entry is in the table"))
+        let mut state = self.leases.state.lock();
+        let held = state.held.get_mut(&self.id);
+        act(held.expect("a guard's entry is in the table"))
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let mut state = self.leases.lock();
+        let mut state = self.leases.state.lock();
+        // The message may have come again after this lease was lost: that lease stays.
         if let Some(held) = state.held.remove(&self.id)
             && state.by_message.get(&held.message_id) == Some(&self.id)
         {
@@ -175,10 +159,6 @@ impl Call<'_> {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        self.lease.with(|held| {
-            held.busy = false;
-            held.changed.notify_waiters();
-        });
-        self.lease.leases.wake_keeper.notify_one();
+        self.lease.leases.calls_ended(&[self.lease.id]);
     }
 }
