@@ -1,11 +1,10 @@
 //! Settling: deleting messages and giving them back, in batches, under their leases.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use tokio::{
-    sync::{Semaphore, mpsc, oneshot},
-    task::JoinSet,
+    sync::{mpsc, oneshot},
+    task::{JoinError, JoinSet},
     time::{Instant, sleep, timeout, timeout_at},
 };
 use tracing::{error, warn};
@@ -20,7 +19,7 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// How long a batch waits for company after its first entry.
+/// How long a batch waits for more entries after its first.
 const BATCH_LINGER: Duration = Duration::from_millis(25);
 /// The most calls of one kind under way at once.
 const CALLS_MAX: usize = 4;
@@ -42,40 +41,54 @@ pub enum SettleResult {
     GivenUp,
 }
 
-/// Why one entry was not settled.
-#[derive(Clone, Debug)]
-enum NotSettled {
-    Entry(EntryFailure),
-    Call,
+/// What one attempt to settle came to.
+enum Attempt {
+    Ended(SettleResult),
+    /// The message came again meanwhile, and an answer for the old handle says nothing of it.
+    Superseded,
+    Failed,
 }
 
-/// Deletes and gives back. Cheap to clone; its two batching tasks run as long as [`SettlerTask::run`] does.
-#[derive(Clone)]
+/// The two things that settling asks of the queue.
+#[derive(Clone, Copy)]
+enum Action {
+    Delete,
+    GiveBack,
+}
+
+/// Deletes and gives back, as long as its [`SettlerTask`] runs.
 pub struct Settler {
-    deletes: mpsc::UnboundedSender<Job<ReceiptHandle>>,
-    changes: mpsc::UnboundedSender<Job<(ReceiptHandle, Duration)>>,
+    deletes: Requests,
+    give_backs: Requests,
     drain: Arc<Drain>,
-    /// How long a call may take, its wait for a slot included.
-    patience: Duration,
-    /// Lines of deletes that keep failing.
-    deletes_failing: Arc<Throttle>,
-    /// Lines of entries that fail, for each of the two calls.
-    not_deleted: Arc<Throttle>,
-    not_given_back: Arc<Throttle>,
+    /// The longest that one attempt may take, its wait for a free call included.
+    attempt_timeout: Duration,
+    long_failing: Throttle,
+}
+
+/// The settler's end of one action's batches.
+struct Requests {
+    jobs: mpsc::UnboundedSender<Job>,
+    /// Lines of entries that fail.
+    failing: Throttle,
 }
 
 /// The receiving end of a [`Settler`]: to be run as a task.
 pub struct SettlerTask {
     queue: Arc<dyn Queue>,
     call_timeout: Duration,
-    deletes: mpsc::UnboundedReceiver<Job<ReceiptHandle>>,
-    changes: mpsc::UnboundedReceiver<Job<(ReceiptHandle, Duration)>>,
+    deletes: mpsc::UnboundedReceiver<Job>,
+    give_backs: mpsc::UnboundedReceiver<Job>,
 }
 
-struct Job<T> {
-    item: T,
-    done: oneshot::Sender<Result<(), NotSettled>>,
+/// One entry of a batch, and whom to tell of the queue's answer.
+struct Job {
+    entry: Entry,
+    done: oneshot::Sender<Result<(), EntryFailure>>,
 }
+
+/// A message's handle, and when it is to be visible again; a delete has no use for that.
+type Entry = (ReceiptHandle, Duration);
 
 /// A settler for `queue` whose calls may take `call_timeout`, and the task that makes them.
 pub fn settler(
@@ -83,41 +96,27 @@ pub fn settler(
     call_timeout: Duration,
     drain: Arc<Drain>,
 ) -> (Settler, SettlerTask) {
-    let (deletes, delete_jobs) = mpsc::unbounded_channel();
-    let (changes, change_jobs) = mpsc::unbounded_channel();
+    let requests = || {
+        let (jobs, receiver) = mpsc::unbounded_channel();
+        let failing = Throttle::default();
+        (Requests { jobs, failing }, receiver)
+    };
+    let (deletes, delete_jobs) = requests();
+    let (give_backs, give_back_jobs) = requests();
+    let settler = Settler {
+        deletes,
+        give_backs,
+        drain,
+        attempt_timeout: call_timeout * 2,
+        long_failing: Throttle::default(),
+    };
     let task = SettlerTask {
         queue,
         call_timeout,
         deletes: delete_jobs,
-        changes: change_jobs,
+        give_backs: give_back_jobs,
     };
-    (
-        Settler {
-            deletes,
-            changes,
-            drain,
-            patience: call_timeout * 2,
-            deletes_failing: Arc::default(),
-            not_deleted: Arc::default(),
-            not_given_back: Arc::default(),
-        },
-        task,
-    )
-}
-
-impl SettlerTask {
-    /// Makes the calls until every [`Settler`] is dropped.
-    pub async fn run(self) {
-        let Self {
-            queue,
-            call_timeout,
-            deletes,
-            changes,
-        } = self;
-        let deleting = batches(Deletes(Arc::clone(&queue)), call_timeout, deletes);
-        let changing = batches(Changes(queue), call_timeout, changes);
-        tokio::join!(deleting, changing);
-    }
+    (settler, task)
 }
 
 impl Settler {
@@ -128,34 +127,21 @@ impl Settler {
         let began = Instant::now();
         let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
         loop {
-            let job = |receipt: &ReceiptHandle| receipt.clone();
-            let Some((answer, superseded)) = self.ask(lease, &self.deletes, job).await else {
-                return SettleResult::GivenUp;
-            };
-            match answer {
-                Ok(()) if !superseded => return SettleResult::Done,
-                // The message came again meanwhile, and the old handle may not have deleted it.
-                _ if superseded => continue,
-                Err(NotSettled::Entry(failure)) if failure.kind == EntryFailureKind::LeaseLost => {
-                    failed();
-                    return SettleResult::LeaseLost;
-                }
-                Err(NotSettled::Entry(failure)) => {
-                    if let Some(untold) = self.not_deleted.due() {
-                        warn!(
-                            error.r#type = failure.code,
-                            notifier.suppressed = untold,
-                            "message not deleted, trying again: {failure}"
-                        );
+            match self.attempt(lease, Action::Delete, Duration::ZERO).await {
+                Attempt::Ended(result) => {
+                    if result == SettleResult::LeaseLost {
+                        failed();
                     }
+                    return result;
                 }
-                Err(NotSettled::Call) | Ok(()) => {}
+                Attempt::Superseded => continue,
+                Attempt::Failed => failed(),
             }
-            failed();
             if lease.is_at_cap() {
                 return SettleResult::GivenUp;
             }
-            self.tell_of_delete(began);
+            self.report_failing_delete(began);
+            // The lease is not watched: a delete is worth its tries even after the lease was lost.
             tokio::select! {
                 () = sleep(backoff.next_delay()) => {}
                 () = self.drain.wait_closed() => return SettleResult::GivenUp,
@@ -163,75 +149,73 @@ impl Settler {
         }
     }
 
-    /// Makes the message visible again in `after`, or as late as the queue allows. The lease is not renewed any more: where this
-    /// keeps failing, it runs out, and the message is visible then.
+    /// Makes the message visible again in `after`, or as late as the queue allows. The lease is not
+    /// renewed any more: where this keeps failing, it runs out, and the message is visible then.
     pub async fn give_back(&self, lease: &Lease, after: Duration) -> SettleResult {
         lease.end();
         let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
-        loop {
-            if lease.is_lost() {
-                return SettleResult::LeaseLost;
+        while !lease.is_lost() {
+            match self.attempt(lease, Action::GiveBack, after).await {
+                Attempt::Ended(result) => return result,
+                Attempt::Superseded => continue,
+                Attempt::Failed => {}
             }
-            // More than the cap leaves is refused, and the message would stay hidden to its end.
-            let after = after.min(lease.longest());
-            let job = |receipt: &ReceiptHandle| (receipt.clone(), after);
-            let Some((answer, superseded)) = self.ask(lease, &self.changes, job).await else {
-                return SettleResult::GivenUp;
-            };
-            match answer {
-                Ok(()) if !superseded => return SettleResult::Done,
-                _ if superseded => continue,
-                Err(NotSettled::Entry(failure)) if failure.kind == EntryFailureKind::LeaseLost => {
-                    return SettleResult::LeaseLost;
-                }
-                Err(NotSettled::Entry(failure)) => {
-                    if let Some(untold) = self.not_given_back.due() {
-                        warn!(
-                            error.r#type = failure.code,
-                            notifier.suppressed = untold,
-                            "message not given back, trying again: {failure}"
-                        );
-                    }
-                }
-                Err(NotSettled::Call) | Ok(()) => {}
-            }
+            // A message whose lease has run out is visible: nothing is left to do.
             tokio::select! {
                 () = sleep(backoff.next_delay()) => {}
                 () = lease.lost() => return SettleResult::GivenUp,
                 () = self.drain.wait_closed() => return SettleResult::GivenUp,
             }
         }
+        SettleResult::LeaseLost
     }
 
-    /// One call for the lease, by way of the batches: its answer, and whether a newer handle makes
-    /// it void. `None` where nothing is settled any more.
+    /// One entry for the lease, by way of the batches.
     ///
     /// A lease with a call is not renewed. So a call that does not even begin, since too many hang
     /// before it, is taken back after a while, and the lease is renewed before the next.
-    async fn ask<T>(
-        &self,
-        lease: &Lease,
-        jobs: &mpsc::UnboundedSender<Job<T>>,
-        job: impl FnOnce(&ReceiptHandle) -> T,
-    ) -> Option<(Result<(), NotSettled>, bool)> {
+    async fn attempt(&self, lease: &Lease, action: Action, after: Duration) -> Attempt {
+        let requests = match action {
+            Action::Delete => &self.deletes,
+            Action::GiveBack => &self.give_backs,
+        };
         let asked = async {
             let call = lease.call().await;
-            let answer = timeout(self.patience, submit(jobs, job(call.receipt()))).await;
-            (
-                answer.unwrap_or(Err(NotSettled::Call)),
-                call.is_superseded(),
-            )
+            // More than the cap leaves is refused, and the message would stay hidden to its end.
+            let entry = (call.receipt().clone(), after.min(lease.longest()));
+            let answer = timeout(self.attempt_timeout, requests.submit(entry)).await;
+            (answer.ok().flatten(), call.is_superseded())
         };
-        tokio::select! {
+        // An answer that is there counts even where the drain has closed meanwhile.
+        let (answer, superseded) = tokio::select! {
             biased;
-            asked = asked => Some(asked),
-            () = self.drain.wait_closed() => None,
+            asked = asked => asked,
+            () = self.drain.wait_closed() => return Attempt::Ended(SettleResult::GivenUp),
+        };
+        match answer {
+            _ if superseded => Attempt::Superseded,
+            Some(Ok(())) => Attempt::Ended(SettleResult::Done),
+            Some(Err(failure)) if failure.kind == EntryFailureKind::LeaseLost => {
+                Attempt::Ended(SettleResult::LeaseLost)
+            }
+            Some(Err(failure)) => {
+                if let Some(suppressed) = requests.failing.due() {
+                    warn!(
+                        error.r#type = failure.code,
+                        notifier.suppressed = suppressed,
+                        "message not {}, trying again: {failure}",
+                        action.done()
+                    );
+                }
+                Attempt::Failed
+            }
+            None => Attempt::Failed,
         }
     }
 
     /// One line a minute for all deletes together, once one has failed for a minute.
-    fn tell_of_delete(&self, began: Instant) {
-        if began.elapsed() >= DELETE_FAILS_QUIETLY_FOR && self.deletes_failing.due().is_some() {
+    fn report_failing_delete(&self, began: Instant) {
+        if began.elapsed() >= DELETE_FAILS_QUIETLY_FOR && self.long_failing.due().is_some() {
             error!(
                 notifier.delete.failing_s = began.elapsed().as_secs(),
                 "deletes keep failing: the mails have gone out and their messages stay held, so \
@@ -241,63 +225,68 @@ impl Settler {
     }
 }
 
-/// Hands one entry to the batches and waits for its answer.
-async fn submit<T>(jobs: &mpsc::UnboundedSender<Job<T>>, item: T) -> Result<(), NotSettled> {
-    let (done, answer) = oneshot::channel();
-    if jobs.send(Job { item, done }).is_err() {
-        return Err(NotSettled::Call);
-    }
-    answer.await.unwrap_or(Err(NotSettled::Call))
-}
-
-/// The two batch calls of a queue.
-#[async_trait]
-trait BatchCall: Clone + Send + Sync + 'static {
-    type Item: Send + 'static;
-    const NAME: &str;
-    async fn call(
-        &self,
-        items: &[Self::Item],
-    ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure>;
-}
-
-#[derive(Clone)]
-struct Deletes(Arc<dyn Queue>);
-
-#[async_trait]
-impl BatchCall for Deletes {
-    type Item = ReceiptHandle;
-    const NAME: &str = "delete";
-    async fn call(
-        &self,
-        items: &[ReceiptHandle],
-    ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
-        self.0.delete(items).await
+impl Requests {
+    /// Hands one entry to the batches and waits for its answer; none where its call failed.
+    async fn submit(&self, entry: Entry) -> Option<Result<(), EntryFailure>> {
+        let (done, answer) = oneshot::channel();
+        self.jobs.send(Job { entry, done }).ok()?;
+        answer.await.ok()
     }
 }
 
-#[derive(Clone)]
-struct Changes(Arc<dyn Queue>);
+impl Action {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::GiveBack => "give-back",
+        }
+    }
 
-#[async_trait]
-impl BatchCall for Changes {
-    type Item = (ReceiptHandle, Duration);
-    const NAME: &str = "give-back";
+    fn done(self) -> &'static str {
+        match self {
+            Self::Delete => "deleted",
+            Self::GiveBack => "given back",
+        }
+    }
+
     async fn call(
-        &self,
-        items: &[(ReceiptHandle, Duration)],
+        self,
+        queue: &dyn Queue,
+        entries: Vec<Entry>,
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
-        self.0.change_visibility(items).await
+        match self {
+            Self::Delete => {
+                let receipts: Vec<_> = entries.into_iter().map(|(receipt, _)| receipt).collect();
+                queue.delete(&receipts).await
+            }
+            Self::GiveBack => queue.change_visibility(&entries).await,
+        }
+    }
+}
+
+impl SettlerTask {
+    /// Makes the calls until the [`Settler`] is dropped.
+    pub async fn run(self) {
+        let (queue, call_timeout) = (self.queue, self.call_timeout);
+        tokio::join!(
+            batches(
+                Action::Delete,
+                Arc::clone(&queue),
+                call_timeout,
+                self.deletes
+            ),
+            batches(Action::GiveBack, queue, call_timeout, self.give_backs),
+        );
     }
 }
 
 /// Gathers jobs into batches and keeps up to [`CALLS_MAX`] calls under way.
-async fn batches<C: BatchCall>(
-    call: C,
+async fn batches(
+    action: Action,
+    queue: Arc<dyn Queue>,
     call_timeout: Duration,
-    mut jobs: mpsc::UnboundedReceiver<Job<C::Item>>,
+    mut jobs: mpsc::UnboundedReceiver<Job>,
 ) {
-    let slots = Arc::new(Semaphore::new(CALLS_MAX));
     let failing = Arc::new(Throttle::default());
     let mut calls = JoinSet::new();
     while let Some(first) = jobs.recv().await {
@@ -313,70 +302,63 @@ async fn batches<C: BatchCall>(
                 Ok(None) | Err(_) => break,
             }
         }
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return;
-        };
+        while let Some(done) = calls.try_join_next() {
+            returned(done);
+        }
+        if calls.len() == CALLS_MAX
+            && let Some(done) = calls.join_next().await
+        {
+            returned(done);
+        }
         batch.retain(|job| !job.done.is_closed());
         if batch.is_empty() {
             continue;
         }
-        let call = call.clone();
-        let failing = Arc::clone(&failing);
-        calls.spawn(async move {
-            settle_batch(call, call_timeout, batch, &failing).await;
-            drop(slot);
-        });
-        while let Some(done) = calls.try_join_next() {
-            resume_panic(done);
-        }
+        let (queue, failing) = (Arc::clone(&queue), Arc::clone(&failing));
+        calls.spawn(
+            async move { settle_batch(action, &*queue, call_timeout, batch, &failing).await },
+        );
     }
     while let Some(done) = calls.join_next().await {
-        resume_panic(done);
+        returned(done);
     }
 }
 
-async fn settle_batch<C: BatchCall>(
-    call: C,
+async fn settle_batch(
+    action: Action,
+    queue: &dyn Queue,
     call_timeout: Duration,
-    batch: Vec<Job<C::Item>>,
+    batch: Vec<Job>,
     failing: &Throttle,
 ) {
-    let (items, waiting): (Vec<_>, Vec<_>) =
-        batch.into_iter().map(|job| (job.item, job.done)).unzip();
-    let entries = items.len();
+    let count = batch.len();
+    let (entries, waiting): (Vec<_>, Vec<_>) =
+        batch.into_iter().map(|job| (job.entry, job.done)).unzip();
     let failed = |error_type: &str, reason: &dyn std::fmt::Display| {
         if let Some(suppressed) = failing.due() {
             warn!(
                 error.r#type = error_type,
-                messaging.batch.message_count = entries,
+                messaging.batch.message_count = count,
                 notifier.suppressed = suppressed,
                 "{} call failed, trying again: {reason}",
-                C::NAME
+                action.name()
             );
         }
         Vec::new()
     };
-    let answers = match timeout(call_timeout, call.call(&items)).await {
+    let answers = match timeout(call_timeout, action.call(queue, entries)).await {
         Ok(Ok(answers)) => answers,
         Ok(Err(failure)) => failed(&failure.error.code, &failure),
         Err(_elapsed) => failed("timeout", &"no answer in time"),
     };
-    let mut answers = answers.into_iter();
-    for done in waiting {
-        let answer = match answers.next() {
-            Some(answer) => answer.map_err(NotSettled::Entry),
-            None => Err(NotSettled::Call),
-        };
+    // A sender without an answer is dropped here, which says that its call failed.
+    for (done, answer) in waiting.into_iter().zip(answers) {
         // A worker that has given up waiting does not need the answer.
         drop(done.send(answer));
     }
 }
 
 /// A panic in a call is a panic of the settler: it must not pass unseen.
-fn resume_panic(done: Result<(), tokio::task::JoinError>) {
-    if let Err(failed) = done
-        && failed.is_panic()
-    {
-        std::panic::resume_unwind(failed.into_panic());
-    }
+fn returned(done: Result<(), JoinError>) {
+    done.unwrap_or_else(|failed| panic::resume_unwind(failed.into_panic()));
 }
