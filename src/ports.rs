@@ -35,9 +35,24 @@ pub struct World {
     pub templates: Arc<dyn TemplateSource>,
 }
 
+/// The queue's name, which its URL ends with.
+#[must_use]
+pub fn queue_name(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or_default()
+}
+
 /// What proves to the queue that a message is ours: valid for one receive of one message.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ReceiptHandle(pub String);
+
+impl ReceiptHandle {
+    /// A handle that no queue ever gave: settling it proves the right to settle and touches no
+    /// message.
+    #[must_use]
+    pub fn made_up() -> Self {
+        Self("organizer-notifier-proves-its-rights".to_owned())
+    }
+}
 
 impl fmt::Debug for ReceiptHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,8 +110,8 @@ pub struct QueueFacts {
 /// One receive request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceiveRequest {
-    /// The most messages wanted: 1 to 10.
-    pub max_messages: u32,
+    /// The most messages wanted: 1 to [`BATCH_MAX`].
+    pub max_messages: usize,
     /// How long the queue may wait for a first message: whole seconds, at most 20.
     pub wait: Duration,
     /// How long the messages are ours before we renew: whole seconds, at most 12 h.
@@ -114,14 +129,14 @@ pub trait Queue: Send + Sync {
     /// returns; keeping or renewing that is the caller's.
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure>;
 
-    /// Deletes up to 10 messages. The answers stand in the order of the handles. `Err` means that
+    /// Deletes up to [`BATCH_MAX`] messages. The answers stand in the order of the handles. `Err` means that
     /// the whole call failed and says nothing of any entry. Empty input is a no-op.
     async fn delete(
         &self,
         receipts: &[ReceiptHandle],
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure>;
 
-    /// Makes up to 10 messages invisible for the given times from now (whole seconds; zero makes
+    /// Makes up to [`BATCH_MAX`] messages invisible for the given times from now (whole seconds; zero makes
     /// one visible at once). Answers as [`Queue::delete`] does.
     async fn change_visibility(
         &self,
@@ -166,6 +181,17 @@ pub trait Mailer: Send + Sync {
     async fn send(&self, mail: Box<Mail>, tag: &str) -> Result<String, SendFailure>;
 }
 
+/// How far the mail service trusts the account. Only these states tell what to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnforcementStatus {
+    /// Nothing is wrong, or nothing that we know.
+    Healthy,
+    /// Under review: without improvement the service pauses its sending.
+    Probation,
+    /// Its sending is shut down.
+    Shutdown,
+}
+
 /// What the mail service says of our account.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccountFacts {
@@ -177,8 +203,8 @@ pub struct AccountFacts {
     pub sent_last_24_hours: f64,
     /// Whether sending is enabled at all.
     pub sending_enabled: bool,
-    /// `HEALTHY`, `PROBATION` or `SHUTDOWN`.
-    pub enforcement_status: String,
+    /// How far the mail service trusts the account.
+    pub enforcement_status: EnforcementStatus,
     /// Whether the account has left the sandbox.
     pub production_access: bool,
 }

@@ -14,7 +14,8 @@ use super::{AwsConfig, classify};
 use crate::{
     notification::Mail,
     ports::{
-        Account, AccountFacts, AccountFailure, CallError, Mailer, SendFailure, SendFailureKind,
+        Account, AccountFacts, AccountFailure, CallError, EnforcementStatus, Mailer, SendFailure,
+        SendFailureKind,
     },
 };
 
@@ -133,7 +134,11 @@ impl Account for SesAccount {
             max_24_hour_send: daily,
             sent_last_24_hours: quota.map_or(0.0, |quota| quota.sent_last24_hours),
             sending_enabled: answer.sending_enabled,
-            enforcement_status: answer.enforcement_status.clone().unwrap_or_default(),
+            enforcement_status: match answer.enforcement_status() {
+                Some("SHUTDOWN") => EnforcementStatus::Shutdown,
+                Some("PROBATION") => EnforcementStatus::Probation,
+                _ => EnforcementStatus::Healthy,
+            },
             production_access: answer.production_access_enabled,
         })
     }

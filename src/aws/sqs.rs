@@ -82,7 +82,7 @@ impl Queue for SqsQueue {
             .receiving
             .receive_message()
             .queue_url(&self.url)
-            .max_number_of_messages(to_i32(request.max_messages.into()))
+            .max_number_of_messages(to_i32(request.max_messages))
             .wait_time_seconds(to_i32(request.wait.as_secs()))
             .visibility_timeout(to_i32(request.visibility.as_secs()))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
@@ -306,8 +306,8 @@ fn unbuilt(
     }
 }
 
-fn to_i32(number: u64) -> i32 {
-    i32::try_from(number).unwrap_or(i32::MAX)
+fn to_i32(number: impl TryInto<i32>) -> i32 {
+    number.try_into().unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
         composer: &composer,
         template: &template,
         retention: facts.retention,
-        limit: asked.limit,
+        limit: usize::try_from(asked.limit).unwrap_or(usize::MAX),
     };
     let mut told = Ok(());
     let looked = looking

@@ -21,8 +21,6 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// A template that is refused is asked for again this often, so that one that is put there within
 /// our patience is found within it.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
-/// A handle that no queue ever gave: settling it proves the right to, and touches no message.
-const MADE_UP: &str = "organizer-notifier-proves-its-rights";
 
 /// Why the daemon did not start.
 #[derive(Debug, Error)]
@@ -126,7 +124,7 @@ pub async fn read_account(account: &dyn Account) -> Option<AccountFacts> {
 
 async fn try_queue(queue: &dyn Queue) -> Result<QueueFacts, QueueFailure> {
     let facts = queue.describe().await?;
-    let made_up = ReceiptHandle(MADE_UP.to_owned());
+    let made_up = ReceiptHandle::made_up();
     // The entries fail, as they must; a call that fails as a whole lacks the right to make it.
     queue
         .change_visibility(&[(made_up.clone(), Duration::ZERO)])

@@ -18,7 +18,7 @@ use crate::{
         outcome::Tally,
         rate::{self, Limiter},
     },
-    ports::{AccountFacts, QueueFacts, World},
+    ports::{AccountFacts, QueueFacts, World, queue_name},
     shutdown::Signal,
     telemetry::{
         Instruments, LIFECYCLE,
@@ -241,7 +241,7 @@ async fn work(
 
 /// The plan in one line: what an operator compares with what was meant.
 fn tell_plan(settings: &Settings, ready: &Ready) {
-    let queue = settings.queue.url.rsplit('/').next().unwrap_or_default();
+    let queue = queue_name(&settings.queue.url);
     let redrive = match &ready.queue.redrive {
         Some(redrive) => format!("dead-letters after {} receives", redrive.max_receive_count),
         None => "has no redrive policy".to_owned(),

@@ -56,7 +56,7 @@ use self::{
 use crate::{
     backoff::Backoff,
     notification::Composer,
-    ports::{Account, AccountFacts, World},
+    ports::{Account, AccountFacts, EnforcementStatus, World},
     telemetry::{Instruments, LIFECYCLE},
     template_store::{Knowledge, LoadError, TemplateStore},
     timing::{WORKER_RETURN_TIME, lease_call_timeout},
@@ -378,5 +378,5 @@ async fn ask_account(shared: Arc<Shared>, account: Arc<dyn Account>) {
 }
 
 fn may_send(facts: &AccountFacts) -> bool {
-    facts.sending_enabled && facts.enforcement_status != "SHUTDOWN"
+    facts.sending_enabled && facts.enforcement_status != EnforcementStatus::Shutdown
 }

@@ -188,7 +188,7 @@ impl Poller {
     ) -> (Received, Instant) {
         let asked = places.len();
         let request = ReceiveRequest {
-            max_messages: u32::try_from(asked).unwrap_or(1),
+            max_messages: asked,
             wait: self.wait,
             visibility: self.visibility,
         };

@@ -32,7 +32,7 @@ use super::{
     names::{SCOPE, SPANS, attribute, ours},
     otlp::Propagators,
 };
-use crate::ports::{CallError, ReceiptHandle, ReceivedMessage, TemplateVersion};
+use crate::ports::{CallError, ReceiptHandle, ReceivedMessage, TemplateVersion, queue_name};
 
 /// A publisher's context that is older than this is linked and not continued: its trace is over.
 const CONTINUED_FOR: Duration = Duration::from_hours(1);
@@ -94,12 +94,7 @@ impl Destination {
             None => (authority, None),
         };
         Self {
-            queue: url
-                .trim_end_matches('/')
-                .rsplit('/')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            queue: queue_name(url).to_owned(),
             url: url.to_owned(),
             host: host.to_owned(),
             port,

@@ -19,7 +19,7 @@ use crate::{
         canned::{Answer, Canned, SENDER, at, mail, over, with_credentials},
     },
     notification::{Address, JsonText, Mail},
-    ports::{Account, AccountCause, AccountFacts, Mailer, SendFailureKind},
+    ports::{Account, AccountCause, AccountFacts, EnforcementStatus, Mailer, SendFailureKind},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -235,7 +235,7 @@ async fn the_account_tells_its_quotas_and_its_state() {
         max_24_hour_send: Some(50_000.0),
         sent_last_24_hours: 12.0,
         sending_enabled: true,
-        enforcement_status: "HEALTHY".to_owned(),
+        enforcement_status: EnforcementStatus::Healthy,
         production_access: true,
     };
     assert_eq!(facts, expected);

@@ -4,7 +4,10 @@ use super::{
     Target,
     finding::{Finding, Level},
 };
-use crate::{config::SendRate, ports::AccountFacts};
+use crate::{
+    config::SendRate,
+    ports::{AccountFacts, EnforcementStatus},
+};
 
 /// From this share of the daily quota on somebody should know.
 const MUCH: f64 = 0.8;
@@ -33,8 +36,7 @@ pub(super) async fn look(target: &Target<'_>) -> Vec<Finding> {
 
 fn standing(facts: &AccountFacts) -> Finding {
     const CHECK: &str = "account";
-    let status = facts.enforcement_status.as_str();
-    if status == "SHUTDOWN" {
+    if facts.enforcement_status == EnforcementStatus::Shutdown {
         return Finding::failed(CHECK, "SES has shut the account's sending down")
             .advising("answer AWS's case in the support centre");
     }
@@ -49,7 +51,7 @@ fn standing(facts: &AccountFacts) -> Finding {
         )
         .advising("ask for production access in SES");
     }
-    if status == "PROBATION" {
+    if facts.enforcement_status == EnforcementStatus::Probation {
         return Finding::warning(CHECK, "on probation: SES is about to pause it")
             .advising("bring bounces and complaints down; SES's reputation page tells which");
     }

@@ -12,19 +12,18 @@ use crate::{
     ports::{
         QueueFailure, ReceiptHandle,
         inspect::{Encryption, QueueDetails, RefusalKind},
+        queue_name,
     },
     text::format_duration,
     timing::lease_call_timeout,
 };
 
 const RIGHTS: &str = "queue rights";
-/// A handle that no queue ever gave: settling it proves the right to, and touches no message.
-const MADE_UP: &str = "organizer-notifier-proves-its-rights";
 
 pub(super) async fn look(target: &Target<'_>) -> Vec<Finding> {
     const CHECK: &str = "queue";
     let url = &target.settings.queue.url;
-    let name = name(url);
+    let name = queue_name(url);
     let details = target.inspector.queue(url).await;
     let mut findings = Vec::new();
     match details {
@@ -60,15 +59,10 @@ pub(super) async fn look(target: &Target<'_>) -> Vec<Finding> {
     findings
 }
 
-/// The queue's name out of its URL.
-pub(super) fn name(url: &str) -> &str {
-    url.rsplit('/').next().unwrap_or_default()
-}
-
 /// Every right that the daemon needs to receive and settle, each tried without touching a message.
 async fn rights(target: &Target<'_>, name: &str) -> Finding {
     let receive = target.inspector.may_receive(&target.settings.queue.url);
-    let made_up = [ReceiptHandle(MADE_UP.to_owned())];
+    let made_up = [ReceiptHandle::made_up()];
     let revealed = [(made_up[0].clone(), Duration::ZERO)];
     let (received, changed, deleted) = tokio::join!(
         receive,

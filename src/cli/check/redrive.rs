@@ -3,11 +3,10 @@
 use super::{
     Target,
     finding::{Finding, Level},
-    queue,
 };
 use crate::{
     aws::classify::refusal_kind,
-    ports::{QueueFacts, inspect::RefusalKind},
+    ports::{QueueFacts, inspect::RefusalKind, queue_name},
     text::format_duration,
 };
 
@@ -92,6 +91,6 @@ async fn dead_letter_queue(target: &Target<'_>, facts: &QueueFacts, arn: &str) -
 
 /// The URL of another queue of the same account and region, which a dead-letter queue has to be.
 fn sibling(url: &str, name: &str) -> String {
-    let base = url.strip_suffix(queue::name(url)).unwrap_or(url);
+    let base = url.strip_suffix(queue_name(url)).unwrap_or(url);
     format!("{base}{name}")
 }

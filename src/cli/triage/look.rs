@@ -10,7 +10,7 @@ use tokio::{sync::mpsc, time::Instant};
 use crate::{
     cli::verdict::Verdict,
     notification::{Composer, Template},
-    ports::{Queue, ReceiptHandle, ReceiveRequest, ReceivedMessage},
+    ports::{BATCH_MAX, Queue, ReceiptHandle, ReceiveRequest, ReceivedMessage},
     shutdown::Signal,
 };
 
@@ -21,8 +21,6 @@ pub(super) const HIDDEN: Duration = Duration::from_mins(10);
 const LOOK_FOR: Duration = Duration::from_mins(9);
 /// A wait, however short, makes SQS ask all of its servers; without one it asks a few.
 const WAIT: Duration = Duration::from_secs(1);
-/// The most that SQS gives and takes at once.
-const BATCH: u32 = 10;
 /// How often putting back is tried.
 const ATTEMPTS: u32 = 3;
 
@@ -32,7 +30,7 @@ pub(super) struct Looking<'a> {
     pub(super) composer: &'a Composer,
     pub(super) template: &'a Template,
     pub(super) retention: Duration,
-    pub(super) limit: u32,
+    pub(super) limit: usize,
 }
 
 /// One message as it was seen.
@@ -86,10 +84,7 @@ impl Looking<'_> {
         let mut heard = true;
         let end = loop {
             // Counted by receives, not by messages: one that comes twice is held twice.
-            let left = self.limit
-                - u32::try_from(held.len())
-                    .unwrap_or(self.limit)
-                    .min(self.limit);
+            let left = self.limit.saturating_sub(held.len());
             if is_told_to_stop(signals) || !heard {
                 break End::Interrupted;
             }
@@ -100,7 +95,7 @@ impl Looking<'_> {
                 break End::OutOfTime;
             }
             let request = ReceiveRequest {
-                max_messages: left.min(BATCH),
+                max_messages: left.min(BATCH_MAX),
                 wait: WAIT,
                 visibility: HIDDEN,
             };
@@ -153,7 +148,7 @@ impl Looking<'_> {
         let mut hidden = held;
         for _ in 0..ATTEMPTS {
             let mut failed = Vec::new();
-            for batch in hidden.chunks(BATCH as usize) {
+            for batch in hidden.chunks(BATCH_MAX) {
                 let changes: Vec<_> = batch
                     .iter()
                     .map(|receipt| (receipt.clone(), Duration::ZERO))

@@ -25,7 +25,7 @@ pub(crate) struct Call {
     /// The visibilities asked for.
     pub(crate) seconds: Vec<u64>,
     /// How many messages a receive asks for.
-    pub(crate) asked: u32,
+    pub(crate) asked: usize,
     /// How many receives are under way, this one included.
     pub(crate) under_way: usize,
 }

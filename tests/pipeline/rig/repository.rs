@@ -4,8 +4,8 @@ use std::{sync::Mutex, time::Duration};
 
 use async_trait::async_trait;
 use organizer_notifier::ports::{
-    Account, AccountFacts, AccountFailure, AccountFailureKind, CallError, TemplateFailure,
-    TemplateFailureKind, TemplateFile, TemplateSource, TemplateVersion,
+    Account, AccountFacts, AccountFailure, AccountFailureKind, CallError, EnforcementStatus,
+    TemplateFailure, TemplateFailureKind, TemplateFile, TemplateSource, TemplateVersion,
 };
 use tokio::time::Instant;
 
@@ -91,7 +91,7 @@ pub(crate) fn facts(rate: f64) -> AccountFacts {
         max_24_hour_send: Some(50_000.0),
         sent_last_24_hours: 0.0,
         sending_enabled: true,
-        enforcement_status: "HEALTHY".to_owned(),
+        enforcement_status: EnforcementStatus::Healthy,
         production_access: true,
     }
 }
