@@ -38,14 +38,14 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
     let troubles = Troubles::default();
     let otlp = Otlp::start(&wanted, &troubles).await;
     let otlp = otlp.map_err(|refused| UsageError(refused.to_string()))?;
-    telemetry::init(log_settings(&loaded.settings.log), &otlp, troubles.clone());
+    telemetry::init(log_settings(&loaded.settings.log), troubles.clone());
     if otlp.is_on() {
         tokio::spawn(troubles.clone().run());
     }
     for note in &wanted.notes {
         warn!("{note}");
     }
-    let code = work(loaded, &wanted, signals).await;
+    let code = work(loaded, &otlp, signals).await;
     otlp.finish(TELEMETRY_FLUSH_TIME).await;
     troubles.tell_rest();
     code
@@ -53,7 +53,7 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
 
 async fn work(
     loaded: Loaded,
-    wanted: &Wanted,
+    otlp: &Otlp,
     signals: UnboundedReceiver<Signal>,
 ) -> anyhow::Result<u8> {
     for note in &loaded.notes {
@@ -72,7 +72,7 @@ async fn work(
         version()
     );
     info!("configuration: {}", effective(&loaded.origins));
-    let instruments = Arc::new(Instruments::new(wanted, &settings.queue.url));
+    let instruments = Arc::new(Instruments::new(otlp, &settings.queue.url));
     let state = Arc::new(HealthState::default());
     let stop_health = CancellationToken::new();
     if let Some(address) = settings.health.listen {

@@ -1,8 +1,6 @@
 //! What is read whenever metrics are exported.
 
-use std::sync::{Arc, Weak, atomic::Ordering};
-
-use opentelemetry::KeyValue;
+use std::sync::{Arc, atomic::Ordering};
 
 use super::{
     breaker::{Cause, Status},
@@ -10,82 +8,84 @@ use super::{
     lease::Leases,
     worker::Shared,
 };
-use crate::telemetry::names::{metric, ours};
+use crate::telemetry::{
+    metrics::Readings,
+    names::{metric, ours},
+};
 
-/// Registers the gauges. They read what there is and keep nothing alive.
+/// Registers the gauges and sums. They read what there is and keep nothing alive.
 pub(crate) fn observe(shared: &Arc<Shared>, leases: &Arc<Leases>) {
     let metrics = &shared.instruments.metrics;
-    let held = Arc::downgrade(leases);
-    metrics.observe(
+    let gauge = |name, unit, text, read: fn(&Shared, &Leases) -> Readings| {
+        let (shared, leases) = (Arc::downgrade(shared), Arc::downgrade(leases));
+        metrics.observe(name, unit, text, move || {
+            match (shared.upgrade(), leases.upgrade()) {
+                (Some(shared), Some(leases)) => read(&shared, &leases),
+                _ => Vec::new(),
+            }
+        });
+    };
+    gauge(
         metric::HELD,
         "{message}",
         "Messages held under a lease.",
-        move || {
-            held.upgrade()
-                .map(|leases| alone(number(leases.len())))
-                .unwrap_or_default()
-        },
+        |_, leases| plain(number(leases.len())),
     );
-    let (busy, held) = (Arc::downgrade(shared), Arc::downgrade(leases));
-    metrics.observe(
+    gauge(
         metric::BUSY,
         "{worker}",
         "Workers on their way to the mail service.",
-        move || {
-            let (Some(shared), Some(leases)) = (busy.upgrade(), held.upgrade()) else {
-                return Vec::new();
-            };
+        |shared, leases| {
             let aside = shared.aside.load(Ordering::Relaxed);
-            alone(number(leases.len().saturating_sub(aside)))
+            plain(number(leases.len().saturating_sub(aside)))
         },
     );
-    read(
-        shared,
+    gauge(
         metric::BREAKER_OPEN,
         "1",
         "1 while a breaker is open, by cause.",
-        |shared| {
+        |shared, _| {
             vec![
                 breaker(Part::Sending, shared.mail_gate.status()),
                 breaker(Part::Rendering, shared.template_gate.status()),
             ]
         },
     );
-    read(
-        shared,
+    gauge(
         metric::SEND_RATE,
         "{recipient}/s",
         "The send rate in force.",
-        |shared| shared.limiter.rate().map(alone).unwrap_or_default(),
+        |shared, _| shared.limiter.rate().map(plain).unwrap_or_default(),
     );
-    read(
-        shared,
+    gauge(
         metric::TEMPLATE_AGE,
         "s",
         "Time since the template was fetched well.",
-        |shared| {
+        |shared, _| {
             let good_at = shared.templates.watch().borrow().good_at;
-            good_at
-                .map(|at| alone(at.elapsed().as_secs_f64()))
-                .unwrap_or_default()
+            let age = good_at.map(|at| at.elapsed().as_secs_f64());
+            age.map(plain).unwrap_or_default()
         },
     );
-    read(
-        shared,
+    gauge(
         metric::LEDGER_SIZE,
         "{message}",
         "Sent messages remembered.",
-        |shared| alone(number(shared.ledger.len())),
+        |shared, _| plain(number(shared.ledger.len())),
     );
+    let sum = |name, unit, text, read: fn(&Shared) -> u64| {
+        let shared = Arc::downgrade(shared);
+        metrics.observe_sum(name, unit, text, move || {
+            shared.upgrade().map_or(0, |shared| read(&shared))
+        });
+    };
     sum(
-        shared,
         metric::LEDGER_HITS,
         "{message}",
         "Messages known as sent.",
         |shared| shared.ledger.hits(),
     );
     sum(
-        shared,
         metric::TEMPLATE_FETCHES,
         "{fetch}",
         "Fetches of the template.",
@@ -93,54 +93,18 @@ pub(crate) fn observe(shared: &Arc<Shared>, leases: &Arc<Leases>) {
     );
 }
 
-fn read(
-    shared: &Arc<Shared>,
-    name: &'static str,
-    unit: &'static str,
-    text: &'static str,
-    read: impl Fn(&Shared) -> Vec<(f64, Vec<KeyValue>)> + Send + Sync + 'static,
-) {
-    let weak: Weak<Shared> = Arc::downgrade(shared);
-    shared
-        .instruments
-        .metrics
-        .observe(name, unit, text, move || {
-            weak.upgrade()
-                .map(|shared| read(&shared))
-                .unwrap_or_default()
-        });
+fn breaker<C: Cause>(
+    part: Part,
+    status: Option<Status<C>>,
+) -> (f64, Vec<(&'static str, &'static str)>) {
+    let mut attributes = vec![(ours::BREAKER, part.name())];
+    let cause = status.map(|status| status.cause.name());
+    attributes.extend(cause.map(|cause| (ours::BREAKER_CAUSE, cause)));
+    (if cause.is_some() { 1.0 } else { 0.0 }, attributes)
 }
 
-fn sum(
-    shared: &Arc<Shared>,
-    name: &'static str,
-    unit: &'static str,
-    text: &'static str,
-    read: impl Fn(&Shared) -> u64 + Send + Sync + 'static,
-) {
-    let weak: Weak<Shared> = Arc::downgrade(shared);
-    shared
-        .instruments
-        .metrics
-        .observe_sum(name, unit, text, move || {
-            weak.upgrade()
-                .map(|shared| read(&shared))
-                .unwrap_or_default()
-        });
-}
-
-fn breaker<C: Cause>(part: Part, status: Option<Status<C>>) -> (f64, Vec<KeyValue>) {
-    let mut attributes = vec![KeyValue::new(ours::BREAKER, part.name())];
-    match status {
-        None => (0.0, attributes),
-        Some(status) => {
-            attributes.push(KeyValue::new(ours::BREAKER_CAUSE, status.cause.name()));
-            (1.0, attributes)
-        }
-    }
-}
-
-fn alone(value: f64) -> Vec<(f64, Vec<KeyValue>)> {
+/// One value without attributes.
+fn plain(value: f64) -> Readings {
     vec![(value, Vec::new())]
 }
 

@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, warn};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
     breaker::{Cause, Status, Transition},
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     ports::ReceivedMessage,
-    telemetry::{LIFECYCLE, names::ours, spans::failed_as, throttle::Throttle},
+    telemetry::{LIFECYCLE, throttle::Throttle},
     text::format_duration,
 };
 
@@ -36,24 +35,17 @@ pub(crate) struct Receive {
 
 /// Ends a message's span and counts it.
 pub(crate) fn ended(shared: &Shared, outcome: Outcome, notes: &mut Notes, took: Duration) {
-    let error = error_of(outcome, notes).map(|(kind, _)| kind);
+    let error = error_of(outcome, notes.error.as_ref()).map(|(kind, _)| kind);
     shared
         .instruments
         .metrics
         .ended(outcome.name(), took, error);
-    if let Some(span) = &notes.span {
-        span.set_attribute(ours::OUTCOME, outcome.name());
-        if let Some(error) = error {
-            failed_as(span, error);
-        }
-    }
-    notes.span = None;
+    notes.span.end(outcome.name(), error);
 }
 
 /// What went wrong with a message that did not end well: what kind, and in words where there are
 /// any. A failure that a later attempt made good is none.
-fn error_of(outcome: Outcome, notes: &Notes) -> Option<(&str, Option<&str>)> {
-    let failure = notes.error.as_ref();
+fn error_of(outcome: Outcome, failure: Option<&(String, String)>) -> Option<(&str, Option<&str>)> {
     let failure = failure.map(|(kind, text)| (kind.as_str(), Some(text.as_str())));
     match outcome {
         Outcome::Sent | Outcome::Duplicate | Outcome::Ignored | Outcome::Released => None,
@@ -78,7 +70,7 @@ pub(crate) fn outcome(
         Some(max) => format!("{} of {max}", receive.count),
         None => receive.count.to_string(),
     };
-    let error = error_of(outcome, notes);
+    let error = error_of(outcome, notes.error.as_ref());
     let (error_type, reason) = (
         error.map(|(kind, _)| kind),
         error.and_then(|(_, text)| text),
@@ -96,8 +88,8 @@ pub(crate) fn outcome(
                 notifier.attempts = notes.attempts,
                 notifier.duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
                 error.r#type = error_type,
-                trace_id = notes.ids.as_ref().map(|ids| ids.trace_id.as_str()),
-                span_id = notes.ids.as_ref().map(|ids| ids.span_id.as_str()),
+                trace_id = notes.span.trace_id(),
+                span_id = notes.span.span_id(),
                 "{text}"
             )
         };

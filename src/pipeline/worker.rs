@@ -15,8 +15,7 @@ use std::{
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
-use tracing::{Span, error};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use tracing::error;
 
 use super::{
     breaker::{Gate, MailBreaker, TemplateBreaker},
@@ -36,11 +35,7 @@ use crate::{
     backoff::Backoff,
     notification::{Composer, Envelope, Event},
     ports::{Mailer, ReceivedMessage, SendFailureKind},
-    telemetry::{
-        Instruments,
-        names::ours,
-        spans::{self, Ids},
-    },
+    telemetry::{Instruments, names::ours, spans::MessageSpan},
     template_store::TemplateStore,
 };
 
@@ -105,9 +100,7 @@ pub(crate) struct Notes {
     pub(crate) attempts: u32,
     /// Of the last failure: what kind, and in words.
     pub(crate) error: Option<(String, String)>,
-    /// The message's span and its ids, where it is exported.
-    pub(crate) span: Option<Span>,
-    pub(crate) ids: Option<Ids>,
+    pub(crate) span: MessageSpan,
 }
 
 /// Takes one delivery to its outcome and settles it. Lease and place are held until then.
@@ -236,7 +229,7 @@ impl Worker<'_> {
         // A message may be held for long, and the event is all that is needed of it.
         drop(body);
         let spans = &self.shared.instruments.spans;
-        let (span, ids) = match &opened {
+        let span = match &opened {
             Ok(Envelope::Notification {
                 message_id,
                 attributes,
@@ -248,18 +241,14 @@ impl Worker<'_> {
             ),
             _ => spans.process(self.message, &[], None),
         };
-        {
-            let mut notes = self.notes();
-            notes.ids = ids;
-            notes.span = Some(span.clone());
-        }
+        self.notes().span = span;
         match opened {
             Ok(Envelope::Notification {
                 message_id, event, ..
             }) => {
                 let key = self.key(message_id.as_deref());
                 self.notes().key = Some(key.to_owned());
-                self.claim(key, &event, &span).await
+                self.claim(key, &event).await
             }
             Ok(Envelope::Control { kind }) => {
                 self.note_error("control_message", &kind);
@@ -280,7 +269,7 @@ impl Worker<'_> {
     }
 
     /// Delivers the event unless it was delivered before.
-    async fn claim(&self, key: &str, event: &Event, span: &Span) -> Result<Ending, Ending> {
+    async fn claim(&self, key: &str, event: &Event) -> Result<Ending, Ending> {
         let claim = {
             let _aside = Aside::step(self.shared);
             let begin = self.clock.pause_during(self.shared.ledger.begin(key));
@@ -295,7 +284,7 @@ impl Worker<'_> {
         };
         match claim {
             Claim::AlreadySent => Ok(Ending::AlreadySent),
-            Claim::Yours(guard) => self.deliver(key, event, guard, span).await,
+            Claim::Yours(guard) => self.deliver(key, event, guard).await,
         }
     }
 
@@ -305,7 +294,6 @@ impl Worker<'_> {
         key: &str,
         event: &Event,
         guard: Box<dyn SendGuard>,
-        process: &Span,
     ) -> Result<Ending, Ending> {
         let mut retries = Backoff::retries();
         let (mut client_errors, mut unknown) = (0, 0);
@@ -317,16 +305,16 @@ impl Worker<'_> {
                 continue;
             };
             let began = Instant::now();
-            let attempt = {
-                let mut notes = self.notes();
-                notes.attempts += 1;
-                notes.attempts
-            };
             let instruments = &self.shared.instruments;
             instruments.metrics.sending(self.lease.margin());
-            let span = instruments
-                .spans
-                .send(process, attempt, mail.to.len(), &version);
+            let mut span = {
+                let mut notes = self.notes();
+                notes.attempts += 1;
+                let recipients = mail.to.len();
+                instruments
+                    .spans
+                    .send(&notes.span, notes.attempts, recipients, &version)
+            };
             let result = tokio::select! {
                 biased;
                 result = self.shared.mailer.send(Box::new(mail), key) => result,
@@ -336,7 +324,7 @@ impl Worker<'_> {
                 Ok(email_id) => {
                     guard.sent().await;
                     instruments.metrics.attempted(None);
-                    span.set_attribute(ours::EMAIL_ID, email_id.clone());
+                    span.set(ours::EMAIL_ID, &email_id);
                     drop(span);
                     self.notes().email_id = Some(email_id);
                     report::transition(self.shared, Part::Sending, pass.report(Ok(())));
@@ -352,7 +340,7 @@ impl Worker<'_> {
             };
             drop(slot);
             instruments.metrics.attempted(Some(&failure.error.code));
-            spans::failed(&span, &failure.error);
+            span.failed(&failure.error);
             drop(span);
             self.note_failure(&failure);
             match failure.kind {

@@ -1,15 +1,15 @@
 //! The metrics: what is counted and measured, with attributes from bounded sets.
 
-use std::{sync::Arc, time::Duration};
+use std::{slice, sync::Arc, time::Duration};
 
 use opentelemetry::{
-    KeyValue, global,
+    KeyValue,
     metrics::{Counter, Histogram, Meter},
 };
 
 use super::{
-    names::{SCOPE, attribute, metric, ours},
-    spans::Destination,
+    names::{attribute, metric, ours},
+    spans::{Destination, SYSTEM},
 };
 
 /// The conventional buckets, in seconds, and two more: every idle long poll of 20 s would otherwise
@@ -23,14 +23,20 @@ const AGES: [f64; 14] = [
 ];
 const COUNTS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 10.0, 100.0];
 
-/// The instruments. Where nobody exports them they do nothing.
+/// Values with the names and values of their attributes.
+pub type Readings = Vec<(f64, Vec<(&'static str, &'static str)>)>;
+
+/// Records metrics, or does nothing where nobody exports them.
 #[derive(Debug)]
-pub struct Metrics {
-    on: bool,
+pub struct Metrics(Option<Exported>);
+
+#[derive(Debug)]
+struct Exported {
     meter: Meter,
     queue: KeyValue,
     server: KeyValue,
-    /// Those of a message's work that did not fail.
+    /// Those of a message's work that did not fail. They are built once, since each message needs
+    /// them.
     processing: [KeyValue; 5],
     operation_duration: Histogram<f64>,
     consumed: Counter<u64>,
@@ -44,33 +50,148 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Instruments about this queue.
+    /// Metrics about this queue.
     #[must_use]
-    pub fn new(on: bool, destination: &Destination) -> Self {
-        let meter = global::meter(SCOPE);
+    pub fn new(meter: Option<Meter>, destination: &Destination) -> Self {
+        Self(meter.map(|meter| Exported::new(meter, destination)))
+    }
+
+    /// A call of this operation, `receive` or `settle`, ended; `method` is AWS's name of it.
+    pub fn called(
+        &self,
+        operation: &'static str,
+        method: &'static str,
+        took: Duration,
+        error: Option<&str>,
+    ) {
+        let Some(exported) = &self.0 else { return };
+        let attributes = [
+            KeyValue::new(attribute::MESSAGING_SYSTEM, SYSTEM),
+            KeyValue::new(attribute::OPERATION_NAME, operation),
+            KeyValue::new(attribute::OPERATION_TYPE, operation),
+            KeyValue::new(attribute::RPC_METHOD, method),
+            exported.queue.clone(),
+            exported.server.clone(),
+        ];
+        let seconds = took.as_secs_f64();
+        with_error(&attributes, error, |attributes| {
+            exported.operation_duration.record(seconds, attributes);
+        });
+    }
+
+    /// A receive brought so many messages; each was sent so long ago and received so often.
+    pub fn received(&self, messages: impl ExactSizeIterator<Item = (Option<Duration>, u32)>) {
+        let Some(exported) = &self.0 else { return };
+        let queue = slice::from_ref(&exported.queue);
+        if messages.len() == 0 {
+            exported.empty_receives.add(1, queue);
+            return;
+        }
+        let attributes = [
+            KeyValue::new(attribute::MESSAGING_SYSTEM, SYSTEM),
+            KeyValue::new(attribute::OPERATION_NAME, "receive"),
+            exported.queue.clone(),
+            exported.server.clone(),
+        ];
+        exported.consumed.add(messages.len() as u64, &attributes);
+        for (age, receives) in messages {
+            if let Some(age) = age {
+                exported.queue_lag.record(age.as_secs_f64(), queue);
+            }
+            exported.receive_counts.record(receives.into(), queue);
+        }
+    }
+
+    /// A send begins with so much of the lease left.
+    pub fn sending(&self, margin: Duration) {
+        if let Some(exported) = &self.0 {
+            let queue = slice::from_ref(&exported.queue);
+            exported.lease_margin.record(margin.as_secs_f64(), queue);
+        }
+    }
+
+    /// An attempt to send ended.
+    pub fn attempted(&self, error: Option<&str>) {
+        if let Some(exported) = &self.0 {
+            with_error(slice::from_ref(&exported.queue), error, |attributes| {
+                exported.emails.add(1, attributes);
+            });
+        }
+    }
+
+    /// A message ended.
+    pub fn ended(&self, outcome: &'static str, took: Duration, error: Option<&str>) {
+        let Some(exported) = &self.0 else { return };
+        let outcome = KeyValue::new(ours::OUTCOME, outcome);
+        exported.outcomes.add(1, &[exported.queue.clone(), outcome]);
+        let seconds = took.as_secs_f64();
+        with_error(&exported.processing, error, |attributes| {
+            exported.process_duration.record(seconds, attributes);
+        });
+    }
+
+    /// Reports numbers whenever metrics are exported.
+    pub fn observe(
+        &self,
+        name: &'static str,
+        unit: &'static str,
+        text: &'static str,
+        read: impl Fn() -> Readings + Send + Sync + 'static,
+    ) {
+        let Some(exported) = &self.0 else { return };
+        let queue = exported.queue.clone();
+        let gauge = exported.meter.f64_observable_gauge(name);
+        let gauge = gauge.with_unit(unit).with_description(text);
+        gauge
+            .with_callback(move |observer| {
+                for (value, attributes) in read() {
+                    let attributes = attributes.into_iter();
+                    let mut attributes: Vec<_> = attributes
+                        .map(|(name, value)| KeyValue::new(name, value))
+                        .collect();
+                    attributes.push(queue.clone());
+                    observer.observe(value, &attributes);
+                }
+            })
+            .build();
+    }
+
+    /// Reports a sum that only grows, such as hits since the start.
+    pub fn observe_sum(
+        &self,
+        name: &'static str,
+        unit: &'static str,
+        text: &'static str,
+        read: impl Fn() -> u64 + Send + Sync + 'static,
+    ) {
+        let Some(exported) = &self.0 else { return };
+        let queue = exported.queue.clone();
+        let counter = exported.meter.u64_observable_counter(name);
+        let counter = counter.with_unit(unit).with_description(text);
+        counter
+            .with_callback(move |observer| observer.observe(read(), slice::from_ref(&queue)))
+            .build();
+    }
+}
+
+impl Exported {
+    fn new(meter: Meter, destination: &Destination) -> Self {
         let seconds = |name, text, buckets: &[f64]| {
-            meter
-                .f64_histogram(name)
-                .with_unit("s")
-                .with_description(text)
-                .with_boundaries(buckets.to_vec())
-                .build()
+            let histogram = meter.f64_histogram(name).with_unit("s");
+            let histogram = histogram.with_description(text);
+            histogram.with_boundaries(buckets.to_vec()).build()
         };
         let counter = |name, unit, text| {
-            meter
-                .u64_counter(name)
-                .with_unit(unit)
-                .with_description(text)
-                .build()
+            let counter = meter.u64_counter(name).with_unit(unit);
+            counter.with_description(text).build()
         };
-        // Shared, since they are cloned for each record.
-        let shared = |text: &str| Arc::<str>::from(text);
-        let queue = KeyValue::new(attribute::DESTINATION, shared(&destination.queue));
-        let server = KeyValue::new(attribute::SERVER_ADDRESS, shared(&destination.host));
+        // Shared text, since each record clones it.
+        let shared = |name, text: &str| KeyValue::new(name, Arc::<str>::from(text));
+        let queue = shared(attribute::DESTINATION, &destination.queue);
+        let server = shared(attribute::SERVER_ADDRESS, &destination.host);
         Self {
-            on,
             processing: [
-                KeyValue::new(attribute::MESSAGING_SYSTEM, "aws_sqs"),
+                KeyValue::new(attribute::MESSAGING_SYSTEM, SYSTEM),
                 KeyValue::new(attribute::OPERATION_NAME, "process"),
                 KeyValue::new(attribute::OPERATION_TYPE, "process"),
                 queue.clone(),
@@ -117,136 +238,6 @@ impl Metrics {
                 "Receives without messages.",
             ),
             meter,
-        }
-    }
-
-    /// Whether anything is exported.
-    #[must_use]
-    pub fn is_on(&self) -> bool {
-        self.on
-    }
-
-    /// A call of this operation, `receive` or `settle`, ended; `method` is AWS's name of it.
-    pub fn called(
-        &self,
-        operation: &'static str,
-        method: &'static str,
-        took: Duration,
-        error: Option<&str>,
-    ) {
-        if !self.on {
-            return;
-        }
-        let attributes = [
-            KeyValue::new(attribute::MESSAGING_SYSTEM, "aws_sqs"),
-            KeyValue::new(attribute::OPERATION_NAME, operation),
-            KeyValue::new(attribute::OPERATION_TYPE, operation),
-            KeyValue::new(attribute::RPC_METHOD, method),
-            self.queue.clone(),
-            self.server.clone(),
-        ];
-        with_error(&attributes, error, |attributes| {
-            self.operation_duration
-                .record(took.as_secs_f64(), attributes);
-        });
-    }
-
-    /// A receive brought so many messages; each was sent so long ago and received so often.
-    pub fn received(&self, messages: impl ExactSizeIterator<Item = (Option<Duration>, u32)>) {
-        if !self.on {
-            return;
-        }
-        let queue = [self.queue.clone()];
-        if messages.len() == 0 {
-            self.empty_receives.add(1, &queue);
-            return;
-        }
-        let attributes = [
-            KeyValue::new(attribute::MESSAGING_SYSTEM, "aws_sqs"),
-            KeyValue::new(attribute::OPERATION_NAME, "receive"),
-            self.queue.clone(),
-            self.server.clone(),
-        ];
-        self.consumed.add(messages.len() as u64, &attributes);
-        for (age, receives) in messages {
-            if let Some(age) = age {
-                self.queue_lag.record(age.as_secs_f64(), &queue);
-            }
-            self.receive_counts.record(receives.into(), &queue);
-        }
-    }
-
-    /// A send begins with so much of the lease left.
-    pub fn sending(&self, margin: Duration) {
-        if self.on {
-            self.lease_margin
-                .record(margin.as_secs_f64(), std::slice::from_ref(&self.queue));
-        }
-    }
-
-    /// An attempt to send ended.
-    pub fn attempted(&self, error: Option<&str>) {
-        if self.on {
-            with_error(std::slice::from_ref(&self.queue), error, |attributes| {
-                self.emails.add(1, attributes);
-            });
-        }
-    }
-
-    /// A message ended.
-    pub fn ended(&self, outcome: &'static str, took: Duration, error: Option<&str>) {
-        if !self.on {
-            return;
-        }
-        let outcome = KeyValue::new(ours::OUTCOME, outcome);
-        self.outcomes.add(1, &[self.queue.clone(), outcome]);
-        with_error(&self.processing, error, |attributes| {
-            self.process_duration.record(took.as_secs_f64(), attributes);
-        });
-    }
-
-    /// Reports a number whenever metrics are exported. `read` gives values with their attributes.
-    pub fn observe(
-        &self,
-        name: &'static str,
-        unit: &'static str,
-        text: &'static str,
-        read: impl Fn() -> Vec<(f64, Vec<KeyValue>)> + Send + Sync + 'static,
-    ) {
-        if self.on {
-            let queue = self.queue.clone();
-            self.meter
-                .f64_observable_gauge(name)
-                .with_unit(unit)
-                .with_description(text)
-                .with_callback(move |observer| {
-                    for (value, mut attributes) in read() {
-                        attributes.push(queue.clone());
-                        observer.observe(value, &attributes);
-                    }
-                })
-                .build();
-        }
-    }
-
-    /// Reports a sum that only grows, such as hits since the start.
-    pub fn observe_sum(
-        &self,
-        name: &'static str,
-        unit: &'static str,
-        text: &'static str,
-        read: impl Fn() -> u64 + Send + Sync + 'static,
-    ) {
-        if self.on {
-            let queue = self.queue.clone();
-            self.meter
-                .u64_observable_counter(name)
-                .with_unit(unit)
-                .with_description(text)
-                .with_callback(move |observer| {
-                    observer.observe(read(), std::slice::from_ref(&queue));
-                })
-                .build();
         }
     }
 }

@@ -15,13 +15,12 @@ use std::{
     panic,
 };
 
-use opentelemetry::trace::TracerProvider;
 use tracing::{Level, error, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, registry};
 
 use self::{
     metrics::Metrics,
-    otlp::{Otlp, Wanted},
+    otlp::Otlp,
     spans::{Destination, Spans},
     troubles::Troubles,
 };
@@ -49,27 +48,26 @@ pub struct Instruments {
 }
 
 impl Instruments {
-    /// Instruments about the queue at this URL, as the variables want them. To be made after
-    /// [`Otlp::start`](otlp::Otlp::start).
+    /// Instruments about the queue at this URL, for what `otlp` exports.
     #[must_use]
-    pub fn new(wanted: &Wanted, queue_url: &str) -> Self {
+    pub fn new(otlp: &Otlp, queue_url: &str) -> Self {
         let destination = Destination::of(queue_url);
         Self {
-            metrics: Metrics::new(wanted.metrics, &destination),
-            spans: Spans::new(wanted.traces, destination, wanted.propagators),
+            metrics: Metrics::new(otlp.meter(), &destination),
+            spans: Spans::new(otlp.tracer(), &destination, otlp.propagators),
         }
     }
 
     /// Instruments that do nothing.
     #[must_use]
     pub fn off() -> Self {
-        Self::new(&Wanted::read(|_| None), "")
+        Self::new(&Otlp::default(), "")
     }
 }
 
-/// Sets up the log for the whole process, and the panic hook; spans go to `otlp` where it exports
-/// any, and what the exporters complain of to `troubles`. Called twice, it changes nothing.
-pub fn init(settings: LogSettings, otlp: &Otlp, troubles: Troubles) {
+/// Sets up the log for the whole process, and the panic hook. What the exporters complain of goes
+/// to `troubles`. Called twice, it changes nothing.
+pub fn init(settings: LogSettings, troubles: Troubles) {
     let lines = fmt::layer().with_writer(stderr);
     let lines = if settings.json {
         lines
@@ -83,24 +81,9 @@ pub fn init(settings: LogSettings, otlp: &Otlp, troubles: Troubles) {
         let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         lines.with_ansi(colours).with_target(false).boxed()
     };
-    let spans = otlp.tracers.as_ref().map(|provider| {
-        tracing_opentelemetry::layer()
-            .with_tracer(provider.tracer(names::SCOPE))
-            .with_threads(false)
-            .with_location(false)
-            .with_target(false)
-            .with_level(false)
-            // Else every span bears `busy_ns` and `idle_ns`, which are no convention's names.
-            .with_tracked_inactivity(false)
-            .with_error_events_to_status(false)
-            .with_error_events_to_exceptions(false)
-            // Our spans and nothing else: the SDK's own cost more than all of our work, and what
-            // the exporter does must not be traced in its turn.
-            .with_filter(Targets::new().with_target(names::SPANS, Level::INFO))
-    });
     let lines = lines.with_filter(filter(settings.level));
     let troubles = troubles.with_filter(Targets::new().with_target(troubles::TARGET, Level::WARN));
-    let subscriber = registry().with(lines).with(troubles).with(spans);
+    let subscriber = registry().with(lines).with(troubles);
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         panic::set_hook(Box::new(log_panic));
     }
@@ -113,7 +96,6 @@ fn filter(ours: LevelFilter) -> Targets {
         .with_default(ours.min(LevelFilter::INFO))
         .with_target(env!("CARGO_CRATE_NAME"), ours)
         .with_target(LIFECYCLE, Level::INFO)
-        .with_target(names::SPANS, LevelFilter::OFF)
         .with_target(troubles::TARGET, LevelFilter::OFF)
 }
 

@@ -3,9 +3,6 @@
 
 /// The instrumentation scope of our spans and metrics.
 pub const SCOPE: &str = "organizer-notifier";
-/// The target of all spans: the log's layers leave it out, so that a span that nobody exports
-/// costs nothing.
-pub const SPANS: &str = "organizer_notifier::spans";
 
 /// Attributes of the semantic conventions.
 pub mod attribute {

@@ -8,14 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::time::Instant;
-use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::{
-    Instruments,
-    names::ours,
-    spans::{failed, failed_as},
-};
+use super::{Instruments, names::ours, spans::CallSpan};
 use crate::ports::{
     EntryFailure, Queue, QueueFacts, QueueFailure, ReceiptHandle, ReceiveRequest, ReceivedMessage,
     TemplateFailure, TemplateFile, TemplateSource,
@@ -69,7 +63,7 @@ struct Settling<'a> {
     instruments: &'a Instruments,
     method: &'static str,
     began: Instant,
-    span: Span,
+    span: CallSpan,
     answered: bool,
 }
 
@@ -81,11 +75,11 @@ impl Settling<'_> {
                 .iter()
                 .find_map(|answer| answer.as_ref().err())
                 .map(|entry| {
-                    failed_as(&self.span, &entry.code);
+                    self.span.failed_as(&entry.code);
                     entry.code.as_str()
                 }),
             Err(failure) => {
-                failed(&self.span, &failure.error);
+                self.span.failed(&failure.error);
                 Some(failure.error.code.as_str())
             }
         };
@@ -101,7 +95,7 @@ impl Settling<'_> {
 impl Drop for Settling<'_> {
     fn drop(&mut self) {
         if !self.answered {
-            failed_as(&self.span, UNANSWERED);
+            self.span.failed_as(UNANSWERED);
             self.measure(Some(UNANSWERED));
         }
     }
@@ -175,15 +169,14 @@ impl ObservedSource {
 #[async_trait]
 impl TemplateSource for ObservedSource {
     async fn fetch(&self) -> Result<TemplateFile, TemplateFailure> {
-        let span = self.instruments.spans.fetch();
+        let mut span = self.instruments.spans.fetch();
         let fetched = self.source.fetch().await;
         match &fetched {
-            Ok(file) if !span.is_disabled() => {
-                span.set_attribute(ours::TEMPLATE_COMMIT, file.version.commit_id.clone());
-                span.set_attribute(ours::TEMPLATE_BLOB, file.version.blob_id.clone());
+            Ok(file) => {
+                span.set(ours::TEMPLATE_COMMIT, &file.version.commit_id);
+                span.set(ours::TEMPLATE_BLOB, &file.version.blob_id);
             }
-            Ok(_) => {}
-            Err(failure) => failed(&span, &failure.error),
+            Err(failure) => span.failed(&failure.error),
         }
         fetched
     }

@@ -10,23 +10,30 @@ use std::{
     time::Duration,
 };
 
-use opentelemetry::{KeyValue, global};
+use opentelemetry::{
+    KeyValue,
+    metrics::{Meter, MeterProvider},
+    trace::TracerProvider,
+};
 use opentelemetry_aws::detector::EcsResourceDetector;
 use opentelemetry_otlp::{MetricExporter, SpanExporter};
 use opentelemetry_sdk::{
-    Resource, metrics::SdkMeterProvider, resource::ResourceDetector, trace::SdkTracerProvider,
+    Resource,
+    metrics::SdkMeterProvider,
+    resource::ResourceDetector,
+    trace::{SdkTracer, SdkTracerProvider},
 };
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 use tracing_subscriber::{layer::SubscriberExt, registry};
 
-use super::troubles::Troubles;
+use super::{names::SCOPE, troubles::Troubles};
 
 /// The name of the service where no variable gives one.
 const SERVICE: &str = "organizer-notifier";
 
 /// Which carriers of a trace context are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Propagators {
     /// `traceparent` and `tracestate`.
     pub w3c: bool,
@@ -63,8 +70,9 @@ pub enum OtlpError {
 /// The exporting side: to be flushed before the process ends.
 #[derive(Debug, Default)]
 pub struct Otlp {
-    pub(super) tracers: Option<SdkTracerProvider>,
+    tracers: Option<SdkTracerProvider>,
     meters: Option<SdkMeterProvider>,
+    pub(super) propagators: Propagators,
 }
 
 impl Wanted {
@@ -140,7 +148,6 @@ impl Otlp {
                 .with_resource(resource.clone())
                 .with_batch_exporter(exporter)
                 .build();
-            global::set_tracer_provider(provider.clone());
             Some(provider)
         } else {
             None
@@ -157,12 +164,23 @@ impl Otlp {
                 .with_resource(resource)
                 .with_periodic_exporter(exporter)
                 .build();
-            global::set_meter_provider(provider.clone());
             Some(provider)
         } else {
             None
         };
-        Ok(Self { tracers, meters })
+        Ok(Self {
+            tracers,
+            meters,
+            propagators: wanted.propagators,
+        })
+    }
+
+    pub(super) fn tracer(&self) -> Option<SdkTracer> {
+        self.tracers.as_ref().map(|provider| provider.tracer(SCOPE))
+    }
+
+    pub(super) fn meter(&self) -> Option<Meter> {
+        self.meters.as_ref().map(|provider| provider.meter(SCOPE))
     }
 
     /// Whether anything is exported.
@@ -174,7 +192,9 @@ impl Otlp {
     /// Exports what is left, both signals side by side, for at most `limit`. Neither a hanging nor
     /// a dead collector takes longer.
     pub async fn finish(self, limit: Duration) {
-        let Self { tracers, meters } = self;
+        let Self {
+            tracers, meters, ..
+        } = self;
         let spans = tokio::task::spawn_blocking(move || {
             tracers.map(|provider| provider.shutdown_with_timeout(limit))
         });

@@ -8,28 +8,29 @@
 //! CodeCommit/GetFile     client    a fetch of the template
 //! ```
 //!
-//! Each names its parent, and none is entered: an `Instrument` around a message's work would enter
-//! and leave its spans at every poll, for nobody.
+//! Each names its parent, and none is ever current. So they are OpenTelemetry's own spans and none
+//! of `tracing`, which a message's work would enter and leave at every poll, for nobody.
 
 use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
 use opentelemetry::{
-    Context, KeyValue, global,
+    Context, KeyValue,
     propagation::TextMapPropagator,
-    trace::{Link, Span as _, SpanContext, SpanKind, Status, TraceContextExt, Tracer},
+    trace::{Link, Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer},
 };
 use opentelemetry_aws::trace::xray_propagator::span_context_from_str;
-use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing::{Span, info_span};
-use tracing_opentelemetry::OpenTelemetrySpanExt;
+use opentelemetry_sdk::{
+    propagation::TraceContextPropagator,
+    trace::{SdkTracer, Span},
+};
 
 use super::{
-    names::{SCOPE, SPANS, attribute, ours},
+    names::{attribute, ours},
     otlp::Propagators,
 };
 use crate::ports::{CallError, ReceiptHandle, ReceivedMessage, TemplateVersion, queue_name};
@@ -37,7 +38,7 @@ use crate::ports::{CallError, ReceiptHandle, ReceivedMessage, TemplateVersion, q
 /// A publisher's context that is older than this is linked and not continued: its trace is over.
 const CONTINUED_FOR: Duration = Duration::from_hours(1);
 /// What the conventions call SQS.
-const SYSTEM: &str = "aws_sqs";
+pub(super) const SYSTEM: &str = "aws_sqs";
 /// How many messages' contexts are kept for links. A message in work has one; those whose worker
 /// never came to be are pushed out.
 const KEPT: usize = 4096;
@@ -55,18 +56,21 @@ pub struct Destination {
     pub port: Option<u16>,
 }
 
-/// Makes spans, or does nothing where nobody exports them.
+/// Makes spans.
 #[derive(Debug)]
 pub struct Spans {
-    on: bool,
-    destination: Destination,
-    /// The name of each message's span.
-    process: String,
+    /// Absent where nobody exports spans. Nothing is made then.
+    tracer: Option<SdkTracer>,
+    queue: String,
+    /// What the spans of all operations on the queue bear.
+    common: Vec<KeyValue>,
     propagators: Propagators,
     contexts: Mutex<Contexts>,
 }
 
-/// A receipt handle is long and is kept by its hash: were two to share one, a link would be wrong.
+/// The spans of messages in work, for links.
+///
+/// A receipt handle is long and is kept by its hash. If two shared one, a link would be wrong.
 #[derive(Debug, Default)]
 struct Contexts {
     hasher: RandomState,
@@ -74,14 +78,13 @@ struct Contexts {
     order: VecDeque<u64>,
 }
 
-/// A span's ids, for the log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ids {
-    /// 32 hexadecimal digits.
-    pub trace_id: String,
-    /// 16 hexadecimal digits.
-    pub span_id: String,
-}
+/// The span of one call, which ends when it is dropped. Empty where nobody exports spans.
+#[derive(Debug, Default)]
+pub struct CallSpan(Option<Box<Span>>);
+
+/// The span of one message's work. Its ids outlast its end, for the log.
+#[derive(Debug, Default)]
+pub struct MessageSpan(CallSpan);
 
 impl Destination {
     /// Reads a queue's URL.
@@ -105,185 +108,145 @@ impl Destination {
 impl Spans {
     /// Spans about this queue.
     #[must_use]
-    pub fn new(on: bool, destination: Destination, propagators: Propagators) -> Self {
+    pub fn new(
+        tracer: Option<SdkTracer>,
+        destination: &Destination,
+        propagators: Propagators,
+    ) -> Self {
+        // Shared text, since each span clones it.
+        let shared = |name, text: &str| KeyValue::new(name, Arc::<str>::from(text));
+        let mut common = vec![
+            KeyValue::new(attribute::MESSAGING_SYSTEM, SYSTEM),
+            shared(attribute::DESTINATION, &destination.queue),
+            shared(attribute::QUEUE_URL, &destination.url),
+            shared(attribute::SERVER_ADDRESS, &destination.host),
+        ];
+        let port = destination.port.map(i64::from);
+        common.extend(port.map(|port| KeyValue::new(attribute::SERVER_PORT, port)));
         Self {
-            on,
-            process: format!("process {}", destination.queue),
-            destination,
+            tracer,
+            queue: destination.queue.clone(),
+            common,
             propagators,
             contexts: Mutex::default(),
         }
     }
 
-    /// The span of a receive that brought these messages and began at `began`.
+    /// The span of a receive that brought these messages and began at `began`. It is made when the
+    /// receive is over: an empty one gets none.
     pub fn received(&self, began: SystemTime, messages: &[ReceivedMessage]) {
-        if !self.on {
-            return;
-        }
-        let links = messages.iter().filter_map(|message| {
-            let created = self.created(message, &[])?;
-            let id = KeyValue::new(attribute::MESSAGE_ID, message.id.clone());
-            Some(Link::new(created, vec![id], 0))
+        let span = self.start(None, || {
+            let links = messages.iter().filter_map(|message| {
+                let origin = self.origin(message, &[])?;
+                let id = KeyValue::new(attribute::MESSAGE_ID, message.id.clone());
+                Some(Link::new(origin, vec![id], 0))
+            });
+            let batch = KeyValue::new(attribute::BATCH_COUNT, count(messages.len()));
+            self.operation("receive", SpanKind::Client, [batch])
+                .with_start_time(began)
+                .with_links(links.collect())
         });
-        let links: Vec<_> = links.collect();
-        let attributes = vec![KeyValue::new(attribute::BATCH_COUNT, count(messages.len()))];
-        let context = self.receive(began, attributes, links, Status::Unset);
-        for message in messages {
-            self.keep(&message.receipt, context.clone());
+        if let Some(context) = span.context() {
+            let mut contexts = self.contexts();
+            for message in messages {
+                contexts.keep(&message.receipt, context.clone());
+            }
         }
     }
 
     /// The span of a receive that failed and began at `began`.
     pub fn not_received(&self, began: SystemTime, error: &CallError) {
-        if !self.on {
-            return;
-        }
-        let mut attributes = vec![KeyValue::new(attribute::ERROR_TYPE, error.code.clone())];
-        if let Some(request_id) = &error.request_id {
-            attributes.push(KeyValue::new(attribute::AWS_REQUEST_ID, request_id.clone()));
-        }
-        let status = Status::error(error.code.clone());
-        self.receive(began, attributes, Vec::new(), status);
+        let build = || {
+            self.operation("receive", SpanKind::Client, [])
+                .with_start_time(began)
+        };
+        self.start(None, build).failed(error);
     }
 
-    /// The span of one message's work, and its ids where it is exported. `published` are the
-    /// attributes of its SNS notification, and `notification_id` its id.
+    /// The span of one message's work. `published` are the attributes of its SNS notification, and
+    /// `notification_id` its id.
     pub fn process(
         &self,
         message: &ReceivedMessage,
         published: &[(String, String)],
         notification_id: Option<&str>,
-    ) -> (Span, Option<Ids>) {
-        if !self.on {
-            return (Span::none(), None);
+    ) -> MessageSpan {
+        if self.tracer.is_none() {
+            return MessageSpan::default();
         }
-        let destination = &self.destination;
-        let span = info_span!(
-            target: SPANS,
-            parent: None,
-            "process",
-            otel.name = self.process,
-            otel.kind = "consumer",
-            { attribute::MESSAGING_SYSTEM } = SYSTEM,
-            { attribute::OPERATION_NAME } = "process",
-            { attribute::OPERATION_TYPE } = "process",
-            { attribute::DESTINATION } = destination.queue,
-            { attribute::QUEUE_URL } = destination.url,
-            { attribute::SERVER_ADDRESS } = destination.host,
-            { attribute::SERVER_PORT } = destination.port.map(i64::from),
-            { attribute::MESSAGE_ID } = message.id,
-            { ours::RECEIVE_COUNT } = i64::from(message.receive_count),
-            { ours::NOTIFICATION_ID } = notification_id,
-        );
-        if span.is_disabled() {
-            return (span, None);
-        }
-        if let Some(created) = self.created(message, published) {
-            let age = message
-                .sent_at
-                .and_then(|sent| sent.elapsed().ok())
-                .unwrap_or_default();
-            if created.is_sampled() && age < CONTINUED_FOR {
-                // Fails only for a span that has begun, and this one has not.
-                drop(span.set_parent(Context::new().with_remote_span_context(created)));
-            } else {
-                span.add_link(created);
-            }
-        }
-        if let Some(receive) = self.context(&message.receipt) {
-            span.add_link(receive);
-        }
-        let context = span.context().span().span_context().clone();
-        let ids = context.is_valid().then(|| Ids {
-            trace_id: context.trace_id().to_string(),
-            span_id: context.span_id().to_string(),
+        let age = message.sent_at.and_then(|sent| sent.elapsed().ok());
+        let is_young = age.unwrap_or_default() < CONTINUED_FOR;
+        let origin = self.origin(message, published);
+        let (parent, linked) = match origin {
+            Some(context) if context.is_sampled() && is_young => (Some(context), None),
+            other => (None, other),
+        };
+        let receive = self.contexts().get(&message.receipt);
+        let links = linked.into_iter().chain(receive).map(Link::with_context);
+        let span = self.start(parent, || {
+            let mut attributes = vec![
+                KeyValue::new(attribute::MESSAGE_ID, message.id.clone()),
+                KeyValue::new(ours::RECEIVE_COUNT, i64::from(message.receive_count)),
+            ];
+            let id = notification_id.map(|id| KeyValue::new(ours::NOTIFICATION_ID, id.to_owned()));
+            attributes.extend(id);
+            self.operation("process", SpanKind::Consumer, attributes)
+                .with_links(links.collect())
         });
-        self.keep(&message.receipt, context);
-        (span, ids)
+        if let Some(context) = span.context() {
+            self.contexts().keep(&message.receipt, context);
+        }
+        MessageSpan(span)
     }
 
     /// The span of one attempt to send, under its message's.
     pub fn send(
         &self,
-        process: &Span,
+        message: &MessageSpan,
         attempt: u32,
         recipients: usize,
         version: &TemplateVersion,
-    ) -> Span {
-        if !self.on {
-            return Span::none();
-        }
-        info_span!(
-            target: SPANS,
-            parent: process,
-            "send",
-            otel.name = "SESv2/SendEmail",
-            otel.kind = "client",
-            { attribute::RPC_SYSTEM } = "aws-api",
-            { attribute::RPC_METHOD } = "SESv2/SendEmail",
-            { ours::ATTEMPT } = i64::from(attempt),
-            { ours::RECIPIENTS } = count(recipients),
-            { ours::TEMPLATE_COMMIT } = version.commit_id,
-            { ours::TEMPLATE_BLOB } = version.blob_id,
-        )
+    ) -> CallSpan {
+        self.start(message.0.context(), || {
+            let about = [
+                KeyValue::new(ours::ATTEMPT, i64::from(attempt)),
+                KeyValue::new(ours::RECIPIENTS, count(recipients)),
+                KeyValue::new(ours::TEMPLATE_COMMIT, version.commit_id.clone()),
+                KeyValue::new(ours::TEMPLATE_BLOB, version.blob_id.clone()),
+            ];
+            aws_call("SESv2/SendEmail", about)
+        })
     }
 
     /// The span of a settling call about these messages; `method` is AWS's name of it.
-    pub fn settle(&self, method: &'static str, receipts: &[&ReceiptHandle]) -> Span {
-        if !self.on {
-            return Span::none();
-        }
-        let span = info_span!(
-            target: SPANS,
-            parent: None,
-            "settle",
-            otel.name = format_args!("settle {}", self.destination.queue),
-            otel.kind = "client",
-        );
-        if !span.is_disabled() {
-            for pair in self.call_attributes("settle") {
-                span.set_attribute(pair.key, pair.value);
-            }
-            span.set_attribute(attribute::RPC_METHOD, method);
-            span.set_attribute(attribute::BATCH_COUNT, count(receipts.len()));
-            for context in receipts.iter().filter_map(|receipt| self.context(receipt)) {
-                span.add_link(context);
-            }
-        }
-        span
+    pub fn settle(&self, method: &'static str, receipts: &[&ReceiptHandle]) -> CallSpan {
+        self.start(None, || {
+            let contexts = self.contexts();
+            let linked = receipts.iter().filter_map(|receipt| contexts.get(receipt));
+            let about = [
+                KeyValue::new(attribute::RPC_METHOD, method),
+                KeyValue::new(attribute::BATCH_COUNT, count(receipts.len())),
+            ];
+            self.operation("settle", SpanKind::Client, about)
+                .with_links(linked.map(Link::with_context).collect())
+        })
     }
 
     /// The span of a fetch of the template.
-    pub fn fetch(&self) -> Span {
-        if !self.on {
-            return Span::none();
-        }
-        let span = info_span!(
-            target: SPANS,
-            parent: None,
-            "fetch",
-            otel.name = "CodeCommit/GetFile",
-            otel.kind = "client",
-        );
-        if !span.is_disabled() {
-            span.set_attribute(attribute::RPC_SYSTEM, "aws-api");
-            span.set_attribute(attribute::RPC_METHOD, "CodeCommit/GetFile");
-        }
-        span
+    pub fn fetch(&self) -> CallSpan {
+        self.start(None, || aws_call("CodeCommit/GetFile", []))
     }
 
     /// The message has been settled: nothing will link to it any more.
     pub fn forget(&self, receipt: &ReceiptHandle) {
-        if self.on {
-            let mut contexts = self.lock();
-            let hash = contexts.hasher.hash_one(receipt);
-            contexts.of.remove(&hash);
+        if self.tracer.is_some() {
+            self.contexts().forget(receipt);
         }
     }
 
     /// Where and by whom the message was published: W3C's context in the queue's attributes, then
     /// in the notification's, then X-Ray's.
-    fn created(
+    fn origin(
         &self,
         message: &ReceivedMessage,
         published: &[(String, String)],
@@ -295,78 +258,137 @@ impl Spans {
             named.map(|(_, value)| value.as_str())
         };
         let w3c = || w3c(in_queue).or_else(|| w3c(in_notification));
-        let xray = || {
-            let context = span_context_from_str(in_queue("AWSTraceHeader")?)?;
-            context.is_valid().then_some(context)
-        };
+        let xray = || span_context_from_str(in_queue("AWSTraceHeader")?);
         let w3c = self.propagators.w3c.then(w3c).flatten();
-        w3c.or_else(|| self.propagators.xray.then(xray).flatten())
+        let context = w3c.or_else(|| self.propagators.xray.then(xray).flatten());
+        context.filter(SpanContext::is_valid)
     }
 
-    /// Exports the span of a receive that is over; only then is known whether there is one.
-    fn receive(
+    /// Starts a span under this parent. Nothing is built where nobody exports spans.
+    fn start(&self, parent: Option<SpanContext>, build: impl FnOnce() -> SpanBuilder) -> CallSpan {
+        CallSpan(self.tracer.as_ref().map(|tracer| {
+            let root = Context::new();
+            let parent = match parent {
+                Some(parent) => root.with_remote_span_context(parent),
+                None => root,
+            };
+            Box::new(tracer.build_with_context(build(), &parent))
+        }))
+    }
+
+    /// An operation on the queue.
+    fn operation(
         &self,
-        began: SystemTime,
-        attributes: Vec<KeyValue>,
-        links: Vec<Link>,
-        status: Status,
-    ) -> SpanContext {
-        let mut all = self.call_attributes("receive");
-        all.extend(attributes);
-        let tracer = global::tracer(SCOPE);
-        let builder = tracer
-            .span_builder(format!("receive {}", self.destination.queue))
-            .with_kind(SpanKind::Client)
-            .with_start_time(began)
-            .with_attributes(all)
-            .with_links(links);
-        let mut span = tracer.build_with_context(builder, &Context::new());
-        span.set_status(status);
-        span.span_context().clone()
-    }
-
-    fn call_attributes(&self, operation: &'static str) -> Vec<KeyValue> {
-        let destination = &self.destination;
+        name: &'static str,
+        kind: SpanKind,
+        about: impl IntoIterator<Item = KeyValue>,
+    ) -> SpanBuilder {
         let mut attributes = vec![
-            KeyValue::new(attribute::MESSAGING_SYSTEM, SYSTEM),
-            KeyValue::new(attribute::OPERATION_NAME, operation),
-            KeyValue::new(attribute::OPERATION_TYPE, operation),
-            KeyValue::new(attribute::DESTINATION, destination.queue.clone()),
-            KeyValue::new(attribute::QUEUE_URL, destination.url.clone()),
-            KeyValue::new(attribute::SERVER_ADDRESS, destination.host.clone()),
+            KeyValue::new(attribute::OPERATION_NAME, name),
+            KeyValue::new(attribute::OPERATION_TYPE, name),
         ];
-        if let Some(port) = destination.port {
-            attributes.push(KeyValue::new(attribute::SERVER_PORT, i64::from(port)));
-        }
-        attributes
+        attributes.extend(self.common.iter().cloned().chain(about));
+        SpanBuilder::from_name(format!("{name} {}", self.queue))
+            .with_kind(kind)
+            .with_attributes(attributes)
     }
 
-    fn keep(&self, receipt: &ReceiptHandle, context: SpanContext) {
-        let mut contexts = self.lock();
-        let hash = contexts.hasher.hash_one(receipt);
-        if contexts.of.insert(hash, context).is_none() {
-            contexts.order.push_back(hash);
+    fn contexts(&self) -> MutexGuard<'_, Contexts> {
+        // A panic under this lock leaves at worst a link out.
+        self.contexts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Contexts {
+    fn keep(&mut self, receipt: &ReceiptHandle, context: SpanContext) {
+        let hash = self.hasher.hash_one(receipt);
+        if self.of.insert(hash, context).is_none() {
+            self.order.push_back(hash);
         }
-        while contexts.order.len() > KEPT {
-            if let Some(oldest) = contexts.order.pop_front() {
-                contexts.of.remove(&oldest);
+        while self.order.len() > KEPT {
+            if let Some(oldest) = self.order.pop_front() {
+                self.of.remove(&oldest);
             }
         }
     }
 
-    fn context(&self, receipt: &ReceiptHandle) -> Option<SpanContext> {
-        if self.on {
-            let contexts = self.lock();
-            let hash = contexts.hasher.hash_one(receipt);
-            contexts.of.get(&hash).cloned()
-        } else {
-            None
+    fn get(&self, receipt: &ReceiptHandle) -> Option<SpanContext> {
+        self.of.get(&self.hasher.hash_one(receipt)).cloned()
+    }
+
+    fn forget(&mut self, receipt: &ReceiptHandle) {
+        self.of.remove(&self.hasher.hash_one(receipt));
+    }
+}
+
+impl CallSpan {
+    /// Adds what is known only now.
+    pub fn set(&mut self, name: &'static str, value: &str) {
+        if let Some(span) = &mut self.0 {
+            span.set_attribute(KeyValue::new(name, value.to_owned()));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Contexts> {
-        self.contexts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Marks the call as failed, with what is known of it.
+    pub fn failed(&mut self, error: &CallError) {
+        self.failed_as(&error.code);
+        if let Some(request_id) = &error.request_id {
+            self.set(attribute::AWS_REQUEST_ID, request_id);
+        }
     }
+
+    /// Marks the call as failed with an error type alone.
+    pub fn failed_as(&mut self, error_type: &str) {
+        self.set(attribute::ERROR_TYPE, error_type);
+        if let Some(span) = &mut self.0 {
+            span.set_status(Status::error(error_type.to_owned()));
+        }
+    }
+
+    fn context(&self) -> Option<SpanContext> {
+        self.0.as_ref().map(|span| span.span_context().clone())
+    }
+}
+
+impl MessageSpan {
+    /// Ends the span of a message that came to this outcome, with the error's type where it failed.
+    pub fn end(&mut self, outcome: &'static str, error: Option<&str>) {
+        self.0.set(ours::OUTCOME, outcome);
+        if let Some(error) = error {
+            self.0.failed_as(error);
+        }
+        if let Some(span) = &mut self.0.0 {
+            span.end();
+        }
+    }
+
+    /// The trace, in 32 hexadecimal digits.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<String> {
+        Some(self.valid()?.trace_id().to_string())
+    }
+
+    /// The span, in 16 hexadecimal digits.
+    #[must_use]
+    pub fn span_id(&self) -> Option<String> {
+        Some(self.valid()?.span_id().to_string())
+    }
+
+    fn valid(&self) -> Option<SpanContext> {
+        self.0.context().filter(SpanContext::is_valid)
+    }
+}
+
+/// A call of an AWS service; `method` is AWS's name of it.
+fn aws_call(method: &'static str, about: impl IntoIterator<Item = KeyValue>) -> SpanBuilder {
+    let mut attributes = vec![
+        KeyValue::new(attribute::RPC_SYSTEM, "aws-api"),
+        KeyValue::new(attribute::RPC_METHOD, method),
+    ];
+    attributes.extend(about);
+    SpanBuilder::from_name(method)
+        .with_kind(SpanKind::Client)
+        .with_attributes(attributes)
 }
 
 /// W3C's context out of a carrier.
@@ -379,26 +401,6 @@ fn w3c<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Option<SpanContext> {
     let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
     let context = context.span().span_context().clone();
     context.is_valid().then_some(context)
-}
-
-/// Marks a span as failed, with what is known of the call.
-pub fn failed(span: &Span, error: &CallError) {
-    if span.is_disabled() {
-        return;
-    }
-    span.set_attribute(attribute::ERROR_TYPE, error.code.clone());
-    if let Some(request_id) = &error.request_id {
-        span.set_attribute(attribute::AWS_REQUEST_ID, request_id.clone());
-    }
-    span.set_status(Status::error(error.code.clone()));
-}
-
-/// Marks a span as failed with an error type alone.
-pub fn failed_as(span: &Span, error_type: &str) {
-    if !span.is_disabled() {
-        span.set_attribute(attribute::ERROR_TYPE, error_type.to_owned());
-        span.set_status(Status::error(error_type.to_owned()));
-    }
 }
 
 fn count(number: usize) -> i64 {

@@ -92,6 +92,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("backoff", &["backoff.rs"]),
     ("figment", &["config/"]),
     ("toml_edit", &["config/"]),
+    ("opentelemetry*", &["telemetry/"]),
+    ("tracing_subscriber", &["telemetry/"]),
     ("html5gum", &["notification/"]),
     ("idna", &["notification/"]),
     ("signal_hook*", &["shutdown.rs"]),

@@ -198,13 +198,9 @@ impl Worker<'_> {
     pub(super) fn note_failure(&self, failure: &SendFailure) {
         let error = &failure.error;
         self.note_error(&error.code, &masked_text(&error.message));
-        let (key, attempt, ids) = {
-            let notes = self.notes();
-            let key = notes.key.clone().unwrap_or_default();
-            (key, notes.attempts, notes.ids.clone())
-        };
-        let trace_id = ids.as_ref().map(|ids| ids.trace_id.as_str());
-        let span_id = ids.as_ref().map(|ids| ids.span_id.as_str());
+        let notes = self.notes();
+        let (key, attempt) = (notes.key.as_deref().unwrap_or_default(), notes.attempts);
+        let (trace_id, span_id) = (notes.span.trace_id(), notes.span.span_id());
         let text = masked_text(&error.to_string());
         if attempt == 1 {
             warn!(

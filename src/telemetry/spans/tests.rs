@@ -1,12 +1,10 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use opentelemetry::trace::{SpanId, TraceId, TracerProvider as _};
 use opentelemetry_sdk::{
     error::OTelSdkResult,
     trace::{SdkTracerProvider, SpanData, SpanExporter},
 };
-use tracing::subscriber::with_default;
-use tracing_subscriber::{layer::SubscriberExt, registry};
 
 use super::*;
 
@@ -45,18 +43,15 @@ fn exported(make: impl FnOnce(&Spans)) -> Vec<SpanData> {
     let provider = SdkTracerProvider::builder()
         .with_simple_exporter(kept.clone())
         .build();
-    let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("tests"));
     let both = Propagators {
         w3c: true,
         xray: true,
     };
-    with_default(registry().with(layer), || {
-        make(&Spans::new(
-            true,
-            Destination::of("http://host:1/0/q"),
-            both,
-        ));
-    });
+    make(&Spans::new(
+        Some(provider.tracer("tests")),
+        &Destination::of("http://host:1/0/q"),
+        both,
+    ));
     kept.0.lock().unwrap().clone()
 }
 
@@ -128,17 +123,13 @@ fn a_context_that_names_no_span_begins_a_trace_of_our_own() {
 
 #[test]
 fn contexts_of_messages_that_were_never_settled_are_pushed_out() {
-    let none = Propagators {
-        w3c: false,
-        xray: false,
-    };
-    let spans = Spans::new(true, Destination::of(""), none);
+    let mut contexts = Contexts::default();
     let context = SpanContext::empty_context();
     for number in 0..KEPT * 2 {
-        spans.keep(&ReceiptHandle(number.to_string()), context.clone());
+        contexts.keep(&ReceiptHandle(number.to_string()), context.clone());
     }
-    assert_eq!(spans.lock().of.len(), KEPT);
-    assert!(spans.context(&ReceiptHandle("0".to_owned())).is_none());
+    assert_eq!(contexts.of.len(), KEPT);
+    assert!(contexts.get(&ReceiptHandle("0".to_owned())).is_none());
 }
 
 #[test]
@@ -149,8 +140,8 @@ fn numbers_among_the_attributes_are_numbers() {
     };
     let spans = exported(|spans| {
         let message = message(Duration::ZERO, &[]);
-        let (process, ids) = spans.process(&message, &[], Some("notification"));
-        assert!(ids.is_some());
+        let process = spans.process(&message, &[], Some("notification"));
+        assert!(process.trace_id().is_some());
         drop(spans.send(&process, 2, 3, &version));
     });
     let all: HashMap<_, _> = spans
