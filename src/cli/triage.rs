@@ -15,7 +15,6 @@ use super::{
 use crate::{
     aws::classify,
     config::Flags,
-    notification::masked_text,
     ports::{QueueFacts, inspect::RefusalKind},
     shutdown,
     text::format_duration,
@@ -39,7 +38,6 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
                 RefusalKind::NotFound => "check the URL and the region",
                 _ => "nothing was looked at",
             };
-            let failure = masked_text(&failure.to_string());
             bail!("the queue cannot be read: {failure}; {remedy}");
         }
     };
@@ -84,7 +82,7 @@ fn refuse(facts: &QueueFacts, despite: bool) -> Option<String> {
 
 fn conclude(looked: &Looked) -> u8 {
     if let Some(failure) = &looked.failure {
-        eprint(&format_args!("{}", masked_text(failure)));
+        eprint(failure);
     }
     if looked.not_put_back > 0 {
         eprint(&format_args!(

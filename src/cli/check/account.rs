@@ -9,14 +9,14 @@ use crate::{
     ports::{AccountFacts, EnforcementStatus},
 };
 
-/// From this share of the daily quota on somebody should know.
-const MUCH: f64 = 0.8;
+/// When this share of the daily quota is used, somebody should know.
+const QUOTA_SHARE_NOTABLE: f64 = 0.8;
 /// The most that can be configured.
 const CONCURRENCY_MAX: f64 = 1000.0;
-/// A send takes about this long, in seconds, where all is well.
-const USUAL_SEND: f64 = 0.1;
+/// How many seconds a send usually takes.
+const USUAL_SEND_S: f64 = 0.1;
 
-pub(super) async fn look(target: &Target<'_>) -> Vec<Finding> {
+pub(super) async fn check_account(target: &Target<'_>) -> Vec<Finding> {
     const CHECK: &str = "account";
     match target.world.account.facts().await {
         Ok(facts) => vec![standing(&facts), quota(&facts), rate(target, &facts)],
@@ -68,7 +68,7 @@ fn quota(facts: &AccountFacts) -> Finding {
     let remedy = "ask SES for a higher quota";
     if sent >= most {
         Finding::failed(CHECK, format!("{found}: it is used up")).advising(remedy)
-    } else if sent >= most * MUCH {
+    } else if sent >= most * QUOTA_SHARE_NOTABLE {
         Finding::warning(CHECK, found).advising(remedy)
     } else {
         Finding::ok(CHECK, found)
@@ -99,13 +99,13 @@ fn rate(target: &Target<'_>, facts: &AccountFacts) -> Finding {
     };
     let concurrency = target.settings.concurrency;
     let held = u32::try_from(concurrency).map_or(f64::INFINITY, f64::from);
-    if held < rate * USUAL_SEND {
-        let needed = (rate * USUAL_SEND).ceil().min(CONCURRENCY_MAX);
+    if held < rate * USUAL_SEND_S {
+        let needed = (rate * USUAL_SEND_S).ceil().min(CONCURRENCY_MAX);
         return Finding::note(
             CHECK,
             format!(
                 "{rate} recipients/s allowed, and concurrency {concurrency} reaches about {}/s",
-                held / USUAL_SEND
+                held / USUAL_SEND_S
             ),
         )
         .advising(format!(

@@ -5,7 +5,6 @@ use serde_json::json;
 use crate::{
     aws::classify::refusal_kind,
     cli::output::{Paint, Tone, one_line},
-    notification::masked_text,
     ports::{CallError, inspect::RefusalKind},
 };
 
@@ -20,27 +19,19 @@ pub(super) enum Level {
     Warning,
     /// The daemon will not work.
     Failed,
-    /// It could not be looked at, for something else that failed.
+    /// It was not checked, since something else failed.
     Skipped,
 }
 
 impl Level {
-    fn name(self) -> &'static str {
+    /// How it is written, and in which tone.
+    fn shown(self) -> (&'static str, Tone) {
         match self {
-            Self::Ok => "ok",
-            Self::Note => "note",
-            Self::Warning => "warning",
-            Self::Failed => "failed",
-            Self::Skipped => "skipped",
-        }
-    }
-
-    fn tone(self) -> Tone {
-        match self {
-            Self::Ok => Tone::Good,
-            Self::Note | Self::Skipped => Tone::Faint,
-            Self::Warning => Tone::Doubtful,
-            Self::Failed => Tone::Bad,
+            Self::Ok => ("ok", Tone::Good),
+            Self::Note => ("note", Tone::Faint),
+            Self::Warning => ("warning", Tone::Doubtful),
+            Self::Failed => ("failed", Tone::Bad),
+            Self::Skipped => ("skipped", Tone::Faint),
         }
     }
 }
@@ -48,10 +39,10 @@ impl Level {
 /// One line of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
-    /// What was looked at.
+    /// What was checked.
     pub(super) check: &'static str,
     pub(super) level: Level,
-    /// What was found. Addresses in it are masked.
+    /// Addresses in it are masked.
     pub(super) found: String,
     /// What to do about it.
     pub(super) remedy: Option<String>,
@@ -83,7 +74,7 @@ impl Finding {
         self
     }
 
-    /// A call that failed: a right that is missing names its IAM action.
+    /// A call that failed. Where the right to it is missing, the IAM action is named.
     pub(super) fn refused(
         level: Level,
         check: &'static str,
@@ -91,35 +82,54 @@ impl Finding {
         on: &str,
         error: &CallError,
     ) -> Self {
-        let said = masked_text(&error.to_string());
         let (found, remedy) = match refusal_kind(error) {
             RefusalKind::Denied => (
-                format!("{action} is not allowed: {said}"),
+                format!("{action} is not allowed: {error}"),
                 format!("allow {action} on {on} to the role"),
             ),
             RefusalKind::Credentials => (
-                format!("the credentials are not accepted: {said}"),
+                format!("the credentials are not accepted: {error}"),
                 "renew them, and look whether the clock is right".to_owned(),
             ),
             RefusalKind::NotFound => (
-                format!("{on} does not exist: {said}"),
+                format!("{on} does not exist: {error}"),
                 "check its name, the account and the region".to_owned(),
             ),
             RefusalKind::Encryption => (
-                format!("an encryption key of {on} cannot be used: {said}"),
+                format!("an encryption key of {on} cannot be used: {error}"),
                 "allow kms:Decrypt on the key to the role, and see that it is enabled".to_owned(),
             ),
             RefusalKind::Unreachable => (
-                format!("no answer: {said}"),
+                format!("no answer: {error}"),
                 "check the network, its endpoints for AWS, AWS_ENDPOINT_URL and the region"
                     .to_owned(),
             ),
             RefusalKind::Other => (
-                format!("it could not be asked: {said}"),
+                format!("it could not be asked: {error}"),
                 "try again; AWS's answer tells more".to_owned(),
             ),
         };
         Self::new(check, level, found).advising(remedy)
+    }
+
+    /// A reading that failed and that the daemon does without: that the right to it is missing is
+    /// no fault.
+    pub(super) fn unread(check: &'static str, action: &str, on: &str, error: &CallError) -> Self {
+        let level = match refusal_kind(error) {
+            RefusalKind::Denied => Level::Note,
+            _ => Level::Warning,
+        };
+        Self::refused(level, check, action, on, error)
+    }
+
+    /// Two of one check and one level on one line.
+    pub(super) fn merge(mut self, other: Self) -> Self {
+        self.found = format!("{}; {}", self.found, other.found);
+        if self.remedy != other.remedy {
+            let remedies: Vec<_> = self.remedy.into_iter().chain(other.remedy).collect();
+            self.remedy = Some(remedies.join("; "));
+        }
+        self
     }
 
     fn new(check: &'static str, level: Level, found: impl Into<String>) -> Self {
@@ -132,7 +142,7 @@ impl Finding {
     }
 }
 
-/// What everything comes to.
+/// All findings counted.
 pub(super) struct Sum {
     failed: usize,
     warnings: usize,
@@ -163,32 +173,28 @@ impl Sum {
 pub(super) fn table(findings: &[Finding], sum: &Sum, paint: Paint) -> String {
     let widest = |width: fn(&Finding) -> usize| findings.iter().map(width).max().unwrap_or(0);
     let check_width = widest(|finding| finding.check.len());
-    let level_width = widest(|finding| finding.level.name().len());
+    let level_width = widest(|finding| finding.level.shown().0.len());
     let indent = check_width + level_width + 4;
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for finding in findings {
-        let level = finding.level.name();
-        let padding = " ".repeat(level_width - level.len());
-        let level = paint.paint(finding.level.tone(), level);
+        let (level, tone) = finding.level.shown();
+        let level = paint.paint(tone, &format!("{level:level_width$}"));
         let found = one_line(&finding.found);
-        push(
-            &mut text,
-            &format!("{:check_width$}  {level}{padding}  {found}", finding.check),
-        );
+        lines.push(format!("{:check_width$}  {level}  {found}", finding.check));
         if let Some(remedy) = &finding.remedy {
-            push(&mut text, &format!("{:indent$}→ {}", "", one_line(remedy)));
+            lines.push(format!("{:indent$}→ {}", "", one_line(remedy)));
         }
     }
-    let counted = |count: usize, one: &str, many: &str| match count {
-        1 => format!("1 {one}"),
-        count => format!("{count} {many}"),
+    let counted = |count: usize, noun: &str| match count {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
     };
     let end = match (sum.failed, sum.warnings) {
         (0, 0) => paint.paint(Tone::Good, "all right"),
         (failed, warnings) => format!(
             "{}, {}{}",
-            counted(failed, "failure", "failures"),
-            counted(warnings, "warning", "warnings"),
+            counted(failed, "failure"),
+            counted(warnings, "warning"),
             if sum.strict && failed == 0 {
                 ", which --strict does not let pass"
             } else {
@@ -196,33 +202,24 @@ pub(super) fn table(findings: &[Finding], sum: &Sum, paint: Paint) -> String {
             }
         ),
     };
-    push(&mut text, &format!("\n{end}"));
-    text
+    format!("{}\n\n{end}\n", lines.join("\n"))
 }
 
 /// The same for machines.
 pub(super) fn json(findings: &[Finding], sum: &Sum) -> String {
-    let checks: Vec<_> = findings
-        .iter()
-        .map(|finding| {
-            json!({
-                "check": finding.check,
-                "result": finding.level.name(),
-                "found": finding.found,
-                "remedy": finding.remedy,
-            })
+    let checks = findings.iter().map(|finding| {
+        json!({
+            "check": finding.check,
+            "result": finding.level.shown().0,
+            "found": finding.found,
+            "remedy": finding.remedy,
         })
-        .collect();
+    });
     let whole = json!({
         "ok": sum.is_good(),
         "failed": sum.failed,
         "warnings": sum.warnings,
-        "checks": checks,
+        "checks": checks.collect::<Vec<_>>(),
     });
     format!("{whole:#}\n")
-}
-
-fn push(text: &mut String, line: &str) {
-    text.push_str(line);
-    text.push('\n');
 }

@@ -1,13 +1,10 @@
 //! Whether SES may send in the sender's name.
 
-use super::{
-    Target,
-    finding::{Finding, Level},
-};
-use crate::{aws::classify::refusal_kind, notification::Address, ports::inspect::RefusalKind};
+use super::{Target, finding::Finding};
+use crate::notification::Address;
 
 /// An address is covered by itself, with or without its label, or by its domain or one above it.
-pub(super) async fn look(target: &Target<'_>, sender: &Address) -> Finding {
+pub(super) async fn check_sender(target: &Target<'_>, sender: &Address) -> Finding {
     const CHECK: &str = "sender";
     let mut pending = None;
     for identity in covering(sender.as_str()) {
@@ -22,13 +19,8 @@ pub(super) async fn look(target: &Target<'_>, sender: &Address) -> Finding {
             Ok(Some(false)) => pending = pending.or(Some(identity)),
             Ok(None) => {}
             Err(error) => {
-                // The daemon itself does without this right.
-                let level = match refusal_kind(&error) {
-                    RefusalKind::Denied => Level::Note,
-                    _ => Level::Warning,
-                };
-                let action = "ses:GetEmailIdentity";
-                return Finding::refused(level, CHECK, action, "the sender's identity", &error);
+                let on = "the sender's identity";
+                return Finding::unread(CHECK, "ses:GetEmailIdentity", on, &error);
             }
         }
     }

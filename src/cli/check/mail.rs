@@ -5,24 +5,23 @@ use super::{
     finding::{Finding, Level},
 };
 use crate::{
-    aws::classify::refusal_kind,
     cli::{sample, verdict::Verdict},
-    notification::{Address, Composer, JsonText, Mail, Template, mask, masked_text},
-    ports::{AccountCause, SendFailure, SendFailureKind, inspect::RefusalKind},
+    notification::{Address, Composer, JsonText, Mail, Template, mask},
+    ports::{AccountCause, SendFailure, SendFailureKind},
 };
 
 /// What the events of the sample mail's configuration set carry.
 const TAG: &str = "check";
 const ACTION: &str = "ses:SendEmail";
 
-pub(super) async fn look(target: &Target<'_>) -> Vec<Finding> {
-    let mut findings = vec![right(target).await];
-    findings.extend(configuration_set(target).await);
+pub(super) async fn check_mail(target: &Target<'_>) -> Vec<Finding> {
+    let mut findings = vec![check_right_to_send(target).await];
+    findings.extend(check_configuration_set(target).await);
     findings
 }
 
 /// Tries the right to send with a mail to nobody, which SES has to refuse whoever asks.
-async fn right(target: &Target<'_>) -> Finding {
+async fn check_right_to_send(target: &Target<'_>) -> Finding {
     const CHECK: &str = "right to send";
     let Ok(sender) = target.settings.sender() else {
         return Finding::failed(CHECK, "email.sender is no address");
@@ -41,7 +40,7 @@ async fn right(target: &Target<'_>) -> Finding {
     }
 }
 
-async fn configuration_set(target: &Target<'_>) -> Option<Finding> {
+async fn check_configuration_set(target: &Target<'_>) -> Option<Finding> {
     const CHECK: &str = "configuration set";
     let name = target.settings.email.configuration_set.as_deref()?;
     Some(match target.inspector.configuration_set(name).await {
@@ -50,19 +49,12 @@ async fn configuration_set(target: &Target<'_>) -> Option<Finding> {
             .advising("enable sending for it again"),
         Ok(None) => Finding::failed(CHECK, format!("{name} does not exist in {}", target.region))
             .advising("create it in this region, or correct email.configuration_set"),
-        Err(error) => {
-            // The daemon itself does without this right.
-            let level = match refusal_kind(&error) {
-                RefusalKind::Denied => Level::Note,
-                _ => Level::Warning,
-            };
-            Finding::refused(level, CHECK, "ses:GetConfigurationSet", name, &error)
-        }
+        Err(error) => Finding::unread(CHECK, "ses:GetConfigurationSet", name, &error),
     })
 }
 
 /// Sends the sample event's mail to somebody.
-pub(super) async fn send(
+pub(super) async fn send_sample(
     target: &Target<'_>,
     composer: &Composer,
     template: &Template,
@@ -82,14 +74,8 @@ pub(super) async fn send(
     match target.world.mailer.send(mail, TAG).await {
         Ok(id) => Finding::ok(CHECK, format!("one real mail was sent to {masked}: {id}")),
         Err(failure) if is_blocked(&failure) => blocked(CHECK, &failure),
-        Err(failure) => Finding::failed(
-            CHECK,
-            format!(
-                "not sent to {masked}: {}",
-                masked_text(&failure.to_string())
-            ),
-        )
-        .advising("SES's answer tells why"),
+        Err(failure) => Finding::failed(CHECK, format!("not sent to {masked}: {failure}"))
+            .advising("SES's answer tells why"),
     }
 }
 
@@ -129,6 +115,5 @@ fn blocked(check: &'static str, failure: &SendFailure) -> Finding {
             return Finding::refused(Level::Failed, check, ACTION, on, &failure.error);
         }
     };
-    let said = masked_text(&failure.to_string());
-    Finding::failed(check, format!("SES refuses every mail: {said}")).advising(remedy)
+    Finding::failed(check, format!("SES refuses every mail: {failure}")).advising(remedy)
 }

@@ -1,17 +1,17 @@
-//! The queue: is it there, may we use it, and does its set-up fit ours?
+//! The queue and its dead-letter queue: are they there, may we use them, and does their set-up fit
+//! ours?
 
 use std::time::Duration;
 
 use super::{
     Target,
     finding::{Finding, Level},
-    redrive,
 };
 use crate::{
     aws::classify::refusal_kind,
     ports::{
-        QueueFailure, ReceiptHandle,
-        inspect::{Encryption, QueueDetails, RefusalKind},
+        QueueFacts, ReceiptHandle, Redrive,
+        inspect::{Encryption, RefusalKind},
         queue_name,
     },
     text::format_duration,
@@ -19,101 +19,88 @@ use crate::{
 };
 
 const RIGHTS: &str = "queue rights";
+const REDRIVE: &str = "redrive";
+const READ: &str = "sqs:GetQueueAttributes";
+/// With fewer receives than this, a few restarts in a bad hour dead-letter good messages.
+const RECEIVES_ENOUGH: u32 = 5;
 
-pub(super) async fn look(target: &Target<'_>) -> Vec<Finding> {
+pub(super) async fn check_queue(target: &Target<'_>) -> Vec<Finding> {
     const CHECK: &str = "queue";
     let url = &target.settings.queue.url;
     let name = queue_name(url);
-    let details = target.inspector.queue(url).await;
-    let mut findings = Vec::new();
-    match details {
-        Ok(details) => {
-            let found = format!(
-                "{name}: {} waiting, {} in flight, keeps messages {}",
-                details.waiting,
-                details.in_flight,
-                format_duration(details.facts.retention)
-            );
-            findings.push(Finding::ok(CHECK, found));
-            findings.push(rights(target, name).await);
-            findings.push(visibility(target));
-            findings.extend(redrive::look(target, &details.facts).await);
-            findings.push(encryption(&details));
-        }
+    let details = match target.inspector.queue(url).await {
+        Ok(details) => details,
         Err(error) => {
-            let action = "sqs:GetQueueAttributes";
-            findings.push(Finding::refused(Level::Failed, CHECK, action, name, &error));
-            findings.push(match refusal_kind(&error) {
+            let rights = match refusal_kind(&error) {
                 RefusalKind::NotFound => {
                     Finding::skipped(RIGHTS, "there is no queue to try them on")
                 }
-                _ => rights(target, name).await,
-            });
-            findings.push(visibility(target));
-            findings.push(Finding::skipped(
-                "redrive",
-                "the queue's attributes are not known",
-            ));
+                _ => check_rights(target, name).await,
+            };
+            return vec![
+                Finding::refused(Level::Failed, CHECK, READ, name, &error),
+                rights,
+                check_lease(target),
+                Finding::skipped(REDRIVE, "the queue's attributes are not known"),
+            ];
         }
+    };
+    let found = format!(
+        "{name}: {} waiting, {} in flight, keeps messages {}",
+        details.waiting,
+        details.in_flight,
+        format_duration(details.facts.retention)
+    );
+    let mut findings = vec![
+        Finding::ok(CHECK, found),
+        check_rights(target, name).await,
+        check_lease(target),
+        check_redrive(&details.facts),
+    ];
+    if let Some(redrive) = &details.facts.redrive {
+        findings.push(check_dead_letters(target, &details.facts, redrive).await);
     }
+    findings.push(check_encryption(&details.encryption));
     findings
 }
 
 /// Every right that the daemon needs to receive and settle, each tried without touching a message.
-async fn rights(target: &Target<'_>, name: &str) -> Finding {
-    let receive = target.inspector.may_receive(&target.settings.queue.url);
+async fn check_rights(target: &Target<'_>, name: &str) -> Finding {
     let made_up = [ReceiptHandle::made_up()];
     let revealed = [(made_up[0].clone(), Duration::ZERO)];
     let (received, changed, deleted) = tokio::join!(
-        receive,
+        target.inspector.may_receive(&target.settings.queue.url),
         target.world.queue.change_visibility(&revealed),
         target.world.queue.delete(&made_up),
     );
-    let whole = |failure: QueueFailure| failure.error;
     // Entries fail, as they must; a call that fails as a whole lacks the right to make it.
     let tried = [
-        ("sqs:ReceiveMessage", received),
+        ("sqs:ReceiveMessage", received.err()),
         (
             "sqs:ChangeMessageVisibility",
-            changed.map(|_| ()).map_err(whole),
+            changed.err().map(|failure| failure.error),
         ),
-        ("sqs:DeleteMessage", deleted.map(|_| ()).map_err(whole)),
+        (
+            "sqs:DeleteMessage",
+            deleted.err().map(|failure| failure.error),
+        ),
     ];
-    let mut refused = Vec::new();
-    for (action, answer) in tried {
-        if let Err(error) = answer {
-            refused.push(Finding::refused(
-                Level::Failed,
-                RIGHTS,
-                action,
-                name,
-                &error,
-            ));
-        }
-    }
-    merged(refused).unwrap_or_else(|| {
-        let found = "may receive, change visibility and delete";
-        Finding::ok(RIGHTS, found)
-    })
+    let refused = tried.into_iter().filter_map(|(action, error)| {
+        Some(Finding::refused(
+            Level::Failed,
+            RIGHTS,
+            action,
+            name,
+            &*error?,
+        ))
+    });
+    refused
+        .reduce(Finding::merge)
+        .unwrap_or_else(|| Finding::ok(RIGHTS, "may receive, change visibility and delete"))
 }
 
-/// Several refusals of one kind on one line.
-fn merged(refused: Vec<Finding>) -> Option<Finding> {
-    refused.into_iter().reduce(|mut all, next| {
-        all.found = format!("{}; {}", all.found, next.found);
-        if all.remedy != next.remedy {
-            all.remedy = Some(format!(
-                "{}; {}",
-                all.remedy.unwrap_or_default(),
-                next.remedy.unwrap_or_default()
-            ));
-        }
-        all
-    })
-}
-
-/// Our own lease, which every receive asks for: the queue's default plays no part.
-fn visibility(target: &Target<'_>) -> Finding {
+/// Our own lease. Every receive asks for it, so the queue's own visibility timeout does not matter.
+fn check_lease(target: &Target<'_>) -> Finding {
     const CHECK: &str = "lease";
     let length = target.settings.queue.visibility_timeout;
     let send = target.settings.email.timeout;
@@ -140,9 +127,71 @@ fn visibility(target: &Target<'_>) -> Finding {
     Finding::ok(CHECK, found)
 }
 
-fn encryption(details: &QueueDetails) -> Finding {
+fn check_redrive(facts: &QueueFacts) -> Finding {
+    let Some(redrive) = &facts.redrive else {
+        let found = format!(
+            "the queue has no redrive policy: a message that can never be sent comes back for {}",
+            format_duration(facts.retention)
+        );
+        return Finding::warning(REDRIVE, found)
+            .advising("give the queue a RedrivePolicy with a dead-letter queue");
+    };
+    let policy = format!("dead-letters after {} receives", redrive.max_receive_count);
+    if redrive.max_receive_count >= RECEIVES_ENOUGH {
+        return Finding::ok(REDRIVE, policy);
+    }
+    let found =
+        format!("{policy}: that many restarts or crashes lose a message to the dead-letter queue");
+    Finding::warning(REDRIVE, found).advising(format!(
+        "raise maxReceiveCount to {RECEIVES_ENOUGH} or more"
+    ))
+}
+
+async fn check_dead_letters(target: &Target<'_>, facts: &QueueFacts, redrive: &Redrive) -> Finding {
+    const CHECK: &str = "dead letters";
+    let name = redrive
+        .dead_letter_queue
+        .rsplit(':')
+        .next()
+        .unwrap_or_default();
+    let url = sibling(&target.settings.queue.url, name);
+    let details = match target.inspector.queue(&url).await {
+        Ok(details) => details,
+        Err(error) if refusal_kind(&error) == RefusalKind::NotFound => {
+            return Finding::refused(Level::Failed, CHECK, READ, name, &error);
+        }
+        Err(error) => return Finding::unread(CHECK, READ, name, &error),
+    };
+    let kept = details.facts.retention;
+    if kept <= facts.retention {
+        let found = format!(
+            "{name} keeps messages {} and the queue {}, both counted from when a message was first \
+             sent: it may be forgotten before anybody looks",
+            format_duration(kept),
+            format_duration(facts.retention)
+        );
+        return Finding::warning(CHECK, found).advising(
+            "raise the MessageRetentionPeriod of the dead-letter queue, best to 14 days",
+        );
+    }
+    let found = format!("{name} keeps messages {}", format_duration(kept));
+    match details.waiting {
+        0 => Finding::ok(CHECK, found),
+        waiting => Finding::note(CHECK, format!("{found}, and holds {waiting}")).advising(format!(
+            "`organizer-notifier triage --queue-url {url}` tells what would become of them"
+        )),
+    }
+}
+
+/// The URL of another queue of the same account and region, which a dead-letter queue has to be.
+fn sibling(url: &str, name: &str) -> String {
+    let base = url.strip_suffix(queue_name(url)).unwrap_or(url);
+    format!("{base}{name}")
+}
+
+fn check_encryption(encryption: &Encryption) -> Finding {
     const CHECK: &str = "encryption";
-    match &details.encryption {
+    match encryption {
         Encryption::Managed => Finding::ok(CHECK, "with SQS's own key"),
         Encryption::Off => Finding::warning(CHECK, "off, and messages hold addresses")
             .advising("set SqsManagedSseEnabled on the queue: it costs nothing"),

@@ -11,147 +11,127 @@ use crate::{
     cli::{sample, verdict::Verdict},
     config::TemplateLocation,
     notification::{Composer, Placeholder, Placeholders, Template},
-    ports::{TemplateFile, inspect::RefusalKind},
+    ports::{TemplateFailure, TemplateFile, inspect::RefusalKind},
     template_store::{self, LoadError},
 };
 
+const TEMPLATE: &str = "template";
 /// How alike two names must be, from 0 to 1, for one to be taken for a misspelling of the other.
-const ALIKE: f64 = 0.6;
+const ALIKE_MIN: f64 = 0.6;
 
-/// The findings, and the template where it is one.
-pub(super) async fn look(
+/// The findings, and the template if there is a usable one.
+pub(super) async fn check_template(
     target: &Target<'_>,
     composer: &Composer,
     placeholders: &Placeholders,
 ) -> (Vec<Finding>, Option<Template>) {
-    const CHECK: &str = "template";
     let location = target.world.templates.location();
     let file = match target.world.templates.fetch().await {
         Ok(file) => file,
-        Err(failure) => {
-            let missing = refusal_kind(&failure.error) == RefusalKind::NotFound;
-            let finding = if missing || target.is_file() {
-                let failure = LoadError::from(failure);
-                let remedy = if target.is_file() {
-                    "check template.file"
-                } else {
-                    failure.remedy()
-                };
-                Finding::failed(CHECK, format!("{failure} ({location})")).advising(remedy)
-            } else {
-                let action = "codecommit:GetFile";
-                Finding::refused(Level::Failed, CHECK, action, location, &failure.error)
-            };
-            return (vec![finding], None);
-        }
+        Err(failure) => return (vec![not_fetched(target, failure)], None),
     };
     let max_bytes = target.settings.template.max_bytes;
     let template = match template_store::compile(&file, placeholders, max_bytes) {
         Ok(loaded) => loaded.template,
         Err(failure) => {
-            let finding = Finding::failed(CHECK, format!("{failure} ({location})"));
+            let finding = Finding::failed(TEMPLATE, format!("{failure} ({location})"));
             return (vec![finding.advising(failure.remedy())], None);
         }
     };
-    let found = format!(
-        "{location}: {} bytes{}",
-        file.bytes.len(),
-        target.age(&file).await
-    );
+    let age = age(target, &file).await;
+    let found = format!("{location}: {} bytes{age}", file.bytes.len());
     let findings = vec![
-        Finding::ok(CHECK, found),
-        named(target, &template, &file),
-        sample_of(target, composer, &template),
+        Finding::ok(TEMPLATE, found),
+        check_placeholders(target, &template, &file),
+        check_rendering(target, composer, &template),
     ];
     (findings, Some(template))
 }
 
-impl Target<'_> {
-    fn is_file(&self) -> bool {
-        matches!(self.settings.template.source, TemplateLocation::File(_))
+fn not_fetched(target: &Target<'_>, failure: TemplateFailure) -> Finding {
+    let location = target.world.templates.location();
+    let is_file = matches!(target.settings.template.source, TemplateLocation::File(_));
+    if !is_file && refusal_kind(&failure.error) != RefusalKind::NotFound {
+        let action = "codecommit:GetFile";
+        return Finding::refused(Level::Failed, TEMPLATE, action, location, &failure.error);
     }
-
-    /// Commit and age, as far as they can be known: the daemon needs no right to read commits.
-    async fn age(&self, file: &TemplateFile) -> String {
-        let TemplateLocation::CodeCommit { repository, .. } = &self.settings.template.source else {
-            return String::new();
-        };
-        let commit = &file.version.commit_id;
-        let short = commit.get(..8).unwrap_or(commit);
-        let told = self.inspector.commit_time(repository, commit).await;
-        match told {
-            Ok(Some(time)) => {
-                let age = SystemTime::now().duration_since(time).unwrap_or_default();
-                let days = age.as_secs() / 86_400;
-                let ago = match days {
-                    0 => "today".to_owned(),
-                    1 => "a day ago".to_owned(),
-                    days => format!("{days} days ago"),
-                };
-                format!(", commit {short} of {ago}")
-            }
-            Ok(None) => format!(", commit {short}"),
-            Err(error) if refusal_kind(&error) == RefusalKind::Denied => {
-                format!(", commit {short} (its age is unknown without codecommit:GetCommit)")
-            }
-            Err(_) => format!(", commit {short} (its age could not be read)"),
-        }
-    }
+    let failure = LoadError::from(failure);
+    let remedy = if is_file {
+        "check template.file"
+    } else {
+        failure.remedy()
+    };
+    Finding::failed(TEMPLATE, format!("{failure} ({location})")).advising(remedy)
 }
 
-/// Which placeholders it names, and what may have been meant as one.
-fn named(target: &Target<'_>, template: &Template, file: &TemplateFile) -> Finding {
+/// Commit and age as far as they can be known: the daemon needs no right to read commits.
+async fn age(target: &Target<'_>, file: &TemplateFile) -> String {
+    let TemplateLocation::CodeCommit { repository, .. } = &target.settings.template.source else {
+        return String::new();
+    };
+    let commit = &file.version.commit_id;
+    let short = commit.get(..8).unwrap_or(commit);
+    let age = match target.inspector.commit_time(repository, commit).await {
+        Ok(Some(time)) => {
+            let age = SystemTime::now().duration_since(time).unwrap_or_default();
+            match age.as_secs() / 86_400 {
+                0 => " of today".to_owned(),
+                1 => " of a day ago".to_owned(),
+                days => format!(" of {days} days ago"),
+            }
+        }
+        Ok(None) => String::new(),
+        Err(error) if refusal_kind(&error) == RefusalKind::Denied => {
+            " (its age is unknown without codecommit:GetCommit)".to_owned()
+        }
+        Err(_) => " (its age could not be read)".to_owned(),
+    };
+    format!(", commit {short}{age}")
+}
+
+/// Which placeholders the template names, and which texts in braces may be meant as placeholders.
+fn check_placeholders(target: &Target<'_>, template: &Template, file: &TemplateFile) -> Finding {
     const CHECK: &str = "placeholders";
-    let declared: Vec<&str> = target
-        .settings
-        .message
-        .placeholders
-        .keys()
-        .map(String::as_str)
-        .collect();
-    let used: Vec<&str> = template.placeholders().collect();
+    let subject = &target.settings.email.subject;
     let source = String::from_utf8_lossy(&file.bytes);
-    let typos: Vec<String> = undeclared(&source, &declared)
+    let declared = target.settings.message.placeholders.keys();
+    let declared: Vec<&str> = declared.map(String::as_str).collect();
+    let misspelt: Vec<String> = [&*source, subject]
         .into_iter()
-        .chain(undeclared(&target.settings.email.subject, &declared))
+        .flat_map(|text| undeclared(text, &declared))
         .filter_map(|written| {
             let meant = meant(&written, &declared)?;
             Some(format!("{written} (did you mean {{{meant}}}?)"))
         })
         .collect();
-    if !typos.is_empty() {
-        return Finding::warning(
-            CHECK,
-            format!("these stay as they are written: {}", typos.join(", ")),
-        )
-        .advising("correct them in the template or in email.subject, or declare them under message.placeholders");
+    if !misspelt.is_empty() {
+        let found = format!("these stay as they are written: {}", misspelt.join(", "));
+        return Finding::warning(CHECK, found).advising(
+            "correct them in the template or in email.subject, or declare them under \
+             message.placeholders",
+        );
     }
-    let listed = |names: &[&str]| {
-        let braced: Vec<_> = names.iter().map(|name| format!("{{{name}}}")).collect();
-        braced.join(", ")
-    };
+    let used: Vec<&str> = template.placeholders().collect();
     if used.is_empty() {
         return Finding::warning(CHECK, "the template names none: every mail says the same")
-            .advising(format!("write some of {} into it", listed(&declared)));
+            .advising(format!("write some of {} into it", in_braces(&declared)));
     }
-    let in_subject = |name: &&&str| {
-        let subject = &target.settings.email.subject;
-        subject.contains(&format!("{{{name}}}"))
-    };
-    let unused: Vec<&str> = declared
-        .iter()
-        .filter(|name| !used.contains(name) && !in_subject(name))
-        .copied()
-        .collect();
-    let used = listed(&used);
-    match &unused[..] {
-        [] => Finding::ok(CHECK, used),
-        unused => Finding::ok(CHECK, format!("{used}; not used: {}", listed(unused))),
+    let is_used = |name: &str| used.contains(&name) || subject.contains(&in_braces(&[name]));
+    let unused: Vec<&str> = declared.into_iter().filter(|name| !is_used(name)).collect();
+    let mut found = in_braces(&used);
+    if !unused.is_empty() {
+        found = format!("{found}; not used: {}", in_braces(&unused));
     }
+    Finding::ok(CHECK, found)
+}
+
+fn in_braces(names: &[&str]) -> String {
+    let braced: Vec<_> = names.iter().map(|name| format!("{{{name}}}")).collect();
+    braced.join(", ")
 }
 
 /// Whether the sample event becomes a mail.
-fn sample_of(target: &Target<'_>, composer: &Composer, template: &Template) -> Finding {
+fn check_rendering(target: &Target<'_>, composer: &Composer, template: &Template) -> Finding {
     const CHECK: &str = "rendering";
     match Verdict::of(&sample::body(target.settings, None), composer, template) {
         Verdict::Mail(mail) => Finding::ok(
@@ -169,7 +149,7 @@ fn sample_of(target: &Target<'_>, composer: &Composer, template: &Template) -> F
     }
 }
 
-/// What stands in braces like a placeholder and is none, each once, as written.
+/// The texts in braces that look like placeholders and are not declared, each once, as written.
 fn undeclared(source: &str, declared: &[&str]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for (at, _) in source.match_indices('{') {
@@ -200,7 +180,7 @@ fn meant<'a>(written: &str, declared: &[&'a str]) -> Option<&'a str> {
             let alike = strsim::normalized_damerau_levenshtein(&known.to_ascii_lowercase(), &name);
             (alike, *known)
         })
-        .filter(|(alike, _)| *alike >= ALIKE)
+        .filter(|(alike, _)| *alike >= ALIKE_MIN)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, known)| known)
 }

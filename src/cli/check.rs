@@ -1,0 +1,102 @@
+//! `check`: tries everything that the daemon will need, with the daemon's clients and settings,
+//! changes nothing, and says what is wrong and what to do.
+
+mod account;
+mod collector;
+mod environment;
+mod finding;
+mod identity;
+mod mail;
+mod platform;
+mod queue;
+mod template;
+
+use self::{
+    account::check_account,
+    collector::check_collectors,
+    environment::{check_configuration, check_credentials, check_region},
+    finding::{Finding, Level, Sum},
+    identity::check_sender,
+    mail::{check_mail, send_sample},
+    platform::check_stop_time,
+    queue::check_queue,
+    template::check_template,
+};
+use super::{
+    FAILED, OK,
+    arguments::Check,
+    output::{Paint, print},
+    session::{Needs, Session},
+};
+use crate::{
+    aws::AwsInspector,
+    config::{Flags, Settings},
+    ports::{World, inspect::Inspect},
+};
+
+/// What is checked.
+struct Target<'a> {
+    settings: &'a Settings,
+    region: &'a str,
+    world: &'a World,
+    inspector: Box<dyn Inspect>,
+}
+
+/// Checks, prints what was found, and returns the exit code.
+pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
+    let session = Session::open(flags, Needs::Daemon).await?;
+    let settings = &session.loaded.settings;
+    let target = Target {
+        settings,
+        region: &session.region,
+        world: &session.world,
+        inspector: Box::new(AwsInspector::new(&session.aws)),
+    };
+    let mut findings = vec![check_configuration(&session.loaded), check_region(&target)];
+    findings.extend(target.check_aws(asked.send_to.as_deref()).await?);
+    findings.extend(check_collectors(std::env::vars()).await);
+    findings.push(check_stop_time(settings.shutdown.grace, |name| {
+        std::env::var_os(name).is_some()
+    }));
+    let sum = Sum::of(&findings, asked.strict);
+    print(&if asked.json {
+        finding::json(&findings, &sum)
+    } else {
+        finding::table(&findings, &sum, Paint::for_stdout())
+    })?;
+    Ok(if sum.is_good() { OK } else { FAILED })
+}
+
+impl Target<'_> {
+    async fn check_aws(&self, send_to: Option<&str>) -> anyhow::Result<Vec<Finding>> {
+        let credentials = check_credentials(&*self.inspector).await;
+        if credentials.level == Level::Failed {
+            let skipped =
+                "queue, template and mail were not checked, since there are no credentials";
+            return Ok(vec![credentials, Finding::skipped("aws", skipped)]);
+        }
+        let composer = self.settings.composer()?;
+        let placeholders = self.settings.placeholders()?;
+        let sender = self.settings.sender()?;
+        let (queue, (of_template, template), identity, account, mail) = tokio::join!(
+            check_queue(self),
+            check_template(self, &composer, &placeholders),
+            check_sender(self, sender.address()),
+            check_account(self),
+            check_mail(self),
+        );
+        let mut findings = vec![credentials];
+        findings.extend(queue);
+        findings.extend(of_template);
+        findings.push(identity);
+        findings.extend(account);
+        findings.extend(mail);
+        if let Some(to) = send_to {
+            findings.push(match &template {
+                Some(template) => send_sample(self, &composer, template, to).await,
+                None => Finding::skipped("sample mail", "not sent, since there is no template"),
+            });
+        }
+        Ok(findings)
+    }
+}

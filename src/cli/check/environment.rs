@@ -1,0 +1,113 @@
+//! What the daemon begins with: its configuration, region and credentials.
+
+use std::{collections::BTreeSet, time::SystemTime};
+
+use super::{Target, finding::Finding};
+use crate::{
+    config::{Loaded, Origin},
+    ports::inspect::Inspect,
+    text::format_duration,
+};
+
+/// Where the configuration comes from. A bad one ends the command before any check.
+pub(super) fn check_configuration(loaded: &Loaded) -> Finding {
+    const CHECK: &str = "configuration";
+    let sources: BTreeSet<_> = loaded
+        .origins
+        .iter()
+        .filter_map(|key| source(&key.origin))
+        .collect();
+    let sources: Vec<_> = sources.into_iter().collect();
+    let found = format!("from {}", sources.join(", "));
+    if loaded.notes.is_empty() {
+        return Finding::ok(CHECK, found);
+    }
+    Finding::note(CHECK, format!("{found}; {}", loaded.notes.join("; ")))
+        .advising("`organizer-notifier config` tells where each value comes from")
+}
+
+fn source(origin: &Origin) -> Option<String> {
+    match origin {
+        Origin::Unset | Origin::Default => None,
+        Origin::File { path, .. } => Some(path.display().to_string()),
+        Origin::Variable(_) => Some("variables".to_owned()),
+        Origin::Flag => Some("the command line".to_owned()),
+    }
+}
+
+/// Whether the region in use is the one that the queue's URL names.
+pub(super) fn check_region(target: &Target<'_>) -> Finding {
+    let region = target.region;
+    match region_of(&target.settings.queue.url) {
+        Some(other) if other != region => Finding::failed(
+            "region",
+            format!("{region} is in use, and queue.url is in {other}"),
+        )
+        .advising("set REGION (aws.region) to the queue's, or queue.url to a queue of this region"),
+        _ => Finding::ok("region", region),
+    }
+}
+
+/// Whether there are credentials. Without them this check fails.
+pub(super) async fn check_credentials(inspector: &dyn Inspect) -> Finding {
+    const CHECK: &str = "credentials";
+    match inspector.credentials().await {
+        Ok(None) => Finding::ok(CHECK, "there, without an end"),
+        Ok(Some(end)) => {
+            let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+            Finding::ok(CHECK, format!("there, good for {}", format_duration(left)))
+        }
+        Err(error) => Finding::failed(CHECK, format!("none: {}", error.message))
+            .advising("give the task a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+    }
+}
+
+/// The region in a queue's URL; `None` where it is none of AWS's.
+fn region_of(url: &str) -> Option<&str> {
+    let host = url.split_once("://")?.1.split('/').next()?;
+    let labels: Vec<_> = host.split('.').collect();
+    match labels[..] {
+        ["queue", "amazonaws", "com"] => Some("us-east-1"),
+        // The last is a private endpoint: vpce-0ab-cd.sqs.eu-central-1.vpce.amazonaws.com
+        [region, "queue", "amazonaws", ..]
+        | ["sqs" | "sqs-fips", region, "amazonaws" | "api", ..]
+        | [_, "sqs", region, "vpce", "amazonaws", ..] => Some(region),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::region_of;
+
+    #[test]
+    fn a_queues_url_tells_its_region() {
+        for (url, region) in [
+            (
+                "https://sqs.eu-central-1.amazonaws.com/1/q",
+                Some("eu-central-1"),
+            ),
+            (
+                "https://sqs.cn-north-1.amazonaws.com.cn/1/q",
+                Some("cn-north-1"),
+            ),
+            (
+                "https://sqs-fips.us-gov-west-1.amazonaws.com/1/q",
+                Some("us-gov-west-1"),
+            ),
+            ("https://sqs.eu-west-1.api.aws/1/q", Some("eu-west-1")),
+            ("https://queue.amazonaws.com/1/q", Some("us-east-1")),
+            (
+                "https://eu-west-2.queue.amazonaws.com/1/q",
+                Some("eu-west-2"),
+            ),
+            (
+                "https://vpce-0ab-cd.sqs.eu-west-3.vpce.amazonaws.com/1/q",
+                Some("eu-west-3"),
+            ),
+            ("http://127.0.0.1:4566/000000000000/q", None),
+        ] {
+            assert_eq!(region_of(url), region, "{url}");
+        }
+    }
+}
