@@ -5,6 +5,7 @@
 //! each says what happened to its one call, and whoever called it owns what follows.
 
 pub mod inspect;
+mod remedies;
 
 use std::{
     collections::BTreeMap,
@@ -270,22 +271,6 @@ impl QueueFailure {
             | QueueFailureKind::AccessDenied
             | QueueFailureKind::Encryption => true,
             QueueFailureKind::Throttled | QueueFailureKind::Transient => false,
-        }
-    }
-
-    /// What to do about it.
-    #[must_use]
-    pub fn remedy(&self) -> &'static str {
-        match self.kind {
-            QueueFailureKind::NotFound => "check queue.url (SQS_URL) and the region",
-            QueueFailureKind::AccessDenied => {
-                "check the credentials, and allow sqs:ReceiveMessage, sqs:DeleteMessage, \
-                 sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on it to the role"
-            }
-            QueueFailureKind::Encryption => "allow kms:Decrypt on the queue's key to the role",
-            QueueFailureKind::Throttled | QueueFailureKind::Transient => {
-                "it is tried again by itself"
-            }
         }
     }
 }

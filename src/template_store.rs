@@ -78,15 +78,7 @@ impl LoadError {
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Fetch(failure) => match failure.kind {
-                TemplateFailureKind::Missing => {
-                    "check template.repository, template.path and template.reference, or put the file there"
-                }
-                TemplateFailureKind::AccessDenied => {
-                    "grant the role codecommit:GetFile on the repository, and its key where it is encrypted with one"
-                }
-                TemplateFailureKind::Transient => "it is tried again by itself",
-            },
+            Self::Fetch(failure) => failure.kind.remedy(),
             Self::TooLarge { .. } => "shorten the file or raise template.max_bytes",
             Self::Compile(_) => "commit a template that is UTF-8 text and not blank",
         }

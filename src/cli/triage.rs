@@ -12,13 +12,7 @@ use super::{
     output::{eprint, print},
     session::{self, Needs, Session},
 };
-use crate::{
-    aws::classify,
-    config::Flags,
-    ports::{QueueFacts, inspect::RefusalKind},
-    shutdown,
-    text::format_duration,
-};
+use crate::{aws::classify, config::Flags, ports::QueueFacts, shutdown, text::format_duration};
 
 /// Looks, tells, puts back, and returns the exit code.
 pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> {
@@ -33,11 +27,8 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
     let facts = match world.queue.describe().await {
         Ok(facts) => facts,
         Err(failure) => {
-            let remedy = match classify::refusal_kind(&failure.error) {
-                RefusalKind::Denied => "allow sqs:GetQueueAttributes on it to the role",
-                RefusalKind::NotFound => "check the URL and the region",
-                _ => "nothing was looked at",
-            };
+            let remedy = classify::refusal_kind(&failure.error)
+                .remedy("sqs:GetQueueAttributes", "the queue");
             bail!("the queue cannot be read: {failure}; {remedy}");
         }
     };

@@ -8,9 +8,7 @@ use tracing::{error, warn};
 
 use crate::{
     backoff::{Backoff, Jitter},
-    ports::{
-        Account, AccountFacts, AccountFailureKind, Queue, QueueFacts, QueueFailure, ReceiptHandle,
-    },
+    ports::{Account, AccountFacts, Queue, QueueFacts, QueueFailure, ReceiptHandle},
     telemetry::throttle::Throttle,
     template_store::{LoadError, TemplateStore},
 };
@@ -26,7 +24,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 #[derive(Debug, Error)]
 pub enum BootError {
     /// The queue is not there, or we lack a right on it.
-    #[error("the queue {url} cannot be used: {failure}; {remedy}", remedy = failure.remedy())]
+    #[error("the queue {url} cannot be used: {failure}; {remedy}", remedy = failure.kind.remedy())]
     Queue {
         /// The queue's URL.
         url: String,
@@ -60,7 +58,7 @@ pub async fn prove_queue(queue: &dyn Queue, url: &str) -> Result<QueueFacts, Boo
                 failure,
             });
         }
-        let remedy = failure.remedy();
+        let remedy = failure.kind.remedy();
         trying.tell(&format_args!(
             "the queue {url} cannot be used yet: {failure}; {remedy}"
         ));
@@ -106,12 +104,7 @@ pub async fn read_account(account: &dyn Account) -> Option<AccountFacts> {
     match account.facts().await {
         Ok(facts) => Some(facts),
         Err(failure) => {
-            let remedy = match failure.kind {
-                AccountFailureKind::AccessDenied => {
-                    "allow ses:GetAccount to the role, or set email.max_send_rate"
-                }
-                AccountFailureKind::Transient => "it is read again every five minutes",
-            };
+            let remedy = failure.kind.remedy();
             warn!(
                 error.r#type = failure.error.code,
                 "the account's send rate is not known: {failure}; sending starts slowly and finds \

@@ -308,7 +308,7 @@ impl Failures {
         };
         self.health.receiving_fails(Some(&failure.error.code));
         let remedy = if failure.is_definite() {
-            format!("{}; ", failure.remedy())
+            format!("{}; ", failure.kind.remedy())
         } else {
             String::new()
         };

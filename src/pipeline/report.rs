@@ -157,7 +157,7 @@ pub(crate) fn transition<C: Cause>(shared: &Shared, part: Part, transition: Opti
         Some(Transition::Opened { cause } | Transition::Changed { cause }) => error!(
             target: LIFECYCLE,
             { notifier.breaker.cause = cause.name() },
-            "{what} has stopped, and receiving with it: {}. {} Messages stay in the queue, and \
+            "{what} has stopped, and receiving with it: {}; {}. Messages stay in the queue, and \
              those held keep their leases.",
             cause.describe(),
             cause.remedy(),

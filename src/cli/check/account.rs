@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     config::SendRate,
-    ports::{AccountFacts, EnforcementStatus},
+    ports::{AccountCause, AccountFacts, EnforcementStatus},
 };
 
 /// When this share of the daily quota is used, somebody should know.
@@ -38,11 +38,11 @@ fn standing(facts: &AccountFacts) -> Finding {
     const CHECK: &str = "account";
     if facts.enforcement_status == EnforcementStatus::Shutdown {
         return Finding::failed(CHECK, "SES has shut the account's sending down")
-            .advising("answer AWS's case in the support centre");
+            .advising(AccountCause::Suspended.remedy());
     }
     if !facts.sending_enabled {
         return Finding::failed(CHECK, "sending is paused for the account")
-            .advising("enable it again, once what paused it is mended");
+            .advising(AccountCause::Paused.remedy());
     }
     if !facts.production_access {
         return Finding::warning(
@@ -65,7 +65,7 @@ fn quota(facts: &AccountFacts) -> Finding {
         return Finding::ok(CHECK, format!("{sent} sent in 24 hours, without a limit"));
     };
     let found = format!("{sent} of {most} recipients in 24 hours");
-    let remedy = "ask SES for a higher quota";
+    let remedy = AccountCause::DailyQuota.remedy();
     if sent >= most {
         Finding::failed(CHECK, format!("{found}: it is used up")).advising(remedy)
     } else if sent >= most * QUOTA_SHARE_NOTABLE {

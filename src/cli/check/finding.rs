@@ -82,34 +82,16 @@ impl Finding {
         on: &str,
         error: &CallError,
     ) -> Self {
-        let (found, remedy) = match refusal_kind(error) {
-            RefusalKind::Denied => (
-                format!("{action} is not allowed: {error}"),
-                format!("allow {action} on {on} to the role"),
-            ),
-            RefusalKind::Credentials => (
-                format!("the credentials are not accepted: {error}"),
-                "renew them, and look whether the clock is right".to_owned(),
-            ),
-            RefusalKind::NotFound => (
-                format!("{on} does not exist: {error}"),
-                "check its name, the account and the region".to_owned(),
-            ),
-            RefusalKind::Encryption => (
-                format!("an encryption key of {on} cannot be used: {error}"),
-                "allow kms:Decrypt on the key to the role, and see that it is enabled".to_owned(),
-            ),
-            RefusalKind::Unreachable => (
-                format!("no answer: {error}"),
-                "check the network, its endpoints for AWS, AWS_ENDPOINT_URL and the region"
-                    .to_owned(),
-            ),
-            RefusalKind::Other => (
-                format!("it could not be asked: {error}"),
-                "try again; AWS's answer tells more".to_owned(),
-            ),
+        let kind = refusal_kind(error);
+        let found = match kind {
+            RefusalKind::Denied => format!("{action} is not allowed: {error}"),
+            RefusalKind::Credentials => format!("the credentials are not accepted: {error}"),
+            RefusalKind::NotFound => format!("{on} does not exist: {error}"),
+            RefusalKind::Encryption => format!("an encryption key of {on} cannot be used: {error}"),
+            RefusalKind::Unreachable => format!("no answer: {error}"),
+            RefusalKind::Other => format!("it could not be asked: {error}"),
         };
-        Self::new(check, level, found).advising(remedy)
+        Self::new(check, level, found).advising(kind.remedy(action, on))
     }
 
     /// A reading that failed and that the daemon does without: that the right to it is missing is

@@ -1,7 +1,7 @@
 //! Whether SES may send in the sender's name.
 
 use super::{Target, finding::Finding};
-use crate::notification::Address;
+use crate::{notification::Address, ports::AccountCause};
 
 /// An address is covered by itself, with or without its label, or by its domain or one above it.
 pub(super) async fn check_sender(target: &Target<'_>, sender: &Address) -> Finding {
@@ -39,7 +39,7 @@ pub(super) async fn check_sender(target: &Target<'_>, sender: &Address) -> Findi
         CHECK,
         format!("{sender} is not verified in SES in {region}"),
     )
-    .advising("verify the address or its domain in SES in this region, or correct email.sender")
+    .advising(AccountCause::SenderNotVerified.remedy())
 }
 
 /// The identities that would do, the most exact first.

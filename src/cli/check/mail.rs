@@ -46,9 +46,9 @@ async fn check_configuration_set(target: &Target<'_>) -> Option<Finding> {
     Some(match target.inspector.configuration_set(name).await {
         Ok(Some(true)) => Finding::ok(CHECK, name),
         Ok(Some(false)) => Finding::failed(CHECK, format!("sending is paused for {name}"))
-            .advising("enable sending for it again"),
+            .advising(AccountCause::Paused.remedy()),
         Ok(None) => Finding::failed(CHECK, format!("{name} does not exist in {}", target.region))
-            .advising("create it in this region, or correct email.configuration_set"),
+            .advising(AccountCause::ConfigurationSetMissing.remedy()),
         Err(error) => Finding::unread(CHECK, "ses:GetConfigurationSet", name, &error),
     })
 }
@@ -93,27 +93,14 @@ fn is_blocked(failure: &SendFailure) -> bool {
 }
 
 fn blocked(check: &'static str, failure: &SendFailure) -> Finding {
-    let remedy = match failure.kind {
-        SendFailureKind::AccountWide(AccountCause::Suspended) => {
-            "answer AWS's case in the support centre"
-        }
-        SendFailureKind::AccountWide(AccountCause::Paused) => {
-            "enable sending again for the account and the configuration set"
-        }
-        SendFailureKind::AccountWide(AccountCause::DailyQuota) => "ask SES for a higher quota",
-        SendFailureKind::AccountWide(AccountCause::MailFromNotVerified) => {
-            "mend the DNS records of the custom MAIL FROM domain"
-        }
-        SendFailureKind::AccountWide(AccountCause::SenderNotVerified) => {
-            "verify the sender's address or domain in SES in this region"
-        }
-        SendFailureKind::AccountWide(AccountCause::ConfigurationSetMissing) => {
-            "create the configuration set, or correct email.configuration_set"
-        }
-        _ => {
-            let on = "the sender's identity";
-            return Finding::refused(Level::Failed, check, ACTION, on, &failure.error);
-        }
+    let on = "the sender's identity";
+    let refused = || Finding::refused(Level::Failed, check, ACTION, on, &failure.error);
+    let SendFailureKind::AccountWide(cause) = failure.kind else {
+        return refused();
     };
-    Finding::failed(check, format!("SES refuses every mail: {failure}")).advising(remedy)
+    let finding = match cause {
+        AccountCause::Credentials | AccountCause::AccessDenied => refused(),
+        _ => Finding::failed(check, format!("SES refuses every mail: {failure}")),
+    };
+    finding.advising(cause.remedy())
 }

@@ -12,7 +12,7 @@ pub trait Cause {
     /// What is wrong, as a clause.
     fn describe(&self) -> Cow<'static, str>;
 
-    /// What to do about it, as a sentence.
+    /// What to do about it, as a clause.
     fn remedy(&self) -> Cow<'static, str>;
 
     /// Whether it is no trouble at all but how every start looks.
@@ -88,39 +88,9 @@ impl Cause for MailCause {
     fn remedy(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Failing => {
-                "Look at the AWS Health Dashboard and at this task's way to the SES endpoint; \
-                 sending resumes by itself."
+                "check the AWS Health Dashboard and the network to SES; sending resumes by itself"
             }
-            Self::Account(AccountCause::Suspended) => {
-                "Read the mails of AWS Trust & Safety, answer the case in the Support Center, and \
-                 watch the retention of the queue meanwhile."
-            }
-            Self::Account(AccountCause::Paused) => {
-                "Find out who paused it and why (reputation dashboard, alarms), then run \
-                 `aws sesv2 put-account-sending-attributes --sending-enabled`, or \
-                 `put-configuration-set-sending-options` for a configuration set."
-            }
-            Self::Account(AccountCause::DailyQuota) => {
-                "Ask for a higher quota in Service Quotas (SES, sending quota); otherwise sending \
-                 resumes as the mails of the last 24 hours age."
-            }
-            Self::Account(AccountCause::MailFromNotVerified) => {
-                "Restore the MX and TXT records of the MAIL FROM domain, or let the identity fall \
-                 back to the default MAIL FROM domain."
-            }
-            Self::Account(AccountCause::SenderNotVerified) => {
-                "Verify the identity of `email.sender` in SES, in the region of `aws.region`."
-            }
-            Self::Account(AccountCause::ConfigurationSetMissing) => {
-                "Create the configuration set, or correct `email.configuration_set`."
-            }
-            Self::Account(AccountCause::Credentials) => {
-                "Check the task role and the clock of the task; locally, sign in again."
-            }
-            Self::Account(AccountCause::AccessDenied) => {
-                "Allow `ses:SendEmail` on the sender's identity, and on the configuration set if \
-                 there is one, to the task role."
-            }
+            Self::Account(cause) => cause.remedy(),
         })
     }
 }
@@ -162,27 +132,16 @@ impl Cause for TemplateCause {
 
     fn remedy(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
-            Self::NotFetched => "Wait for the first fetch.",
-            Self::Fetch(TemplateFailureKind::Missing) => {
-                "Correct `template.repository`, `template.path` or `template.reference`, or \
-                 restore the file."
-            }
-            Self::Fetch(TemplateFailureKind::AccessDenied) => {
-                "Allow `codecommit:GetFile` on the repository to the task role, and \
-                 `kms:Decrypt` where its key is yours."
-            }
-            Self::Fetch(TemplateFailureKind::Transient) => {
-                "Look at the AWS Health Dashboard and at this task's way to the CodeCommit \
-                 endpoint; it is fetched again by itself."
-            }
+            Self::NotFetched => "wait for the first fetch",
+            Self::Fetch(kind) => kind.remedy(),
             Self::Unusable => {
-                "Commit a template that `organizer-notifier render` accepts, then send SIGHUP to \
-                 fetch it at once."
+                "commit a template that `organizer-notifier render` accepts, then send SIGHUP to \
+                 fetch it at once"
             }
             Self::FieldMissing { placeholder } => {
                 return Cow::Owned(format!(
-                    "Commit a template without {{{placeholder}}}, or give the placeholder a \
-                     default and restart, or let the publisher send the field."
+                    "commit a template without {{{placeholder}}}, or give the placeholder a \
+                     default and restart, or let the publisher send the field"
                 ));
             }
         })
@@ -240,7 +199,7 @@ mod tests {
             assert_eq!(remedies.len(), causes.len());
             for cause in causes {
                 assert!(!cause.describe().ends_with('.'), "a clause");
-                assert!(cause.remedy().ends_with('.'), "a sentence");
+                assert!(!cause.remedy().ends_with('.'), "a clause");
                 assert!(!cause.remedy().contains("  "), "one line");
             }
         }

@@ -1,0 +1,113 @@
+//! What an operator can do about each kind of failure. Breakers, boot and `check` all take their
+//! words from here, so that one cause has one remedy. Each text is a clause without a full stop.
+
+use super::{
+    AccountCause, AccountFailureKind, QueueFailureKind, TemplateFailureKind, inspect::RefusalKind,
+};
+
+impl QueueFailureKind {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NotFound => "check queue.url (SQS_URL) and the region",
+            Self::AccessDenied => {
+                "check the credentials, and allow sqs:ReceiveMessage, sqs:DeleteMessage, \
+                 sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on it to the role"
+            }
+            Self::Encryption => "allow kms:Decrypt on the queue's key to the role",
+            Self::Throttled | Self::Transient => "it is tried again by itself",
+        }
+    }
+}
+
+impl TemplateFailureKind {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Missing => {
+                "check template.repository, template.path and template.reference, or put the file \
+                 there"
+            }
+            Self::AccessDenied => {
+                "allow codecommit:GetFile on the repository to the role, and kms:Decrypt where its \
+                 key is yours"
+            }
+            Self::Transient => {
+                "check the AWS Health Dashboard and the network to CodeCommit; it is tried again by \
+                 itself"
+            }
+        }
+    }
+}
+
+impl AccountCause {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Suspended => {
+                "read the mails of AWS Trust & Safety, answer the case in the Support Center, and \
+                 watch the retention of the queue meanwhile"
+            }
+            Self::Paused => {
+                "find out who paused it and why (reputation dashboard, alarms), then run `aws \
+                 sesv2 put-account-sending-attributes --sending-enabled`, or \
+                 `put-configuration-set-sending-options` for a configuration set"
+            }
+            Self::DailyQuota => {
+                "ask for a higher quota in Service Quotas (SES, sending quota), or wait: sending \
+                 resumes as the mails of the last 24 hours age"
+            }
+            Self::MailFromNotVerified => {
+                "restore the MX and TXT records of the MAIL FROM domain, or let the identity fall \
+                 back to the default MAIL FROM domain"
+            }
+            Self::SenderNotVerified => {
+                "verify the address or its domain in SES in this region, or correct email.sender"
+            }
+            Self::ConfigurationSetMissing => {
+                "create it in this region, or correct email.configuration_set"
+            }
+            Self::Credentials => CREDENTIALS,
+            Self::AccessDenied => {
+                "allow ses:SendEmail on the sender's identity, and on the configuration set if \
+                 there is one, to the role"
+            }
+        }
+    }
+}
+
+impl AccountFailureKind {
+    /// What to do about it.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "allow ses:GetAccount to the role, or set email.max_send_rate",
+            Self::Transient => "it is read again every five minutes",
+        }
+    }
+}
+
+impl RefusalKind {
+    /// What to do about a refusal of this IAM action on this resource.
+    #[must_use]
+    pub fn remedy(self, action: &str, on: &str) -> String {
+        match self {
+            Self::Denied => return format!("allow {action} on {on} to the role"),
+            Self::Credentials => CREDENTIALS,
+            Self::NotFound => "check its name, the account and the region",
+            Self::Encryption => {
+                "allow kms:Decrypt on the key to the role, and see that it is enabled"
+            }
+            Self::Unreachable => {
+                "check the network, its endpoints for AWS, AWS_ENDPOINT_URL and the region"
+            }
+            Self::Other => "try again; AWS's answer tells more",
+        }
+        .to_owned()
+    }
+}
+
+const CREDENTIALS: &str = "check the task role and the clock of the task; locally, sign in again";
