@@ -11,7 +11,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    panic,
     sync::Arc,
     time::Duration,
 };
@@ -20,12 +19,13 @@ use thiserror::Error;
 use tokio::{
     sync::Notify,
     task::JoinSet,
-    time::{Instant, sleep_until, timeout},
+    time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use self::held::Held;
+use super::batch::{batch_answers, task_result};
 use crate::{
     mutex::Mutex,
     ports::{BATCH_MAX, EntryFailureKind, Queue, ReceiptHandle},
@@ -95,8 +95,8 @@ impl Leases {
         })
     }
 
-    /// Takes the lease of a message that was received, or nothing where this process holds the
-    /// message already: then its handle is replaced, since only the newest one is sure to delete.
+    /// Takes the lease of a message that was received. Where this process holds the message already
+    /// there is no second lease: the handle is replaced, since only the newest one is sure to delete.
     ///
     /// `asked_at` is when the receive request was sent. The queue began to count somewhere between
     /// that and now; for an answer to a long poll we assume that it took no longer on its way than
@@ -131,7 +131,7 @@ impl Leases {
         })
     }
 
-    /// Takes in how often a message was received that is held already.
+    /// Takes in how often a message that is held already was received.
     pub fn received_again(&self, message_id: &str, receive_count: u32) {
         if let Some(held) = self.state.lock().newest(message_id) {
             held.receive_count = held.receive_count.max(receive_count);
@@ -175,9 +175,7 @@ impl Leases {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                Some(done) = calls.join_next() => {
-                    done.unwrap_or_else(|failed| panic::resume_unwind(failed.into_panic()));
-                }
+                Some(done) = calls.join_next() => task_result(done),
                 () = self.wake_keeper.notified() => {}
                 () = sleep_until(next) => {}
             }
@@ -226,21 +224,9 @@ impl Leases {
             .map(|due| (due.receipt.clone(), due.wanted))
             .collect();
         let call = self.queue.change_visibility(&changes);
-        let failed = |error_type: &str, reason: &dyn std::fmt::Display| {
-            if let Some(suppressed) = self.failing.due() {
-                warn!(
-                    error.r#type = error_type,
-                    notifier.suppressed = suppressed,
-                    "leases not renewed, trying again: {reason}"
-                );
-            }
-            Vec::new()
-        };
-        let answers = match timeout(lease_call_timeout(self.length), call).await {
-            Ok(Ok(answers)) => answers,
-            Ok(Err(failure)) => failed(&failure.error.code, &failure),
-            Err(_elapsed) => failed("timeout", &"no answer in time"),
-        };
+        let limit = lease_call_timeout(self.length);
+        let trouble = "leases not renewed";
+        let answers = batch_answers(call, limit, due.len(), trouble, &self.failing).await;
         let mut answers = answers.into_iter();
         let mut state = self.state.lock();
         for due in due {

@@ -5,6 +5,7 @@
 //! of their own and know no time but what they are told: [`outcome`], [`breaker`], [`rate`],
 //! [`window`], [`ledger`]; [`drain`] is the way to the end.
 
+mod batch;
 pub mod breaker;
 pub mod drain;
 mod gauges;
@@ -162,7 +163,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         "lease keeper",
         Arc::clone(&leases).keep(move || health.lease_keeper_ran(), stop.clone()),
     );
-    tasks.spawn("settler", settler_task.run());
+    tasks.spawn("settler", settler_task);
     tasks.spawn("template's follower", follow_template(Arc::clone(&shared)));
     tasks.spawn(
         "account's reader",

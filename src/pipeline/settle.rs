@@ -1,15 +1,19 @@
 //! Settling: deleting messages and giving them back, in batches, under their leases.
 
-use std::{panic, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
-    task::{JoinError, JoinSet},
+    task::JoinSet,
     time::{Instant, sleep, timeout, timeout_at},
 };
 use tracing::{error, warn};
 
-use super::{drain::Drain, lease::Lease};
+use super::{
+    batch::{batch_answers, task_result},
+    drain::Drain,
+    lease::Lease,
+};
 use crate::{
     backoff::{Backoff, Jitter},
     ports::{BATCH_MAX, EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
@@ -56,7 +60,7 @@ enum Action {
     GiveBack,
 }
 
-/// Deletes and gives back, as long as its [`SettlerTask`] runs.
+/// Deletes and gives back, as long as its task runs.
 pub struct Settler {
     deletes: Requests,
     give_backs: Requests,
@@ -73,14 +77,6 @@ struct Requests {
     failing: Throttle,
 }
 
-/// The receiving end of a [`Settler`]: to be run as a task.
-pub struct SettlerTask {
-    queue: Arc<dyn Queue>,
-    call_timeout: Duration,
-    deletes: mpsc::UnboundedReceiver<Job>,
-    give_backs: mpsc::UnboundedReceiver<Job>,
-}
-
 /// One entry of a batch, and whom to tell of the queue's answer.
 struct Job {
     entry: Entry,
@@ -90,19 +86,21 @@ struct Job {
 /// A message's handle, and when it is to be visible again; a delete has no use for that.
 type Entry = (ReceiptHandle, Duration);
 
-/// A settler for `queue` whose calls may take `call_timeout`, and the task that makes them.
+/// A settler for `queue` whose calls may take `call_timeout`, and the task that makes the calls
+/// until the settler is dropped.
 pub fn settler(
     queue: Arc<dyn Queue>,
     call_timeout: Duration,
     drain: Arc<Drain>,
-) -> (Settler, SettlerTask) {
-    let requests = || {
+) -> (Settler, impl Future<Output = ()> + Send) {
+    let requests = |action, queue| {
         let (jobs, receiver) = mpsc::unbounded_channel();
         let failing = Throttle::default();
-        (Requests { jobs, failing }, receiver)
+        let task = batches(action, queue, call_timeout, receiver);
+        (Requests { jobs, failing }, task)
     };
-    let (deletes, delete_jobs) = requests();
-    let (give_backs, give_back_jobs) = requests();
+    let (deletes, deleting) = requests(Action::Delete, Arc::clone(&queue));
+    let (give_backs, giving_back) = requests(Action::GiveBack, queue);
     let settler = Settler {
         deletes,
         give_backs,
@@ -110,13 +108,9 @@ pub fn settler(
         attempt_timeout: call_timeout * 2,
         long_failing: Throttle::default(),
     };
-    let task = SettlerTask {
-        queue,
-        call_timeout,
-        deletes: delete_jobs,
-        give_backs: give_back_jobs,
-    };
-    (settler, task)
+    (settler, async {
+        tokio::join!(deleting, giving_back);
+    })
 }
 
 impl Settler {
@@ -235,10 +229,10 @@ impl Requests {
 }
 
 impl Action {
-    fn name(self) -> &'static str {
+    fn trouble(self) -> &'static str {
         match self {
-            Self::Delete => "delete",
-            Self::GiveBack => "give-back",
+            Self::Delete => "delete call failed",
+            Self::GiveBack => "give-back call failed",
         }
     }
 
@@ -261,22 +255,6 @@ impl Action {
             }
             Self::GiveBack => queue.change_visibility(&entries).await,
         }
-    }
-}
-
-impl SettlerTask {
-    /// Makes the calls until the [`Settler`] is dropped.
-    pub async fn run(self) {
-        let (queue, call_timeout) = (self.queue, self.call_timeout);
-        tokio::join!(
-            batches(
-                Action::Delete,
-                Arc::clone(&queue),
-                call_timeout,
-                self.deletes
-            ),
-            batches(Action::GiveBack, queue, call_timeout, self.give_backs),
-        );
     }
 }
 
@@ -303,62 +281,40 @@ async fn batches(
             }
         }
         while let Some(done) = calls.try_join_next() {
-            returned(done);
+            task_result(done);
         }
         if calls.len() == CALLS_MAX
             && let Some(done) = calls.join_next().await
         {
-            returned(done);
+            task_result(done);
         }
         batch.retain(|job| !job.done.is_closed());
         if batch.is_empty() {
             continue;
         }
         let (queue, failing) = (Arc::clone(&queue), Arc::clone(&failing));
-        calls.spawn(
-            async move { settle_batch(action, &*queue, call_timeout, batch, &failing).await },
-        );
+        calls.spawn(settle_batch(action, queue, call_timeout, batch, failing));
     }
     while let Some(done) = calls.join_next().await {
-        returned(done);
+        task_result(done);
     }
 }
 
 async fn settle_batch(
     action: Action,
-    queue: &dyn Queue,
+    queue: Arc<dyn Queue>,
     call_timeout: Duration,
     batch: Vec<Job>,
-    failing: &Throttle,
+    failing: Arc<Throttle>,
 ) {
     let count = batch.len();
     let (entries, waiting): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|job| (job.entry, job.done)).unzip();
-    let failed = |error_type: &str, reason: &dyn std::fmt::Display| {
-        if let Some(suppressed) = failing.due() {
-            warn!(
-                error.r#type = error_type,
-                messaging.batch.message_count = count,
-                notifier.suppressed = suppressed,
-                "{} call failed, trying again: {reason}",
-                action.name()
-            );
-        }
-        Vec::new()
-    };
-    let answers = match timeout(call_timeout, action.call(queue, entries)).await {
-        Ok(Ok(answers)) => answers,
-        Ok(Err(failure)) => failed(&failure.error.code, &failure),
-        Err(_elapsed) => failed("timeout", &"no answer in time"),
-    };
+    let call = action.call(&*queue, entries);
+    let answers = batch_answers(call, call_timeout, count, action.trouble(), &failing).await;
     // A sender without an answer is dropped here, which says that its call failed.
     for (done, answer) in waiting.into_iter().zip(answers) {
         // A worker that has given up waiting does not need the answer.
         drop(done.send(answer));
     }
-}
-
-/// A panic in a call is a panic of the settler: it must not pass unseen.
-fn returned(done: Result<(), JoinError>) {
-    done.unwrap_or_else(|failed| panic::resume_unwind(failed.into_panic()));
 }

@@ -28,7 +28,7 @@ fn rig(script: &[Answer], rest: Answer) -> Rig {
         lease_call_timeout(LENGTH),
         Arc::clone(&drain),
     );
-    tokio::spawn(task.run());
+    tokio::spawn(task);
     Rig {
         queue,
         leases: Leases::new(port, LENGTH),
