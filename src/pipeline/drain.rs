@@ -1,4 +1,5 @@
-//! The drain: from the first signal to the last moment, derived backwards from the grace.
+//! The drain: the way from the first signal to the last moment. Its times are derived backwards from
+//! the grace.
 //!
 //! ```text
 //! signal ── last send starts ──────── settle_from ── settle_by ── last word ── telemetry ── exit
@@ -13,11 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::timing::{SETTLING_TIME, TELEMETRY_FLUSH_TIME, WORKER_RETURN_TIME};
 
-/// What a second signal leaves to the sends under way.
+/// The time that a second signal leaves to the sends under way.
 const HURRIED_SENDS_MAX: Duration = Duration::from_secs(2);
-/// What it leaves to settling after that: one call of a queue that answers.
+/// The time that it leaves to settling after that: one call of a queue that answers.
 const HURRIED_SETTLING_MAX: Duration = Duration::from_millis(500);
-/// What a receive under way gets to return while nothing else is held.
+/// The time that a receive under way gets to return while nothing else is held.
 const LAST_RECEIVE_MAX: Duration = Duration::from_secs(1);
 
 /// The moments of one drain.
@@ -27,17 +28,18 @@ pub struct Timetable {
     pub began: Instant,
     /// No send starts later.
     pub last_send: Instant,
-    /// What has no answer by now gets none.
+    /// A send without an answer is given up.
     pub settle_from: Instant,
-    /// Nothing is settled any more.
+    /// Settling ends.
     pub settle_by: Instant,
-    /// A receive under way is given up here where nothing is held.
+    /// A receive under way is given up where nothing is held.
     pub receive_by: Instant,
 }
 
 impl Timetable {
     /// The timetable of a drain that begins at `now` and may take `grace` in all, for sends that
-    /// take at most `send_timeout`. Too short a grace leaves no time for a send, never a panic.
+    /// take at most `send_timeout`. A grace that is too short leaves no time for a send, and no panic
+    /// comes of it.
     #[must_use]
     pub fn new(now: Instant, grace: Duration, send_timeout: Duration) -> Self {
         let before_telemetry = grace.saturating_sub(TELEMETRY_FLUSH_TIME);
@@ -52,7 +54,7 @@ impl Timetable {
     }
 }
 
-/// Tells everybody how far the end has come. It only ever moves on.
+/// How far the end has come, for everybody to see and to wait for. It never goes back.
 #[derive(Debug)]
 pub struct Drain {
     grace: Duration,
@@ -130,8 +132,8 @@ impl Drain {
                 .is_none_or(|times| Instant::now() <= times.last_send)
     }
 
-    /// Waits until a message that has no send under way must be let go: as soon as the drain
-    /// begins, or, on its last receive, where letting go sends it to the dead-letter queue, only
+    /// Waits until a message that has no send under way must be let go. That is as soon as the drain
+    /// begins. On its last receive, where letting go sends it to the dead-letter queue, it is only
     /// when no send may start any more.
     pub async fn wait_release(&self, last_receive: bool) {
         self.begun.cancelled().await;

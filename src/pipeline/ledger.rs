@@ -1,8 +1,8 @@
 //! What was sent, so that nothing is sent twice.
 //!
 //! The queue delivers at least once, a delete can fail after the mail has gone, and the mail
-//! service has no idempotency token. The ledger closes what it can of that gap: it remembers the
-//! keys of what was sent, and lets one copy of a message at a time be sent.
+//! service has no idempotency token. The ledger narrows that gap: it remembers the keys of what was
+//! sent, and lets one copy of a message at a time be sent.
 
 mod memory;
 
@@ -16,12 +16,12 @@ pub use self::memory::{CAPACITY, MemoryLedger};
 /// where the delivery is raw.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Claims the key. While another copy is being sent, this waits for that one's outcome: sent,
-    /// it is [`Claim::AlreadySent`]; not sent, the copies take their turns in the order in which
-    /// they came. Dropping the future gives up the place in that order.
+    /// Claims the key. While another copy is being sent, this waits for the outcome of that one. If
+    /// it was sent, the claim is [`Claim::AlreadySent`]; if not, the copies take their turns in the
+    /// order in which they came. Dropping the future gives up the place in that order.
     async fn begin(&self, key: &str) -> Claim;
 
-    /// Whether the key is known as sent, for a message whose worker can no longer say.
+    /// Whether the key is known as sent, for a message whose worker can no longer say so.
     async fn is_sent(&self, key: &str) -> bool;
 
     /// How many sent messages are remembered, as far as is known without asking anybody.
@@ -36,7 +36,7 @@ pub trait Ledger: Send + Sync {
     fn hits(&self) -> u64;
 }
 
-/// What the ledger says to a message that wants to be sent.
+/// The answer to a message that wants to be sent.
 pub enum Claim {
     /// It was sent: send nothing.
     AlreadySent,

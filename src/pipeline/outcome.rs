@@ -17,10 +17,10 @@ pub enum Outcome {
     Deferred,
     /// It could not be sent, and this was its last receive: the queue dead-letters it.
     Exhausted,
-    /// The daemon stopped before the send began; another may take it, at once or as soon as no
-    /// receive of this process can bring it.
+    /// The daemon stopped before the send began. Another one may take the message, at once or as
+    /// soon as no receive of this process can bring it.
     Released,
-    /// The lease was lost before the send; whoever holds the message now has it.
+    /// The lease was lost before the send: whoever holds the message now deals with it.
     Lost,
     /// Its worker panicked or overran its bound.
     Panicked,

@@ -6,14 +6,14 @@ use tokio::time::{Duration, Instant};
 
 pub use self::limiter::Limiter;
 
-/// Nothing is received that would not get out within this time.
+/// A message is received only if it can be sent within this time.
 pub const RECEIVE_HORIZON: Duration = Duration::from_secs(10);
 
 /// Where the rate is not known, slow start begins with this many recipients per second.
 const RATE_FIRST: f64 = 1.0;
 
-/// The lowest rate that throttling leads to, in recipients per second, and the lowest share of
-/// the ceiling; whichever is more.
+/// The lowest rate that throttling leads to, in recipients per second, and as a share of the
+/// ceiling; the higher one counts.
 const RATE_MIN: f64 = 0.1;
 const RATE_MIN_SHARE: f64 = 1.0 / 64.0;
 
@@ -29,7 +29,7 @@ const CEILING_GROWTH_FACTOR: f64 = 1.001_589_767_8;
 /// The rate is reduced at most once in this time, and adjusted once in each.
 const TICK: Duration = Duration::from_secs(1);
 
-/// A debt below this, in recipients, is none: it is lost in the rounding of times.
+/// A smaller debt than this, in recipients, does not count: it comes from the rounding of times.
 const DEBT_ROUNDING: f64 = 1e-6;
 
 /// What the configuration says of the rate.
@@ -45,18 +45,18 @@ pub enum SendRate {
 
 /// A bucket of recipients, filled at a rate that throttling lowers and time restores.
 ///
-/// A mail goes when the bucket is not in debt, whatever the number of its recipients, and puts it
-/// that deep in debt: at 1/s a mail to 50 goes at once, and the next after 50 s. What an idle
-/// bucket saves up is a second's worth.
+/// A mail goes when the bucket is not in debt, whatever the number of its recipients, and takes one
+/// token for each of them, as a debt where the bucket holds fewer: at 1/s a mail to 50 goes at once,
+/// and the next after 50 s. An idle bucket saves up a second's worth.
 ///
 /// Throttling halves the rate, at most once a second and not for requests that began before the
 /// last halving, down to a 64th of the ceiling or 0.1/s; each second it recovers a sixtieth of
-/// the ceiling. So several tasks share one account without counting each other.
+/// the ceiling. So several tasks share one account without knowing of each other.
 ///
 /// The ceiling is the configured or the account's rate. Where neither is known the rate begins
-/// with 1/s and doubles each second until the first throttling, whose half becomes the ceiling;
-/// an unlimited rate that is throttled learns its ceiling from what was taken in the second
-/// before. A ceiling so learned rises by a tenth a minute while it is reached. Rates rise only in
+/// with 1/s and doubles each second until the first throttling, and half of it then becomes the
+/// ceiling. An unlimited rate that is throttled learns its ceiling from what was taken in the second
+/// before. A ceiling that was learned rises by a tenth a minute while it is reached. Rates rise only in
 /// seconds that use them, since an unused rate is no evidence that the account allows it.
 #[derive(Clone, Debug)]
 pub struct RateLimiter {

@@ -9,7 +9,7 @@ use super::{RateLimiter, SendRate};
 use crate::mutex::Mutex;
 
 /// A [`RateLimiter`] that can be waited for, in order of arrival. A wait may be dropped at any
-/// moment: it takes nothing then and holds nobody up.
+/// moment. It takes nothing then and delays nobody.
 #[derive(Debug)]
 pub struct Limiter {
     state: Mutex<State>,
