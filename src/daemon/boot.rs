@@ -1,6 +1,6 @@
 //! Boot: everything that the daemon needs is proved before the first message is touched.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
 use tokio::time::{Instant, sleep, timeout};
@@ -8,21 +8,22 @@ use tracing::{error, warn};
 
 use crate::{
     backoff::{Backoff, Jitter},
-    ports::{Account, AccountFacts, Queue, QueueFacts, QueueFailure, ReceiptHandle},
+    config::{SendRate, Settings},
+    ports::{Account, AccountFacts, Queue, QueueFacts, QueueFailure, ReceiptHandle, World},
     telemetry::throttle::Throttle,
     template_store::{LoadError, TemplateStore},
 };
 
 /// How long a definite refusal is tried again: new roles and policies take time to reach all of
 /// AWS, and a task may start seconds after them.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// A template that is refused is asked for again this often, so that one that is put there within
-/// our patience is found within it.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
+const REFUSALS_RETRIED_FOR: Duration = Duration::from_mins(1);
+/// How often a refused template is fetched again, so that one that is put there while refusals are
+/// retried is found in that time.
+const TEMPLATE_RETRY_EVERY: Duration = Duration::from_secs(5);
 
 /// Why the daemon did not start.
 #[derive(Debug, Error)]
-pub enum BootError {
+pub(super) enum BootError {
     /// The queue is not there, or we lack a right on it.
     #[error("the queue {url} cannot be used: {failure}; {remedy}", remedy = failure.kind.remedy())]
     Queue {
@@ -43,55 +44,81 @@ pub enum BootError {
     },
 }
 
+/// What boot has learnt.
+pub(super) struct Facts {
+    pub(super) queue: QueueFacts,
+    /// `None` where it was not wanted or could not be read.
+    pub(super) account: Option<AccountFacts>,
+}
+
+/// Proves the queue and the template and reads the account, all at the same time. The first
+/// definite refusal ends it, although another proof may be retried for ever.
+pub(super) async fn prove(
+    world: &World,
+    settings: &Settings,
+    templates: &TemplateStore,
+) -> Result<Facts, BootError> {
+    let (queue, (), account) = tokio::try_join!(
+        prove_queue(&*world.queue, &settings.queue.url),
+        await_template(templates),
+        async {
+            Ok(match settings.email.max_send_rate {
+                SendRate::Account => read_account(&*world.account).await,
+                SendRate::PerSecond(_) | SendRate::Unlimited => None,
+            })
+        },
+    )?;
+    Ok(Facts { queue, account })
+}
+
 /// Proves that the queue is there and that its messages can be settled, without touching one, and
-/// returns what it says of itself. What may pass is tried for ever.
-pub async fn prove_queue(queue: &dyn Queue, url: &str) -> Result<QueueFacts, BootError> {
-    let mut trying = Trying::new();
+/// returns what it says of itself. A failure that may pass is retried for ever.
+async fn prove_queue(queue: &dyn Queue, url: &str) -> Result<QueueFacts, BootError> {
+    let throttle = Throttle::default();
+    let mut refusals = Refusals::default();
+    let mut backoff = Backoff::new(
+        Duration::from_millis(500),
+        Duration::from_secs(5),
+        Jitter::Quarter,
+    );
     loop {
         let failure = match try_queue(queue).await {
             Ok(facts) => return Ok(facts),
             Err(failure) => failure,
         };
-        if trying.is_out_of_patience(failure.is_definite()) {
+        if refusals.last_too_long(failure.is_definite()) {
             return Err(BootError::Queue {
                 url: url.to_owned(),
                 failure,
             });
         }
-        let remedy = failure.kind.remedy();
-        trying.tell(&format_args!(
-            "the queue {url} cannot be used yet: {failure}; {remedy}"
-        ));
-        trying.pause().await;
+        if throttle.due().is_some() {
+            let remedy = failure.kind.remedy();
+            error!("not started yet: the queue {url} cannot be used yet: {failure}; {remedy}");
+        }
+        sleep(backoff.next_delay()).await;
     }
 }
 
-/// Waits until there is a template, or none can be had for a while for a reason that may pass:
-/// then the daemon starts without, and its breaker holds the messages.
-pub async fn await_template(store: &TemplateStore) -> Result<(), BootError> {
-    let mut refused_since = None;
+/// Waits until there is a template, or until it cannot be loaded for a reason that may pass: then
+/// the daemon starts without one, and the messages are held.
+async fn await_template(store: &TemplateStore) -> Result<(), BootError> {
+    let mut refusals = Refusals::default();
     let mut knowledge = store.watch();
     loop {
-        {
-            let known = knowledge.borrow_and_update();
-            if known.in_force.is_some() {
-                return Ok(());
+        let known = knowledge.borrow_and_update().clone();
+        match (known.in_force, known.failure) {
+            (Some(_), _) => return Ok(()),
+            (None, Some(failure)) if !failure.is_definite() => return Ok(()),
+            (None, Some(failure)) if refusals.last_too_long(true) => {
+                return Err(BootError::Template {
+                    location: store.location().to_owned(),
+                    failure,
+                });
             }
-            if let Some(failure) = &known.failure {
-                if !failure.is_definite() {
-                    return Ok(());
-                }
-                let since: &mut Instant = refused_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= PATIENCE {
-                    let location = store.location().to_owned();
-                    return Err(BootError::Template {
-                        location,
-                        failure: Arc::clone(failure),
-                    });
-                }
-            }
+            (None, _) => {}
         }
-        match timeout(ASK_AGAIN, knowledge.changed()).await {
+        match timeout(TEMPLATE_RETRY_EVERY, knowledge.changed()).await {
             Ok(Ok(())) => {}
             Ok(Err(_closed)) => return Ok(()),
             Err(_elapsed) => store.refresh(),
@@ -99,8 +126,8 @@ pub async fn await_template(store: &TemplateStore) -> Result<(), BootError> {
     }
 }
 
-/// Reads the account's quotas once. Without them the daemon works all the same.
-pub async fn read_account(account: &dyn Account) -> Option<AccountFacts> {
+/// Reads the account's quotas once. The daemon works without them, too.
+async fn read_account(account: &dyn Account) -> Option<AccountFacts> {
     match account.facts().await {
         Ok(facts) => Some(facts),
         Err(failure) => {
@@ -126,45 +153,20 @@ async fn try_queue(queue: &dyn Queue) -> Result<QueueFacts, QueueFailure> {
     Ok(facts)
 }
 
-/// Attempts at one thing, with growing pauses and a line now and then.
-struct Trying {
-    /// Since when it has been refused definitely, each time anew.
-    refused_since: Option<Instant>,
-    throttle: Throttle,
-    backoff: Backoff,
+/// Definite refusals in a row.
+#[derive(Default)]
+struct Refusals {
+    since: Option<Instant>,
 }
 
-impl Trying {
-    fn new() -> Self {
-        let backoff = Backoff::new(
-            Duration::from_millis(500),
-            Duration::from_secs(5),
-            Jitter::Quarter,
-        );
-        Self {
-            refused_since: None,
-            throttle: Throttle::default(),
-            backoff,
-        }
-    }
-
-    /// Takes note of a failure. A passing one says nothing of the refusals before it.
-    fn is_out_of_patience(&mut self, definite: bool) -> bool {
+impl Refusals {
+    /// Takes note of one more failure and says whether to give up. One that is not definite says
+    /// nothing about those before it, so the time of the next one begins anew.
+    fn last_too_long(&mut self, definite: bool) -> bool {
         if !definite {
-            self.refused_since = None;
+            self.since = None;
             return false;
         }
-        let since = self.refused_since.get_or_insert_with(Instant::now);
-        since.elapsed() >= PATIENCE
-    }
-
-    fn tell(&self, line: &fmt::Arguments<'_>) {
-        if self.throttle.due().is_some() {
-            error!("not started yet: {line}");
-        }
-    }
-
-    async fn pause(&mut self) {
-        sleep(self.backoff.next_delay()).await;
+        self.since.get_or_insert_with(Instant::now).elapsed() >= REFUSALS_RETRIED_FOR
     }
 }

@@ -1,6 +1,7 @@
-//! Puts the parts together, starts, waits for the end, and drains.
+//! The daemon from its boot to its end: proves what it needs, puts the pipeline together, and passes
+//! signals on to it.
 
-pub mod boot;
+mod boot;
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,6 +9,7 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use self::boot::Facts;
 use crate::{
     config::{ComposeError, SendRate, Settings},
     pipeline::{
@@ -82,90 +84,58 @@ pub async fn run(
         async move { templates.run(stop).await }
     });
     let ended = match boot(&world, settings, &templates, &mut signals).await {
-        Booted::Ready(ready) => {
+        Ok(facts) => {
+            log_plan(settings, &facts);
             let parts = pipeline::Parts {
                 world: World {
-                    // Watched only from here on: that boot's made-up handles are refused is no failure.
+                    // Boot's made-up handles were refused, which is no failure. So the queue's calls
+                    // are measured only from here on.
                     queue: Arc::new(ObservedQueue::new(world.queue, Arc::clone(&instruments))),
                     ..world
                 },
                 ledger: Arc::new(MemoryLedger::new()),
                 templates,
                 composer,
-                limiter: Arc::new(limiter(settings, ready.account.as_ref())),
+                limiter: Arc::new(limiter(settings, facts.account.as_ref())),
                 health,
                 instruments,
             };
-            work(parts, settings, &ready, signals).await
+            work(parts, settings, facts.queue, signals).await
         }
-        Booted::Stopped(signal) => {
-            info!(target: LIFECYCLE, "{signal} while starting: nothing was received");
-            Ended::Stopped {
-                tally: Tally::default(),
-                clean: true,
-            }
-        }
-        Booted::Failed(failed) => {
-            error!(target: LIFECYCLE, "not started: {failed}");
-            Ended::NotStarted {
-                reason: failed.to_string(),
-            }
-        }
+        Err(ended) => ended,
     };
     stop_fetching.cancel();
     drop(fetching.await);
     Ok(ended)
 }
 
-struct Ready {
-    queue: QueueFacts,
-    account: Option<AccountFacts>,
-}
-
-enum Booted {
-    Ready(Ready),
-    Stopped(&'static str),
-    Failed(boot::BootError),
-}
-
+/// Waits for the proofs, or for a signal that makes them needless.
 async fn boot(
     world: &World,
     settings: &Settings,
     templates: &TemplateStore,
     signals: &mut mpsc::UnboundedReceiver<Signal>,
-) -> Booted {
-    let wanted_account = settings.email.max_send_rate == SendRate::Account;
-    let prove = async {
-        let account = async {
-            Ok(if wanted_account {
-                boot::read_account(&*world.account).await
-            } else {
-                None
-            })
-        };
-        // A definite refusal of one is not kept waiting while another is tried for ever.
-        let (queue, (), account) = tokio::try_join!(
-            boot::prove_queue(&*world.queue, &settings.queue.url),
-            boot::await_template(templates),
-            account,
-        )?;
-        Ok(Ready { queue, account })
-    };
-    tokio::pin!(prove);
+) -> Result<Facts, Ended> {
+    let proving = boot::prove(world, settings, templates);
+    tokio::pin!(proving);
     loop {
         tokio::select! {
-            proved = &mut prove => return match proved {
-                Ok(ready) => Booted::Ready(ready),
-                Err(failed) => Booted::Failed(failed),
-            },
+            proved = &mut proving => return proved.map_err(|error| {
+                error!(target: LIFECYCLE, "not started: {error}");
+                Ended::NotStarted { reason: error.to_string() }
+            }),
             Some(signal) = signals.recv() => match signal {
-                Signal::Stop(name) => return Booted::Stopped(name),
+                Signal::Stop(name) => {
+                    info!(target: LIFECYCLE, "{name} while starting: nothing was received");
+                    return Err(Ended::Stopped { tally: Tally::default(), clean: true });
+                }
                 Signal::Reload => templates.refresh(),
             },
         }
     }
 }
 
+/// How fast mails may go out at first.
 fn limiter(settings: &Settings, account: Option<&AccountFacts>) -> Limiter {
     let limiter = Limiter::new(match settings.email.max_send_rate {
         SendRate::Account => rate::SendRate::Account,
@@ -178,75 +148,81 @@ fn limiter(settings: &Settings, account: Option<&AccountFacts>) -> Limiter {
     limiter
 }
 
+/// Runs the pipeline to its end and passes the signals on to it.
 async fn work(
     parts: pipeline::Parts,
     settings: &Settings,
-    ready: &Ready,
+    queue: QueueFacts,
     mut signals: mpsc::UnboundedReceiver<Signal>,
 ) -> Ended {
-    tell_plan(settings, ready);
-    let drain = Arc::new(Drain::new(settings.shutdown.grace, settings.email.timeout));
-    let templates = Arc::clone(&parts.templates);
-    let health = Arc::clone(&parts.health);
-    health.started();
     let pipeline_settings = pipeline::Settings {
         concurrency: settings.concurrency,
         receive_wait: settings.queue.wait_time,
         visibility: settings.queue.visibility_timeout,
         send_timeout: settings.email.timeout,
         max_elapsed: settings.retry.max_elapsed,
-        max_receive_count: ready
-            .queue
-            .redrive
-            .as_ref()
-            .map(|redrive| redrive.max_receive_count),
+        max_receive_count: queue.redrive.map(|redrive| redrive.max_receive_count),
     };
-    let mut told = false;
+    let drain = Arc::new(Drain::new(settings.shutdown.grace, settings.email.timeout));
+    let mut obey = signal_handler(&parts, &drain, settings.shutdown.grace);
+    parts.health.started();
     let running = pipeline::run(parts, pipeline_settings, Arc::clone(&drain));
     tokio::pin!(running);
     let report = loop {
         tokio::select! {
             report = &mut running => break report,
-            Some(signal) = signals.recv() => match signal {
-                Signal::Reload => {
-                    info!(target: LIFECYCLE, "SIGHUP: fetching the template now");
-                    templates.refresh();
-                }
-                Signal::Stop(name) if !told => {
-                    told = true;
-                    info!(
-                        target: LIFECYCLE,
-                        "{name}: receiving stops; what is held is finished or released within {}",
-                        format_duration(settings.shutdown.grace)
-                    );
-                    health.stopping();
-                    drain.begin();
-                }
-                Signal::Stop(name) => {
-                    warn!(
-                        target: LIFECYCLE,
-                        "{name} again: everything without a send under way is released now"
-                    );
-                    drain.hurry();
-                }
-            },
+            Some(signal) = signals.recv() => obey(signal),
         }
     };
-    tell_end(&report, drain.begun_at());
+    log_end(&report, drain.begun_at());
     Ended::Stopped {
         tally: report.tally,
         clean: report.clean,
     }
 }
 
+/// What a signal does while the pipeline runs.
+fn signal_handler(
+    parts: &pipeline::Parts,
+    drain: &Arc<Drain>,
+    grace: Duration,
+) -> impl FnMut(Signal) + use<> {
+    let (drain, health) = (Arc::clone(drain), Arc::clone(&parts.health));
+    let templates = Arc::clone(&parts.templates);
+    let mut stop_asked = false;
+    move |signal| match signal {
+        Signal::Reload => {
+            info!(target: LIFECYCLE, "SIGHUP: fetching the template now");
+            templates.refresh();
+        }
+        Signal::Stop(name) if stop_asked => {
+            warn!(
+                target: LIFECYCLE,
+                "{name} again: everything without a send under way is released now"
+            );
+            drain.hurry();
+        }
+        Signal::Stop(name) => {
+            stop_asked = true;
+            info!(
+                target: LIFECYCLE,
+                "{name}: receiving stops; what is held is finished or released within {}",
+                format_duration(grace)
+            );
+            health.stopping();
+            drain.begin();
+        }
+    }
+}
+
 /// The plan in one line: what an operator compares with what was meant.
-fn tell_plan(settings: &Settings, ready: &Ready) {
+fn log_plan(settings: &Settings, facts: &Facts) {
     let queue = queue_name(&settings.queue.url);
-    let redrive = match &ready.queue.redrive {
+    let redrive = match &facts.queue.redrive {
         Some(redrive) => format!("dead-letters after {} receives", redrive.max_receive_count),
         None => "has no redrive policy".to_owned(),
     };
-    let rate = match (&ready.account, settings.email.max_send_rate) {
+    let rate = match (&facts.account, settings.email.max_send_rate) {
         (Some(facts), SendRate::Account) => {
             format!("{} recipients/s (the account's)", facts.max_send_rate)
         }
@@ -258,12 +234,12 @@ fn tell_plan(settings: &Settings, ready: &Ready) {
         target: LIFECYCLE,
         "started: queue {queue} {redrive} and keeps messages {}; up to {} mails sent at once, \
          their messages under leases of {}; rate {rate}; stops within {}; duplicates are known within this process",
-        format_duration(ready.queue.retention),
+        format_duration(facts.queue.retention),
         settings.concurrency,
         format_duration(settings.queue.visibility_timeout),
         format_duration(settings.shutdown.grace),
     );
-    if ready.queue.redrive.is_none() {
+    if facts.queue.redrive.is_none() {
         warn!(
             "the queue has no redrive policy: a message that can never be sent comes back until its \
              retention ends; give the queue a dead-letter queue"
@@ -271,7 +247,7 @@ fn tell_plan(settings: &Settings, ready: &Ready) {
     }
 }
 
-fn tell_end(report: &Report, began: Option<Instant>) {
+fn log_end(report: &Report, began: Option<Instant>) {
     let took = began.map_or(Duration::ZERO, |began| began.elapsed());
     if report.clean {
         info!(target: LIFECYCLE, "stopped after {:.1} s: {}", took.as_secs_f64(), report.tally);
