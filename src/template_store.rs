@@ -157,6 +157,18 @@ impl TemplateStore {
         self.knowledge.borrow().in_force.clone()
     }
 
+    /// Waits until there is a template, and gives the one in force.
+    pub async fn usable(&self) -> Arc<TemplateInForce> {
+        let mut knowledge = self.knowledge.subscribe();
+        loop {
+            if let Some(template) = knowledge.borrow_and_update().in_force.clone() {
+                return template;
+            }
+            // The sender lives as long as this store, so that this is never an error.
+            drop(knowledge.changed().await);
+        }
+    }
+
     /// What is known now and how it changes.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Knowledge> {

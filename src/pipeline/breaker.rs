@@ -1,6 +1,6 @@
 //! Breakers: what stops the work while something that every message needs is out of order.
 //!
-//! Each is a machine that is told what happened and when, and a [`Gate`] at which workers wait.
+//! Each is a machine that is told what happened and when, and a gate at which workers wait.
 //! While one is open nothing new is received, and what was received is held. The changes are
 //! returned to whoever caused them, so that each is logged once.
 
@@ -13,10 +13,19 @@ use tokio::time::{Duration, Instant};
 
 pub use self::{
     cause::{Cause, MailCause, TemplateCause},
-    gate::{AccountCheck, Gate, Pass, Receiving},
+    gate::{AccountCheck, MailGate, Pass},
     mail::{AccountSays, Answer, MailBreaker, Permission, TRANSIENT_LIMIT, Ticket},
-    template::{MISSING_FIELD_LIMIT, TemplateBreaker},
+    template::{MISSING_FIELD_LIMIT, TemplateBreaker, TemplateGate},
 };
+
+/// What may be received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receiving {
+    /// As many messages as the window has room for.
+    All,
+    /// One, alone, where all that are held wait at the breaker, if any: it becomes the probe.
+    OneProbe,
+}
 
 /// A change of a breaker, to be logged and acted on by whoever is given it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +56,4 @@ pub struct Status<C> {
     pub cause: C,
     /// Since when.
     pub since: Instant,
-    /// How many messages wait at it.
-    pub waiting: usize,
-    /// For how long the oldest of them has waited, its own probes included.
-    pub oldest: Option<Duration>,
 }

@@ -1,53 +1,50 @@
 //! What is read whenever metrics are exported.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{Arc, Weak};
 
 use super::{
     breaker::{Cause, Status},
     health_state::Part,
-    lease::Leases,
-    worker::Shared,
+    readings::Readings,
 };
 use crate::telemetry::{
-    metrics::Readings,
+    Instruments,
+    metrics::Points,
     names::{metric, ours},
 };
 
-/// Registers the gauges and sums. They read what there is and keep nothing alive.
-pub(crate) fn observe(shared: &Arc<Shared>, leases: &Arc<Leases>) {
-    let metrics = &shared.instruments.metrics;
-    let gauge = |name, unit, text, read: fn(&Shared, &Leases) -> Readings| {
-        let (shared, leases) = (Arc::downgrade(shared), Arc::downgrade(leases));
-        metrics.observe(name, unit, text, move || {
-            match (shared.upgrade(), leases.upgrade()) {
-                (Some(shared), Some(leases)) => read(&shared, &leases),
-                _ => Vec::new(),
-            }
-        });
+/// Registers the gauges. They keep nothing alive.
+pub(crate) fn observe(readings: &Arc<Readings>, instruments: &Instruments) {
+    let gauge = |name, unit, text, read: fn(&Readings) -> Points| {
+        let weak: Weak<Readings> = Arc::downgrade(readings);
+        let read = move || weak.upgrade().map(|now| read(&now)).unwrap_or_default();
+        instruments.metrics.observe(name, unit, text, read);
+    };
+    let sum = |name, unit, text, read: fn(&Readings) -> u64| {
+        let weak: Weak<Readings> = Arc::downgrade(readings);
+        let read = move || weak.upgrade().map(|now| read(&now)).unwrap_or_default();
+        instruments.metrics.observe_sum(name, unit, text, read);
     };
     gauge(
         metric::HELD,
         "{message}",
         "Messages held under a lease.",
-        |_, leases| plain(number(leases.len())),
+        |now| plain(number(now.held())),
     );
     gauge(
         metric::BUSY,
         "{worker}",
         "Workers on their way to the mail service.",
-        |shared, leases| {
-            let aside = shared.aside.load(Ordering::Relaxed);
-            plain(number(leases.len().saturating_sub(aside)))
-        },
+        |now| plain(number(now.on_the_way())),
     );
     gauge(
         metric::BREAKER_OPEN,
         "1",
         "1 while a breaker is open, by cause.",
-        |shared, _| {
+        |now| {
             vec![
-                breaker(Part::Sending, shared.mail_gate.status()),
-                breaker(Part::Rendering, shared.template_gate.status()),
+                breaker(Part::Sending, now.mail()),
+                breaker(Part::Rendering, now.template()),
             ]
         },
     );
@@ -55,41 +52,36 @@ pub(crate) fn observe(shared: &Arc<Shared>, leases: &Arc<Leases>) {
         metric::SEND_RATE,
         "{recipient}/s",
         "The send rate in force.",
-        |shared, _| shared.limiter.rate().map(plain).unwrap_or_default(),
+        |now| now.send_rate().map(plain).unwrap_or_default(),
     );
     gauge(
         metric::TEMPLATE_AGE,
         "s",
         "Time since the template was fetched well.",
-        |shared, _| {
-            let good_at = shared.templates.watch().borrow().good_at;
-            let age = good_at.map(|at| at.elapsed().as_secs_f64());
-            age.map(plain).unwrap_or_default()
+        |now| {
+            let good_at = now.template_good_at();
+            good_at
+                .map(|at| plain(at.elapsed().as_secs_f64()))
+                .unwrap_or_default()
         },
     );
     gauge(
         metric::LEDGER_SIZE,
         "{message}",
         "Sent messages remembered.",
-        |shared, _| plain(number(shared.ledger.len())),
+        |now| plain(number(now.ledger_len())),
     );
-    let sum = |name, unit, text, read: fn(&Shared) -> u64| {
-        let shared = Arc::downgrade(shared);
-        metrics.observe_sum(name, unit, text, move || {
-            shared.upgrade().map_or(0, |shared| read(&shared))
-        });
-    };
     sum(
         metric::LEDGER_HITS,
         "{message}",
         "Messages known as sent.",
-        |shared| shared.ledger.hits(),
+        Readings::ledger_hits,
     );
     sum(
         metric::TEMPLATE_FETCHES,
         "{fetch}",
         "Fetches of the template.",
-        |shared| shared.templates.watch().borrow().loads,
+        Readings::template_fetches,
     );
 }
 
@@ -104,7 +96,7 @@ fn breaker<C: Cause>(
 }
 
 /// One value without attributes.
-fn plain(value: f64) -> Readings {
+fn plain(value: f64) -> Points {
     vec![(value, Vec::new())]
 }
 

@@ -8,6 +8,7 @@
 mod batch;
 pub mod breaker;
 pub mod drain;
+mod gates;
 mod gauges;
 pub mod health_state;
 pub mod lease;
@@ -18,6 +19,7 @@ pub mod outcome;
 mod polled;
 mod poller;
 pub mod rate;
+mod readings;
 mod report;
 mod retry_clock;
 #[cfg(test)]
@@ -26,40 +28,38 @@ pub mod settle;
 pub mod window;
 mod worker;
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, atomic::AtomicUsize},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     task::{JoinError, JoinSet},
-    time::{Instant, sleep},
+    time::sleep,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use self::{
-    breaker::{AccountSays, Gate, MailBreaker, TemplateBreaker, TemplateCause},
+    breaker::{AccountSays, MailBreaker, MailGate},
     drain::Drain,
-    health_state::{HealthState, Part},
+    gates::Gates,
+    health_state::HealthState,
     lease::Leases,
     ledger::Ledger,
     open_polls::OpenPolls,
     outcome::{Outcome, Tally},
     poller::Poller,
     rate::Limiter,
+    readings::Readings,
     window::Window,
-    worker::{Delivery, Finished, Shared},
+    worker::{Delivering, Delivery, Finished, Settling, Shared},
 };
 use crate::{
     backoff::Backoff,
     notification::Composer,
     ports::{Account, AccountFacts, EnforcementStatus, World},
     telemetry::{Instruments, LIFECYCLE},
-    template_store::{Knowledge, LoadError, TemplateStore},
+    template_store::{Knowledge, TemplateStore},
     timing::{WORKER_RETURN_TIME, lease_call_timeout},
 };
 
@@ -117,40 +117,51 @@ pub struct Report {
 
 /// Works until the drain is through. Its tasks are watched: one that fails begins the drain.
 pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report {
-    let call_timeout = lease_call_timeout(settings.visibility);
-    let leases = Leases::new(Arc::clone(&parts.world.queue), settings.visibility);
+    let Parts {
+        world,
+        ledger,
+        templates,
+        composer,
+        limiter,
+        health,
+        instruments,
+    } = parts;
+    let leases = Leases::new(Arc::clone(&world.queue), settings.visibility);
     let (settler, settler_task) = settle::settler(
-        Arc::clone(&parts.world.queue),
-        call_timeout,
+        Arc::clone(&world.queue),
+        lease_call_timeout(settings.visibility),
         Arc::clone(&drain),
     );
-    let shared = Arc::new(Shared {
-        composer: parts.composer,
-        templates: parts.templates,
-        template_gate: Gate::new(TemplateBreaker::new(Instant::now())),
-        mail_gate: Gate::new(
-            MailBreaker::new(Backoff::probes()).with_patience(settings.max_elapsed),
-        ),
-        limiter: parts.limiter,
-        window: Window::new(settings.concurrency),
-        mailer: parts.world.mailer,
-        ledger: parts.ledger,
-        settler,
-        drain: Arc::clone(&drain),
-        send_timeout: settings.send_timeout,
-        max_elapsed: settings.max_elapsed,
-        max_receive_count: settings.max_receive_count,
-        aside: AtomicUsize::new(0),
-        open_polls: OpenPolls::default(),
-        health: Arc::clone(&parts.health),
-        instruments: parts.instruments,
-    });
-    gauges::observe(&shared, &leases);
+    let window = Window::new(settings.concurrency);
+    let breaker = MailBreaker::new(Backoff::probes(), settings.max_elapsed);
+    let gates = Gates::new(
+        breaker,
+        &templates,
+        Arc::clone(&window),
+        Arc::clone(&health),
+    );
+    let readings = Readings::new(
+        Arc::clone(&leases),
+        Arc::clone(&window),
+        Arc::clone(&gates.mail),
+        Arc::clone(&gates.template),
+        Arc::clone(&limiter),
+        Arc::clone(&ledger),
+        templates.watch(),
+    );
+    gauges::observe(&readings, &instruments);
+    let open_polls = Arc::new(OpenPolls::default());
     let (deliveries, arriving) = mpsc::unbounded_channel();
     let poller = Poller {
-        shared: Arc::clone(&shared),
-        queue: parts.world.queue,
+        queue: world.queue,
         leases: Arc::clone(&leases),
+        mail: Arc::clone(&gates.mail),
+        template: Arc::clone(&gates.template),
+        window: Arc::clone(&window),
+        limiter: Arc::clone(&limiter),
+        open_polls: Arc::clone(&open_polls),
+        drain: Arc::clone(&drain),
+        health: Arc::clone(&health),
         wait: settings.receive_wait,
         visibility: settings.visibility,
         deliveries,
@@ -158,29 +169,43 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     let stop = CancellationToken::new();
     let mut tasks = Tasks::new();
     tasks.spawn(POLLER, poller.run());
-    let health = Arc::clone(&parts.health);
+    let keeper = Arc::clone(&health);
     tasks.spawn(
         "lease keeper",
-        Arc::clone(&leases).keep(move || health.lease_keeper_ran(), stop.clone()),
+        Arc::clone(&leases).keep(move || keeper.lease_keeper_ran(), stop.clone()),
     );
     tasks.spawn("settler", settler_task);
-    tasks.spawn("template's follower", follow_template(Arc::clone(&shared)));
-    tasks.spawn(
-        "account's reader",
-        follow_account(Arc::clone(&shared), Arc::clone(&parts.world.account)),
-    );
-    tasks.spawn(
-        "account's check",
-        ask_account(Arc::clone(&shared), parts.world.account),
-    );
-    tasks.spawn(
-        "breakers' reporter",
-        report::breakers(Arc::clone(&shared), Arc::clone(&leases)),
-    );
-    tasks.spawn(TIMETABLE, async move { drain.run().await });
+    let account = world.account;
+    tasks.follow(&gates, &templates, &limiter, &account, readings);
+    let timetable = Arc::clone(&drain);
+    tasks.spawn(TIMETABLE, async move { timetable.run().await });
 
+    let delivering = Delivering {
+        composer,
+        templates,
+        gates,
+        window,
+        limiter,
+        mailer: world.mailer,
+        ledger,
+        drain: Arc::clone(&drain),
+        send_timeout: settings.send_timeout,
+        max_elapsed: settings.max_elapsed,
+        max_receive_count: settings.max_receive_count,
+        instruments,
+    };
+    let settling = Settling {
+        settler,
+        open_polls,
+    };
+    let workers = Arc::new(Shared {
+        delivering,
+        settling,
+    });
     let mut supervisor = Supervisor {
-        shared,
+        workers,
+        drain,
+        health,
         tasks,
         tally: Tally::default(),
         clean: true,
@@ -193,7 +218,10 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
 
 /// Watches over workers and tasks, and keeps the accounts.
 struct Supervisor {
-    shared: Arc<Shared>,
+    /// What each worker is given.
+    workers: Arc<Shared>,
+    drain: Arc<Drain>,
+    health: Arc<HealthState>,
     tasks: Tasks,
     tally: Tally,
     clean: bool,
@@ -202,7 +230,7 @@ struct Supervisor {
 impl Supervisor {
     /// Gives each delivery a worker, until the poller has ended and the last worker with it.
     async fn work(&mut self, mut arriving: mpsc::UnboundedReceiver<Delivery>) {
-        let drain = Arc::clone(&self.shared.drain);
+        let drain = Arc::clone(&self.drain);
         let mut workers: JoinSet<Finished> = JoinSet::new();
         let mut open = true;
         let out_of_time = async {
@@ -217,7 +245,7 @@ impl Supervisor {
                 delivery = arriving.recv(), if open => match delivery {
                     Some(delivery) => {
                         self.tally.receive(1);
-                        workers.spawn(worker::work(Arc::clone(&self.shared), delivery));
+                        workers.spawn(worker::work(Arc::clone(&self.workers), delivery));
                     }
                     None => open = false,
                 },
@@ -247,13 +275,13 @@ impl Supervisor {
     }
 
     fn task_ended(&mut self, name: &str, failed: Option<&JoinError>) {
-        let drain = &self.shared.drain;
+        let drain = &self.drain;
         if failed.is_none() && drain.has_begun() {
             return;
         }
         self.clean = false;
         drain.begin();
-        self.shared.health.stopping();
+        self.health.stopping();
         if name == TIMETABLE {
             // Nothing else would ever end what hangs.
             drain.close();
@@ -300,6 +328,30 @@ impl Tasks {
         self.names.push((id, name));
     }
 
+    /// Spawns what follows the template and the account, and what reports.
+    fn follow(
+        &mut self,
+        gates: &Arc<Gates>,
+        templates: &TemplateStore,
+        limiter: &Arc<Limiter>,
+        account: &Arc<dyn Account>,
+        readings: Arc<Readings>,
+    ) {
+        self.spawn(
+            "template's follower",
+            follow_template(Arc::clone(gates), templates.watch()),
+        );
+        self.spawn(
+            "account's reader",
+            follow_account(Arc::clone(limiter), Arc::clone(account)),
+        );
+        self.spawn(
+            "account's check",
+            ask_account(Arc::clone(&gates.mail), Arc::clone(account)),
+        );
+        self.spawn("breakers' reporter", report::breakers(readings));
+    }
+
     /// The next task that ends, and how it failed where it did. `None` when all have.
     async fn ended(&mut self) -> Option<(&'static str, Option<JoinError>)> {
         let (id, failed) = match self.set.join_next_with_id().await? {
@@ -316,54 +368,38 @@ impl Tasks {
     }
 }
 
-/// Tells the template breaker what the store finds.
-async fn follow_template(shared: Arc<Shared>) {
-    let mut knowledge = shared.templates.watch();
-    let mut named = HashSet::new();
+/// Tells the gates what the template's store finds.
+async fn follow_template(gates: Arc<Gates>, mut templates: watch::Receiver<Knowledge>) {
+    let mut before = Knowledge::default();
     loop {
-        let known: Knowledge = knowledge.borrow_and_update().clone();
-        let transition =
-            shared
-                .template_gate
-                .tell(|breaker, now| match (&known.in_force, &known.failure) {
-                    (Some(template), _) => breaker.usable(&template.version, now),
-                    (None, Some(failure)) => breaker.unusable(cause(failure)),
-                    (None, None) => None,
-                });
-        report::transition(&shared, Part::Rendering, transition);
-        if let Some(template) = &known.in_force
-            && named.insert(template.version.blob_id.clone())
-            && named.len() > 1
+        let now = templates.borrow_and_update().clone();
+        gates.template_changed(&before, &now);
+        if let (Some(old), Some(new)) = (&before.in_force, &now.in_force)
+            && old.version.blob_id != new.version.blob_id
         {
             info!("messages are rendered with the new template from now on");
         }
-        if knowledge.changed().await.is_err() {
+        before = now;
+        if templates.changed().await.is_err() {
             return;
         }
     }
 }
 
-fn cause(failure: &LoadError) -> TemplateCause {
-    match failure {
-        LoadError::Fetch(failure) => TemplateCause::Fetch(failure.kind),
-        LoadError::TooLarge { .. } | LoadError::Compile(_) => TemplateCause::Unusable,
-    }
-}
-
 /// Reads the account's rate now and then.
-async fn follow_account(shared: Arc<Shared>, account: Arc<dyn Account>) {
+async fn follow_account(limiter: Arc<Limiter>, account: Arc<dyn Account>) {
     loop {
         sleep(ACCOUNT_EVERY).await;
         if let Ok(facts) = account.facts().await {
-            shared.limiter.account_rate(facts.max_send_rate);
+            limiter.account_rate(facts.max_send_rate);
         }
     }
 }
 
 /// Asks the account before a probe where it can tell as much without costing a message.
-async fn ask_account(shared: Arc<Shared>, account: Arc<dyn Account>) {
+async fn ask_account(mail: Arc<MailGate>, account: Arc<dyn Account>) {
     loop {
-        let check = shared.mail_gate.account_check().await;
+        let check = mail.account_check().await;
         check.answer(match account.facts().await {
             Ok(facts) if may_send(&facts) => AccountSays::Allowed,
             Ok(_) => AccountSays::Refused,

@@ -1,9 +1,6 @@
 //! Receiving: only what can be worked on, as much as there is room for.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc,
@@ -13,12 +10,15 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    breaker::Receiving,
+    breaker::{MailGate, Receiving, TemplateGate},
+    drain::Drain,
     health_state::HealthState,
     lease::Leases,
+    open_polls::OpenPolls,
+    rate::Limiter,
     report,
-    window::Held,
-    worker::{Delivery, Shared},
+    window::{Held, Window},
+    worker::Delivery,
 };
 use crate::{
     backoff::Backoff,
@@ -41,11 +41,17 @@ const OVERDUE: Duration = Duration::from_secs(20);
 /// seconds, and the queue keeps its messages.
 const PASSING: Duration = Duration::from_secs(5);
 
-/// What the poller needs beyond what the workers share.
+/// What the poller may touch.
 pub(crate) struct Poller {
-    pub(crate) shared: Arc<Shared>,
     pub(crate) queue: Arc<dyn Queue>,
     pub(crate) leases: Arc<Leases>,
+    pub(crate) mail: Arc<MailGate>,
+    pub(crate) template: Arc<TemplateGate>,
+    pub(crate) window: Arc<Window>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) open_polls: Arc<OpenPolls>,
+    pub(crate) drain: Arc<Drain>,
+    pub(crate) health: Arc<HealthState>,
     pub(crate) wait: Duration,
     pub(crate) visibility: Duration,
     pub(crate) deliveries: mpsc::UnboundedSender<Delivery>,
@@ -91,10 +97,10 @@ impl Poller {
     /// Receives until the drain begins, and then waits for the receives under way.
     pub(crate) async fn run(self) {
         let poller = Arc::new(self);
-        let drain = Arc::clone(&poller.shared.drain);
+        let drain = Arc::clone(&poller.drain);
         let mut receives = JoinSet::new();
         let mut starts = Vec::new();
-        let mut failures = Failures::new(Arc::clone(&poller.shared.health));
+        let mut failures = Failures::new(Arc::clone(&poller.health));
         let mut pace = Pace::SLOWEST;
         let mut not_before = Instant::now();
         while !drain.has_begun() {
@@ -118,7 +124,7 @@ impl Poller {
             }
         }
         poller.finish(receives).await;
-        poller.shared.health.poller_ended();
+        poller.health.poller_ended();
     }
 
     /// The sign of life; not given while a receive is under way that its timeout should have ended
@@ -126,7 +132,7 @@ impl Poller {
     fn turned(&self, starts: &[Instant]) {
         let overdue = self.wait + OVERDUE;
         if starts.iter().all(|start| start.elapsed() <= overdue) {
-            self.shared.health.poller_ran();
+            self.health.poller_ran();
         }
     }
 
@@ -134,23 +140,20 @@ impl Poller {
     /// probe, the rate has room, and so has the window.
     async fn next_places(&self, not_before: Instant, under_way: usize) -> Vec<Held> {
         sleep_until(not_before).await;
-        let shared = &self.shared;
         loop {
             // What is on its way to the breaker becomes a probe sooner than another message would.
             // What waits for a template, its twin or its delete does not.
-            let at_breaker = shared.mail_gate.status().map_or(0, |status| status.waiting);
-            let aside = shared.aside.load(Ordering::Relaxed);
-            let alone = under_way == 0 && shared.window.held() <= at_breaker + aside;
-            let suspected = shared.template_gate.receiving().await == Receiving::OneProbe;
-            let failing = shared.mail_gate.receiving().await == Receiving::OneProbe;
-            let held = shared.window.held();
-            let coming = held.saturating_sub(shared.limiter.waiting_recipients());
+            let alone = under_way == 0 && self.window.on_the_way() <= self.mail.waiting();
+            let suspected = self.template.receiving().await == Receiving::OneProbe;
+            let failing = self.mail.receiving().await == Receiving::OneProbe;
+            let held = self.window.held();
+            let coming = held.saturating_sub(self.limiter.waiting_recipients());
             let wanted = match (suspected, failing) {
                 (_, true) if !alone => 0,
                 (false, false) => BATCH_MAX,
                 _ => 1,
             };
-            let wanted = wanted.min(shared.limiter.receivable(coming, held));
+            let wanted = wanted.min(self.limiter.receivable(coming, held));
             if wanted == 0 {
                 sleep(LOOK / 10).await;
                 continue;
@@ -158,22 +161,20 @@ impl Poller {
             let places = if suspected || failing {
                 // Messages that are held for what may be their own fault must not keep out the one
                 // that would show it.
-                shared.window.try_hold_beyond().into_iter().collect()
+                self.window.try_hold_beyond().into_iter().collect()
             } else {
-                shared.window.room_for_one().await;
-                drop(timeout(TRICKLE, shared.window.room_worth_a_receive(wanted)).await);
-                shared.window.hold(wanted).await
+                self.window.room_for_one().await;
+                drop(timeout(TRICKLE, self.window.room_worth_a_receive(wanted)).await);
+                self.window.hold(wanted).await
             };
             if places.is_empty() {
                 sleep(LOOK).await;
                 continue;
             }
             // While room was waited for, a breaker may have opened.
-            if (suspected || !shared.template_gate.is_open())
-                && (failing || !shared.mail_gate.is_open())
-            {
+            if (suspected || !self.template.is_open()) && (failing || !self.mail.is_open()) {
                 if suspected {
-                    shared.template_gate.receive_one();
+                    self.template.receive_one();
                 }
                 return places;
             }
@@ -192,10 +193,10 @@ impl Poller {
             wait: self.wait,
             visibility: self.visibility,
         };
-        let open_polls = &self.shared.open_polls;
+        let open_polls = &self.open_polls;
         let poll = open_polls.begin(self.wait);
         // Asked after the poll was made known: whatever is released from here on knows of it.
-        if self.shared.drain.has_begun() {
+        if self.drain.has_begun() {
             open_polls.end(poll);
             return (Received::Empty, began);
         }
@@ -236,9 +237,9 @@ impl Poller {
     /// A receive under way when the drain begins gets a second to return, or as long as something
     /// else is held anyway: what it brings is ours, and its receive is spent.
     async fn finish(&self, mut receives: JoinSet<(Received, Instant)>) {
-        let times = self.shared.drain.begin();
+        let times = self.drain.begin();
         while !receives.is_empty() {
-            self.shared.health.poller_ran();
+            self.health.poller_ran();
             let now = Instant::now();
             if now >= times.settle_from || (now >= times.receive_by && self.leases.is_empty()) {
                 break;

@@ -8,13 +8,12 @@ use tracing::{debug, error, info, warn};
 use super::{
     breaker::{Cause, Status, Transition},
     health_state::Part,
-    lease::Leases,
     outcome::{Ending, Outcome, is_last_receive},
-    worker::{Notes, Shared},
+    readings::Readings,
 };
 use crate::{
     ports::ReceivedMessage,
-    telemetry::{LIFECYCLE, throttle::Throttle},
+    telemetry::{Instruments, LIFECYCLE, spans::MessageSpan, throttle::Throttle},
     text::format_duration,
 };
 
@@ -23,6 +22,21 @@ const STILL_OPEN: Duration = Duration::from_mins(1);
 
 /// How often is looked whether one is.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// What is learnt of a message on its way, for its line in the log. It outlives a panic.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// The notification's id: the ledger's key.
+    pub(crate) key: Option<String>,
+    /// The recipients, masked.
+    pub(crate) to: Option<String>,
+    /// The mail service's id of the accepted mail.
+    pub(crate) email_id: Option<String>,
+    pub(crate) attempts: u32,
+    /// Of the last failure: what kind, and in words.
+    pub(crate) error: Option<(String, String)>,
+    pub(crate) span: MessageSpan,
+}
 
 /// Which receive of a message this is.
 #[derive(Clone, Copy, Debug)]
@@ -34,12 +48,14 @@ pub(crate) struct Receive {
 }
 
 /// Ends a message's span and counts it.
-pub(crate) fn ended(shared: &Shared, outcome: Outcome, notes: &mut Notes, took: Duration) {
+pub(crate) fn ended(
+    instruments: &Instruments,
+    outcome: Outcome,
+    notes: &mut Notes,
+    took: Duration,
+) {
     let error = error_of(outcome, notes.error.as_ref()).map(|(kind, _)| kind);
-    shared
-        .instruments
-        .metrics
-        .ended(outcome.name(), took, error);
+    instruments.metrics.ended(outcome.name(), took, error);
     notes.span.end(outcome.name(), error);
 }
 
@@ -141,20 +157,11 @@ pub(crate) fn not_deleted(
     }
 }
 
-/// Logs a change of a breaker, if there was one: the `part` that it stops. After a closing the permits
-/// begin anew.
-pub(crate) fn transition<C: Cause>(shared: &Shared, part: Part, transition: Option<Transition<C>>) {
+/// Logs a change of a breaker: the `part` that it stops.
+pub(crate) fn transition<C: Cause>(part: Part, transition: &Transition<C>) {
     let what = part.name();
-    match &transition {
-        None => {}
-        Some(Transition::Closed { .. }) => shared.health.stopped_by(part, None),
-        Some(Transition::Opened { cause } | Transition::Changed { cause }) => {
-            shared.health.stopped_by(part, Some(cause.name()));
-        }
-    }
     match transition {
-        None => {}
-        Some(Transition::Opened { cause } | Transition::Changed { cause }) => error!(
+        Transition::Opened { cause } | Transition::Changed { cause } => error!(
             target: LIFECYCLE,
             { notifier.breaker.cause = cause.name() },
             "{what} has stopped, and receiving with it: {}; {}. Messages stay in the queue, and \
@@ -162,35 +169,31 @@ pub(crate) fn transition<C: Cause>(shared: &Shared, part: Part, transition: Opti
             cause.describe(),
             cause.remedy(),
         ),
-        Some(Transition::Closed { cause, open_for }) => {
-            shared.window.shrink();
-            if cause.is_start() {
-                return;
-            }
-            info!(
-                target: LIFECYCLE,
-                { notifier.breaker.cause = cause.name(), notifier.breaker.open_s = open_for.as_secs() },
-                "{what} works again after {}: receiving resumes, one message first",
-                format_duration(open_for),
-            );
-        }
+        // At each start there is no template at first, and nothing has stopped for it.
+        Transition::Closed { cause, .. } if cause.is_start() => {}
+        Transition::Closed { cause, open_for } => info!(
+            target: LIFECYCLE,
+            { notifier.breaker.cause = cause.name(), notifier.breaker.open_s = open_for.as_secs() },
+            "{what} works again after {}: receiving resumes, one message first",
+            format_duration(*open_for),
+        ),
     }
 }
 
 /// Says once a minute what is held while a breaker is open. Runs until dropped.
-pub(crate) async fn breakers(shared: Arc<Shared>, leases: Arc<Leases>) {
+pub(crate) async fn breakers(readings: Arc<Readings>) {
     let throttle = Throttle::every(STILL_OPEN);
     loop {
         sleep(LOOK).await;
-        let mail = shared.mail_gate.status().filter(is_old);
-        let template = shared.template_gate.status().filter(is_old);
+        let mail = readings.mail().filter(is_old);
+        let template = readings.template().filter(is_old);
         // Both breakers share one limit, so that their lines stand together.
         if (mail.is_some() || template.is_some()) && throttle.due().is_some() {
             if let Some(status) = mail {
-                still_open(Part::Sending, &status, &leases);
+                still_open(Part::Sending, &status, &readings);
             }
             if let Some(status) = template {
-                still_open(Part::Rendering, &status, &leases);
+                still_open(Part::Rendering, &status, &readings);
             }
         }
     }
@@ -201,17 +204,17 @@ fn is_old<C: Cause>(status: &Status<C>) -> bool {
     Instant::now().saturating_duration_since(status.since) >= STILL_OPEN
 }
 
-fn still_open<C: Cause>(part: Part, status: &Status<C>, leases: &Leases) {
+fn still_open<C: Cause>(part: Part, status: &Status<C>, readings: &Readings) {
     let open_for = Instant::now().saturating_duration_since(status.since);
-    let oldest = leases.oldest().unwrap_or_default();
+    let (held, oldest) = (readings.held(), readings.oldest_held());
     error!(
         target: LIFECYCLE,
-        { notifier.breaker.cause = status.cause.name(), notifier.breaker.open_s = open_for.as_secs(), notifier.held = leases.len(), notifier.held.oldest_s = oldest.as_secs() },
+        { notifier.breaker.cause = status.cause.name(), notifier.breaker.open_s = open_for.as_secs(), notifier.held = held, notifier.held.oldest_s = oldest.as_secs() },
         "{} has been stopped for {}: {}; {} held, the oldest for {}",
         part.name(),
         format_duration(open_for),
         status.cause.describe(),
-        match leases.len() {
+        match held {
             1 => "1 message is".to_owned(),
             count => format!("{count} messages are"),
         },

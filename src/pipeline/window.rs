@@ -61,7 +61,14 @@ struct State {
     deletes_work: bool,
     held: usize,
     settling: usize,
+    /// How many of those held are not on their way to the mail service.
+    aside: usize,
 }
+
+/// A held message that is not on its way to the mail service, until dropped: one that settles, or
+/// waits for a template or for its twin.
+#[derive(Debug)]
+pub struct Aside<'a>(&'a Window);
 
 impl Window {
     /// A window of size one that grows up to `concurrency` sends at once, at least one.
@@ -77,6 +84,7 @@ impl Window {
                 deletes_work: false,
                 held: 0,
                 settling: 0,
+                aside: 0,
             }),
             changes: watch::Sender::new(()),
             slots: Arc::new(Semaphore::new(concurrency)),
@@ -210,6 +218,19 @@ impl Window {
         self.lock().held
     }
 
+    /// Takes in that a held message is not on its way to the mail service for a while.
+    pub fn step_aside(&self) -> Aside<'_> {
+        self.lock().aside += 1;
+        Aside(self)
+    }
+
+    /// How many of the messages held are on their way to the mail service.
+    #[must_use]
+    pub fn on_the_way(&self) -> usize {
+        let state = self.lock();
+        state.held.saturating_sub(state.aside)
+    }
+
     /// How many more messages may be held now.
     #[must_use]
     pub fn free(&self) -> usize {
@@ -274,6 +295,13 @@ impl Drop for Held {
         }
         drop(state);
         self.window.changes.send_replace(());
+    }
+}
+
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.aside = state.aside.saturating_sub(1);
     }
 }
 

@@ -6,10 +6,7 @@ use std::{
     mem,
     panic::AssertUnwindSafe,
     pin::pin,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -18,15 +15,14 @@ use tokio::time::Instant;
 use tracing::error;
 
 use super::{
-    breaker::{Gate, MailBreaker, TemplateBreaker},
     drain::Drain,
-    health_state::{HealthState, Part},
+    gates::Gates,
     lease::Lease,
     ledger::{Claim, Ledger, SendGuard},
     open_polls::OpenPolls,
     outcome::{Ending, Outcome, Settlement, conclude},
     rate::Limiter,
-    report,
+    report::{self, Notes},
     retry_clock::RetryClock,
     settle::{SettleResult, Settler},
     window::{Held, Window},
@@ -35,7 +31,7 @@ use crate::{
     backoff::Backoff,
     notification::{Composer, Envelope, Event},
     ports::{Mailer, ReceivedMessage, SendFailureKind},
-    telemetry::{Instruments, names::ours, spans::MessageSpan},
+    telemetry::{Instruments, names::ours},
     template_store::TemplateStore,
 };
 
@@ -51,25 +47,32 @@ const LONGEST_KEY: usize = 128;
 /// mailed.
 const UNKNOWN_LIMIT: u32 = 2;
 
-/// What all workers share.
+/// What all workers share: of it a message may touch the one part until its outcome is known, and the
+/// other from then on.
 pub(crate) struct Shared {
+    pub(crate) delivering: Delivering,
+    pub(crate) settling: Settling,
+}
+
+/// What a worker needs to settle a message.
+pub(crate) struct Settling {
+    pub(crate) settler: Settler,
+    pub(crate) open_polls: Arc<OpenPolls>,
+}
+
+/// What a worker needs to deliver a message.
+pub(crate) struct Delivering {
     pub(crate) composer: Composer,
     pub(crate) templates: Arc<TemplateStore>,
-    pub(crate) template_gate: Arc<Gate<TemplateBreaker>>,
-    pub(crate) mail_gate: Arc<Gate<MailBreaker>>,
+    pub(crate) gates: Arc<Gates>,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) window: Arc<Window>,
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) ledger: Arc<dyn Ledger>,
-    pub(crate) settler: Settler,
     pub(crate) drain: Arc<Drain>,
     pub(crate) send_timeout: Duration,
     pub(crate) max_elapsed: Duration,
     pub(crate) max_receive_count: Option<u32>,
-    /// How many messages are held and not on their way to the mail service.
-    pub(crate) aside: AtomicUsize,
-    pub(crate) open_polls: OpenPolls,
-    pub(crate) health: Arc<HealthState>,
     pub(crate) instruments: Arc<Instruments>,
 }
 
@@ -88,21 +91,6 @@ pub(crate) struct Finished {
     pub(crate) settled: bool,
 }
 
-/// What is learnt of a message on its way, for its line in the log. It outlives a panic.
-#[derive(Debug, Default)]
-pub(crate) struct Notes {
-    /// The notification's id: the ledger's key.
-    pub(crate) key: Option<String>,
-    /// The recipients, masked.
-    pub(crate) to: Option<String>,
-    /// The mail service's id of the accepted mail.
-    pub(crate) email_id: Option<String>,
-    pub(crate) attempts: u32,
-    /// Of the last failure: what kind, and in words.
-    pub(crate) error: Option<(String, String)>,
-    pub(crate) span: MessageSpan,
-}
-
 /// Takes one delivery to its outcome and settles it. Lease and place are held until then.
 pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let Delivery {
@@ -114,8 +102,12 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let began = Instant::now();
     let notes = Mutex::new(Notes::default());
     let clock = RetryClock::start();
+    let Shared {
+        delivering,
+        settling,
+    } = &*shared;
     let worker = Worker {
-        shared: &shared,
+        shared: delivering,
         message: &message,
         lease: &lease,
         clock: &clock,
@@ -123,28 +115,33 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     };
     let ending = worker.bounded(body).await;
     let receive_count = worker.receive_count();
-    let (outcome, settlement) = conclude(ending, receive_count, shared.max_receive_count);
-    report::ended(&shared, outcome, &mut worker.notes(), began.elapsed());
+    let (outcome, settlement) = conclude(ending, receive_count, delivering.max_receive_count);
+    report::ended(
+        &delivering.instruments,
+        outcome,
+        &mut worker.notes(),
+        began.elapsed(),
+    );
     let notes = mem::take(&mut *worker.notes());
     let receive = report::Receive {
         count: receive_count,
-        max: shared.max_receive_count,
+        max: delivering.max_receive_count,
     };
     report::outcome(&message, receive, outcome, ending, &notes, began.elapsed());
-    let aside = Aside::step(&shared);
+    let aside = delivering.window.step_aside();
     let settled = match settlement {
         Settlement::Delete => {
             place.settles(true);
             let failed = || place.settles(false);
-            Some(shared.settler.delete(&lease, failed).await)
+            Some(settling.settler.delete(&lease, failed).await)
         }
         Settlement::Visible { after } => {
             // A poll of ours that is still under way must not get what is released.
             let after = match ending {
-                Ending::Drained => after.max(shared.open_polls.remaining()),
+                Ending::Drained => after.max(settling.open_polls.remaining()),
                 _ => after,
             };
-            Some(shared.settler.give_back(&lease, after).await)
+            Some(settling.settler.give_back(&lease, after).await)
         }
         Settlement::Leave => None,
     };
@@ -153,15 +150,15 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
         && let Some(SettleResult::GivenUp | SettleResult::LeaseLost) = settled
     {
         let given_up = settled == Some(SettleResult::GivenUp);
-        report::not_deleted(&message, shared.max_receive_count, &notes, given_up);
+        report::not_deleted(&message, delivering.max_receive_count, &notes, given_up);
     }
-    shared.instruments.spans.forget(&message.receipt);
+    delivering.instruments.spans.forget(&message.receipt);
     drop(lease);
     drop(place);
     // What was to be given back and was not becomes visible by itself; a delete that was given up
     // does not undo the mail, and neither does a send that nobody waits for any more.
     let given_up = settled == Some(SettleResult::GivenUp)
-        && (settlement == Settlement::Delete || shared.drain.has_begun());
+        && (settlement == Settlement::Delete || delivering.drain.has_begun());
     let left = ending == Ending::DrainedInSend;
     Finished {
         outcome,
@@ -169,25 +166,8 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     }
 }
 
-/// Counts a message that is held and not on its way to the mail service, until dropped: one that
-/// settles, or waits for a template or for its twin.
-struct Aside<'a>(&'a Shared);
-
-impl<'a> Aside<'a> {
-    fn step(shared: &'a Shared) -> Self {
-        shared.aside.fetch_add(1, Ordering::Relaxed);
-        Self(shared)
-    }
-}
-
-impl Drop for Aside<'_> {
-    fn drop(&mut self) {
-        self.0.aside.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 struct Worker<'a> {
-    shared: &'a Shared,
+    shared: &'a Delivering,
     message: &'a ReceivedMessage,
     lease: &'a Lease,
     clock: &'a RetryClock,
@@ -271,7 +251,7 @@ impl Worker<'_> {
     /// Delivers the event unless it was delivered before.
     async fn claim(&self, key: &str, event: &Event) -> Result<Ending, Ending> {
         let claim = {
-            let _aside = Aside::step(self.shared);
+            let _aside = self.shared.window.step_aside();
             let begin = self.clock.pause_during(self.shared.ledger.begin(key));
             // A stop does not release a copy whose twin is being sent: whoever got it would send it
             // a second time. Where that send gets no answer in time, the copy is left like it.
@@ -298,9 +278,7 @@ impl Worker<'_> {
         let mut retries = Backoff::retries();
         let (mut client_errors, mut unknown) = (0, 0);
         loop {
-            let Some((mail, version)) = self.compose(key, event).await? else {
-                continue;
-            };
+            let (mail, version) = self.compose(key, event).await?;
             let Some((pass, slot)) = self.clear_to_send(key, &mail).await? else {
                 continue;
             };
@@ -327,13 +305,7 @@ impl Worker<'_> {
                     span.set(ours::EMAIL_ID, &email_id);
                     drop(span);
                     self.notes().email_id = Some(email_id);
-                    report::transition(self.shared, Part::Sending, pass.report(Ok(())));
-                    // A probe has no slot. Where it closed the breaker the window has shrunk to one,
-                    // and this success is the first that counts.
-                    match slot {
-                        Some(slot) => slot.accepted(),
-                        None => self.shared.window.grow(),
-                    }
+                    self.shared.gates.accepted(pass, slot);
                     return Ok(Ending::Sent);
                 }
                 Err(failure) => failure,
@@ -351,8 +323,7 @@ impl Worker<'_> {
                 SendFailureKind::UnknownClientError => client_errors += 1,
                 _ => {}
             }
-            self.shared.mail_gate.set_room(self.shared.window.limit());
-            report::transition(self.shared, Part::Sending, pass.report(Err(failure.kind)));
+            self.shared.gates.failed(pass, failure.kind);
             match failure.kind {
                 SendFailureKind::Rejected => return Ok(Ending::Rejected),
                 SendFailureKind::UnknownClientError if client_errors >= CLIENT_ERROR_LIMIT => {
@@ -370,7 +341,7 @@ impl Worker<'_> {
                 return Ok(Ending::BudgetSpent);
             }
             // While the breaker is open its schedule sets the pace, and who sleeps cannot probe.
-            if !self.shared.mail_gate.is_open() {
+            if !self.shared.gates.mail.is_open() {
                 let pause = pin!(self.pause(retries.next_delay().min(left)));
                 self.wait_own(pause).await?;
             }

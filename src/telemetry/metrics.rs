@@ -24,7 +24,7 @@ const AGES: [f64; 14] = [
 const COUNTS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 10.0, 100.0];
 
 /// Values with the names and values of their attributes.
-pub type Readings = Vec<(f64, Vec<(&'static str, &'static str)>)>;
+pub type Points = Vec<(f64, Vec<(&'static str, &'static str)>)>;
 
 /// Records metrics, or does nothing where nobody exports them.
 #[derive(Debug)]
@@ -136,7 +136,7 @@ impl Metrics {
         name: &'static str,
         unit: &'static str,
         text: &'static str,
-        read: impl Fn() -> Readings + Send + Sync + 'static,
+        read: impl Fn() -> Points + Send + Sync + 'static,
     ) {
         let Some(exported) = &self.0 else { return };
         let queue = exported.queue.clone();

@@ -8,48 +8,30 @@ use tokio::{
 };
 
 use super::{
-    AccountSays, Answer, MailBreaker, MailCause, Permission, Status, TemplateBreaker,
-    TemplateCause, Ticket, Transition,
+    AccountSays, Answer, MailBreaker, MailCause, Permission, Receiving, Status, Ticket, Transition,
 };
 use crate::ports::SendFailureKind;
 
-/// A breaker that a gate can be built at.
-pub trait Breaker {
-    /// Whether it lets everybody pass. As long as it stays so, whatever it takes in changes the
-    /// answer to no question that somebody waits with: who has come through waits for it to open,
-    /// which is the end of this rest.
-    fn is_at_rest(&self) -> bool;
-}
-
-/// A breaker that can be waited for. Every wait ends by a change of the breaker or at the time
+/// A mail breaker that can be waited for. Every wait ends by a change of the breaker or at the time
 /// that the breaker names, and may be dropped at any moment.
 #[derive(Debug)]
-pub struct Gate<M> {
-    machine: Mutex<M>,
+pub struct MailGate {
+    breaker: Mutex<MailBreaker>,
     changes: watch::Sender<()>,
-}
-
-/// What may be received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Receiving {
-    /// As many messages as the window has room for.
-    All,
-    /// One, alone, where all that are held wait at the breaker, if any: it becomes the probe.
-    OneProbe,
 }
 
 /// The right to send one message once. Dropped unreported, as when the message is rejected, its
 /// lease lost, or its worker stopped, it hands a probe on.
 #[derive(Debug)]
 pub struct Pass {
-    gate: Arc<Gate<MailBreaker>>,
+    gate: Arc<MailGate>,
     permission: Option<Permission>,
 }
 
 /// The task to ask the account whether it may send. Dropped unanswered it leaves that to a probe.
 #[derive(Debug)]
 pub struct AccountCheck {
-    gate: Arc<Gate<MailBreaker>>,
+    gate: Arc<MailGate>,
     answered: bool,
 }
 
@@ -60,39 +42,40 @@ enum Step<R> {
 
 /// A place among the waiting, given up when dropped.
 struct Place<'a> {
-    gate: &'a Gate<MailBreaker>,
+    gate: &'a MailGate,
     ticket: Ticket,
 }
 
-impl<M: Breaker> Gate<M> {
+impl MailGate {
     /// A gate at this breaker.
-    pub fn new(machine: M) -> Arc<Self> {
+    #[must_use]
+    pub fn new(breaker: MailBreaker) -> Arc<Self> {
         Arc::new(Self {
-            machine: Mutex::new(machine),
+            breaker: Mutex::new(breaker),
             changes: watch::Sender::new(()),
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, M> {
-        // The machines do not panic, so that a poisoned one is a whole one.
-        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, MailBreaker> {
+        // The breaker does not panic, so that a poisoned one is a whole one.
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change<R>(&self, act: impl FnOnce(&mut M, Instant) -> R) -> R {
-        let mut machine = self.lock();
-        let rested = machine.is_at_rest();
-        let result = act(&mut machine, Instant::now());
-        // Else each message that is sent would wake all those that watch it while they wait for a
-        // slot or the rate.
-        let rests = rested && machine.is_at_rest();
-        drop(machine);
-        if !rests {
+    fn change<R>(&self, act: impl FnOnce(&mut MailBreaker, Instant) -> R) -> R {
+        let mut breaker = self.lock();
+        let was_open = breaker.is_open();
+        let result = act(&mut breaker, Instant::now());
+        // A breaker that stays closed lets everybody pass. Those that watch it wait for its opening,
+        // and are not woken for each mail that is sent.
+        let stays_closed = !was_open && !breaker.is_open();
+        drop(breaker);
+        if !stays_closed {
             self.changes.send_replace(());
         }
         result
     }
 
-    async fn wait<R>(&self, mut ask: impl FnMut(&mut M, Instant) -> Step<R>) -> R {
+    async fn wait<R>(&self, mut ask: impl FnMut(&mut MailBreaker, Instant) -> Step<R>) -> R {
         // Most do not have to wait.
         if let Step::Done(result) = ask(&mut self.lock(), Instant::now()) {
             return result;
@@ -118,14 +101,12 @@ impl<M: Breaker> Gate<M> {
             }
         }
     }
-}
 
-impl Gate<MailBreaker> {
     /// Waits until the message with this key may be sent, as itself or as the probe.
     pub async fn pass(self: &Arc<Self>, key: &str) -> Pass {
         let place = Place {
             gate: self,
-            ticket: self.lock().arrive(key, Instant::now()),
+            ticket: self.lock().arrive(key),
         };
         let permission = self
             .wait(|breaker, now| match breaker.ask(place.ticket, now) {
@@ -184,82 +165,12 @@ impl Gate<MailBreaker> {
 
     /// What there is to say of it while it is open.
     pub fn status(&self) -> Option<Status<MailCause>> {
-        self.lock().status(Instant::now())
-    }
-}
-
-impl Gate<TemplateBreaker> {
-    /// Waits until the breaker is closed.
-    pub async fn closed(&self) {
-        let _place = self.place();
-        self.wait(|breaker, _| {
-            if breaker.is_open() {
-                Step::Wait { until: None }
-            } else {
-                Step::Done(())
-            }
-        })
-        .await;
+        self.lock().status()
     }
 
-    /// Waits until there is a template to try a message with, be it suspected.
-    pub async fn template(&self) {
-        let _place = self.place();
-        self.wait(|breaker, _| {
-            if breaker.has_template() {
-                Step::Done(())
-            } else {
-                Step::Wait { until: None }
-            }
-        })
-        .await;
-    }
-
-    /// Waits until something may be received, and says how much. Unlike [`Gate::closed`] this
-    /// counts as no message.
-    pub async fn receiving(&self) -> Receiving {
-        self.wait(|breaker, now| {
-            if !breaker.is_open() {
-                Step::Done(Receiving::All)
-            } else if breaker.may_receive_one(now) {
-                Step::Done(Receiving::OneProbe)
-            } else {
-                Step::Wait {
-                    until: breaker.receive_at(),
-                }
-            }
-        })
-        .await
-    }
-
-    /// Takes in that the single message is being received, so that the next is not due at once.
-    pub fn receive_one(&self) {
-        self.lock().receive_one(Instant::now());
-    }
-
-    fn place(&self) -> TemplatePlace<'_> {
-        TemplatePlace {
-            gate: self,
-            ticket: self.lock().arrive(Instant::now()),
-        }
-    }
-
-    /// Tells the breaker what happened; see its methods.
-    pub fn tell(
-        &self,
-        what: impl FnOnce(&mut TemplateBreaker, Instant) -> Option<Transition<TemplateCause>>,
-    ) -> Option<Transition<TemplateCause>> {
-        self.change(what)
-    }
-
-    /// Whether the breaker is open.
-    pub fn is_open(&self) -> bool {
-        self.lock().is_open()
-    }
-
-    /// What there is to say of it while it is open.
-    pub fn status(&self) -> Option<Status<TemplateCause>> {
-        self.lock().status(Instant::now())
+    /// How many messages wait at it while it is open.
+    pub fn waiting(&self) -> usize {
+        self.lock().waiting()
     }
 }
 
@@ -336,18 +247,6 @@ impl Drop for Place<'_> {
         if left {
             self.gate.changes.send_replace(());
         }
-    }
-}
-
-/// A place among those who wait for a template, given up when dropped.
-struct TemplatePlace<'a> {
-    gate: &'a Gate<TemplateBreaker>,
-    ticket: Ticket,
-}
-
-impl Drop for TemplatePlace<'_> {
-    fn drop(&mut self) {
-        self.gate.lock().leave(self.ticket);
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::{Duration, Instant};
 
-use self::open::{Check, Open, Waiting};
+use self::open::{Check, Open};
 use super::{MailCause, Status, Transition};
 use crate::{backoff::Backoff, ports::SendFailureKind};
 
@@ -42,7 +42,8 @@ pub struct MailBreaker {
     /// For how long one or two messages that fail as probes are believed.
     patience: Duration,
     open: Option<Open>,
-    waiting: BTreeMap<Ticket, Waiting>,
+    /// The keys of the messages that wait.
+    waiting: BTreeMap<Ticket, String>,
     next_number: u64,
 }
 
@@ -90,29 +91,23 @@ impl Permission {
 }
 
 impl MailBreaker {
-    /// A closed breaker whose probes come after these delays.
+    /// A closed breaker whose probes come after these delays. It believes one or two messages that
+    /// fail as probes, again and again, for as long as `patience`. Then another is wanted, which
+    /// costs it a receive if the service is down indeed; without it one message that is refused for
+    /// ever would hold up all that come after it.
     #[must_use]
-    pub fn new(probes: Backoff) -> Self {
+    pub fn new(probes: Backoff, patience: Duration) -> Self {
         Self {
             probes,
             epoch: 0,
             failed: Vec::new(),
             failures: 0,
             room: usize::MAX,
-            patience: Duration::ZERO,
+            patience,
             open: None,
             waiting: BTreeMap::new(),
             next_number: 0,
         }
-    }
-
-    /// Believes one or two messages that fail as probes, again and again, for this long. Then
-    /// another is wanted, which costs it a receive if the service is down indeed; without, one
-    /// message that is refused for ever would hold up all that come after it.
-    #[must_use]
-    pub fn with_patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
     }
 
     /// Whether it is open.
@@ -133,13 +128,9 @@ impl MailBreaker {
     }
 
     /// Takes a place for a message that wants to be sent.
-    pub fn arrive(&mut self, key: &str, now: Instant) -> Ticket {
-        // A probe that failed waits on: its time at the breaker is one.
-        let tried = self.open.as_ref().and_then(|open| open.tried_since(key));
-        let since = tried.unwrap_or(now);
+    pub fn arrive(&mut self, key: &str) -> Ticket {
         let ticket = Ticket(self.number());
-        let key = key.to_owned();
-        self.waiting.insert(ticket, Waiting { key, since });
+        self.waiting.insert(ticket, key.to_owned());
         ticket
     }
 
@@ -163,24 +154,24 @@ impl MailBreaker {
         if open.next(&self.waiting) != Some(ticket) {
             return Answer::Wait { until: None };
         }
-        let Some(waiting) = self.waiting.remove(&ticket) else {
+        let Some(key) = self.waiting.remove(&ticket) else {
             return Answer::Wait { until: None };
         };
         open.probe = Some(number);
-        open.remember_tried(&waiting, number);
+        open.remember_tried(&key, number);
         Answer::Go(Permission {
-            key: waiting.key,
+            key,
             epoch: self.epoch,
             probe: Some(number),
         })
     }
 
     fn ask_closed(&mut self, ticket: Ticket) -> Answer {
-        let Some(waiting) = self.waiting.remove(&ticket) else {
+        let Some(key) = self.waiting.remove(&ticket) else {
             return Answer::Wait { until: None };
         };
         Answer::Go(Permission {
-            key: waiting.key,
+            key,
             epoch: self.epoch,
             probe: None,
         })
@@ -277,15 +268,17 @@ impl MailBreaker {
 
     /// What there is to say of it while it is open.
     #[must_use]
-    pub fn status(&self, now: Instant) -> Option<Status<MailCause>> {
-        let open = self.open.as_ref()?;
-        let oldest = self.waiting.values().map(|waiting| waiting.since).min();
-        Some(Status {
+    pub fn status(&self) -> Option<Status<MailCause>> {
+        self.open.as_ref().map(|open| Status {
             cause: open.cause,
             since: open.since,
-            waiting: self.waiting.len(),
-            oldest: oldest.map(|since| now.duration_since(since)),
         })
+    }
+
+    /// How many messages wait at it while it is open.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.open.as_ref().map_or(0, |_| self.waiting.len())
     }
 
     fn report_closed(
@@ -370,12 +363,6 @@ impl MailBreaker {
     fn number(&mut self) -> u64 {
         self.next_number += 1;
         self.next_number
-    }
-}
-
-impl super::gate::Breaker for MailBreaker {
-    fn is_at_rest(&self) -> bool {
-        self.open.is_none()
     }
 }
 

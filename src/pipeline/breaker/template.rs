@@ -1,45 +1,58 @@
-//! The template breaker: stops the writing of mails while there is nothing to write them from.
+//! The template's gate: no mail is written while there is no template, or while the template in
+//! force is suspected.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
-use super::{Status, TemplateCause, Ticket, Transition};
-use crate::{backoff::Backoff, ports::TemplateVersion};
+use super::{Receiving, Status, TemplateCause, Transition};
+use crate::{
+    backoff::Backoff,
+    ports::TemplateVersion,
+    template_store::{Knowledge, LoadError, TemplateStore},
+};
 
 /// This many distinct messages in a row that lack the same field open the breaker.
 pub const MISSING_FIELD_LIMIT: usize = 5;
 
-/// Open from the start, until there is a usable template; once there is one it opens only when
-/// [`MISSING_FIELD_LIMIT`] distinct messages in a row lack the same field that this version of
-/// the template names, since then the template is the likelier culprit. A version that replaced
-/// another and that no mail was written with yet is suspected at the first such message: on a quiet
-/// queue the same few would else be rejected again and again until they are dead-lettered.
+/// What there is a template for: the store knows whether there is one, the breaker whether it is
+/// suspected. Every wait may be dropped at any moment.
+pub struct TemplateGate {
+    knowledge: watch::Receiver<Knowledge>,
+    breaker: watch::Sender<TemplateBreaker>,
+    started_at: Instant,
+}
+
+/// Suspects the template in force. Opens when [`MISSING_FIELD_LIMIT`] distinct messages in a row lack
+/// the same field that this version of the template names, since then the template is the likelier
+/// culprit. A version that replaced another and that no mail was written with yet is suspected at
+/// the first such message: on a quiet queue the same few would otherwise be rejected again and again
+/// until they are dead-lettered.
 ///
-/// Its probe is the fetch of the template: in the first case any usable one closes it, in the
-/// second one of another content than that which opened it. No message is needed for that. In the
-/// second case a message that does hold the field closes it too, since then it was the messages
-/// that were at fault; so that there is one, now and then a single message may be received. Without
-/// that, five bad messages in a row would stop a service whose template is right.
+/// A version with another content closes it. A message that holds the field closes it too, since
+/// then it was the messages that were at fault; so that there is one, now and then a single message
+/// may be received. Without that, five bad messages in a row would stop a service whose template is
+/// right.
 #[derive(Debug)]
 pub struct TemplateBreaker {
     open: Option<Open>,
-    /// The content of the version in force, once there is one.
+    /// The content of the version that messages are rendered with, once there is one.
     blob_id: Option<String>,
     /// Whether that version is trusted: it was there from the start, or a mail was written with it.
     proven: bool,
     missing: Option<Missing>,
     probes: Backoff,
-    waiting: BTreeMap<Ticket, Instant>,
-    next_number: u64,
 }
 
 #[derive(Debug)]
 struct Open {
-    cause: TemplateCause,
+    placeholder: String,
     since: Instant,
-    /// When the next single message may be received; never while there is no template.
-    receive_at: Option<Instant>,
+    /// When the next single message may be received.
+    receive_at: Instant,
 }
 
 /// Messages in a row that lacked one placeholder's field.
@@ -49,22 +62,120 @@ struct Missing {
     messages: Vec<String>,
 }
 
-impl TemplateBreaker {
-    /// An open breaker: no template has been fetched yet.
+impl TemplateGate {
+    /// The gate of this store's template.
     #[must_use]
-    pub fn new(now: Instant) -> Self {
+    pub fn new(templates: &TemplateStore) -> Arc<Self> {
+        Arc::new(Self {
+            knowledge: templates.watch(),
+            breaker: watch::Sender::new(TemplateBreaker::new()),
+            started_at: Instant::now(),
+        })
+    }
+
+    /// Waits until the template in force is not suspected.
+    pub async fn trusted(&self) {
+        let mut changes = self.breaker.subscribe();
+        // The sender lives as long as this gate, so that this is never an error.
+        drop(changes.wait_for(|breaker| !breaker.is_open()).await);
+    }
+
+    /// Waits until something may be received, and says how much.
+    pub async fn receiving(&self) -> Receiving {
+        let mut knowledge = self.knowledge.clone();
+        // The store ends only with the process, and without a template there is nothing to receive.
+        drop(knowledge.wait_for(|known| known.in_force.is_some()).await);
+        let mut changes = self.breaker.subscribe();
+        loop {
+            let receive_at = changes.borrow_and_update().receive_at();
+            let Some(receive_at) = receive_at else {
+                return Receiving::All;
+            };
+            if receive_at <= Instant::now() {
+                return Receiving::OneProbe;
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = sleep_until(receive_at) => {}
+            }
+        }
+    }
+
+    /// Takes in that the single message is being received, so that the next is not due at once.
+    pub fn receive_one(&self) {
+        self.breaker.send_if_modified(|breaker| {
+            breaker.receive_one(Instant::now());
+            false
+        });
+    }
+
+    /// Tells the breaker what happened; see its methods. Only a change of it wakes who waits.
+    pub fn tell(
+        &self,
+        what: impl FnOnce(&mut TemplateBreaker, Instant) -> Option<Transition<TemplateCause>>,
+    ) -> Option<Transition<TemplateCause>> {
+        let mut transition = None;
+        self.breaker.send_if_modified(|breaker| {
+            transition = what(breaker, Instant::now());
+            transition.is_some()
+        });
+        transition
+    }
+
+    /// Takes in what the store knows now, and knew before.
+    #[must_use = "a transition is acted on by whoever caused it"]
+    pub fn learn(&self, before: &Knowledge, now: &Knowledge) -> Option<Transition<TemplateCause>> {
+        let Some(template) = &now.in_force else {
+            let cause = without_template(now);
+            return (cause != without_template(before)).then_some(Transition::Changed { cause });
+        };
+        let closed = self.tell(|breaker, at| breaker.in_force(&template.version, at));
+        if before.in_force.is_some() {
+            return closed;
+        }
+        Some(Transition::Closed {
+            cause: without_template(before),
+            open_for: self.started_at.elapsed(),
+        })
+    }
+
+    /// Whether the template in force is suspected.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.breaker.borrow().is_open()
+    }
+
+    /// What there is to say while no mail can be written.
+    #[must_use]
+    pub fn status(&self) -> Option<Status<TemplateCause>> {
+        let known = self.knowledge.borrow();
+        if known.in_force.is_none() {
+            return Some(Status {
+                cause: without_template(&known),
+                since: self.started_at,
+            });
+        }
+        self.breaker.borrow().status()
+    }
+}
+
+/// Why there is no template, where the store has none.
+fn without_template(known: &Knowledge) -> TemplateCause {
+    match known.failure.as_deref() {
+        None => TemplateCause::NotFetched,
+        Some(LoadError::Fetch(failure)) => TemplateCause::Fetch(failure.kind),
+        Some(LoadError::TooLarge { .. } | LoadError::Compile(_)) => TemplateCause::Unusable,
+    }
+}
+
+impl TemplateBreaker {
+    fn new() -> Self {
         Self {
-            open: Some(Open {
-                cause: TemplateCause::NotFetched,
-                since: now,
-                receive_at: None,
-            }),
+            open: None,
             blob_id: None,
             proven: false,
             missing: None,
             probes: Backoff::probes(),
-            waiting: BTreeMap::new(),
-            next_number: 0,
         }
     }
 
@@ -74,8 +185,9 @@ impl TemplateBreaker {
         self.open.is_some()
     }
 
-    /// Takes in that a usable template was fetched, be it the one in force again.
-    pub fn usable(
+    /// Takes in that this version is in force. A worker may render with it before the store's watcher
+    /// has told of it, so that every report of a version comes by here.
+    pub fn in_force(
         &mut self,
         version: &TemplateVersion,
         now: Instant,
@@ -88,70 +200,19 @@ impl TemplateBreaker {
         self.proven = self.blob_id.is_none();
         self.blob_id = Some(version.blob_id.clone());
         self.missing = None;
-        let open = self.open.take()?;
-        Some(Transition::Closed {
-            cause: open.cause,
-            open_for: now.duration_since(open.since),
-        })
+        self.close(now)
     }
 
-    /// Takes in that no usable template was fetched. Where an earlier version serves on, nothing
-    /// changes.
-    pub fn unusable(&mut self, cause: TemplateCause) -> Option<Transition<TemplateCause>> {
-        if self.blob_id.is_some() {
-            return None;
-        }
-        let open = self.open.as_mut()?;
-        if open.cause == cause {
-            return None;
-        }
-        open.cause = cause.clone();
-        Some(Transition::Changed { cause })
-    }
-
-    /// Whether there is a template to try a message with, be it suspected.
-    #[must_use]
-    pub fn has_template(&self) -> bool {
-        self.blob_id.is_some()
-    }
-
-    /// Takes in that a mail was written with a version of the template.
-    pub fn composed(
+    /// Takes in that a mail was written with this version.
+    pub fn rendered(
         &mut self,
         version: &TemplateVersion,
         now: Instant,
     ) -> Option<Transition<TemplateCause>> {
-        if !self.is_in_force(version) {
-            return None;
-        }
+        let closed = self.in_force(version, now);
         self.missing = None;
         self.proven = true;
-        let open = self.open.take()?;
-        Some(Transition::Closed {
-            cause: open.cause,
-            open_for: now.duration_since(open.since),
-        })
-    }
-
-    /// Whether a single message may be received although it is open.
-    #[must_use]
-    pub fn may_receive_one(&self, now: Instant) -> bool {
-        self.receive_at().is_some_and(|at| now >= at)
-    }
-
-    /// Takes in that a single message is being received: the next may be after a growing delay.
-    pub fn receive_one(&mut self, now: Instant) {
-        if let Some(open) = &mut self.open
-            && open.receive_at.is_some()
-        {
-            open.receive_at = Some(now + self.probes.next_delay());
-        }
-    }
-
-    /// When a single message may be received, while it is open.
-    #[must_use]
-    pub fn receive_at(&self) -> Option<Instant> {
-        self.open.as_ref().and_then(|open| open.receive_at)
+        closed.or_else(|| self.close(now))
     }
 
     /// Takes in that the message with this key lacks the field of a placeholder that this version
@@ -164,8 +225,9 @@ impl TemplateBreaker {
         version: &TemplateVersion,
         now: Instant,
     ) -> Option<Transition<TemplateCause>> {
-        if self.is_open() || !self.is_in_force(version) {
-            return None;
+        let closed = self.in_force(version, now);
+        if self.is_open() {
+            return closed;
         }
         let missing = self
             .missing
@@ -175,59 +237,61 @@ impl TemplateBreaker {
         if !messages.iter().any(|message| message == key) {
             messages.push(key.to_owned());
         }
+        let placeholder = placeholder.to_owned();
         if self.proven && messages.len() < MISSING_FIELD_LIMIT {
             self.missing = Some(Missing {
-                placeholder: placeholder.to_owned(),
+                placeholder,
                 messages,
             });
-            return None;
+            return closed;
         }
-        let cause = TemplateCause::FieldMissing {
-            placeholder: placeholder.to_owned(),
-        };
         self.probes.reset();
         self.open = Some(Open {
-            cause: cause.clone(),
+            placeholder: placeholder.clone(),
             since: now,
-            receive_at: Some(now + self.probes.next_delay()),
+            receive_at: now + self.probes.next_delay(),
         });
-        Some(Transition::Opened { cause })
+        Some(Transition::Opened {
+            cause: TemplateCause::FieldMissing { placeholder },
+        })
     }
 
-    /// Takes a place for a message that waits for a template.
-    pub fn arrive(&mut self, now: Instant) -> Ticket {
-        self.next_number += 1;
-        let ticket = Ticket(self.next_number);
-        self.waiting.insert(ticket, now);
-        ticket
+    /// Takes in that a single message is being received: the next may be after a growing delay.
+    pub fn receive_one(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open {
+            open.receive_at = now + self.probes.next_delay();
+        }
     }
 
-    /// Gives up a place; whether it was still held.
-    pub fn leave(&mut self, ticket: Ticket) -> bool {
-        self.waiting.remove(&ticket).is_some()
+    /// When a single message may be received, while it is open.
+    #[must_use]
+    pub fn receive_at(&self) -> Option<Instant> {
+        self.open.as_ref().map(|open| open.receive_at)
     }
 
     /// What there is to say of it while it is open.
     #[must_use]
-    pub fn status(&self, now: Instant) -> Option<Status<TemplateCause>> {
-        let open = self.open.as_ref()?;
-        let oldest = self.waiting.values().min();
-        Some(Status {
-            cause: open.cause.clone(),
+    pub fn status(&self) -> Option<Status<TemplateCause>> {
+        self.open.as_ref().map(|open| Status {
+            cause: open.cause(),
             since: open.since,
-            waiting: self.waiting.len(),
-            oldest: oldest.map(|since| now.duration_since(*since)),
         })
     }
 
-    fn is_in_force(&self, version: &TemplateVersion) -> bool {
-        self.blob_id.as_ref() == Some(&version.blob_id)
+    fn close(&mut self, now: Instant) -> Option<Transition<TemplateCause>> {
+        let open = self.open.take()?;
+        Some(Transition::Closed {
+            cause: open.cause(),
+            open_for: now.duration_since(open.since),
+        })
     }
 }
 
-impl super::gate::Breaker for TemplateBreaker {
-    fn is_at_rest(&self) -> bool {
-        !self.is_open()
+impl Open {
+    fn cause(&self) -> TemplateCause {
+        TemplateCause::FieldMissing {
+            placeholder: self.placeholder.clone(),
+        }
     }
 }
 

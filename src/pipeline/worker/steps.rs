@@ -9,14 +9,13 @@ use std::{
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
-use super::{Aside, Notes, Worker};
+use super::Worker;
 use crate::{
     notification::{Event, Mail, Needs, Rejection, masked_text},
     pipeline::{
         breaker::Pass,
-        health_state::Part,
         outcome::{Ending, is_last_receive, retry_budget},
-        report,
+        report::Notes,
         window::Sending,
     },
     ports::{SendFailure, TemplateVersion},
@@ -26,49 +25,46 @@ use crate::{
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Worker<'_> {
-    /// The mail of the event, written with the template in force. `None` where the template is
-    /// suspected and has changed since: ask again.
+    /// The mail of the event, written with the template in force once that is not suspected for
+    /// what this event lacks.
     pub(super) async fn compose(
         &self,
         key: &str,
         event: &Event,
-    ) -> Result<Option<(Mail, TemplateVersion)>, Ending> {
-        let gate = &self.shared.template_gate;
-        self.wait_aside(pin!(gate.template())).await?;
-        // The breaker learns of a template only after the store has it.
-        let Some(template) = self.shared.templates.in_force() else {
-            return Ok(None);
-        };
-        let rejection = match self.shared.composer.compose(&template.template, event) {
-            Ok(mail) => {
-                let closed = gate.tell(|breaker, now| breaker.composed(&template.version, now));
-                report::transition(self.shared, Part::Rendering, closed);
-                self.notes().to = Some(masked(&mail));
-                return Ok(Some((mail, template.version.clone())));
-            }
-            Err(rejection) => rejection,
-        };
-        self.note_error(rejection.kind(), &rejection);
-        if let Rejection::MissingField {
-            placeholder,
-            needs: Needs::Template,
-            ..
-        } = &rejection
-        {
-            let opened = gate.tell(|breaker, now| {
-                breaker.field_missing(key, placeholder, &template.version, now)
-            });
-            report::transition(self.shared, Part::Rendering, opened);
+    ) -> Result<(Mail, TemplateVersion), Ending> {
+        let shared = self.shared;
+        loop {
+            let usable = pin!(shared.templates.usable());
+            let template = self.wait_aside(usable).await?;
+            let rejection = match shared.composer.compose(&template.template, event) {
+                Ok(mail) => {
+                    shared.gates.rendered(&template.version);
+                    self.notes().to = Some(masked(&mail));
+                    return Ok((mail, template.version.clone()));
+                }
+                Err(rejection) => rejection,
+            };
+            self.note_error(rejection.kind(), &rejection);
+            let Rejection::MissingField {
+                placeholder,
+                needs: Needs::Template,
+                ..
+            } = &rejection
+            else {
+                return Err(Ending::Rejected);
+            };
             // The template may be the culprit: this message waits for a better one. Where all that
             // may be held do so already, it makes room.
-            if gate.is_open() && !self.shared.window.is_exceeded() {
-                self.wait_aside(pin!(gate.closed())).await?;
-                return Ok(None);
+            let suspected = shared
+                .gates
+                .field_missing(key, placeholder, &template.version);
+            if !suspected || shared.window.is_exceeded() {
+                return Err(Ending::Rejected);
             }
+            self.wait_aside(pin!(shared.gates.template.trusted()))
+                .await?;
         }
-        Err(Ending::Rejected)
     }
-
     /// Waits until the mail may go: the breaker, the number of sends under way, the rate and the
     /// drain allow it, and the lease outlasts the send. `None` where the breaker moved on meanwhile:
     /// ask again.
@@ -78,7 +74,7 @@ impl Worker<'_> {
         mail: &Mail,
     ) -> Result<Option<(Pass, Option<Sending>)>, Ending> {
         let shared = self.shared;
-        let pass = self.wait(pin!(shared.mail_gate.pass(key))).await?;
+        let pass = self.wait(pin!(shared.gates.mail.pass(key))).await?;
         // A probe does not wait for sends that began before the breaker opened and may hang.
         let slot = if pass.is_probe() {
             None
@@ -141,7 +137,7 @@ impl Worker<'_> {
         &self,
         wait: Pin<&mut F>,
     ) -> Result<T, Ending> {
-        let _aside = Aside::step(self.shared);
+        let _aside = self.shared.window.step_aside();
         self.wait(wait).await
     }
 

@@ -4,17 +4,17 @@ use super::*;
 use crate::{
     backoff::{Backoff, Jitter, LONGEST_DELAY},
     pipeline::polled::Polled,
-    ports::{AccountCause, TemplateVersion},
+    ports::AccountCause,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
-fn mail() -> Arc<Gate<MailBreaker>> {
+fn mail() -> Arc<MailGate> {
     let probes = Backoff::new(SECOND, LONGEST_DELAY, Jitter::Off);
-    Gate::new(MailBreaker::new(probes))
+    MailGate::new(MailBreaker::new(probes, Duration::ZERO))
 }
 
-async fn failing() -> Arc<Gate<MailBreaker>> {
+async fn failing() -> Arc<MailGate> {
     let gate = mail();
     for key in ["x", "y", "z"] {
         let pass = gate.pass(key).await;
@@ -24,7 +24,7 @@ async fn failing() -> Arc<Gate<MailBreaker>> {
     gate
 }
 
-fn wait(gate: &Arc<Gate<MailBreaker>>, key: &'static str) -> Polled<Pass> {
+fn wait(gate: &Arc<MailGate>, key: &'static str) -> Polled<Pass> {
     let gate = Arc::clone(gate);
     let mut pass = Polled::new(async move { gate.pass(key).await });
     assert!(pass.poll().is_none(), "it waits");
@@ -121,23 +121,6 @@ async fn a_pass_from_before_the_opening_is_no_longer_current() {
     let quota = SendFailureKind::AccountWide(AccountCause::DailyQuota);
     assert!(gate.pass("a").await.report(Err(quota)).is_some());
     assert!(outdated.poll().is_some() && !early.is_current());
-}
-
-#[tokio::test(start_paused = true)]
-async fn whoever_waits_for_a_template_goes_once_there_is_one() {
-    let gate = Gate::new(TemplateBreaker::new(Instant::now()));
-    let (one, other) = (Arc::clone(&gate), Arc::clone(&gate));
-    let mut message = Polled::new(async move { one.closed().await });
-    let mut poller = Polled::new(async move { other.receiving().await });
-    assert!(message.poll().is_none() && poller.poll().is_none());
-    assert_eq!(gate.status().expect("it is open").waiting, 1);
-    let version = TemplateVersion {
-        commit_id: "c".to_owned(),
-        blob_id: "b".to_owned(),
-    };
-    assert!(gate.tell(|it, now| it.usable(&version, now)).is_some());
-    assert!(message.poll().is_some() && poller.poll().is_some());
-    assert!(!gate.is_open());
 }
 
 #[tokio::test(start_paused = true)]

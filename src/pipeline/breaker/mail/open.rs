@@ -14,7 +14,7 @@ use crate::{
 const TRIED_LIMIT: usize = 1024;
 
 /// A message that failed as the probe this often is no good probe.
-const STUBBORN: u32 = 3;
+const PROBE_FAILURES_MAX: u32 = 3;
 
 #[derive(Debug)]
 pub(super) struct Open {
@@ -29,18 +29,11 @@ pub(super) struct Open {
     tried: HashMap<String, Tried>,
 }
 
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub(super) key: String,
-    pub(super) since: Instant,
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Tried {
     /// When its last turn was.
     number: u64,
     times: u32,
-    since: Instant,
 }
 
 /// Whether the account has to be asked before the next probe.
@@ -72,7 +65,7 @@ impl Open {
     /// Whether a message from the queue would be a better probe than those that wait: where none
     /// waits, one is needed when the probe is due. A few that have failed again and again may be
     /// to blame themselves; as many as open a closed breaker are believed.
-    pub(super) fn wants_another(&self, waiting: &BTreeMap<Ticket, Waiting>, now: Instant) -> bool {
+    pub(super) fn wants_another(&self, waiting: &BTreeMap<Ticket, String>, now: Instant) -> bool {
         let times = |key: &str| self.tried.get(key).map_or(0, |tried| tried.times);
         if waiting.is_empty() {
             return self.may_probe(now);
@@ -81,14 +74,7 @@ impl Open {
             && self.check == Check::Done
             && now >= self.believed_until
             && waiting.len() < TRANSIENT_LIMIT
-            && waiting
-                .values()
-                .all(|waiting| times(&waiting.key) >= STUBBORN)
-    }
-
-    /// Since when a message waits that was the probe before.
-    pub(super) fn tried_since(&self, key: &str) -> Option<Instant> {
-        self.tried.get(key).map(|tried| tried.since)
+            && waiting.values().all(|key| times(key) >= PROBE_FAILURES_MAX)
     }
 
     pub(super) fn may_check(&self, now: Instant) -> bool {
@@ -104,22 +90,21 @@ impl Open {
     }
 
     /// Who probes next: the one that waits longest untried, else whose turn was longest ago.
-    pub(super) fn next(&self, waiting: &BTreeMap<Ticket, Waiting>) -> Option<Ticket> {
+    pub(super) fn next(&self, waiting: &BTreeMap<Ticket, String>) -> Option<Ticket> {
         let turn = |key: &str| self.tried.get(key).map_or(0, |tried| tried.number);
         waiting
             .iter()
-            .min_by_key(|(ticket, waiting)| (turn(&waiting.key), **ticket))
+            .min_by_key(|(ticket, key)| (turn(key), **ticket))
             .map(|(ticket, _)| *ticket)
     }
 
-    pub(super) fn remember_tried(&mut self, waiting: &Waiting, number: u64) {
-        let before = self.tried.get(&waiting.key);
+    pub(super) fn remember_tried(&mut self, key: &str, number: u64) {
+        let before = self.tried.get(key);
         let tried = Tried {
             number,
             times: before.map_or(0, |tried| tried.times) + 1,
-            since: waiting.since,
         };
-        self.tried.insert(waiting.key.clone(), tried);
+        self.tried.insert(key.to_owned(), tried);
         if self.tried.len() > TRIED_LIMIT {
             let oldest = self.tried.iter().min_by_key(|(_, tried)| tried.number);
             if let Some(key) = oldest.map(|(key, _)| key.clone()) {

@@ -1,7 +1,12 @@
 use std::time::Duration;
 
 use super::*;
-use crate::ports::TemplateFailureKind;
+use crate::{
+    notification::{Placeholders, Template},
+    pipeline::polled::Polled,
+    ports::{CallError, TemplateFailure, TemplateFailureKind},
+    template_store::TemplateInForce,
+};
 
 fn version(blob_id: &str) -> TemplateVersion {
     TemplateVersion {
@@ -12,9 +17,19 @@ fn version(blob_id: &str) -> TemplateVersion {
 
 /// A closed breaker with version `1` in force, with which a mail was written.
 fn closed(now: Instant) -> TemplateBreaker {
-    let mut breaker = TemplateBreaker::new(now);
-    assert!(breaker.usable(&version("1"), now).is_some());
-    assert_eq!(breaker.composed(&version("1"), now), None);
+    let mut breaker = TemplateBreaker::new();
+    assert_eq!(breaker.in_force(&version("1"), now), None);
+    assert_eq!(breaker.rendered(&version("1"), now), None);
+    breaker
+}
+
+/// The same, opened by five messages that lack `uid`.
+fn opened(now: Instant) -> TemplateBreaker {
+    let mut breaker = closed(now);
+    for key in ["a", "b", "c", "d", "e"] {
+        breaker.field_missing(key, "uid", &version("1"), now);
+    }
+    assert!(breaker.is_open());
     breaker
 }
 
@@ -22,41 +37,6 @@ fn uid_missing() -> TemplateCause {
     TemplateCause::FieldMissing {
         placeholder: "uid".to_owned(),
     }
-}
-
-#[test]
-fn it_is_open_until_there_is_a_usable_template_and_names_the_last_failure() {
-    let now = Instant::now();
-    let mut breaker = TemplateBreaker::new(now);
-    let denied = TemplateCause::Fetch(TemplateFailureKind::AccessDenied);
-    for (cause, changed) in [
-        (TemplateCause::NotFetched, false),
-        (denied.clone(), true),
-        (denied, false),
-        (TemplateCause::Unusable, true),
-    ] {
-        let expected = changed.then(|| Transition::Changed {
-            cause: cause.clone(),
-        });
-        assert_eq!(breaker.unusable(cause), expected);
-    }
-    let open_for = Duration::from_secs(7);
-    assert_eq!(
-        breaker.usable(&version("1"), now + open_for),
-        Some(Transition::Closed {
-            cause: TemplateCause::Unusable,
-            open_for
-        })
-    );
-    assert!(!breaker.is_open());
-}
-
-#[test]
-fn failing_fetches_change_nothing_while_an_earlier_version_serves() {
-    let now = Instant::now();
-    let mut breaker = closed(now);
-    assert_eq!(breaker.unusable(TemplateCause::Unusable), None);
-    assert!(!breaker.is_open());
 }
 
 #[test]
@@ -80,15 +60,15 @@ fn a_mail_written_another_field_or_another_version_begins_the_count_again() {
     let now = Instant::now();
     let resets: [fn(&mut TemplateBreaker, Instant); 3] = [
         |breaker, now| {
-            assert_eq!(breaker.composed(&version("1"), now), None);
+            assert_eq!(breaker.rendered(&version("1"), now), None);
         },
         |breaker, now| {
             breaker.field_missing("z", "summary", &version("1"), now);
         },
         |breaker, now| {
-            breaker.usable(&version("2"), now);
-            breaker.usable(&version("1"), now);
-            assert_eq!(breaker.composed(&version("1"), now), None);
+            breaker.in_force(&version("2"), now);
+            breaker.in_force(&version("1"), now);
+            assert_eq!(breaker.rendered(&version("1"), now), None);
         },
     ];
     for reset in resets {
@@ -103,55 +83,47 @@ fn a_mail_written_another_field_or_another_version_begins_the_count_again() {
 }
 
 #[test]
-fn news_of_a_version_no_longer_in_force_count_for_nothing() {
+fn a_version_that_a_worker_renders_with_before_it_was_told_of_is_the_new_one() {
     let now = Instant::now();
     let mut breaker = closed(now);
-    breaker.usable(&version("2"), now);
-    assert_eq!(breaker.composed(&version("2"), now), None);
     for key in ["a", "b", "c", "d"] {
-        breaker.field_missing(key, "uid", &version("2"), now);
+        breaker.field_missing(key, "uid", &version("1"), now);
     }
-    assert_eq!(breaker.composed(&version("1"), now), None);
-    assert_eq!(breaker.field_missing("e", "uid", &version("1"), now), None);
+    assert_eq!(breaker.rendered(&version("2"), now), None);
+    assert_eq!(breaker.field_missing("e", "uid", &version("2"), now), None);
+    let mut breaker = closed(now);
     assert!(
         breaker
-            .field_missing("e", "uid", &version("2"), now)
-            .is_some()
+            .field_missing("a", "uid", &version("2"), now)
+            .is_some(),
+        "no mail was written with it yet"
     );
 }
 
 #[test]
-fn once_opened_by_a_missing_field_no_fetch_but_of_another_content_closes_it() {
+fn once_open_no_version_but_one_of_another_content_closes_it() {
     let now = Instant::now();
-    let mut breaker = closed(now);
-    for key in ["a", "b", "c", "d", "e"] {
-        breaker.field_missing(key, "uid", &version("1"), now);
-    }
+    let mut breaker = opened(now);
     let same_content = TemplateVersion {
         commit_id: "another commit".to_owned(),
         blob_id: "1".to_owned(),
     };
-    assert_eq!(breaker.usable(&same_content, now), None);
-    assert_eq!(breaker.unusable(TemplateCause::Unusable), None);
-    assert_eq!(breaker.status(now).unwrap().cause, uid_missing());
-    assert!(breaker.usable(&version("2"), now).is_some());
+    assert_eq!(breaker.in_force(&same_content, now), None);
+    assert_eq!(breaker.status().unwrap().cause, uid_missing());
+    assert!(breaker.in_force(&version("2"), now).is_some());
     assert!(!breaker.is_open());
 }
 
 #[test]
-fn once_opened_by_a_missing_field_a_message_that_holds_it_closes_it() {
+fn once_open_a_message_that_holds_the_field_closes_it() {
     let now = Instant::now();
-    let mut breaker = closed(now);
-    for key in ["a", "b", "c", "d", "e"] {
-        breaker.field_missing(key, "uid", &version("1"), now);
-    }
-    assert_eq!(breaker.composed(&version("0"), now), None);
+    let mut breaker = opened(now);
     let closed = Transition::Closed {
         cause: uid_missing(),
         open_for: Duration::from_secs(7),
     };
     let later = now + Duration::from_secs(7);
-    assert_eq!(breaker.composed(&version("1"), later), Some(closed));
+    assert_eq!(breaker.rendered(&version("1"), later), Some(closed));
     assert_eq!(
         breaker.field_missing("f", "uid", &version("1"), later),
         None
@@ -159,40 +131,165 @@ fn once_opened_by_a_missing_field_a_message_that_holds_it_closes_it() {
 }
 
 #[test]
-fn a_single_message_may_be_received_now_and_then_only_while_a_template_is_suspected() {
+fn a_single_message_may_be_received_now_and_then_while_it_is_open() {
     let now = Instant::now();
-    let hour = now + Duration::from_hours(1);
-    let breaker = TemplateBreaker::new(now);
-    assert!(
-        !breaker.may_receive_one(hour),
-        "without a template no message can be tried"
-    );
-    let mut breaker = closed(now);
-    assert!(
-        !breaker.may_receive_one(hour),
+    assert_eq!(
+        closed(now).receive_at(),
+        None,
         "a closed breaker lets all be received"
     );
-    for key in ["a", "b", "c", "d", "e"] {
-        breaker.field_missing(key, "uid", &version("1"), now);
-    }
-    assert!(!breaker.may_receive_one(now));
+    let mut breaker = opened(now);
     let at = breaker.receive_at().unwrap();
-    assert!(breaker.may_receive_one(at));
+    assert!(at > now);
     breaker.receive_one(at);
-    assert!(!breaker.may_receive_one(at), "one at a time");
-    assert!(breaker.receive_at().unwrap() > at);
+    assert!(breaker.receive_at().unwrap() > at, "one at a time");
 }
 
 #[test]
 fn a_version_that_no_mail_was_written_with_is_suspected_at_the_first_message_without_the_field() {
     let now = Instant::now();
     let mut breaker = closed(now);
-    breaker.usable(&version("2"), now);
+    breaker.in_force(&version("2"), now);
     assert!(
         breaker
             .field_missing("a", "uid", &version("2"), now)
             .is_some()
     );
-    assert!(breaker.composed(&version("2"), now).is_some());
+    assert!(breaker.rendered(&version("2"), now).is_some());
     assert_eq!(breaker.field_missing("a", "uid", &version("2"), now), None);
+}
+
+fn denied() -> TemplateFailure {
+    TemplateFailure {
+        kind: TemplateFailureKind::AccessDenied,
+        error: Box::new(CallError {
+            operation: "GetFile",
+            code: "AccessDenied".to_owned(),
+            message: "no".to_owned(),
+            request_id: None,
+            source: None,
+        }),
+    }
+}
+
+fn failed(failure: LoadError) -> Knowledge {
+    Knowledge {
+        failure: Some(Arc::new(failure)),
+        ..Knowledge::default()
+    }
+}
+
+fn too_large() -> LoadError {
+    LoadError::TooLarge {
+        bytes: 2,
+        max_bytes: 1,
+    }
+}
+
+fn usable(blob_id: &str) -> Knowledge {
+    let template = Template::compile(b"<p>text</p>", &Placeholders::default()).unwrap();
+    Knowledge {
+        in_force: Some(Arc::new(TemplateInForce {
+            template,
+            version: version(blob_id),
+        })),
+        ..Knowledge::default()
+    }
+}
+
+/// A gate, and what its store knows.
+fn gate() -> (Arc<TemplateGate>, watch::Sender<Knowledge>) {
+    let (tell, knowledge) = watch::channel(Knowledge::default());
+    let gate = TemplateGate {
+        knowledge,
+        breaker: watch::Sender::new(TemplateBreaker::new()),
+        started_at: Instant::now(),
+    };
+    (Arc::new(gate), tell)
+}
+
+#[tokio::test(start_paused = true)]
+async fn until_there_is_a_template_the_last_failure_is_named_and_then_how_long_it_took() {
+    let (gate, _tell) = gate();
+    let denied = || failed(LoadError::Fetch(denied()));
+    let denied_cause = TemplateCause::Fetch(TemplateFailureKind::AccessDenied);
+    for (before, now, cause) in [
+        (Knowledge::default(), Knowledge::default(), None),
+        (Knowledge::default(), denied(), Some(denied_cause)),
+        (denied(), denied(), None),
+        (denied(), failed(too_large()), Some(TemplateCause::Unusable)),
+    ] {
+        let changed = cause.map(|cause| Transition::Changed { cause });
+        assert_eq!(gate.learn(&before, &now), changed);
+    }
+    let open_for = Duration::from_secs(7);
+    tokio::time::advance(open_for).await;
+    assert_eq!(
+        gate.learn(&failed(too_large()), &usable("1")),
+        Some(Transition::Closed {
+            cause: TemplateCause::Unusable,
+            open_for
+        })
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn failing_fetches_change_nothing_while_an_earlier_version_serves() {
+    let (gate, tell) = gate();
+    let mut stale = usable("1");
+    stale.failure = Some(Arc::new(too_large()));
+    tell.send_replace(stale.clone());
+    assert_eq!(gate.learn(&usable("1"), &stale), None);
+    assert_eq!(gate.status(), None);
+    assert_eq!(gate.receiving().await, Receiving::All);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_received_until_there_is_a_template() {
+    let (gate, tell) = gate();
+    let copy = Arc::clone(&gate);
+    let mut receiving = Polled::new(async move { copy.receiving().await });
+    assert!(receiving.poll().is_none());
+    assert_eq!(gate.status().unwrap().cause, TemplateCause::NotFetched);
+    tell.send_replace(failed(too_large()));
+    assert!(receiving.poll().is_none());
+    assert_eq!(gate.status().unwrap().cause, TemplateCause::Unusable);
+    tell.send_replace(usable("1"));
+    assert_eq!(receiving.poll(), Some(Receiving::All));
+    assert_eq!(gate.status(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_while_the_template_is_suspected_goes_once_it_is_cleared() {
+    let (gate, tell) = gate();
+    tell.send_replace(usable("1"));
+    assert!(gate.learn(&Knowledge::default(), &usable("1")).is_some());
+    for key in ["a", "b", "c", "d", "e"] {
+        drop(gate.tell(|breaker, now| breaker.field_missing(key, "uid", &version("1"), now)));
+    }
+    let (one, other) = (Arc::clone(&gate), Arc::clone(&gate));
+    let mut message = Polled::new(async move { one.trusted().await });
+    let mut poller = Polled::new(async move { other.receiving().await });
+    assert!(message.poll().is_none() && poller.poll().is_none());
+    assert!(
+        gate.learn(&usable("1"), &usable("2")).is_some(),
+        "another version"
+    );
+    assert!(message.poll().is_some());
+    assert_eq!(poller.poll(), Some(Receiving::All));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_it_is_suspected_one_message_may_be_received_at_a_time() {
+    let (gate, tell) = gate();
+    tell.send_replace(usable("1"));
+    for key in ["a", "b", "c", "d", "e"] {
+        drop(gate.tell(|breaker, now| breaker.field_missing(key, "uid", &version("1"), now)));
+    }
+    let began = Instant::now();
+    assert_eq!(gate.receiving().await, Receiving::OneProbe);
+    gate.receive_one();
+    let first = began.elapsed();
+    assert_eq!(gate.receiving().await, Receiving::OneProbe);
+    assert!(began.elapsed() > first);
 }

@@ -8,7 +8,7 @@ use tokio::{task::unconstrained, time::advance};
 use super::*;
 use crate::{
     backoff::{Backoff, Jitter, LONGEST_DELAY},
-    pipeline::breaker::{Gate, MailBreaker, Pass, Transition},
+    pipeline::breaker::{MailBreaker, MailGate, Pass, Transition},
     ports::{AccountCause, SendFailureKind},
 };
 
@@ -39,7 +39,7 @@ enum Event {
 
 struct Pipeline {
     window: Arc<Window>,
-    gate: Arc<Gate<MailBreaker>>,
+    gate: Arc<MailGate>,
     held: Vec<Held>,
     /// Of those held, how many have no send begun yet.
     unsent: usize,
@@ -52,7 +52,7 @@ impl Pipeline {
         let probes = Backoff::new(Duration::from_secs(1), LONGEST_DELAY, Jitter::Off);
         Self {
             window: Window::new(32),
-            gate: Gate::new(MailBreaker::new(probes)),
+            gate: MailGate::new(MailBreaker::new(probes, Duration::ZERO)),
             held: Vec::new(),
             unsent: 0,
             sending: Vec::new(),

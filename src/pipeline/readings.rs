@@ -1,0 +1,97 @@
+//! What may be read of a running pipeline, for its gauges and for its reporter.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::watch, time::Instant};
+
+use super::{
+    breaker::{MailCause, MailGate, Status, TemplateCause, TemplateGate},
+    lease::Leases,
+    ledger::Ledger,
+    rate::Limiter,
+    window::Window,
+};
+use crate::template_store::Knowledge;
+
+/// A view of the pipeline that can change nothing.
+pub(crate) struct Readings {
+    leases: Arc<Leases>,
+    window: Arc<Window>,
+    mail: Arc<MailGate>,
+    template: Arc<TemplateGate>,
+    limiter: Arc<Limiter>,
+    ledger: Arc<dyn Ledger>,
+    templates: watch::Receiver<Knowledge>,
+}
+
+impl Readings {
+    pub(crate) fn new(
+        leases: Arc<Leases>,
+        window: Arc<Window>,
+        mail: Arc<MailGate>,
+        template: Arc<TemplateGate>,
+        limiter: Arc<Limiter>,
+        ledger: Arc<dyn Ledger>,
+        templates: watch::Receiver<Knowledge>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            leases,
+            window,
+            mail,
+            template,
+            limiter,
+            ledger,
+            templates,
+        })
+    }
+
+    /// How many messages are held under a lease.
+    pub(crate) fn held(&self) -> usize {
+        self.leases.len()
+    }
+
+    /// For how long the oldest of them has been held.
+    pub(crate) fn oldest_held(&self) -> Duration {
+        self.leases.oldest().unwrap_or_default()
+    }
+
+    /// How many of them are on their way to the mail service.
+    pub(crate) fn on_the_way(&self) -> usize {
+        self.window.on_the_way()
+    }
+
+    /// Why no mail can be sent, while the breaker is open.
+    pub(crate) fn mail(&self) -> Option<Status<MailCause>> {
+        self.mail.status()
+    }
+
+    /// Why no mail can be written, while none can.
+    pub(crate) fn template(&self) -> Option<Status<TemplateCause>> {
+        self.template.status()
+    }
+
+    /// The send rate in force, in recipients per second; `None` where it is unlimited.
+    pub(crate) fn send_rate(&self) -> Option<f64> {
+        self.limiter.rate()
+    }
+
+    /// When the template was last fetched well.
+    pub(crate) fn template_good_at(&self) -> Option<Instant> {
+        self.templates.borrow().good_at
+    }
+
+    /// How often the template was fetched, well or badly.
+    pub(crate) fn template_fetches(&self) -> u64 {
+        self.templates.borrow().loads
+    }
+
+    /// How many sent messages are remembered.
+    pub(crate) fn ledger_len(&self) -> usize {
+        self.ledger.len()
+    }
+
+    /// How many messages were known as sent.
+    pub(crate) fn ledger_hits(&self) -> u64 {
+        self.ledger.hits()
+    }
+}
