@@ -67,7 +67,8 @@ pub struct Settler {
     drain: Arc<Drain>,
     /// The longest that one attempt may take, its wait for a free call included.
     attempt_timeout: Duration,
-    long_failing: Throttle,
+    /// Lines for a person, while deletes keep failing.
+    deletes_failing: Throttle,
 }
 
 /// The settler's end of one action's batches.
@@ -83,7 +84,7 @@ struct Job {
     done: oneshot::Sender<Result<(), EntryFailure>>,
 }
 
-/// A message's handle, and when it is to be visible again; a delete has no use for that.
+/// A message's handle, and the time after which it is visible again. A delete ignores the time.
 type Entry = (ReceiptHandle, Duration);
 
 /// A settler for `queue` whose calls may take `call_timeout`, and the task that makes the calls
@@ -106,7 +107,7 @@ pub fn settler(
         give_backs,
         drain,
         attempt_timeout: call_timeout * 2,
-        long_failing: Throttle::default(),
+        deletes_failing: Throttle::default(),
     };
     (settler, async {
         tokio::join!(deleting, giving_back);
@@ -115,8 +116,8 @@ pub fn settler(
 
 impl Settler {
     /// Deletes the message. What fails is tried again for as long as the queue lets us hold the
-    /// message: it was dealt with, and giving it back would deal with it twice. `failed` hears of
-    /// each attempt that did.
+    /// message: it was dealt with, and giving it back would deal with it twice. `failed` is called for
+    /// each attempt that failed.
     pub async fn delete(&self, lease: &Lease, mut failed: impl FnMut()) -> SettleResult {
         let began = Instant::now();
         let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
@@ -209,7 +210,7 @@ impl Settler {
 
     /// One line a minute for all deletes together, once one has failed for a minute.
     fn report_failing_delete(&self, began: Instant) {
-        if began.elapsed() >= DELETE_FAILS_QUIETLY_FOR && self.long_failing.due().is_some() {
+        if began.elapsed() >= DELETE_FAILS_QUIETLY_FOR && self.deletes_failing.due().is_some() {
             error!(
                 notifier.delete.failing_s = began.elapsed().as_secs(),
                 "deletes keep failing: the mails have gone out and their messages stay held, so \

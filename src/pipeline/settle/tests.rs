@@ -55,7 +55,7 @@ impl Rig {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lonely_delete_waits_25_ms_for_company() {
+async fn a_single_delete_waits_25_ms_for_others() {
     let rig = rig(&[], Answer::Done);
     assert_eq!(
         rig.settler.delete(&rig.lease("m"), || ()).await,
