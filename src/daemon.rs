@@ -22,10 +22,7 @@ use crate::{
     },
     ports::{AccountFacts, QueueFacts, World, queue_name},
     shutdown::Signal,
-    telemetry::{
-        Instruments, LIFECYCLE,
-        observed::{ObservedQueue, ObservedSource},
-    },
+    telemetry::{Instruments, LIFECYCLE, observed::Observed},
     template_store::TemplateStore,
     text::format_duration,
 };
@@ -70,7 +67,7 @@ pub async fn run(
 ) -> Result<Ended, ComposeError> {
     let composer = settings.composer()?;
     let templates = Arc::new(TemplateStore::new(
-        Arc::new(ObservedSource::new(
+        Arc::new(Observed::new(
             Arc::clone(&world.templates),
             Arc::clone(&instruments),
         )),
@@ -90,7 +87,7 @@ pub async fn run(
                 world: World {
                     // Boot's made-up handles were refused, which is no failure. So the queue's calls
                     // are measured only from here on.
-                    queue: Arc::new(ObservedQueue::new(world.queue, Arc::clone(&instruments))),
+                    queue: Arc::new(Observed::new(world.queue, Arc::clone(&instruments))),
                     ..world
                 },
                 ledger: Arc::new(MemoryLedger::new()),

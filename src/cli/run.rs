@@ -24,8 +24,8 @@ use crate::{
     shutdown::{self, Signal},
     telemetry::{
         self, Instruments, LIFECYCLE, LogSettings,
+        export_errors::ExportErrors,
         otlp::{Otlp, Wanted},
-        troubles::Troubles,
     },
     timing::TELEMETRY_FLUSH_TIME,
 };
@@ -35,19 +35,19 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
     let loaded = session::load(flags, Needs::Daemon)?;
     let signals = shutdown::signals().context("signals cannot be handled")?;
     let wanted = Wanted::read(|name| std::env::var(name).ok());
-    let troubles = Troubles::default();
-    let otlp = Otlp::start(&wanted, &troubles).await;
+    let errors = ExportErrors::default();
+    let otlp = Otlp::start(&wanted, &errors).await;
     let otlp = otlp.map_err(|refused| UsageError(refused.to_string()))?;
-    telemetry::init(log_settings(&loaded.settings.log), troubles.clone());
+    telemetry::init(log_settings(&loaded.settings.log), errors.clone());
     if otlp.is_on() {
-        tokio::spawn(troubles.clone().run());
+        tokio::spawn(errors.clone().run());
     }
     for note in &wanted.notes {
         warn!("{note}");
     }
     let code = work(loaded, &otlp, signals).await;
     otlp.finish(TELEMETRY_FLUSH_TIME).await;
-    troubles.tell_rest();
+    errors.log_rest();
     code
 }
 

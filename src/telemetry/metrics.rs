@@ -1,6 +1,6 @@
 //! The metrics: what is counted and measured, with attributes from bounded sets.
 
-use std::{slice, sync::Arc, time::Duration};
+use std::{slice, time::Duration};
 
 use opentelemetry::{
     KeyValue,
@@ -9,19 +9,20 @@ use opentelemetry::{
 
 use super::{
     names::{attribute, metric, ours},
-    spans::{Destination, SYSTEM},
+    spans::{SYSTEM, age, server, shared},
 };
+use crate::ports::{ReceivedMessage, queue_name};
 
-/// The conventional buckets, in seconds, and two more: every idle long poll of 20 s would otherwise
-/// only overflow.
-const DURATIONS: [f64; 16] = [
+/// The conventional buckets, in seconds, and two more. Without them every idle long poll of 20 s
+/// would count as longer than all buckets.
+const DURATION_BUCKETS: [f64; 16] = [
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 20.0, 30.0,
 ];
-/// For what may take hours, in seconds.
-const AGES: [f64; 14] = [
+/// In seconds, up to four days.
+const AGE_BUCKETS: [f64; 14] = [
     0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 345_600.0,
 ];
-const COUNTS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 10.0, 100.0];
+const RECEIVE_COUNT_BUCKETS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 10.0, 100.0];
 
 /// Values with the names and values of their attributes.
 pub type Points = Vec<(f64, Vec<(&'static str, &'static str)>)>;
@@ -35,8 +36,7 @@ struct Exported {
     meter: Meter,
     queue: KeyValue,
     server: KeyValue,
-    /// Those of a message's work that did not fail. They are built once, since each message needs
-    /// them.
+    /// The attributes of a message's work that did not fail, built once for all messages.
     processing: [KeyValue; 5],
     operation_duration: Histogram<f64>,
     consumed: Counter<u64>,
@@ -50,10 +50,10 @@ struct Exported {
 }
 
 impl Metrics {
-    /// Metrics about this queue.
+    /// Metrics about the queue at this URL.
     #[must_use]
-    pub fn new(meter: Option<Meter>, destination: &Destination) -> Self {
-        Self(meter.map(|meter| Exported::new(meter, destination)))
+    pub fn new(meter: Option<Meter>, queue_url: &str) -> Self {
+        Self(meter.map(|meter| Exported::new(meter, queue_url)))
     }
 
     /// A call of this operation, `receive` or `settle`, ended; `method` is AWS's name of it.
@@ -79,11 +79,11 @@ impl Metrics {
         });
     }
 
-    /// A receive brought so many messages; each was sent so long ago and received so often.
-    pub fn received(&self, messages: impl ExactSizeIterator<Item = (Option<Duration>, u32)>) {
+    /// A receive brought these messages.
+    pub fn received(&self, messages: &[ReceivedMessage]) {
         let Some(exported) = &self.0 else { return };
         let queue = slice::from_ref(&exported.queue);
-        if messages.len() == 0 {
+        if messages.is_empty() {
             exported.empty_receives.add(1, queue);
             return;
         }
@@ -94,11 +94,12 @@ impl Metrics {
             exported.server.clone(),
         ];
         exported.consumed.add(messages.len() as u64, &attributes);
-        for (age, receives) in messages {
-            if let Some(age) = age {
+        for message in messages {
+            if let Some(age) = age(message) {
                 exported.queue_lag.record(age.as_secs_f64(), queue);
             }
-            exported.receive_counts.record(receives.into(), queue);
+            let receives = message.receive_count.into();
+            exported.receive_counts.record(receives, queue);
         }
     }
 
@@ -175,7 +176,7 @@ impl Metrics {
 }
 
 impl Exported {
-    fn new(meter: Meter, destination: &Destination) -> Self {
+    fn new(meter: Meter, queue_url: &str) -> Self {
         let seconds = |name, text, buckets: &[f64]| {
             let histogram = meter.f64_histogram(name).with_unit("s");
             let histogram = histogram.with_description(text);
@@ -185,10 +186,8 @@ impl Exported {
             let counter = meter.u64_counter(name).with_unit(unit);
             counter.with_description(text).build()
         };
-        // Shared text, since each record clones it.
-        let shared = |name, text: &str| KeyValue::new(name, Arc::<str>::from(text));
-        let queue = shared(attribute::DESTINATION, &destination.queue);
-        let server = shared(attribute::SERVER_ADDRESS, &destination.host);
+        let queue = shared(attribute::DESTINATION, queue_name(queue_url));
+        let server = shared(attribute::SERVER_ADDRESS, server(queue_url).0);
         Self {
             processing: [
                 KeyValue::new(attribute::MESSAGING_SYSTEM, SYSTEM),
@@ -202,13 +201,13 @@ impl Exported {
             operation_duration: seconds(
                 metric::OPERATION_DURATION,
                 "Duration of receive and settling calls.",
-                &DURATIONS,
+                &DURATION_BUCKETS,
             ),
             consumed: counter(metric::CONSUMED, "{message}", "Messages received."),
             process_duration: seconds(
                 metric::PROCESS_DURATION,
                 "Time from receipt to outcome.",
-                &DURATIONS,
+                &DURATION_BUCKETS,
             ),
             outcomes: counter(metric::OUTCOMES, "{message}", "Messages ended, by outcome."),
             emails: counter(
@@ -219,18 +218,18 @@ impl Exported {
             queue_lag: seconds(
                 metric::QUEUE_LAG,
                 "Age of a message when it is received.",
-                &AGES,
+                &AGE_BUCKETS,
             ),
             receive_counts: meter
                 .u64_histogram(metric::RECEIVE_COUNTS)
                 .with_unit("{receive}")
                 .with_description("How often a received message had been received.")
-                .with_boundaries(COUNTS.to_vec())
+                .with_boundaries(RECEIVE_COUNT_BUCKETS.to_vec())
                 .build(),
             lease_margin: seconds(
                 metric::LEASE_MARGIN,
                 "What was left of the lease when a send began.",
-                &DURATIONS,
+                &DURATION_BUCKETS,
             ),
             empty_receives: counter(
                 metric::EMPTY_RECEIVES,
@@ -242,7 +241,7 @@ impl Exported {
     }
 }
 
-/// Records with these attributes, and the error's type where there was one.
+/// Records with these attributes and, after a failure, with the error's type.
 fn with_error(attributes: &[KeyValue], error: Option<&str>, record: impl FnOnce(&[KeyValue])) {
     match error {
         None => record(attributes),

@@ -1,7 +1,8 @@
 //! Every name that telemetry uses, in one place. Those of OpenTelemetry's semantic conventions
 //! (messaging, RPC, AWS; version 1.44) stand under their own names, ours under `notifier.`.
 
-/// The instrumentation scope of our spans and metrics.
+/// The instrumentation scope of our spans and metrics, and the name of the service where no
+/// variable gives one.
 pub const SCOPE: &str = "organizer-notifier";
 
 /// Attributes of the semantic conventions.

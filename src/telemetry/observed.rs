@@ -1,7 +1,8 @@
-//! Ports that are watched: every call on the queue and every fetch of the template leaves its
-//! metrics and its span, and whoever calls knows nothing of it.
+//! Ports that are measured. Every call on the queue and every fetch of the template records its
+//! metrics and its span, and the callers know nothing of it.
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -25,152 +26,112 @@ const UNANSWERED: &str = "timeout";
 
 type Answers = Result<Vec<Result<(), EntryFailure>>, QueueFailure>;
 
-/// A queue whose calls are measured.
-pub struct ObservedQueue {
-    queue: Arc<dyn Queue>,
+/// A port whose calls are measured.
+pub struct Observed<T: ?Sized> {
+    port: Arc<T>,
     instruments: Arc<Instruments>,
 }
 
-impl ObservedQueue {
-    /// Watches `queue`.
+impl<T: ?Sized> Observed<T> {
+    /// Measures the calls on `port`.
     #[must_use]
-    pub fn new(queue: Arc<dyn Queue>, instruments: Arc<Instruments>) -> Self {
-        Self { queue, instruments }
+    pub fn new(port: Arc<T>, instruments: Arc<Instruments>) -> Self {
+        Self { port, instruments }
     }
+}
 
-    /// Makes a settling call and leaves its span and its measure.
+impl Observed<dyn Queue> {
+    /// Makes a settling call and records it.
     async fn settle(
         &self,
         method: &'static str,
-        receipts: &[&ReceiptHandle],
+        receipts: impl ExactSizeIterator<Item = &ReceiptHandle>,
         call: impl Future<Output = Answers>,
     ) -> Answers {
-        let mut watched = Settling {
+        let mut settling = Settling {
             instruments: &self.instruments,
             method,
             began: Instant::now(),
             span: self.instruments.spans.settle(method, receipts),
-            answered: false,
+            error: Some(Cow::Borrowed(UNANSWERED)),
         };
         let answers = call.await;
-        watched.answered(&answers);
+        let error = match &answers {
+            Ok(answers) => {
+                let failure = answers.iter().find_map(|answer| answer.as_ref().err());
+                failure.map(|entry| entry.code.clone())
+            }
+            Err(failure) => {
+                settling.span.set_request_id(&failure.error);
+                Some(failure.error.code.clone())
+            }
+        };
+        settling.error = error.map(Cow::Owned);
         answers
     }
 }
 
-/// A settling call under way. Whoever makes it gives it up after a time, by dropping it.
+/// A settling call under way. The caller may give it up at its timeout by dropping it, so the call
+/// is recorded on drop.
 struct Settling<'a> {
     instruments: &'a Instruments,
     method: &'static str,
     began: Instant,
     span: CallSpan,
-    answered: bool,
+    error: Option<Cow<'static, str>>,
 }
 
-impl Settling<'_> {
-    fn answered(&mut self, answers: &Answers) {
-        self.answered = true;
-        let error = match answers {
-            Ok(answers) => answers
-                .iter()
-                .find_map(|answer| answer.as_ref().err())
-                .map(|entry| {
-                    self.span.failed_as(&entry.code);
-                    entry.code.as_str()
-                }),
-            Err(failure) => {
-                self.span.failed(&failure.error);
-                Some(failure.error.code.as_str())
-            }
-        };
-        self.measure(error);
-    }
-
-    fn measure(&self, error: Option<&str>) {
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        let error = self.error.as_deref();
+        if let Some(error) = error {
+            self.span.failed_as(error);
+        }
         let metrics = &self.instruments.metrics;
         metrics.called("settle", self.method, self.began.elapsed(), error);
     }
 }
 
-impl Drop for Settling<'_> {
-    fn drop(&mut self) {
-        if !self.answered {
-            self.span.failed_as(UNANSWERED);
-            self.measure(Some(UNANSWERED));
-        }
-    }
-}
-
 #[async_trait]
-impl Queue for ObservedQueue {
+impl Queue for Observed<dyn Queue> {
     async fn describe(&self) -> Result<QueueFacts, QueueFailure> {
-        self.queue.describe().await
+        self.port.describe().await
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure> {
         let (began, at) = (Instant::now(), SystemTime::now());
-        let received = self.queue.receive(request).await;
-        let metrics = &self.instruments.metrics;
+        let received = self.port.receive(request).await;
+        let Instruments { metrics, spans } = &*self.instruments;
+        let failure = received.as_ref().err();
+        let error_type = failure.map(|failure| failure.error.code.as_str());
+        metrics.called("receive", RECEIVE, began.elapsed(), error_type);
         match &received {
             Ok(messages) => {
-                metrics.called("receive", RECEIVE, began.elapsed(), None);
-                metrics.received(messages.iter().map(|message| {
-                    let age = message.sent_at.and_then(|sent| sent.elapsed().ok());
-                    (age, message.receive_count)
-                }));
-                if !messages.is_empty() {
-                    self.instruments.spans.received(at, messages);
-                }
+                metrics.received(messages);
+                spans.received(at, messages);
             }
-            Err(failure) => {
-                let error = &failure.error;
-                metrics.called("receive", RECEIVE, began.elapsed(), Some(&error.code));
-                self.instruments.spans.not_received(at, error);
-            }
+            Err(failure) => spans.not_received(at, &failure.error),
         }
         received
     }
 
-    async fn delete(
-        &self,
-        receipts: &[ReceiptHandle],
-    ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
-        let all: Vec<_> = receipts.iter().collect();
-        self.settle(DELETE, &all, self.queue.delete(receipts)).await
+    async fn delete(&self, receipts: &[ReceiptHandle]) -> Answers {
+        let call = self.port.delete(receipts);
+        self.settle(DELETE, receipts.iter(), call).await
     }
 
-    async fn change_visibility(
-        &self,
-        changes: &[(ReceiptHandle, Duration)],
-    ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
-        let receipts: Vec<_> = changes.iter().map(|(receipt, _)| receipt).collect();
-        let call = self.queue.change_visibility(changes);
-        self.settle(CHANGE_VISIBILITY, &receipts, call).await
-    }
-}
-
-/// A template's source whose fetches leave a span.
-pub struct ObservedSource {
-    source: Arc<dyn TemplateSource>,
-    instruments: Arc<Instruments>,
-}
-
-impl ObservedSource {
-    /// Watches `source`.
-    #[must_use]
-    pub fn new(source: Arc<dyn TemplateSource>, instruments: Arc<Instruments>) -> Self {
-        Self {
-            source,
-            instruments,
-        }
+    async fn change_visibility(&self, changes: &[(ReceiptHandle, Duration)]) -> Answers {
+        let receipts = changes.iter().map(|(receipt, _)| receipt);
+        let call = self.port.change_visibility(changes);
+        self.settle(CHANGE_VISIBILITY, receipts, call).await
     }
 }
 
 #[async_trait]
-impl TemplateSource for ObservedSource {
+impl TemplateSource for Observed<dyn TemplateSource> {
     async fn fetch(&self) -> Result<TemplateFile, TemplateFailure> {
         let mut span = self.instruments.spans.fetch();
-        let fetched = self.source.fetch().await;
+        let fetched = self.port.fetch().await;
         match &fetched {
             Ok(file) => {
                 span.set(ours::TEMPLATE_COMMIT, &file.version.commit_id);
@@ -182,6 +143,6 @@ impl TemplateSource for ObservedSource {
     }
 
     fn location(&self) -> &str {
-        self.source.location()
+        self.port.location()
     }
 }

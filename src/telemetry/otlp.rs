@@ -16,21 +16,17 @@ use opentelemetry::{
     trace::TracerProvider,
 };
 use opentelemetry_aws::detector::EcsResourceDetector;
-use opentelemetry_otlp::{MetricExporter, SpanExporter};
+use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter};
 use opentelemetry_sdk::{
     Resource,
     metrics::SdkMeterProvider,
-    resource::ResourceDetector,
     trace::{SdkTracer, SdkTracerProvider},
 };
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 use tracing_subscriber::{layer::SubscriberExt, registry};
 
-use super::{names::SCOPE, troubles::Troubles};
-
-/// The name of the service where no variable gives one.
-const SERVICE: &str = "organizer-notifier";
+use super::{export_errors::ExportErrors, names::SCOPE};
 
 /// Which carriers of a trace context are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,24 +46,19 @@ pub struct Wanted {
     pub metrics: bool,
     /// Which trace contexts are continued.
     pub propagators: Propagators,
-    /// What was asked for and is not to be had, for a warning.
+    /// What was asked for and does not exist here, each as a warning.
     pub notes: Vec<String>,
 }
 
-/// Why telemetry could not be set up.
+/// An exporter refuses its variables.
 #[derive(Debug, Error)]
-pub enum OtlpError {
-    /// An exporter refuses its variables.
-    #[error("the OTLP exporter of {signal} cannot be set up: {source}; check OTEL_EXPORTER_OTLP_*")]
-    Exporter {
-        /// `traces` or `metrics`.
-        signal: &'static str,
-        /// What it says.
-        source: opentelemetry_otlp::ExporterBuildError,
-    },
+#[error("the OTLP exporter of {signal} cannot be set up: {source}; check OTEL_EXPORTER_OTLP_*")]
+pub struct OtlpError {
+    signal: &'static str,
+    source: ExporterBuildError,
 }
 
-/// The exporting side: to be flushed before the process ends.
+/// The exporters. Call [`Otlp::finish`] before the process ends.
 #[derive(Debug, Default)]
 pub struct Otlp {
     tracers: Option<SdkTracerProvider>,
@@ -88,30 +79,17 @@ impl Wanted {
             let name = format!("OTEL_{signal}_EXPORTER");
             let exporters = set(&name).unwrap_or_else(|| "otlp".to_owned());
             let exporters: Vec<_> = exporters.split(',').map(str::trim).collect();
-            for other in exporters
-                .iter()
-                .filter(|name| !matches!(**name, "otlp" | "none"))
-            {
-                notes.push(format!(
-                    "{name}={other} is not known here; allowed: otlp, none"
-                ));
+            for other in &exporters {
+                if !["otlp", "none"].contains(other) {
+                    notes.push(format!(
+                        "{name}={other} is not known here; allowed: otlp, none"
+                    ));
+                }
             }
             !disabled && endpoint.is_some() && exporters.contains(&"otlp")
         };
         let (traces, metrics) = (exported("TRACES"), exported("METRICS"));
-        let propagators = match set("OTEL_PROPAGATORS") {
-            None => Propagators {
-                w3c: true,
-                xray: true,
-            },
-            Some(list) => {
-                let list: Vec<_> = list.split(',').map(str::trim).collect();
-                Propagators {
-                    w3c: list.contains(&"tracecontext"),
-                    xray: list.contains(&"xray") || list.contains(&"xray-lambda"),
-                }
-            }
-        };
+        let propagators = Propagators::read(set("OTEL_PROPAGATORS").as_deref());
         Self {
             traces,
             metrics,
@@ -121,56 +99,38 @@ impl Wanted {
     }
 }
 
+impl Propagators {
+    /// Reads a list of names. Both are read where no list is given.
+    fn read(list: Option<&str>) -> Self {
+        let list = list.unwrap_or("tracecontext,xray");
+        let has = |name| list.split(',').any(|listed| listed.trim() == name);
+        Self {
+            w3c: has("tracecontext"),
+            xray: has("xray") || has("xray-lambda"),
+        }
+    }
+}
+
 impl Otlp {
-    /// Sets up what is wanted. To be called inside a tokio runtime, which must still run when
-    /// [`Otlp::finish`] is called: the gRPC exporter lives on it.
+    /// Sets up what is wanted. Call it inside a tokio runtime that still runs when [`Otlp::finish`]
+    /// is called: the gRPC exporter lives on it.
     ///
-    /// What the crates complain of meanwhile, such as a sampler that they do not know, goes to
-    /// `troubles`, since the log is set up only afterwards.
-    pub async fn start(wanted: &Wanted, troubles: &Troubles) -> Result<Self, OtlpError> {
+    /// The crates may complain meanwhile, for example of a sampler that they do not know. `errors`
+    /// hears of it, since the log is set up only afterwards.
+    pub async fn start(wanted: &Wanted, errors: &ExportErrors) -> Result<Self, OtlpError> {
         if !wanted.traces && !wanted.metrics {
             return Ok(Self::default());
         }
         // The ECS metadata endpoint is read with a blocking client.
         let resource = tokio::task::spawn_blocking(resource)
             .await
-            .unwrap_or_else(|_| Resource::builder_empty().with_service_name(SERVICE).build());
-        let _heard = tracing::subscriber::set_default(registry().with(troubles.clone()));
-        let tracers = if wanted.traces {
-            let exporter =
-                SpanExporter::builder()
-                    .build()
-                    .map_err(|source| OtlpError::Exporter {
-                        signal: "traces",
-                        source,
-                    })?;
-            let provider = SdkTracerProvider::builder()
-                .with_resource(resource.clone())
-                .with_batch_exporter(exporter)
-                .build();
-            Some(provider)
-        } else {
-            None
-        };
-        let meters = if wanted.metrics {
-            let exporter =
-                MetricExporter::builder()
-                    .build()
-                    .map_err(|source| OtlpError::Exporter {
-                        signal: "metrics",
-                        source,
-                    })?;
-            let provider = SdkMeterProvider::builder()
-                .with_resource(resource)
-                .with_periodic_exporter(exporter)
-                .build();
-            Some(provider)
-        } else {
-            None
-        };
+            .unwrap_or_else(|_| Resource::builder_empty().with_service_name(SCOPE).build());
+        let _heard = tracing::subscriber::set_default(registry().with(errors.clone()));
+        let tracers = wanted.traces.then(|| tracers(resource.clone()));
+        let meters = wanted.metrics.then(|| meters(resource));
         Ok(Self {
-            tracers,
-            meters,
+            tracers: tracers.transpose()?,
+            meters: meters.transpose()?,
             propagators: wanted.propagators,
         })
     }
@@ -189,8 +149,8 @@ impl Otlp {
         self.tracers.is_some() || self.meters.is_some()
     }
 
-    /// Exports what is left, both signals side by side, for at most `limit`. Neither a hanging nor
-    /// a dead collector takes longer.
+    /// Exports what is left, both signals side by side, for at most `limit`. A collector that hangs
+    /// or is dead takes no longer.
     pub async fn finish(self, limit: Duration) {
         let Self {
             tracers, meters, ..
@@ -200,19 +160,32 @@ impl Otlp {
         });
         let numbers =
             tokio::task::spawn_blocking(move || meters.map(|provider| provider.shutdown()));
-        // What is not out by then is lost, which costs a few spans and never a message.
+        // At the limit the rest is lost. That costs a few spans and never a message.
         let flushed = async { tokio::join!(spans, numbers) };
         drop(tokio::time::timeout(limit, flushed).await);
     }
 }
 
-/// Who exports: name, version and instance, where on ECS it runs, and what the variables add.
+fn tracers(resource: Resource) -> Result<SdkTracerProvider, OtlpError> {
+    let signal = "traces";
+    let exporter = SpanExporter::builder().build();
+    let exporter = exporter.map_err(|source| OtlpError { signal, source })?;
+    let provider = SdkTracerProvider::builder().with_resource(resource);
+    Ok(provider.with_batch_exporter(exporter).build())
+}
+
+fn meters(resource: Resource) -> Result<SdkMeterProvider, OtlpError> {
+    let signal = "metrics";
+    let exporter = MetricExporter::builder().build();
+    let exporter = exporter.map_err(|source| OtlpError { signal, source })?;
+    let provider = SdkMeterProvider::builder().with_resource(resource);
+    Ok(provider.with_periodic_exporter(exporter).build())
+}
+
+/// The process that exports: its name, version and instance, its place on ECS, and what the variables
+/// add.
 fn resource() -> Resource {
-    let ecs = EcsResourceDetector.detect();
-    let ecs = ecs
-        .iter()
-        .map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
-    // The standard library's hash keys are random, and enough to tell tasks apart.
+    // The standard library's hash keys are random. That is enough to tell tasks apart.
     let random = RandomState::new();
     let instance = format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1));
     let attributes = resource_attributes(
@@ -220,7 +193,7 @@ fn resource() -> Resource {
         std::env::var("OTEL_SERVICE_NAME").ok().as_deref(),
     );
     Resource::builder_empty()
-        .with_attributes(ecs)
+        .with_detector(Box::new(EcsResourceDetector))
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
         .with_attribute(KeyValue::new("service.instance.id", instance))
         .with_attribute(KeyValue::new("telemetry.sdk.language", "rust"))
@@ -229,15 +202,13 @@ fn resource() -> Resource {
         .build()
 }
 
-/// The variables' attributes and the service's name, the later of two of one key winning.
+/// The variables' attributes and the service's name. Of two with the same key the later one wins.
 fn resource_attributes(list: Option<&str>, service: Option<&str>) -> Vec<KeyValue> {
-    let mut attributes = vec![KeyValue::new("service.name", SERVICE)];
+    let mut attributes = vec![KeyValue::new("service.name", SCOPE)];
     for pair in list.unwrap_or_default().split(',') {
         if let Some((key, value)) = pair.split_once('=') {
-            let value = percent_decode_str(value.trim())
-                .decode_utf8_lossy()
-                .into_owned();
-            attributes.push(KeyValue::new(key.trim().to_owned(), value));
+            let value = percent_decode_str(value.trim()).decode_utf8_lossy();
+            attributes.push(KeyValue::new(key.trim().to_owned(), value.into_owned()));
         }
     }
     if let Some(service) = service.filter(|name| !name.trim().is_empty()) {

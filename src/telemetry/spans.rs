@@ -8,13 +8,14 @@
 //! CodeCommit/GetFile     client    a fetch of the template
 //! ```
 //!
-//! Each names its parent, and none is ever current. So they are OpenTelemetry's own spans and none
-//! of `tracing`, which a message's work would enter and leave at every poll, for nobody.
+//! Each span names its parent, and none is ever the current one. So they are OpenTelemetry's own
+//! spans. A `tracing` span around a message's work would be entered and left at every poll, and
+//! nothing here would use it.
 
 use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -33,28 +34,19 @@ use super::{
     names::{attribute, ours},
     otlp::Propagators,
 };
-use crate::ports::{CallError, ReceiptHandle, ReceivedMessage, TemplateVersion, queue_name};
+use crate::{
+    mutex::Mutex,
+    ports::{CallError, ReceiptHandle, ReceivedMessage, TemplateVersion, queue_name},
+};
 
-/// A publisher's context that is older than this is linked and not continued: its trace is over.
-const CONTINUED_FOR: Duration = Duration::from_hours(1);
+/// A message's span continues the publisher's trace until the message is this old. Later it only
+/// links to that trace, which is over by then.
+const TRACE_CONTINUED_FOR: Duration = Duration::from_hours(1);
 /// What the conventions call SQS.
 pub(super) const SYSTEM: &str = "aws_sqs";
-/// How many messages' contexts are kept for links. A message in work has one; those whose worker
-/// never came to be are pushed out.
-const KEPT: usize = 4096;
-
-/// The queue as telemetry names it.
-#[derive(Clone, Debug)]
-pub struct Destination {
-    /// The queue's name.
-    pub queue: String,
-    /// Its URL.
-    pub url: String,
-    /// The URL's host.
-    pub host: String,
-    /// The URL's port, where it names one.
-    pub port: Option<u16>,
-}
+/// How many messages' contexts are kept for links. Each message in work has one. A message that no
+/// worker took leaves one behind, which newer ones push out.
+const CONTEXTS_MAX: usize = 4096;
 
 /// Makes spans.
 #[derive(Debug)]
@@ -86,55 +78,34 @@ pub struct CallSpan(Option<Box<Span>>);
 #[derive(Debug, Default)]
 pub struct MessageSpan(CallSpan);
 
-impl Destination {
-    /// Reads a queue's URL.
-    #[must_use]
-    pub fn of(url: &str) -> Self {
-        let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-        let authority = rest.split('/').next().unwrap_or_default();
-        let (host, port) = match authority.rsplit_once(':') {
-            Some((host, port)) => (host, port.parse().ok()),
-            None => (authority, None),
-        };
-        Self {
-            queue: queue_name(url).to_owned(),
-            url: url.to_owned(),
-            host: host.to_owned(),
-            port,
-        }
-    }
-}
-
 impl Spans {
-    /// Spans about this queue.
+    /// Spans about the queue at this URL.
     #[must_use]
-    pub fn new(
-        tracer: Option<SdkTracer>,
-        destination: &Destination,
-        propagators: Propagators,
-    ) -> Self {
-        // Shared text, since each span clones it.
-        let shared = |name, text: &str| KeyValue::new(name, Arc::<str>::from(text));
+    pub fn new(tracer: Option<SdkTracer>, queue_url: &str, propagators: Propagators) -> Self {
+        let (host, port) = server(queue_url);
+        let queue = queue_name(queue_url);
         let mut common = vec![
             KeyValue::new(attribute::MESSAGING_SYSTEM, SYSTEM),
-            shared(attribute::DESTINATION, &destination.queue),
-            shared(attribute::QUEUE_URL, &destination.url),
-            shared(attribute::SERVER_ADDRESS, &destination.host),
+            shared(attribute::DESTINATION, queue),
+            shared(attribute::QUEUE_URL, queue_url),
+            shared(attribute::SERVER_ADDRESS, host),
         ];
-        let port = destination.port.map(i64::from);
-        common.extend(port.map(|port| KeyValue::new(attribute::SERVER_PORT, port)));
+        common.extend(port.map(|port| KeyValue::new(attribute::SERVER_PORT, i64::from(port))));
         Self {
             tracer,
-            queue: destination.queue.clone(),
+            queue: queue.to_owned(),
             common,
             propagators,
             contexts: Mutex::default(),
         }
     }
 
-    /// The span of a receive that brought these messages and began at `began`. It is made when the
-    /// receive is over: an empty one gets none.
+    /// The span of a receive that brought these messages and began at `began`. An empty receive gets
+    /// none, so the span is made when the receive is over.
     pub fn received(&self, began: SystemTime, messages: &[ReceivedMessage]) {
+        if messages.is_empty() {
+            return;
+        }
         let span = self.start(None, || {
             let links = messages.iter().filter_map(|message| {
                 let origin = self.origin(message, &[])?;
@@ -142,12 +113,12 @@ impl Spans {
                 Some(Link::new(origin, vec![id], 0))
             });
             let batch = KeyValue::new(attribute::BATCH_COUNT, count(messages.len()));
-            self.operation("receive", SpanKind::Client, [batch])
+            self.operation("receive", [batch])
                 .with_start_time(began)
                 .with_links(links.collect())
         });
         if let Some(context) = span.context() {
-            let mut contexts = self.contexts();
+            let mut contexts = self.contexts.lock();
             for message in messages {
                 contexts.keep(&message.receipt, context.clone());
             }
@@ -156,10 +127,7 @@ impl Spans {
 
     /// The span of a receive that failed and began at `began`.
     pub fn not_received(&self, began: SystemTime, error: &CallError) {
-        let build = || {
-            self.operation("receive", SpanKind::Client, [])
-                .with_start_time(began)
-        };
+        let build = || self.operation("receive", []).with_start_time(began);
         self.start(None, build).failed(error);
     }
 
@@ -174,27 +142,26 @@ impl Spans {
         if self.tracer.is_none() {
             return MessageSpan::default();
         }
-        let age = message.sent_at.and_then(|sent| sent.elapsed().ok());
-        let is_young = age.unwrap_or_default() < CONTINUED_FOR;
+        let is_young = age(message).unwrap_or_default() < TRACE_CONTINUED_FOR;
         let origin = self.origin(message, published);
         let (parent, linked) = match origin {
             Some(context) if context.is_sampled() && is_young => (Some(context), None),
             other => (None, other),
         };
-        let receive = self.contexts().get(&message.receipt);
+        let receive = self.contexts.lock().get(&message.receipt);
         let links = linked.into_iter().chain(receive).map(Link::with_context);
         let span = self.start(parent, || {
-            let mut attributes = vec![
+            let about = [
                 KeyValue::new(attribute::MESSAGE_ID, message.id.clone()),
                 KeyValue::new(ours::RECEIVE_COUNT, i64::from(message.receive_count)),
             ];
             let id = notification_id.map(|id| KeyValue::new(ours::NOTIFICATION_ID, id.to_owned()));
-            attributes.extend(id);
-            self.operation("process", SpanKind::Consumer, attributes)
+            self.operation("process", about.into_iter().chain(id))
+                .with_kind(SpanKind::Consumer)
                 .with_links(links.collect())
         });
         if let Some(context) = span.context() {
-            self.contexts().keep(&message.receipt, context);
+            self.contexts.lock().keep(&message.receipt, context);
         }
         MessageSpan(span)
     }
@@ -219,15 +186,19 @@ impl Spans {
     }
 
     /// The span of a settling call about these messages; `method` is AWS's name of it.
-    pub fn settle(&self, method: &'static str, receipts: &[&ReceiptHandle]) -> CallSpan {
+    pub fn settle<'a>(
+        &self,
+        method: &'static str,
+        receipts: impl ExactSizeIterator<Item = &'a ReceiptHandle>,
+    ) -> CallSpan {
         self.start(None, || {
-            let contexts = self.contexts();
-            let linked = receipts.iter().filter_map(|receipt| contexts.get(receipt));
+            let contexts = self.contexts.lock();
             let about = [
                 KeyValue::new(attribute::RPC_METHOD, method),
                 KeyValue::new(attribute::BATCH_COUNT, count(receipts.len())),
             ];
-            self.operation("settle", SpanKind::Client, about)
+            let linked = receipts.filter_map(|receipt| contexts.get(receipt));
+            self.operation("settle", about)
                 .with_links(linked.map(Link::with_context).collect())
         })
     }
@@ -237,15 +208,15 @@ impl Spans {
         self.start(None, || aws_call("CodeCommit/GetFile", []))
     }
 
-    /// The message has been settled: nothing will link to it any more.
+    /// Forgets a message that has been settled. Nothing will link to it any more.
     pub fn forget(&self, receipt: &ReceiptHandle) {
         if self.tracer.is_some() {
-            self.contexts().forget(receipt);
+            self.contexts.lock().forget(receipt);
         }
     }
 
-    /// Where and by whom the message was published: W3C's context in the queue's attributes, then
-    /// in the notification's, then X-Ray's.
+    /// The span that published the message: W3C's context in the queue's attributes, otherwise in
+    /// the notification's, otherwise X-Ray's.
     fn origin(
         &self,
         message: &ReceivedMessage,
@@ -276,11 +247,10 @@ impl Spans {
         }))
     }
 
-    /// An operation on the queue.
+    /// A span of an operation on the queue, which is our call unless it is changed afterwards.
     fn operation(
         &self,
         name: &'static str,
-        kind: SpanKind,
         about: impl IntoIterator<Item = KeyValue>,
     ) -> SpanBuilder {
         let mut attributes = vec![
@@ -289,13 +259,8 @@ impl Spans {
         ];
         attributes.extend(self.common.iter().cloned().chain(about));
         SpanBuilder::from_name(format!("{name} {}", self.queue))
-            .with_kind(kind)
+            .with_kind(SpanKind::Client)
             .with_attributes(attributes)
-    }
-
-    fn contexts(&self) -> MutexGuard<'_, Contexts> {
-        // A panic under this lock leaves at worst a link out.
-        self.contexts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -305,7 +270,7 @@ impl Contexts {
         if self.of.insert(hash, context).is_none() {
             self.order.push_back(hash);
         }
-        while self.order.len() > KEPT {
+        while self.order.len() > CONTEXTS_MAX {
             if let Some(oldest) = self.order.pop_front() {
                 self.of.remove(&oldest);
             }
@@ -322,16 +287,21 @@ impl Contexts {
 }
 
 impl CallSpan {
-    /// Adds what is known only now.
+    /// Adds an attribute.
     pub fn set(&mut self, name: &'static str, value: &str) {
         if let Some(span) = &mut self.0 {
             span.set_attribute(KeyValue::new(name, value.to_owned()));
         }
     }
 
-    /// Marks the call as failed, with what is known of it.
+    /// Marks the call as failed, with the error's type and the request's id.
     pub fn failed(&mut self, error: &CallError) {
         self.failed_as(&error.code);
+        self.set_request_id(error);
+    }
+
+    /// Adds the id of a request that failed.
+    pub fn set_request_id(&mut self, error: &CallError) {
         if let Some(request_id) = &error.request_id {
             self.set(attribute::AWS_REQUEST_ID, request_id);
         }
@@ -379,6 +349,23 @@ impl MessageSpan {
     }
 }
 
+/// The host of a queue's URL, and its port where the URL names one.
+pub(super) fn server(queue_url: &str) -> (&str, Option<u16>) {
+    let rest = queue_url
+        .split_once("://")
+        .map_or(queue_url, |(_, rest)| rest);
+    let authority = rest.split('/').next().unwrap_or_default();
+    match authority.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse().ok()),
+        None => (authority, None),
+    }
+}
+
+/// An attribute whose text is shared, since each span and each record clones it.
+pub(super) fn shared(name: &'static str, text: &str) -> KeyValue {
+    KeyValue::new(name, Arc::<str>::from(text))
+}
+
 /// A call of an AWS service; `method` is AWS's name of it.
 fn aws_call(method: &'static str, about: impl IntoIterator<Item = KeyValue>) -> SpanBuilder {
     let mut attributes = vec![
@@ -401,6 +388,11 @@ fn w3c<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Option<SpanContext> {
     let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
     let context = context.span().span_context().clone();
     context.is_valid().then_some(context)
+}
+
+/// How long ago the message was sent to the queue.
+pub(super) fn age(message: &ReceivedMessage) -> Option<Duration> {
+    message.sent_at?.elapsed().ok()
 }
 
 fn count(number: usize) -> i64 {

@@ -1,12 +1,10 @@
 //! A limit for lines that one lasting fault would otherwise write many times over.
 
-use std::{
-    mem,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{mem, time::Duration};
 
 use tokio::time::Instant;
+
+use crate::mutex::Mutex;
 
 /// Lets one line through in each period and counts those that it holds back.
 #[derive(Debug)]
@@ -51,7 +49,7 @@ impl Throttle {
 
     /// Whether the line is to be written now, and then how many were held back since the last one.
     pub fn due(&self) -> Option<u64> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let now = Instant::now();
         let since = *state.since.get_or_insert(now);
         let is_recent = |written| now.duration_since(written) < self.period;
@@ -65,13 +63,8 @@ impl Throttle {
 
     /// Begins anew, since the fault is over. Returns how long it lasted if a line told of it.
     pub fn reset(&self) -> Option<Duration> {
-        let ended = mem::take(&mut *self.lock());
+        let ended = mem::take(&mut *self.state.lock());
         ended.written.and(ended.since).map(|since| since.elapsed())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No code that can panic runs under this lock, so a poisoned state is still a whole one.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -14,7 +14,7 @@ struct Kept(Arc<Mutex<Vec<SpanData>>>);
 
 impl SpanExporter for Kept {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        self.0.lock().unwrap().extend(batch);
+        self.0.lock().extend(batch);
         Ok(())
     }
 }
@@ -49,10 +49,10 @@ fn exported(make: impl FnOnce(&Spans)) -> Vec<SpanData> {
     };
     make(&Spans::new(
         Some(provider.tracer("tests")),
-        &Destination::of("http://host:1/0/q"),
+        "http://host:1/0/q",
         both,
     ));
-    kept.0.lock().unwrap().clone()
+    kept.0.lock().clone()
 }
 
 /// The process span of one message.
@@ -125,10 +125,10 @@ fn a_context_that_names_no_span_begins_a_trace_of_our_own() {
 fn contexts_of_messages_that_were_never_settled_are_pushed_out() {
     let mut contexts = Contexts::default();
     let context = SpanContext::empty_context();
-    for number in 0..KEPT * 2 {
+    for number in 0..CONTEXTS_MAX * 2 {
         contexts.keep(&ReceiptHandle(number.to_string()), context.clone());
     }
-    assert_eq!(contexts.of.len(), KEPT);
+    assert_eq!(contexts.of.len(), CONTEXTS_MAX);
     assert!(contexts.get(&ReceiptHandle("0".to_owned())).is_none());
 }
 

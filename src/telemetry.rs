@@ -1,13 +1,14 @@
-//! What the process tells of itself: logs to standard error, JSON off a terminal and text on one;
-//! traces and metrics over OTLP where the standard `OTEL_*` variables ask for it.
+//! What the process reports about itself. Logs go to standard error, as text on a terminal and as
+//! JSON elsewhere. Traces and metrics go out over OTLP where the standard `OTEL_*` variables ask for
+//! it.
 
+pub mod export_errors;
 pub mod metrics;
 pub mod names;
 pub mod observed;
 pub mod otlp;
 pub mod spans;
 pub mod throttle;
-pub mod troubles;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -15,18 +16,13 @@ use std::{
     panic,
 };
 
-use tracing::{Level, error, level_filters::LevelFilter};
+use tracing::{Level, error, field::display, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, registry};
 
-use self::{
-    metrics::Metrics,
-    otlp::Otlp,
-    spans::{Destination, Spans},
-    troubles::Troubles,
-};
+use self::{export_errors::ExportErrors, metrics::Metrics, otlp::Otlp, spans::Spans};
 
 /// The target of lines that are written at any level: how the daemon starts, stops, and stops
-/// receiving. Without them a quiet log could not be told from a dead process.
+/// receiving. Without these lines, the log of a quiet daemon looks like that of a dead one.
 pub const LIFECYCLE: &str = "lifecycle";
 
 /// What is logged, and how.
@@ -34,7 +30,7 @@ pub const LIFECYCLE: &str = "lifecycle";
 pub struct LogSettings {
     /// The least severe lines that are written.
     pub level: LevelFilter,
-    /// Whether a line is a JSON object, and not text.
+    /// Whether a line is a JSON object. Otherwise it is text.
     pub json: bool,
 }
 
@@ -51,10 +47,9 @@ impl Instruments {
     /// Instruments about the queue at this URL, for what `otlp` exports.
     #[must_use]
     pub fn new(otlp: &Otlp, queue_url: &str) -> Self {
-        let destination = Destination::of(queue_url);
         Self {
-            metrics: Metrics::new(otlp.meter(), &destination),
-            spans: Spans::new(otlp.tracer(), &destination, otlp.propagators),
+            metrics: Metrics::new(otlp.meter(), queue_url),
+            spans: Spans::new(otlp.tracer(), queue_url, otlp.propagators),
         }
     }
 
@@ -65,9 +60,9 @@ impl Instruments {
     }
 }
 
-/// Sets up the log for the whole process, and the panic hook. What the exporters complain of goes
-/// to `troubles`. Called twice, it changes nothing.
-pub fn init(settings: LogSettings, troubles: Troubles) {
+/// Sets up the log for the whole process, and the panic hook. `errors` hears what the exporters
+/// complain of. A second call changes nothing.
+pub fn init(settings: LogSettings, errors: ExportErrors) {
     let lines = fmt::layer().with_writer(stderr);
     let lines = if settings.json {
         lines
@@ -82,32 +77,30 @@ pub fn init(settings: LogSettings, troubles: Troubles) {
         lines.with_ansi(colours).with_target(false).boxed()
     };
     let lines = lines.with_filter(filter(settings.level));
-    let troubles = troubles.with_filter(Targets::new().with_target(troubles::TARGET, Level::WARN));
-    let subscriber = registry().with(lines).with(troubles);
+    let errors = errors.with_filter(Targets::new().with_target(export_errors::TARGET, Level::WARN));
+    let subscriber = registry().with(lines).with(errors);
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         panic::set_hook(Box::new(log_panic));
     }
 }
 
-/// Our own lines at the level asked for; other crates' at `info` at most, since the SDK's debug
-/// spans cost more than all of our work.
+/// Lets our own lines through at the level asked for. Those of other crates pass at `info` at most,
+/// since the AWS SDK's debug spans cost more than all of our work.
 fn filter(ours: LevelFilter) -> Targets {
     Targets::new()
         .with_default(ours.min(LevelFilter::INFO))
         .with_target(env!("CARGO_CRATE_NAME"), ours)
         .with_target(LIFECYCLE, Level::INFO)
-        .with_target(troubles::TARGET, LevelFilter::OFF)
+        .with_target(export_errors::TARGET, LevelFilter::OFF)
 }
 
-/// The place of a panic and never its payload, which may hold a message's content.
+/// Logs the place of a panic. Its payload may hold a message's content and is never logged.
 fn log_panic(info: &panic::PanicHookInfo<'_>) {
     let place = info
         .location()
         .map_or_else(String::new, ToString::to_string);
     let backtrace = Backtrace::capture();
-    if backtrace.status() == BacktraceStatus::Captured {
-        error!(code.location = place, backtrace = %backtrace, "panic");
-    } else {
-        error!(code.location = place, "panic");
-    }
+    let is_captured = backtrace.status() == BacktraceStatus::Captured;
+    let backtrace = is_captured.then(|| display(backtrace));
+    error!(code.location = place, backtrace, "panic");
 }
