@@ -22,8 +22,12 @@ async fn every_command_is_helped_with_examples() {
         if command != "run" && command != "healthcheck" {
             assert!(help.out.contains("Examples:"), "{help}");
         }
+        if command != "completions" {
+            assert!(help.out.contains("Exit codes: 0 "), "{help}");
+        }
     }
     assert!(done.out.contains("Examples:"), "{done}");
+    assert!(done.out.contains("Exit codes: 0 "), "{done}");
     assert_eq!(done.err, "");
 }
 
