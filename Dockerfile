@@ -3,16 +3,18 @@
 # The daemon: `docker build .`, on x86-64 and on arm64. The local AWS, for work on a laptop:
 # `docker build --target sandbox .`
 
-# Dependencies alone, in a layer that stays as long as Cargo.toml and Cargo.lock do. The runtime
+# Dependencies alone, in a layer that stays as long as the manifests and Cargo.lock do. The runtime
 # stages have this stage's Debian release, hence its glibc.
 FROM rust:1.95-trixie AS dependencies
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
-# A program and a library of nothing, so that there is something to build them for.
-RUN mkdir src \
-    && echo 'fn main() {}' >src/main.rs \
-    && touch src/lib.rs \
-    && cargo build --release --locked \
+# The workspace has a second member, the local AWS. Cargo reads its manifest and does not build it.
+COPY tests/sandbox/Cargo.toml tests/sandbox/
+# Programs and libraries of nothing, so that there is something to build the dependencies for.
+RUN mkdir src tests/sandbox/src \
+    && echo 'fn main() {}' | tee src/main.rs >tests/sandbox/src/main.rs \
+    && touch src/lib.rs tests/sandbox/src/lib.rs \
+    && cargo build --release --locked --package organizer-notifier \
     && rm -r src target/release/organizer-notifier* target/release/deps/*organizer_notifier* \
        target/release/.fingerprint/organizer-notifier-*
 
@@ -23,7 +25,7 @@ COPY src src
 ARG COMMIT=
 # Names of functions and line tables go to a file of their own, which debuggers match by the build
 # id. The log names a panic's place without them.
-RUN ORGANIZER_NOTIFIER_COMMIT="$COMMIT" cargo build --release --locked \
+RUN ORGANIZER_NOTIFIER_COMMIT="$COMMIT" cargo build --release --locked --package organizer-notifier \
     && objcopy --only-keep-debug target/release/organizer-notifier /organizer-notifier.debug \
     && strip --strip-all -o /organizer-notifier target/release/organizer-notifier \
     && printf '# Mount a configuration file here, or set variables.\n' >/config.toml \
@@ -33,13 +35,11 @@ RUN ORGANIZER_NOTIFIER_COMMIT="$COMMIT" cargo build --release --locked \
 FROM scratch AS symbols
 COPY --from=build /organizer-notifier.debug /
 
-# The local AWS needs the dependencies of the tests, and no optimisation.
+# The local AWS uses nothing of the daemon, and needs no optimisation.
 FROM dependencies AS sandbox-build
-COPY config config
-COPY src src
-COPY tests tests
-RUN cargo build --locked --example sandbox \
-    && strip --strip-all -o /sandbox target/debug/examples/sandbox
+COPY tests/sandbox tests/sandbox
+RUN cargo build --locked --package sandbox \
+    && strip --strip-all -o /sandbox target/debug/sandbox
 
 FROM gcr.io/distroless/cc-debian13:nonroot AS sandbox
 COPY --from=sandbox-build /sandbox /usr/local/bin/sandbox

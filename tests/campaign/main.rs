@@ -10,10 +10,6 @@ mod table;
 mod verdict;
 mod world;
 
-#[path = "../sandbox/mod.rs"]
-#[expect(dead_code, reason = "the campaign does not use all of it")]
-mod sandbox;
-
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;

@@ -7,10 +7,6 @@ mod table;
 mod verdict;
 mod world;
 
-#[path = "../sandbox/mod.rs"]
-#[expect(dead_code, reason = "the campaign does not use all of it")]
-mod sandbox;
-
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;

@@ -7,15 +7,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
+use sandbox::faults::{Fault, Rule};
+use sandbox::sqs::Standing;
+use sandbox::{Running, Sandbox};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use crate::daemon::{Daemon, Ended, Launch};
 use crate::events::{Published, uid_in};
-use crate::sandbox::faults::{Fault, Rule};
-use crate::sandbox::sqs::Standing;
-use crate::sandbox::{Running, Sandbox};
 
 /// The queue's visibility timeout: the shortest that the daemon takes, a twelfth of CIS's.
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(5);

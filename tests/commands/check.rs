@@ -1,9 +1,9 @@
 //! `check` as a whole, and what stands around the daemon.
 
+use sandbox::faults::{Fault, Rule};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::sandbox::faults::{Fault, Rule};
 use crate::stage::{Stage, path, run_bare};
 
 #[tokio::test]

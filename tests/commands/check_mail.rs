@@ -1,8 +1,8 @@
 //! What `check` finds out about sending.
 
+use sandbox::faults::{Fault, Rule};
 use serde_json::json;
 
-use crate::sandbox::faults::{Fault, Rule};
 use crate::stage::{Done, Stage};
 
 async fn check_with(stage: &Stage, operation: &str, code: &str) -> Done {

@@ -1,6 +1,7 @@
 //! What `check` finds out about the template.
 
-use crate::sandbox::faults::{Fault, Rule};
+use sandbox::faults::{Fault, Rule};
+
 use crate::stage::{Stage, TEMPLATE, directory, path};
 
 #[tokio::test]

@@ -6,10 +6,6 @@
     reason = "the helpers of tests fail as the tests themselves do"
 )]
 
-#[path = "../sandbox/mod.rs"]
-#[expect(dead_code, reason = "other tests use what these do not")]
-mod sandbox;
-
 mod check;
 mod check_mail;
 mod check_queue;

@@ -3,11 +3,10 @@
 use std::ffi::OsStr;
 use std::process::Stdio;
 
+use sandbox::{Running, Sandbox};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
-
-use crate::sandbox::{Running, Sandbox};
 
 pub(crate) const TEMPLATE: &[u8] = include_bytes!("../fixtures/template.html");
 pub(crate) const SUBJECT: &str = "Registered: {summary} ({uid})";

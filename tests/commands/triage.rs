@@ -1,10 +1,10 @@
 //! `triage` over a dead-letter queue.
 
+use sandbox::faults::{Fault, Rule};
+use sandbox::sqs::Standing;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::sandbox::faults::{Fault, Rule};
-use crate::sandbox::sqs::Standing;
 use crate::stage::{SAMPLES, Stage, redrive};
 
 fn dead(stage: &Stage) -> String {

@@ -1,8 +1,8 @@
 //! The mails that events must become, worked out without the product's code.
 
+use sandbox::outbox::StoredMail;
 use serde_json::{Value, json};
 
-use crate::sandbox::outbox::StoredMail;
 use crate::world::TEMPLATE;
 
 /// A mail as its reader gets it.

@@ -1,10 +1,10 @@
 //! Bad and odd input at run time: each message to its outcome, with a text that says why.
 
+use sandbox::outbox::StoredMail;
 use serde_json::{Value, json};
 
 use crate::output::Line;
 use crate::process::{Daemon, Ended};
-use crate::sandbox::outbox::StoredMail;
 use crate::world::{World, numbered, tag};
 
 /// The most that SQS takes.

@@ -1,9 +1,5 @@
 //! The real binary against the local AWS: start, work, outages, stop and exit codes.
 
-#[path = "../sandbox/mod.rs"]
-#[expect(dead_code, reason = "other test binaries use the rest")]
-mod sandbox;
-
 #[cfg(test)]
 mod boot;
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use sandbox::faults::{Fault, Rule, Window};
+
 use crate::output::Line;
 use crate::process::{Daemon, Ended};
-use crate::sandbox::faults::{Fault, Rule, Window};
 use crate::world::{World, tag};
 
 /// Publishes events of these numbers and gives their SNS message ids.
@@ -94,7 +95,7 @@ async fn a_paused_account_holds_one_message_and_is_asked_before_it_is_tried_agai
         .until("another question", || world.calls("ses:GetAccount") > asked)
         .await;
     assert_eq!(world.calls("ses:SendEmail"), 1);
-    let received = |message: &&crate::sandbox::sqs::MessageState| message.receive_count > 0;
+    let received = |message: &&sandbox::sqs::MessageState| message.receive_count > 0;
     assert_eq!(world.queued().iter().filter(received).count(), 1);
     world
         .aws()

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
+use sandbox::lock;
 use serde_json::Value;
-
-use crate::sandbox::lock;
 
 /// Fields of an event that no output may repeat.
 const PRIVATE: [&str; 6] = [

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use sandbox::faults::{Fault, Rule};
+use sandbox::sqs::Standing;
+
 use crate::output::assert_accounted;
 use crate::process::Daemon;
-use crate::sandbox::faults::{Fault, Rule};
-use crate::sandbox::sqs::Standing;
 use crate::world::World;
 
 #[tokio::test]

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use sandbox::faults::Rule;
+use sandbox::outbox::StoredMail;
+use sandbox::sqs::MessageState;
+use sandbox::{Running, Sandbox};
 use serde_json::{Value, json};
 
 use crate::output::Secrets;
-use crate::sandbox::faults::Rule;
-use crate::sandbox::outbox::StoredMail;
-use crate::sandbox::sqs::MessageState;
-use crate::sandbox::{Running, Sandbox};
 
 pub(crate) const QUEUE: &str = "inbox";
 pub(crate) const DEAD: &str = "dead";

@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
+use sandbox::lock;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -19,8 +20,6 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
 };
-
-use crate::sandbox::lock;
 
 /// Set for the process that is to be the daemon. An example cannot count on the program's own
 /// binary having been built.

@@ -6,8 +6,9 @@ use std::{
 };
 
 use anyhow::Context as _;
+use sandbox::outbox::StoredMail;
 
-use crate::{sandbox::outbox::StoredMail, stage::Published};
+use crate::stage::Published;
 
 /// A directory beside the program's own: `target/demo`.
 pub(crate) struct Files {

@@ -4,10 +4,6 @@
 //! `daemon` the real daemon as a process of its own, `fate` what became of each event,
 //! `files` the mails on disk, and `screen` what a person is shown of it.
 
-#[path = "../sandbox/mod.rs"]
-#[expect(dead_code, reason = "the demonstration uses what it shows")]
-mod sandbox;
-
 mod daemon;
 mod event;
 mod fate;

@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use sandbox::{
+    Sandbox,
+    http::ServiceError,
+    outbox::StoredMail,
+    sqs::{ACCOUNT, Caller, MessageState},
+};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::{
-    event::Event,
-    sandbox::{
-        Sandbox,
-        http::ServiceError,
-        outbox::StoredMail,
-        sqs::{ACCOUNT, Caller, MessageState},
-    },
-};
+use crate::event::Event;
 
 /// CIS's names.
 pub(crate) const QUEUE: &str = "notify-organizer-of-successful-event-create";

@@ -30,9 +30,6 @@ mod probation;
 mod rate;
 #[cfg(test)]
 mod rig;
-#[path = "../sandbox/mod.rs"]
-#[expect(dead_code, reason = "other test binaries use the rest")]
-mod sandbox;
 #[cfg(test)]
 mod settle;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use sandbox::lock;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
@@ -14,8 +15,6 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
-
-use crate::sandbox::lock;
 
 /// How long anything here may take on a busy machine before the test fails.
 pub(crate) const LONG: Duration = Duration::from_mins(1);

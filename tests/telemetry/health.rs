@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sandbox::faults::{Fault, Rule};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -11,7 +12,6 @@ use tokio::{
 
 use crate::{
     daemon::{LONG, free_port},
-    sandbox::faults::{Fault, Rule},
     stage::{SECRETS, Stage},
 };
 

@@ -1,10 +1,6 @@
 //! What the real daemon tells of itself: spans and metrics as a collector gets them, the log's
 //! lines, and the health port.
 
-#[path = "../sandbox/mod.rs"]
-#[expect(dead_code, reason = "other test binaries use the rest")]
-mod sandbox;
-
 #[cfg(test)]
 mod collector;
 #[cfg(test)]

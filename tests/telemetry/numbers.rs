@@ -1,8 +1,9 @@
 //! The metrics, each at least once with its value.
 
+use sandbox::faults::{Fault, Rule};
+
 use crate::{
     collector::{Collector, GRPC, Kind, Point},
-    sandbox::faults::{Fault, Rule},
     scene::{self, Told},
     stage::{QUEUE, Stage},
 };

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
+use sandbox::faults::{Fault, Rule};
 use tokio::{sync::OnceCell, time::timeout};
 
 use crate::{
     collector::{Collector, GRPC, HTTP, Point, Span},
     daemon::{LONG, Stopped},
-    sandbox::faults::{Fault, Rule},
     stage::{Stage, event},
 };
 

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
+use sandbox::{
+    Running, Sandbox,
+    sqs::{ACCOUNT, Caller},
+};
 use serde_json::{Value, json};
 
-use crate::{
-    daemon::Daemon,
-    sandbox::{
-        Running, Sandbox,
-        sqs::{ACCOUNT, Caller},
-    },
-};
+use crate::daemon::Daemon;
 
 pub(crate) const QUEUE: &str = "created-events";
 const DEAD: &str = "dead-letters";

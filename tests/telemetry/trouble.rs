@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use sandbox::faults::{Fault, Rule};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::{
     collector::{Collector, GRPC, HTTP},
     daemon::{Stopped, free_port},
-    sandbox::faults::{Fault, Rule},
     stage::{QUEUE, Stage},
 };
 

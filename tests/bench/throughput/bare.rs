@@ -13,7 +13,7 @@ use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
-use crate::load;
+use crate::mails;
 
 const BATCH: usize = 10;
 /// Receives under way, so that there is always a message to send.
@@ -85,7 +85,7 @@ async fn send(ses: &aws_sdk_sesv2::Client, content: EmailContent) -> anyhow::Res
         .name("notification-id")
         .value("00000000-832f-43f0-bfd6-28e110b66b3f");
     ses.send_email()
-        .from_email_address(load::SENDER)
+        .from_email_address(mails::SENDER)
         .destination(
             Destination::builder()
                 .to_addresses("organizer0@example.com")
@@ -138,7 +138,7 @@ async fn delete(
 /// A mail like those that the daemon sends, headers and charset included.
 fn mail() -> anyhow::Result<EmailContent> {
     let utf8 = |data: String| Content::builder().data(data).charset("UTF-8").build();
-    let (html, text) = load::bodies(0);
+    let (html, text) = mails::bodies(0);
     let body = Body::builder().html(utf8(html)?).text(utf8(text)?).build();
     let automatic = MessageHeader::builder()
         .name("Auto-Submitted")

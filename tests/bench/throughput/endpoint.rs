@@ -12,15 +12,16 @@ use axum::http::header;
 use axum::routing::post;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use sandbox::faults::{Fault, Rule};
+use sandbox::{Sandbox, lock};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::load::{self, Latency, Load, Mails, QUEUE, Verdict};
-use crate::sandbox::faults::{Fault, Rule};
-use crate::sandbox::{Sandbox, lock};
+use crate::load::{self, Latency, Load, QUEUE};
+use crate::mails::{self, Mails, Verdict};
 
 /// A queue that is always full holds at least this many messages that nobody has received.
 const FULL: u64 = 2_000;
@@ -131,10 +132,10 @@ async fn furnish(sandbox: &Sandbox, load: &Load) -> anyhow::Result<()> {
             load::REPOSITORY,
             "main",
             load::TEMPLATE_PATH,
-            load::TEMPLATE.as_bytes(),
+            mails::TEMPLATE.as_bytes(),
         )
         .map_err(|error| anyhow!("no template: {}", error.message))?;
-    sandbox.ses.verify(load::SENDER);
+    sandbox.ses.verify(mails::SENDER);
     for (operation, latency) in [("sqs:*", load.sqs), ("ses:SendEmail", load.ses)] {
         if !latency.is_zero() {
             let Latency { min_ms, max_ms } = latency;

@@ -9,17 +9,10 @@ mod bare;
 mod cases;
 mod endpoint;
 mod load;
+mod mails;
 mod run;
 mod summary;
 mod usage;
-
-#[path = "../../sandbox/mod.rs"]
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "the benchmark does not use all of it, and the sandbox's own tests run elsewhere"
-)]
-mod sandbox;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};

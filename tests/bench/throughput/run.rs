@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::endpoint::{Line, Report};
 use crate::load::{self, Load};
+use crate::mails;
 use crate::usage::{Cores, Usage, on_core};
 
 /// How long what is measured may take to stop.
@@ -228,7 +229,7 @@ fn daemon(place: &Place, aws: &str, concurrency: usize) -> Command {
         .env("SQS_URL", queue_url(aws))
         .env("CODECOMMIT_REPO", load::REPOSITORY)
         .env("NEW_EVENT_NOTIFICATION_EMAIL", load::TEMPLATE_PATH)
-        .env("SENDER", load::SENDER)
+        .env("SENDER", mails::SENDER)
         .env("SUBJECT", load::SUBJECT)
         .args(["--set", &format!("concurrency={concurrency}")])
         .args(["--set", "email.max_send_rate=unlimited"])

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::sandbox::faults::{Fault, Rule, Window};
+use sandbox::faults::{Fault, Rule, Window};
+
 use crate::verdict::{Bound, Bounds};
 use crate::world::{CONCURRENCY, World};
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sandbox::faults::Fault;
+
 use super::{outage, release};
 use crate::daemon::Daemon;
-use crate::sandbox::faults::Fault;
 use crate::verdict::Bounds;
 use crate::world::{Receives, World};
 

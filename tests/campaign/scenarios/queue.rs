@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use sandbox::faults::{Fault, Rule};
 use serde_json::json;
 
 use super::{outage, release};
-use crate::sandbox::faults::{Fault, Rule};
 use crate::verdict::Bounds;
 use crate::world::{CONCURRENCY, World};
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use sandbox::faults::Fault;
+
 use super::release;
-use crate::sandbox::faults::Fault;
 use crate::verdict::{Bound, Bounds};
 use crate::world::{SEND_TIMEOUT, VISIBILITY, World};
 

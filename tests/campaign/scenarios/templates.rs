@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use sandbox::faults::Fault;
+
 use super::{outage, release};
-use crate::sandbox::faults::Fault;
 use crate::verdict::Bounds;
 use crate::world::{BRANCH, REPOSITORY, TEMPLATE, World};
 

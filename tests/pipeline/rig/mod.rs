@@ -17,6 +17,8 @@ use organizer_notifier::{
     config::{Flags, SendRate, Settings, load},
     pipeline::ledger::Ledger,
 };
+pub(crate) use sandbox::sqs::Standing;
+use sandbox::{clock::Clock, sqs::Sqs};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -28,8 +30,6 @@ pub(crate) use self::{
     queue::TestQueue,
     repository::{Fetch, TestAccount, TestTemplate, facts},
 };
-pub(crate) use crate::sandbox::sqs::Standing;
-use crate::sandbox::{clock::Clock, sqs::Sqs};
 
 /// What a test waits for comes within this, or never.
 const FOR_EVER: Duration = Duration::from_hours(100);

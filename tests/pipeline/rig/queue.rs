@@ -11,6 +11,7 @@ use organizer_notifier::ports::{
     EntryFailure, Queue, QueueFacts, QueueFailure, ReceiptHandle, ReceiveRequest, ReceivedMessage,
     Redrive,
 };
+use sandbox::sqs::Sqs;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -19,7 +20,6 @@ use super::{
     calls::{Call, Delivered, Operation, Reaction, entry_failure, failure, of_the_model},
     lock,
 };
-use crate::sandbox::sqs::Sqs;
 
 type React = Box<dyn FnMut(&Call) -> Reaction + Send>;
 

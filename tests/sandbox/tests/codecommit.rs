@@ -5,8 +5,7 @@ use aws_sdk_codecommit::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_codecommit::error::ProvideErrorMetadata as _;
 use aws_sdk_codecommit::operation::put_file::PutFileOutput;
 use aws_sdk_codecommit::primitives::Blob;
-
-use crate::sandbox::{Running, Sandbox};
+use sandbox::{Running, Sandbox};
 
 async fn start() -> (Running, Client) {
     let running = Sandbox::start().await;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sandbox::faults::{Fault, Faults, Rule};
 use serde_json::json;
 
-use crate::sandbox::faults::{Fault, Faults, Rule};
 use crate::support::{Bench, bodies, pass};
 
 #[tokio::test(start_paused = true)]

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use sandbox::faults::{Fault, Faults, Plan, Rule, Window};
 use serde_json::json;
 
-use crate::sandbox::faults::{Fault, Faults, Plan, Rule, Window};
 use crate::support::pass;
 
 fn struck(faults: &Faults, operation: &str) -> bool {

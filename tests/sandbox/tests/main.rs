@@ -1,14 +1,5 @@
 //! The local AWS is itself tested: a fake that is wrong proves nothing.
 
-#[path = "../mod.rs"]
-#[expect(dead_code, reason = "other test binaries use the rest")]
-mod sandbox;
-
-#[cfg(test)]
-#[path = "../../bench/throughput/load.rs"]
-#[expect(dead_code, reason = "the benchmark uses the rest")]
-mod load;
-
 #[cfg(test)]
 mod codecommit;
 #[cfg(test)]
@@ -35,7 +26,5 @@ mod settling;
 mod sns;
 #[cfg(test)]
 mod support;
-#[cfg(test)]
-mod throughput;
 #[cfg(test)]
 mod wire;

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use crate::sandbox::outbox::{Outbox, StoredMail};
+use sandbox::outbox::{Outbox, StoredMail};
 
 fn hostile() -> StoredMail {
     StoredMail {

@@ -11,10 +11,9 @@ use aws_sdk_sqs::operation::RequestId as _;
 use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
 };
+use sandbox::faults::{Fault, Rule};
+use sandbox::{Running, Sandbox};
 use tokio::time::Instant;
-
-use crate::sandbox::faults::{Fault, Rule};
-use crate::sandbox::{Running, Sandbox};
 
 /// A sandbox with one queue and a client that never retries.
 async fn start() -> (Running, Client, String) {
@@ -32,7 +31,7 @@ fn client(running: &Running, region: &str) -> Client {
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
-        .credentials_provider(Credentials::for_tests())
+        .credentials_provider(Credentials::new("local", "local", None, None, "tests"))
         .endpoint_url(running.url())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)

@@ -1,8 +1,8 @@
 //! Sending: digests, sizes, delays and what is refused.
 
+use sandbox::sqs::{MessageAttribute, Standing};
 use serde_json::{Value, json};
 
-use crate::sandbox::sqs::{MessageAttribute, Standing};
 use crate::support::{Bench, pass};
 
 #[tokio::test(start_paused = true)]

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sandbox::clock::Clock;
+use sandbox::http::ServiceError;
+use sandbox::outbox::Outbox;
+use sandbox::ses::Ses;
 use serde_json::{Value, json};
-
-use crate::sandbox::clock::Clock;
-use crate::sandbox::http::ServiceError;
-use crate::sandbox::outbox::Outbox;
-use crate::sandbox::ses::Ses;
 
 struct World {
     ses: Ses,

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sandbox::clock::Clock;
+use sandbox::sns::Sns;
+use sandbox::sqs::Sqs;
 use serde_json::{Value, json};
-
-use crate::sandbox::clock::Clock;
-use crate::sandbox::sns::Sns;
-use crate::sandbox::sqs::Sqs;
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:events";
 const QUEUE: &str = "arn:aws:sqs:us-east-1:000000000000:inbox";

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sandbox::clock::Clock;
+use sandbox::http::ServiceError;
+use sandbox::sqs::Sqs;
 use serde_json::{Value, json};
-
-use crate::sandbox::clock::Clock;
-use crate::sandbox::http::ServiceError;
-use crate::sandbox::sqs::Sqs;
 
 /// SQS with the queue `q`; requests without a queue URL go to it.
 pub(crate) struct Bench {

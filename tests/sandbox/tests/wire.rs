@@ -1,11 +1,10 @@
 //! The protocols' forms and the sandbox's own pages, byte by byte.
 
+use sandbox::faults::{Fault, Rule};
+use sandbox::{Running, Sandbox};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-
-use crate::sandbox::faults::{Fault, Rule};
-use crate::sandbox::{Running, Sandbox};
 
 struct Answer {
     status: u16,

@@ -16,12 +16,12 @@ use opentelemetry_proto::tonic::collector::{
     },
 };
 use prost::Message as _;
+use sandbox::lock;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 
 pub(crate) use self::read::{Kind, Link, Point, Span};
-use crate::sandbox::lock;
 
 /// What the daemon is told of a collector.
 pub(crate) const GRPC: &str = "grpc";

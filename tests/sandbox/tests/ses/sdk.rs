@@ -5,8 +5,7 @@ use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sesv2::error::ProvideErrorMetadata as _;
 use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageTag};
-
-use crate::sandbox::Sandbox;
+use sandbox::Sandbox;
 
 #[tokio::test]
 async fn a_mail_sent_by_the_sdk_is_whole_in_the_outbox() {

@@ -1,0 +1,4 @@
+//! What runs the real binary, or needs it built.
+
+#[cfg(test)]
+mod bench;

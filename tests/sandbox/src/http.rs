@@ -1,0 +1,386 @@
+//! The wire: which protocol a request speaks, the call behind it, and the answer's form.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use quick_xml::escape::escape;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::Sandbox;
+use super::connection::Connection;
+use super::faults::{Fault, Plan};
+use super::ses::SendEmail;
+use super::sqs::{Caller, query_code};
+
+/// SES takes mails of up to 40 MB, which base64 makes larger.
+const MOST_BODY_BYTES: usize = 64 << 20;
+
+/// Paths by which tests set up a service: no calls, so neither counted nor hit by faults.
+const SETTINGS: &str = "/ses/";
+
+/// An error as a service reports it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceError {
+    /// The HTTP status.
+    pub status: u16,
+    /// As on the wire, such as `QueueDoesNotExist`.
+    pub code: String,
+    /// SQS's code from the query protocol, where it differs.
+    pub query_code: Option<String>,
+    /// The text beside the code.
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    Sqs,
+    Sns,
+    Ses,
+    CodeCommit,
+}
+
+/// A request once it is known what it asks for.
+struct Call<'a> {
+    service: Service,
+    operation: Cow<'a, str>,
+    input: Input,
+}
+
+enum Input {
+    Json(Value),
+    /// Most requests are mails, and large: read at once as what they are.
+    Mail(Box<SendEmail>),
+    Form(Vec<(String, String)>),
+}
+
+enum Answer {
+    Json(Vec<u8>),
+    Xml(String),
+}
+
+/// Answers every request that is not for the sandbox's own pages.
+pub async fn aws(
+    State(sandbox): State<Arc<Sandbox>>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let answered = answer(&sandbox, &connection, &parts, body);
+    tokio::select! {
+        biased;
+        () = sandbox.stopping() => {
+            connection.reset();
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+        response = answered => response,
+    }
+}
+
+async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body: Body) -> Response {
+    let Ok(body) = to_bytes(body, MOST_BODY_BYTES).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let call = match Call::parse(parts, &body) {
+        Ok(call) => call,
+        Err((service, error)) => return render(service, Err(error)),
+    };
+    let service = call.service;
+    let name = format!("{}:{}", service.name(), call.operation);
+    if parts.uri.path().starts_with(SETTINGS) {
+        return render(service, run(sandbox, parts, call, &name).await);
+    }
+    sandbox.count(&name);
+    let Plan { delay, fault } = sandbox.faults.plan(&name, &body);
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    match fault {
+        None => render(service, run(sandbox, parts, call, &name).await),
+        Some(Fault::Error {
+            code,
+            status,
+            message,
+        }) => {
+            let error = ServiceError {
+                status,
+                query_code: query_code(&code),
+                code,
+                message,
+            };
+            render(service, Err(error))
+        }
+        Some(Fault::Hang) => std::future::pending().await,
+        Some(Fault::AnswerLate { after_ms }) => {
+            let answer = run(sandbox, parts, call, &name).await;
+            tokio::time::sleep(Duration::from_millis(after_ms)).await;
+            render(service, answer)
+        }
+        Some(fault) => {
+            if fault == Fault::ResetAfter {
+                // What it would have answered is what the caller never learns.
+                drop(run(sandbox, parts, call, &name).await);
+            }
+            connection.reset();
+            StatusCode::NO_CONTENT.into_response()
+        }
+    }
+}
+
+async fn run(
+    sandbox: &Sandbox,
+    parts: &Parts,
+    call: Call<'_>,
+    name: &str,
+) -> Result<Answer, ServiceError> {
+    let Call {
+        service,
+        operation,
+        input,
+    } = call;
+    match (service, input) {
+        (Service::Sqs, Input::Json(request)) => {
+            let caller = caller(&parts.headers);
+            let (request, failed) = fail_entries(sandbox, name, request);
+            let sound = request["Entries"].as_array().is_none_or(|e| !e.is_empty());
+            if failed.is_empty() {
+                let answer = sandbox.sqs.answer(&caller, &operation, &request).await?;
+                return Ok(Answer::Json(answer));
+            }
+            let mut answer = if sound {
+                sandbox.sqs.call_from(&caller, &operation, request).await?
+            } else {
+                json!({ "Successful": [], "Failed": [] })
+            };
+            if let Some(list) = answer.get_mut("Failed").and_then(Value::as_array_mut) {
+                list.extend(failed);
+            }
+            Ok(Answer::from(answer))
+        }
+        (Service::CodeCommit, Input::Json(request)) => sandbox
+            .codecommit
+            .call(&operation, request)
+            .await
+            .map(Answer::from),
+        (Service::Ses, Input::Json(request)) => sandbox
+            .ses
+            .call(&operation, request)
+            .await
+            .map(Answer::from),
+        (_, Input::Mail(mail)) => sandbox.ses.send_email(*mail).map(Answer::from),
+        (_, Input::Form(form)) => sandbox.sns.call_query(&form).await.map(Answer::Xml),
+        (Service::Sns, Input::Json(_)) => Err(unknown("SNS speaks the query protocol here.")),
+    }
+}
+
+impl From<Value> for Answer {
+    fn from(json: Value) -> Self {
+        Self::Json(json.to_string().into_bytes())
+    }
+}
+
+/// Takes the entries out of a batch that a fault strikes, and gives their failures.
+fn fail_entries(sandbox: &Sandbox, name: &str, mut request: Value) -> (Value, Vec<Value>) {
+    let mut failed = Vec::new();
+    if sandbox.faults.is_empty() {
+        return (request, failed);
+    }
+    if let Some(entries) = request.get_mut("Entries").and_then(Value::as_array_mut) {
+        entries.retain(|entry| {
+            let struck = sandbox
+                .faults
+                .entry_error(name, entry.to_string().as_bytes());
+            if let Some((code, message)) = &struck {
+                failed.push(json!({
+                    "Id": entry["Id"], "Code": code, "SenderFault": false, "Message": message,
+                }));
+            }
+            struck.is_none()
+        });
+    }
+    (request, failed)
+}
+
+impl Service {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sqs => "sqs",
+            Self::Sns => "sns",
+            Self::Ses => "ses",
+            Self::CodeCommit => "codecommit",
+        }
+    }
+}
+
+impl<'a> Call<'a> {
+    /// The error comes with the service in whose form it is answered.
+    fn parse(parts: &'a Parts, body: &[u8]) -> Result<Self, (Service, ServiceError)> {
+        let path = parts.uri.path();
+        if path.starts_with("/v2/email") || path.starts_with(SETTINGS) {
+            let query = parts.uri.query().unwrap_or_default();
+            let (operation, parameters) = super::ses::route(parts.method.as_str(), path, query)
+                .ok_or_else(|| (Service::Ses, unknown("No such operation.")))?;
+            if operation == "SendEmail"
+                && parameters.is_empty()
+                && let Some(mail) = SendEmail::read(body)
+            {
+                return Ok(Self {
+                    service: Service::Ses,
+                    operation: Cow::Borrowed(operation),
+                    input: Input::Mail(Box::new(mail)),
+                });
+            }
+            let mut request = object(body).map_err(|error| (Service::Ses, error))?;
+            request.extend(parameters);
+            return Ok(Self::json(Service::Ses, operation, request));
+        }
+        let header = |name: &str| {
+            parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+        };
+        if let Some(target) = header("x-amz-target") {
+            let (service, operation) = match target.split_once('.') {
+                Some(("AmazonSQS", operation)) => (Service::Sqs, operation),
+                Some(("CodeCommit_20150413", operation)) => (Service::CodeCommit, operation),
+                _ => return Err((Service::Sqs, unknown("No such service."))),
+            };
+            let mut request = object(body).map_err(|error| (service, error))?;
+            if service == Service::Sqs && path.len() > 1 {
+                request.entry("QueueUrl").or_insert_with(|| json!(path));
+            }
+            return Ok(Self::json(service, operation, request));
+        }
+        if header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form")) {
+            let form: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
+            let field = |name: &str| form.iter().find(|(key, _)| key == name);
+            let operation = field("Action").map(|(_, action)| action.clone());
+            if path.len() > 1 || field("Version").is_some_and(|(_, v)| v == "2012-11-05") {
+                let error = unknown("SQS speaks the JSON protocol here, not the query protocol.");
+                return Err((Service::Sns, error));
+            }
+            return Ok(Self {
+                service: Service::Sns,
+                operation: Cow::Owned(operation.unwrap_or_default()),
+                input: Input::Form(form),
+            });
+        }
+        Err((
+            Service::Sqs,
+            unknown("This is no call that the sandbox knows."),
+        ))
+    }
+
+    fn json(service: Service, operation: &'a str, request: Map<String, Value>) -> Self {
+        Self {
+            service,
+            operation: Cow::Borrowed(operation),
+            input: Input::Json(Value::Object(request)),
+        }
+    }
+}
+
+fn object(body: &[u8]) -> Result<Map<String, Value>, ServiceError> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_slice(body).map_err(|_| ServiceError {
+        status: 400,
+        code: "SerializationException".to_owned(),
+        query_code: None,
+        message: "The body is not a JSON object.".to_owned(),
+    })
+}
+
+fn unknown(message: &str) -> ServiceError {
+    ServiceError {
+        status: 400,
+        code: "UnknownOperationException".to_owned(),
+        query_code: None,
+        message: message.to_owned(),
+    }
+}
+
+/// The host from the request and the region from the scope of its signature.
+fn caller(headers: &HeaderMap) -> Caller {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let default = Caller::default();
+    let region = text(header::AUTHORIZATION)
+        .and_then(|authorization| authorization.split_once("Credential="))
+        .and_then(|(_, scope)| scope.split('/').nth(2))
+        .filter(|region| !region.is_empty());
+    Caller {
+        host: text(header::HOST).map_or(default.host, str::to_owned),
+        region: region.map_or(default.region, str::to_owned),
+    }
+}
+
+fn render(service: Service, answer: Result<Answer, ServiceError>) -> Response {
+    let request_id = Uuid::new_v4().to_string();
+    let mut response = match answer {
+        Ok(Answer::Json(json)) => (content_type(service), json).into_response(),
+        Ok(Answer::Xml(xml)) => (content_type(Service::Sns), xml).into_response(),
+        Err(error) => render_error(service, &error, &request_id),
+    };
+    if let Ok(id) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert("x-amzn-requestid", id);
+    }
+    response
+}
+
+fn render_error(service: Service, error: &ServiceError, request_id: &str) -> Response {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let fault = if error.status < 500 {
+        "Sender"
+    } else {
+        "Receiver"
+    };
+    let ServiceError { code, message, .. } = error;
+    let mut extra = HeaderMap::new();
+    let body = match service {
+        Service::Sqs => {
+            let legacy = error.query_code.as_ref().unwrap_or(code);
+            insert(
+                &mut extra,
+                "x-amzn-query-error",
+                &format!("{legacy};{fault}"),
+            );
+            let name = format!("com.amazonaws.sqs#{code}");
+            json!({ "__type": name, "message": message }).to_string()
+        }
+        Service::CodeCommit => json!({ "__type": code, "message": message }).to_string(),
+        Service::Ses => {
+            insert(&mut extra, "x-amzn-errortype", code);
+            json!({ "message": message }).to_string()
+        }
+        Service::Sns => format!(
+            "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
+            escape(code.as_str()),
+            escape(message.as_str()),
+        ),
+    };
+    (status, extra, content_type(service), body).into_response()
+}
+
+fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn content_type(service: Service) -> [(HeaderName, &'static str); 1] {
+    let kind = match service {
+        Service::Sqs => "application/x-amz-json-1.0",
+        Service::CodeCommit => "application/x-amz-json-1.1",
+        Service::Ses => "application/json",
+        Service::Sns => "text/xml",
+    };
+    [(header::CONTENT_TYPE, kind)]
+}

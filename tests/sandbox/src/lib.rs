@@ -1,0 +1,184 @@
+//! A local AWS: SQS, SNS, SES v2 and `CodeCommit` on one loopback port, with fault injection and
+//! an outbox. Any AWS SDK can use it by its endpoint setting; signatures are not checked.
+
+mod admin;
+pub mod clock;
+pub mod codecommit;
+mod connection;
+pub mod faults;
+pub mod http;
+pub mod outbox;
+pub mod ses;
+pub mod sns;
+pub mod sqs;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use self::clock::Clock;
+use self::codecommit::CodeCommit;
+use self::connection::{Connection, ResettableListener};
+use self::faults::Faults;
+use self::outbox::Outbox;
+use self::ses::Ses;
+use self::sns::Sns;
+use self::sqs::Sqs;
+
+/// How long a connection may hold up the end, such as one whose request never gets complete.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// All services and their state.
+pub struct Sandbox {
+    /// The time that the services share.
+    pub clock: Arc<Clock>,
+    /// Queues.
+    pub sqs: Arc<Sqs>,
+    /// Topics that deliver to the queues.
+    pub sns: Arc<Sns>,
+    /// Identities, account and sending.
+    pub ses: Arc<Ses>,
+    /// Repositories of files.
+    pub codecommit: Arc<CodeCommit>,
+    /// What is to go wrong.
+    pub faults: Arc<Faults>,
+    /// The mails that SES took.
+    pub outbox: Arc<Outbox>,
+    calls: Mutex<BTreeMap<String, u64>>,
+    /// Cancelled when serving ends, so that long polls and hung requests end with it.
+    stop: CancellationToken,
+}
+
+impl Sandbox {
+    /// Every service, empty.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        let clock = Arc::new(Clock::new());
+        let faults = Arc::new(Faults::new());
+        let outbox = Arc::new(Outbox::new());
+        let sqs = Arc::new(Sqs::new(clock.clone()));
+        sqs.inject(faults.clone());
+        Arc::new(Self {
+            sns: Arc::new(Sns::new(sqs.clone(), clock.clone())),
+            ses: Arc::new(Ses::new(clock.clone(), outbox.clone())),
+            codecommit: Arc::new(CodeCommit::new(clock.clone())),
+            clock,
+            sqs,
+            faults,
+            outbox,
+            calls: Mutex::default(),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// Serves until `shutdown`; requests under way then are cut off, and it cannot serve again.
+    pub async fn serve(self: &Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
+        let service = Router::new()
+            .merge(admin::router())
+            .fallback(http::aws)
+            .with_state(self.clone())
+            .into_make_service_with_connect_info::<Connection>();
+        let stop = self.stop.clone();
+        let serving =
+            axum::serve(ResettableListener(listener), service).with_graceful_shutdown(async move {
+                shutdown.cancelled().await;
+                stop.cancel();
+            });
+        let overdue = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(LAST_WORDS).await;
+        };
+        // Accepting never fails for good, so there is no error to pass on.
+        tokio::select! {
+            _ = serving => {}
+            () = overdue => {}
+        }
+    }
+
+    /// Serves a new sandbox on a free loopback port.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no port to listen on.
+    #[expect(
+        clippy::expect_used,
+        reason = "only tests call it, and none could go on"
+    )]
+    pub async fn start() -> Running {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("no loopback port to listen on");
+        let address = listener.local_addr().expect("the listener has no address");
+        let url = format!("http://{address}");
+        let sandbox = Self::new();
+        let shutdown = CancellationToken::new();
+        let (served, stop) = (sandbox.clone(), shutdown.clone());
+        tokio::spawn(async move { served.serve(listener, stop).await });
+        Running {
+            sandbox,
+            url,
+            shutdown,
+        }
+    }
+
+    /// How often each operation was called, as `service:Operation`, faults included.
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        lock(&self.calls).clone()
+    }
+
+    /// Back to the beginning: every service empty, no mails, faults or counts.
+    pub fn reset(&self) {
+        self.sqs.reset();
+        self.sns.reset();
+        self.ses.reset();
+        self.codecommit.reset();
+        self.outbox.clear();
+        self.faults.clear();
+        lock(&self.calls).clear();
+    }
+
+    fn count(&self, operation: &str) {
+        let mut calls = lock(&self.calls);
+        match calls.get_mut(operation) {
+            Some(count) => *count += 1,
+            None => {
+                calls.insert(operation.to_owned(), 1);
+            }
+        }
+    }
+
+    async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+}
+
+/// A sandbox that serves until this is dropped.
+pub struct Running {
+    /// The services and their state.
+    pub sandbox: Arc<Sandbox>,
+    url: String,
+    shutdown: CancellationToken,
+}
+
+impl Running {
+    /// The endpoint, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// Locks; a panic elsewhere while it was held concerns the test that it was in.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,43 @@
+//! The local AWS as a program: `cargo run -p sandbox -- --listen 127.0.0.1:4566`.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use clap::Parser;
+use futures_util::StreamExt as _;
+use sandbox::Sandbox;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "sandbox",
+    about = "SQS, SNS, SES v2 and CodeCommit on one loopback port"
+)]
+struct Arguments {
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:4566")]
+    listen: SocketAddr,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let listener = TcpListener::bind(arguments.listen).await?;
+    writeln!(
+        std::io::stdout(),
+        "listening on http://{}",
+        listener.local_addr()?
+    )?;
+    let shutdown = CancellationToken::new();
+    let stop = shutdown.clone();
+    tokio::spawn(async move {
+        signals.next().await;
+        stop.cancel();
+    });
+    Sandbox::new().serve(listener, shutdown).await;
+    Ok(())
+}

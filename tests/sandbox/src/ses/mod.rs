@@ -1,0 +1,201 @@
+//! SES v2 as far as sending goes: `SendEmail` with the checks that the real one makes, the
+//! account, identities and configuration sets.
+
+mod account;
+mod address;
+mod content;
+mod identity;
+mod mime;
+mod quota;
+mod route;
+mod send;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+pub use self::account::AccountSettings;
+pub use self::route::route;
+pub use self::send::SendEmail;
+
+use self::identity::Identities;
+use self::quota::Quota;
+use super::clock::Clock;
+use super::http::ServiceError;
+use super::outbox::Outbox;
+
+/// The region named in SES's own texts.
+const REGION_IN_TEXTS: &str = "US-EAST-1";
+
+/// A local SES account; what it accepts goes to the outbox.
+pub struct Ses {
+    clock: Arc<Clock>,
+    outbox: Arc<Outbox>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    account: AccountSettings,
+    identities: Identities,
+    configuration_sets: BTreeMap<String, ConfigurationSet>,
+    quota: Quota,
+}
+
+struct ConfigurationSet {
+    sending_enabled: bool,
+}
+
+impl Ses {
+    /// A new account, whose mails go to the outbox.
+    pub fn new(clock: Arc<Clock>, outbox: Arc<Outbox>) -> Self {
+        Self {
+            clock,
+            outbox,
+            state: Mutex::default(),
+        }
+    }
+
+    /// A new account: default settings, no identities, nothing sent.
+    pub fn reset(&self) {
+        *self.state() = State::default();
+    }
+
+    /// Answers one operation; `request` holds the body's fields and those of path and query.
+    #[expect(
+        clippy::unused_async,
+        reason = "the frame awaits every service alike, and SQS does wait"
+    )]
+    pub async fn call(&self, operation: &str, request: Value) -> Result<Value, ServiceError> {
+        match operation {
+            "SendEmail" => self.send_email(parse(request)?),
+            "GetAccount" => Ok(self.get_account()),
+            "PutAccountSendingAttributes" => self.put_account_sending(&request),
+            "PutSandboxAccount" => self.put_sandbox_account(request),
+            "CreateEmailIdentity" => self.create_identity(&request),
+            "GetEmailIdentity" => self.get_identity(&request),
+            "DeleteEmailIdentity" => self.delete_identity(&request),
+            "ListEmailIdentities" => Ok(self.list_identities()),
+            "CreateConfigurationSet" => self.create_configuration_set(&request),
+            "GetConfigurationSet" => self.get_configuration_set(&request),
+            "DeleteConfigurationSet" => self.delete_configuration_set(&request),
+            "ListConfigurationSets" => Ok(self.list_configuration_sets()),
+            "PutConfigurationSetSendingOptions" => self.put_configuration_set_sending(&request),
+            unknown => Err(error(
+                404,
+                "UnknownOperationException",
+                format!("The local SES does not know {unknown}."),
+            )),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn create_configuration_set(&self, request: &Value) -> Result<Value, ServiceError> {
+        let name = text(request, "ConfigurationSetName")?;
+        let named_well = name.len() <= 64
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+        if !named_well {
+            return Err(bad_request(format!(
+                "Invalid configuration set name <{name}>."
+            )));
+        }
+        let sending_enabled = request
+            .pointer("/SendingOptions/SendingEnabled")
+            .and_then(Value::as_bool)
+            .unwrap_or(true);
+        let mut state = self.state();
+        if state.configuration_sets.contains_key(name) {
+            return Err(error(
+                400,
+                "AlreadyExistsException",
+                format!("Configuration set <{name}> already exists."),
+            ));
+        }
+        state
+            .configuration_sets
+            .insert(name.to_owned(), ConfigurationSet { sending_enabled });
+        Ok(json!({}))
+    }
+
+    fn get_configuration_set(&self, request: &Value) -> Result<Value, ServiceError> {
+        let name = text(request, "ConfigurationSetName")?;
+        let mut state = self.state();
+        let set = state.configuration_set(name)?;
+        Ok(json!({
+            "ConfigurationSetName": name,
+            "SendingOptions": { "SendingEnabled": set.sending_enabled },
+            "ReputationOptions": { "ReputationMetricsEnabled": false },
+            "DeliveryOptions": { "TlsPolicy": "OPTIONAL" },
+            "Tags": [],
+        }))
+    }
+
+    fn delete_configuration_set(&self, request: &Value) -> Result<Value, ServiceError> {
+        let name = text(request, "ConfigurationSetName")?;
+        let mut state = self.state();
+        state.configuration_set(name)?;
+        state.configuration_sets.remove(name);
+        Ok(json!({}))
+    }
+
+    fn list_configuration_sets(&self) -> Value {
+        let state = self.state();
+        let names: Vec<&String> = state.configuration_sets.keys().collect();
+        json!({ "ConfigurationSets": names })
+    }
+
+    fn put_configuration_set_sending(&self, request: &Value) -> Result<Value, ServiceError> {
+        let name = text(request, "ConfigurationSetName")?;
+        let mut state = self.state();
+        state.configuration_set(name)?.sending_enabled = request
+            .get("SendingEnabled")
+            .and_then(Value::as_bool)
+            .unwrap_or(false);
+        Ok(json!({}))
+    }
+}
+
+impl State {
+    fn configuration_set(&mut self, name: &str) -> Result<&mut ConfigurationSet, ServiceError> {
+        self.configuration_sets.get_mut(name).ok_or_else(|| {
+            error(
+                404,
+                "NotFoundException",
+                format!("Configuration set <{name}> does not exist."),
+            )
+        })
+    }
+}
+
+fn parse<T: DeserializeOwned>(request: Value) -> Result<T, ServiceError> {
+    serde_json::from_value(request)
+        .map_err(|source| error(400, "SerializationException", source.to_string()))
+}
+
+fn text<'a>(request: &'a Value, field: &str) -> Result<&'a str, ServiceError> {
+    request
+        .get(field)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| bad_request(format!("{field} must not be empty.")))
+}
+
+fn bad_request(message: impl Into<String>) -> ServiceError {
+    error(400, "BadRequestException", message)
+}
+
+fn error(status: u16, code: &str, message: impl Into<String>) -> ServiceError {
+    ServiceError {
+        status,
+        code: code.to_owned(),
+        query_code: None,
+        message: message.into(),
+    }
+}

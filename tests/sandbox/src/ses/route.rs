@@ -1,0 +1,85 @@
+//! SES v2's paths: which operation a request means, and what its path and query say.
+
+use serde_json::{Map, Value};
+
+const PREFIX: &str = "/v2/email/";
+
+/// The operation of a request, with the parameters that its path and query hold.
+///
+/// `None` where the path is not SES's. `PUT /ses/account` is ours: it sets what the real
+/// account's owner could only wait for.
+#[must_use]
+pub fn route(method: &str, path: &str, query: &str) -> Option<(&'static str, Map<String, Value>)> {
+    if (method, path) == ("PUT", "/ses/account") {
+        return Some(("PutSandboxAccount", Map::new()));
+    }
+    let segments: Vec<&str> = path.strip_prefix(PREFIX)?.split('/').collect();
+    let (operation, named) = match (method, segments.as_slice()) {
+        ("POST", ["outbound-emails"]) => ("SendEmail", None),
+        ("GET", ["account"]) => ("GetAccount", None),
+        ("PUT", ["account", "sending"]) => ("PutAccountSendingAttributes", None),
+        ("POST", ["identities"]) => ("CreateEmailIdentity", None),
+        // Newer SDKs list by POST.
+        ("GET", ["identities"]) | ("POST", ["list-identities"]) => ("ListEmailIdentities", None),
+        ("GET", ["identities", name]) => ("GetEmailIdentity", Some(("EmailIdentity", name))),
+        ("DELETE", ["identities", name]) => ("DeleteEmailIdentity", Some(("EmailIdentity", name))),
+        ("POST", ["configuration-sets"]) => ("CreateConfigurationSet", None),
+        ("GET", ["configuration-sets"]) => ("ListConfigurationSets", None),
+        ("GET", ["configuration-sets", name]) => {
+            ("GetConfigurationSet", Some(("ConfigurationSetName", name)))
+        }
+        ("DELETE", ["configuration-sets", name]) => (
+            "DeleteConfigurationSet",
+            Some(("ConfigurationSetName", name)),
+        ),
+        ("PUT", ["configuration-sets", name, "sending"]) => (
+            "PutConfigurationSetSendingOptions",
+            Some(("ConfigurationSetName", name)),
+        ),
+        _ => return None,
+    };
+    let mut parameters: Map<String, Value> = form_urlencoded::parse(query.as_bytes())
+        .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+        .collect();
+    if let Some((field, value)) = named {
+        parameters.insert(field.to_owned(), Value::String(percent_decode(value)));
+    }
+    Some((operation, parameters))
+}
+
+/// A path segment decoded; in a path a plus sign is a plus sign.
+fn percent_decode(segment: &str) -> String {
+    let kept = segment.replace('+', "%2B");
+    form_urlencoded::parse(kept.as_bytes())
+        .next()
+        .map(|(decoded, _)| decoded.into_owned())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percent_encoded_identity_is_decoded() {
+        let (operation, parameters) =
+            route("GET", "/v2/email/identities/a%2Bb%40example.com", "").unwrap();
+        assert_eq!(operation, "GetEmailIdentity");
+        assert_eq!(parameters["EmailIdentity"], "a+b@example.com");
+    }
+
+    #[test]
+    fn a_query_becomes_parameters() {
+        let (operation, parameters) =
+            route("GET", "/v2/email/identities", "PageSize=5&NextToken=a%20b").unwrap();
+        assert_eq!(operation, "ListEmailIdentities");
+        assert_eq!(parameters["NextToken"], "a b");
+    }
+
+    #[test]
+    fn other_paths_are_not_ours() {
+        assert!(route("POST", "/", "").is_none());
+        assert!(route("GET", "/v2/email/outbound-emails", "").is_none());
+        assert!(route("GET", "/v2/email/account/sending", "").is_none());
+    }
+}

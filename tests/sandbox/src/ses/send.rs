@@ -1,0 +1,218 @@
+//! `SendEmail`: the request checked in SES's order, counted, and put into the outbox.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::super::http::ServiceError;
+use super::super::outbox::StoredMail;
+use super::content::{Content, NameValue, check_tags, pairs};
+use super::{REGION_IN_TEXTS, Ses, State, address, bad_request, error, mime};
+
+const MOST_RECIPIENTS: usize = 50;
+
+/// The request, of right form but unchecked.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SendEmail {
+    from_email_address: Option<String>,
+    #[serde(default)]
+    destination: Destination,
+    #[serde(default)]
+    reply_to_addresses: Vec<String>,
+    feedback_forwarding_email_address: Option<String>,
+    content: Option<Content>,
+    #[serde(default)]
+    email_tags: Vec<NameValue>,
+    configuration_set_name: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Destination {
+    #[serde(rename = "ToAddresses")]
+    to: Vec<String>,
+    #[serde(rename = "CcAddresses")]
+    cc: Vec<String>,
+    #[serde(rename = "BccAddresses")]
+    bcc: Vec<String>,
+}
+
+impl SendEmail {
+    /// `None` for a body that is no such object; what is wrong with it, reading it as a tree of
+    /// values tells.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Option<Self> {
+        // A list would do as well for serde.
+        let object = body.trim_ascii_start().starts_with(b"{");
+        object.then(|| serde_json::from_slice(body).ok()).flatten()
+    }
+}
+
+impl Ses {
+    /// `SendEmail`: the message id, where every rule lets the mail pass.
+    pub fn send_email(&self, request: SendEmail) -> Result<Value, ServiceError> {
+        let mut mail = compose(request)?;
+        let sender = address::mailbox(&mail.from)?;
+        let recipients = recipients(&mail)?;
+        for reply_to in &mail.reply_to {
+            address::mailbox(reply_to)?;
+        }
+        self.state().admit(&mail, sender, &recipients)?;
+
+        let now = self.clock.now_millis();
+        mail.id = message_id(now);
+        mail.time_millis = now;
+        mail.time =
+            humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(now)).to_string();
+        let answer = json!({ "MessageId": mail.id });
+        self.outbox.add(mail);
+        Ok(answer)
+    }
+}
+
+impl State {
+    /// What the account's standing says to a well-formed mail, its quota last, so that a
+    /// refused mail costs none.
+    fn admit(
+        &mut self,
+        mail: &StoredMail,
+        sender: &str,
+        recipients: &[&str],
+    ) -> Result<(), ServiceError> {
+        if let Some(name) = &mail.configuration_set
+            && !self.configuration_set(name)?.sending_enabled
+        {
+            return Err(paused(&format!("configuration set <{name}>")));
+        }
+        if self.account.suspended {
+            return Err(error(
+                400,
+                "AccountSuspendedException",
+                "Account has been permanently suspended from sending.",
+            ));
+        }
+        if self.account.paused || !self.account.sending_enabled {
+            return Err(paused("this account"));
+        }
+        if self.account.require_verified_identities {
+            self.check_identities(sender, recipients)?;
+        }
+        let count = u32::try_from(recipients.len()).unwrap_or(u32::MAX);
+        self.quota.take(
+            count,
+            self.account.max_send_rate,
+            self.account.max_24_hour_send,
+        )
+    }
+
+    fn check_identities(&self, sender: &str, recipients: &[&str]) -> Result<(), ServiceError> {
+        let mut failed: Vec<&str> = Vec::new();
+        if !self.identities.cover(sender) {
+            failed.push(sender);
+        }
+        if !self.account.production_access {
+            failed.extend(
+                recipients
+                    .iter()
+                    .copied()
+                    .filter(|recipient| !self.identities.cover_recipient(recipient)),
+            );
+        }
+        failed.dedup();
+        if failed.is_empty() {
+            return Ok(());
+        }
+        Err(error(
+            400,
+            "MessageRejected",
+            format!(
+                "Email address is not verified. The following identities failed the check in \
+                 region {REGION_IN_TEXTS}: {}",
+                failed.join(", ")
+            ),
+        ))
+    }
+}
+
+/// The mail that the request describes, its content and tags checked, its addresses not yet.
+fn compose(request: SendEmail) -> Result<StoredMail, ServiceError> {
+    check_tags(&request.email_tags)?;
+    if let Some(feedback) = &request.feedback_forwarding_email_address {
+        address::mailbox(feedback)?;
+    }
+    let mut mail = StoredMail {
+        from: request.from_email_address.unwrap_or_default(),
+        to: request.destination.to,
+        cc: request.destination.cc,
+        bcc: request.destination.bcc,
+        reply_to: request.reply_to_addresses,
+        tags: pairs(request.email_tags),
+        configuration_set: request.configuration_set_name,
+        ..StoredMail::default()
+    };
+    let content = request
+        .content
+        .ok_or_else(|| bad_request("Missing required field: Content."))?;
+    match (content.simple, content.raw, content.template) {
+        (Some(simple), None, None) => {
+            let checked = simple.check()?;
+            mail.subject = checked.subject;
+            mail.html = checked.html;
+            mail.text = checked.text;
+            mail.headers = checked.headers;
+            mail.attachments = checked.attachments;
+        }
+        (None, Some(raw), None) => mime::read_into(&mut mail, &raw.decode()?),
+        (None, None, Some(_template)) => {
+            return Err(bad_request("The local SES does not render templates."));
+        }
+        (None, None, None) => return Err(bad_request("Content must not be empty.")),
+        _ => {
+            return Err(bad_request(
+                "Content must be one of Simple, Raw and Template.",
+            ));
+        }
+    }
+    if mail.from.is_empty() {
+        return Err(bad_request("Missing required field: FromEmailAddress."));
+    }
+    Ok(mail)
+}
+
+fn recipients(mail: &StoredMail) -> Result<Vec<&str>, ServiceError> {
+    let given: Vec<&String> = [&mail.to, &mail.cc, &mail.bcc]
+        .into_iter()
+        .flatten()
+        .collect();
+    if given.is_empty() {
+        return Err(bad_request("Destination must hold at least one address."));
+    }
+    if given.len() > MOST_RECIPIENTS {
+        return Err(bad_request(format!(
+            "Recipient count exceeds {MOST_RECIPIENTS}."
+        )));
+    }
+    given
+        .into_iter()
+        .map(|recipient| address::mailbox(recipient))
+        .collect()
+}
+
+fn paused(whose: &str) -> ServiceError {
+    error(
+        400,
+        "SendingPausedException",
+        format!(
+            "Sending paused for {whose}. For more information, please check the inbox of the \
+             email address associated with your AWS account."
+        ),
+    )
+}
+
+/// An id that looks like SES's: the time, a random part, a running part that is always zero.
+fn message_id(now_millis: u64) -> String {
+    format!("0100{now_millis:012x}-{}-000000", Uuid::new_v4())
+}
