@@ -13,7 +13,7 @@ use tokio::time::{Duration, Instant};
 
 pub use self::{
     cause::{Cause, MailCause, TemplateCause},
-    gate::{AccountCheck, MailGate, Pass},
+    gate::{MailGate, Pass},
     mail::{AccountSays, Answer, MailBreaker, Permission, TRANSIENT_LIMIT, Ticket},
     template::{MISSING_FIELD_LIMIT, TemplateBreaker, TemplateGate},
 };

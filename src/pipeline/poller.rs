@@ -29,17 +29,21 @@ use crate::{
 
 /// After a receive that came back neither empty nor full the next waits this long, so that a
 /// trickle fills batches; and one that could ask for few messages waits as long for more room.
-const TRICKLE: Duration = Duration::from_millis(20);
+const RECEIVE_LINGER: Duration = Duration::from_millis(20);
 /// An empty answer that came sooner than this is followed by a pause that makes up for it: a
 /// queue that answers at once must not be asked without rest.
-const EMPTY_AT_LEAST: Duration = Duration::from_secs(1);
-/// How often the loop looks again at what nobody tells it of.
-const LOOK: Duration = Duration::from_secs(1);
+const EMPTY_RECEIVE_MIN: Duration = Duration::from_secs(1);
+/// How often the loop checks conditions that do not wake it; also its sign of life.
+const RECHECK_EVERY: Duration = Duration::from_secs(1);
+/// How often the poller asks whether the rate has room for a message.
+const RATE_RECHECK_EVERY: Duration = Duration::from_millis(100);
+/// How often a drain checks whether the receives under way still have time.
+const DRAIN_RECHECK_EVERY: Duration = Duration::from_millis(50);
 /// A receive that takes this much longer than its wait hangs: its own timeout ends it after 10 s.
-const OVERDUE: Duration = Duration::from_secs(20);
-/// Receives that fail for less than this are nobody's business: they are tried again within
-/// seconds, and the queue keeps its messages.
-const PASSING: Duration = Duration::from_secs(5);
+const RECEIVE_OVERDUE_AFTER: Duration = Duration::from_secs(20);
+/// Receives that fail for less than this write no line: they are tried again within seconds, and the
+/// queue keeps its messages.
+const QUIET_FAILURES_FOR: Duration = Duration::from_secs(5);
 
 /// What the poller may touch.
 pub(crate) struct Poller {
@@ -107,6 +111,8 @@ impl Poller {
             poller.turned(&starts);
             let under_way = receives.len();
             let may_start = under_way < pace.0;
+            // A drain goes first: nothing new is received once it has begun. Then what has come back,
+            // since it says how fast the next may follow.
             tokio::select! {
                 biased;
                 () = drain.wait_begun() => break,
@@ -120,7 +126,7 @@ impl Poller {
                     starts.push(began);
                     receives.spawn(Arc::clone(&poller).receive(places, began));
                 }
-                () = sleep(LOOK) => {}
+                () = sleep(RECHECK_EVERY) => {}
             }
         }
         poller.finish(receives).await;
@@ -130,7 +136,7 @@ impl Poller {
     /// The sign of life; not given while a receive is under way that its timeout should have ended
     /// long since.
     fn turned(&self, starts: &[Instant]) {
-        let overdue = self.wait + OVERDUE;
+        let overdue = self.wait + RECEIVE_OVERDUE_AFTER;
         if starts.iter().all(|start| start.elapsed() <= overdue) {
             self.health.poller_ran();
         }
@@ -155,7 +161,7 @@ impl Poller {
             };
             let wanted = wanted.min(self.limiter.receivable(coming, held));
             if wanted == 0 {
-                sleep(LOOK / 10).await;
+                sleep(RATE_RECHECK_EVERY).await;
                 continue;
             }
             let places = if suspected || failing {
@@ -164,11 +170,11 @@ impl Poller {
                 self.window.try_hold_beyond().into_iter().collect()
             } else {
                 self.window.room_for_one().await;
-                drop(timeout(TRICKLE, self.window.room_worth_a_receive(wanted)).await);
+                drop(timeout(RECEIVE_LINGER, self.window.room_worth_a_receive(wanted)).await);
                 self.window.hold(wanted).await
             };
             if places.is_empty() {
-                sleep(LOOK).await;
+                sleep(RECHECK_EVERY).await;
                 continue;
             }
             // While room was waited for, a breaker may have opened.
@@ -248,7 +254,7 @@ impl Poller {
                 Some(done) = receives.join_next() => {
                     finished(done);
                 }
-                () = sleep(LOOK / 20) => {}
+                () = sleep(DRAIN_RECHECK_EVERY) => {}
             }
         }
         receives.shutdown().await;
@@ -275,7 +281,7 @@ impl Failures {
         Self {
             health,
             backoff: Backoff::polls(),
-            throttle: Throttle::default().quiet_for(PASSING),
+            throttle: Throttle::default().quiet_for(QUIET_FAILURES_FOR),
         }
     }
 
@@ -289,12 +295,12 @@ impl Failures {
             }
             Received::Empty => {
                 self.end();
-                (Pace::SLOWEST, began + EMPTY_AT_LEAST)
+                (Pace::SLOWEST, began + EMPTY_RECEIVE_MIN)
             }
             Received::Some { count, asked } => {
                 self.end();
                 let pause = if count < asked {
-                    TRICKLE
+                    RECEIVE_LINGER
                 } else {
                     Duration::ZERO
                 };
@@ -364,9 +370,9 @@ mod tests {
         };
         assert_eq!(told(failed("first")), "");
         assert_eq!(told(Received::Empty), "");
-        tokio::time::advance(PASSING).await;
+        tokio::time::advance(QUIET_FAILURES_FOR).await;
         assert_eq!(told(failed("first")), "", "the quiet time begins anew");
-        tokio::time::advance(PASSING).await;
+        tokio::time::advance(QUIET_FAILURES_FOR).await;
         assert_eq!(told(failed("second")), "receiving fails: second");
         tokio::time::advance(Duration::from_secs(30)).await;
         assert_eq!(told(failed("third")), "receiving fails: second");

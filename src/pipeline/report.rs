@@ -18,10 +18,10 @@ use crate::{
 };
 
 /// While a breaker is open it says so this often.
-const STILL_OPEN: Duration = Duration::from_mins(1);
+const STILL_OPEN_EVERY: Duration = Duration::from_mins(1);
 
-/// How often is looked whether one is.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often the reporter checks whether one is open.
+const RECHECK_EVERY: Duration = Duration::from_secs(5);
 
 /// What is learnt of a message on its way, for its line in the log. It outlives a panic.
 #[derive(Debug, Default)]
@@ -182,9 +182,9 @@ pub(crate) fn transition<C: Cause>(part: Part, transition: &Transition<C>) {
 
 /// Says once a minute what is held while a breaker is open. Runs until dropped.
 pub(crate) async fn breakers(readings: Arc<Readings>) {
-    let throttle = Throttle::every(STILL_OPEN);
+    let throttle = Throttle::every(STILL_OPEN_EVERY);
     loop {
-        sleep(LOOK).await;
+        sleep(RECHECK_EVERY).await;
         let mail = readings.mail().filter(is_old);
         let template = readings.template().filter(is_old);
         // Both breakers share one limit, so that their lines stand together.
@@ -201,7 +201,7 @@ pub(crate) async fn breakers(readings: Arc<Readings>) {
 
 /// Whether a breaker has been open for so long that a line says so.
 fn is_old<C: Cause>(status: &Status<C>) -> bool {
-    Instant::now().saturating_duration_since(status.since) >= STILL_OPEN
+    Instant::now().saturating_duration_since(status.since) >= STILL_OPEN_EVERY
 }
 
 fn still_open<C: Cause>(part: Part, status: &Status<C>, readings: &Readings) {

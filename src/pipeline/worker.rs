@@ -36,16 +36,16 @@ use crate::{
 };
 
 /// An unknown client error this many times is taken for a refusal of the message.
-const CLIENT_ERROR_LIMIT: u32 = 3;
+const CLIENT_ERRORS_MAX: u32 = 3;
 /// What a worker may take beyond its retry budget and one send before it counts as stuck. All its
 /// waits are bounded or excused, so that only a fault of ours comes here.
-const STUCK: Duration = Duration::from_mins(1);
+const STUCK_AFTER: Duration = Duration::from_mins(1);
 
 /// The longest notification's id that is taken for one; SNS's have 36 characters.
-const LONGEST_KEY: usize = 128;
+const NOTIFICATION_ID_LEN_MAX: usize = 128;
 /// At most this many attempts of one receive may end without an answer: each of them may have been
 /// mailed.
-const UNKNOWN_LIMIT: u32 = 2;
+const UNKNOWN_SENDS_MAX: u32 = 2;
 
 /// What all workers share: of it a message may touch the one part until its outcome is known, and the
 /// other from then on.
@@ -178,7 +178,8 @@ impl Worker<'_> {
     /// [`Worker::handle`], with an ending also where it panics or is stuck: then all its guards
     /// have been dropped.
     async fn bounded(&self, body: String) -> Ending {
-        let bound = self.budget() + 2 * self.shared.send_timeout + STUCK;
+        let bound = self.budget() + 2 * self.shared.send_timeout + STUCK_AFTER;
+        // A worker that ends at its bound has ended: what it says counts more than its bound.
         let handled = tokio::select! {
             biased;
             handled = AssertUnwindSafe(self.handle(body)).catch_unwind() => handled.ok(),
@@ -244,7 +245,7 @@ impl Worker<'_> {
     /// What the ledger knows the message by: the notification's id where it has a usable one.
     fn key<'a>(&'a self, notification_id: Option<&'a str>) -> &'a str {
         notification_id
-            .filter(|id| !id.trim().is_empty() && id.len() <= LONGEST_KEY)
+            .filter(|id| !id.trim().is_empty() && id.len() <= NOTIFICATION_ID_LEN_MAX)
             .unwrap_or(&self.message.id)
     }
 
@@ -293,6 +294,7 @@ impl Worker<'_> {
                     .spans
                     .send(&notes.span, notes.attempts, recipients, &version)
             };
+            // An answer that came with the last moment of the drain is an answer.
             let result = tokio::select! {
                 biased;
                 result = self.shared.mailer.send(Box::new(mail), key) => result,
@@ -326,14 +328,14 @@ impl Worker<'_> {
             self.shared.gates.failed(pass, failure.kind);
             match failure.kind {
                 SendFailureKind::Rejected => return Ok(Ending::Rejected),
-                SendFailureKind::UnknownClientError if client_errors >= CLIENT_ERROR_LIMIT => {
+                SendFailureKind::UnknownClientError if client_errors >= CLIENT_ERRORS_MAX => {
                     return Ok(Ending::Rejected);
                 }
                 // The breaker is open now, and says when to go on.
                 SendFailureKind::AccountWide(_) => continue,
                 _ => {}
             }
-            if unknown >= UNKNOWN_LIMIT {
+            if unknown >= UNKNOWN_SENDS_MAX {
                 return Ok(Ending::UnknownAtLimit);
             }
             let left = self.budget().saturating_sub(self.clock.elapsed());

@@ -28,18 +28,6 @@ pub struct Pass {
     permission: Option<Permission>,
 }
 
-/// The task to ask the account whether it may send. Dropped unanswered it leaves that to a probe.
-#[derive(Debug)]
-pub struct AccountCheck {
-    gate: Arc<MailGate>,
-    answered: bool,
-}
-
-enum Step<R> {
-    Done(R),
-    Wait { until: Option<Instant> },
-}
-
 /// A place among the waiting, given up when dropped.
 struct Place<'a> {
     gate: &'a MailGate,
@@ -75,9 +63,9 @@ impl MailGate {
         result
     }
 
-    async fn wait<R>(&self, mut ask: impl FnMut(&mut MailBreaker, Instant) -> Step<R>) -> R {
+    async fn wait<R>(&self, mut ask: impl FnMut(&mut MailBreaker, Instant) -> Answer<R>) -> R {
         // Most do not have to wait.
-        if let Step::Done(result) = ask(&mut self.lock(), Instant::now()) {
+        if let Answer::Go(result) = ask(&mut self.lock(), Instant::now()) {
             return result;
         }
         // Subscribed before the next question, so that no change falls between the two.
@@ -85,8 +73,8 @@ impl MailGate {
         loop {
             let step = ask(&mut self.lock(), Instant::now());
             let until = match step {
-                Step::Done(result) => return result,
-                Step::Wait { until } => until,
+                Answer::Go(result) => return result,
+                Answer::Wait { until } => until,
             };
             let due = async {
                 match until {
@@ -109,10 +97,7 @@ impl MailGate {
             ticket: self.lock().arrive(key),
         };
         let permission = self
-            .wait(|breaker, now| match breaker.ask(place.ticket, now) {
-                Answer::Go(permission) => Step::Done(permission),
-                Answer::Wait { until } => Step::Wait { until },
-            })
+            .wait(|breaker, now| breaker.ask(place.ticket, now))
             .await;
         Pass {
             gate: Arc::clone(self),
@@ -124,33 +109,35 @@ impl MailGate {
     pub async fn receiving(&self) -> Receiving {
         self.wait(|breaker, now| {
             if !breaker.is_open() {
-                Step::Done(Receiving::All)
+                Answer::Go(Receiving::All)
             } else if breaker.wants_probe_message(now) {
-                Step::Done(Receiving::OneProbe)
+                Answer::Go(Receiving::OneProbe)
             } else {
                 let until = breaker.next_due(now);
-                Step::Wait { until }
+                Answer::Wait { until }
             }
         })
         .await
     }
 
-    /// Waits until the account is to be asked whether it may send.
-    pub async fn account_check(self: &Arc<Self>) -> AccountCheck {
+    /// Waits until the account is to be asked whether it may send. Whoever waits here asks it, and
+    /// says what came of it: the next probe waits for that.
+    pub async fn account_check(&self) {
         self.wait(|breaker, now| {
             if breaker.account_check_due(now) {
                 breaker.begin_account_check();
-                Step::Done(())
+                Answer::Go(())
             } else {
                 let until = breaker.next_due(now);
-                Step::Wait { until }
+                Answer::Wait { until }
             }
         })
         .await;
-        AccountCheck {
-            gate: Arc::clone(self),
-            answered: false,
-        }
+    }
+
+    /// Takes in what the account said.
+    pub fn account_says(&self, says: AccountSays) {
+        self.change(|breaker, now| breaker.end_account_check(says, now));
     }
 
     /// Tells the breaker how many messages may be held at once.
@@ -195,8 +182,8 @@ impl Pass {
     pub async fn outdated(&self) {
         self.gate
             .wait(|breaker, _| match &self.permission {
-                Some(permission) if breaker.is_current(permission) => Step::Wait { until: None },
-                _ => Step::Done(()),
+                Some(permission) if breaker.is_current(permission) => Answer::Wait { until: None },
+                _ => Answer::Go(()),
             })
             .await;
     }
@@ -215,27 +202,6 @@ impl Drop for Pass {
         if let Some(permission) = self.permission.take() {
             self.gate
                 .change(|breaker, now| breaker.abandon(&permission, now));
-        }
-    }
-}
-
-impl AccountCheck {
-    /// Reports what the account said.
-    pub fn answer(mut self, says: AccountSays) {
-        self.end(says);
-    }
-
-    fn end(&mut self, says: AccountSays) {
-        self.answered = true;
-        self.gate
-            .change(|breaker, now| breaker.end_account_check(says, now));
-    }
-}
-
-impl Drop for AccountCheck {
-    fn drop(&mut self) {
-        if !self.answered {
-            self.end(AccountSays::Unknown);
         }
     }
 }

@@ -51,11 +51,11 @@ pub struct MailBreaker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(pub(super) u64);
 
-/// What a waiting message is told.
+/// What whoever waits at the breaker is told.
 #[derive(Debug)]
-pub enum Answer {
-    /// Go, or probe where [`Permission::is_probe`] says so. The ticket is used up.
-    Go(Permission),
+pub enum Answer<T> {
+    /// Go, with this.
+    Go(T),
     /// Wait for a change of the breaker, or until this time where one is given.
     Wait {
         /// When to ask again even if nothing changes.
@@ -139,9 +139,10 @@ impl MailBreaker {
         self.waiting.remove(&ticket).is_some()
     }
 
-    /// Whether the message with this place may be sent now. One whose place is not held waits for
+    /// Whether the message with this place may be sent now, as itself or, where
+    /// [`Permission::is_probe`] says so, as the probe. The ticket is used up then. One whose place is not held waits for
     /// ever.
-    pub fn ask(&mut self, ticket: Ticket, now: Instant) -> Answer {
+    pub fn ask(&mut self, ticket: Ticket, now: Instant) -> Answer<Permission> {
         let number = self.number();
         let Some(open) = &mut self.open else {
             return self.ask_closed(ticket);
@@ -166,7 +167,7 @@ impl MailBreaker {
         })
     }
 
-    fn ask_closed(&mut self, ticket: Ticket) -> Answer {
+    fn ask_closed(&mut self, ticket: Ticket) -> Answer<Permission> {
         let Some(key) = self.waiting.remove(&ticket) else {
             return Answer::Wait { until: None };
         };

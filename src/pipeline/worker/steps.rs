@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The longest pause between the attempts of a message on its last receive while draining.
-const LAST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_RECEIVE_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 impl Worker<'_> {
     /// The mail of the event, written with the template in force once that is not suspected for
@@ -163,7 +163,7 @@ impl Worker<'_> {
         if !self.is_last_receive() {
             sleep(delay).await;
         } else if drain.has_begun() {
-            sleep(delay.min(LAST_PAUSE)).await;
+            sleep(delay.min(LAST_RECEIVE_PAUSE_MAX)).await;
         } else {
             tokio::select! {
                 () = sleep(delay) => {}

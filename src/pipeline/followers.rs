@@ -1,0 +1,68 @@
+//! Tasks that keep the pipeline up to date with its template and its account.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::watch, time::sleep};
+use tracing::{info, warn};
+
+use super::{
+    breaker::{AccountSays, MailGate},
+    gates::Gates,
+    rate::Limiter,
+};
+use crate::{
+    ports::{Account, AccountFacts, EnforcementStatus},
+    template_store::Knowledge,
+};
+
+/// How often the account is read.
+const ACCOUNT_EVERY: Duration = Duration::from_mins(5);
+/// Tells the gates what the template's store finds.
+pub(super) async fn follow_template(gates: Arc<Gates>, mut templates: watch::Receiver<Knowledge>) {
+    let mut before = Knowledge::default();
+    loop {
+        let now = templates.borrow_and_update().clone();
+        gates.template_changed(&before, &now);
+        if let (Some(old), Some(new)) = (&before.in_force, &now.in_force)
+            && old.version.blob_id != new.version.blob_id
+        {
+            info!("messages are rendered with the new template from now on");
+        }
+        before = now;
+        if templates.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads the account's rate now and then.
+pub(super) async fn follow_account(limiter: Arc<Limiter>, account: Arc<dyn Account>) {
+    loop {
+        sleep(ACCOUNT_EVERY).await;
+        if let Ok(facts) = account.facts().await {
+            limiter.account_rate(facts.max_send_rate);
+        }
+    }
+}
+
+/// Asks the account before a probe where it can tell as much without costing a message.
+pub(super) async fn ask_account(mail: Arc<MailGate>, account: Arc<dyn Account>) {
+    loop {
+        mail.account_check().await;
+        mail.account_says(match account.facts().await {
+            Ok(facts) if may_send(&facts) => AccountSays::Allowed,
+            Ok(_) => AccountSays::Refused,
+            Err(failure) => {
+                warn!(
+                    error.r#type = failure.error.code,
+                    "the account cannot be asked: {failure}"
+                );
+                AccountSays::Unknown
+            }
+        });
+    }
+}
+
+fn may_send(facts: &AccountFacts) -> bool {
+    facts.sending_enabled && facts.enforcement_status != EnforcementStatus::Shutdown
+}

@@ -1,0 +1,342 @@
+//! A pipeline put together, and its tasks watched over.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::FutureExt;
+use tokio::{
+    sync::mpsc,
+    task::{JoinError, JoinSet},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use super::{
+    breaker::MailBreaker,
+    drain::Drain,
+    followers,
+    gates::Gates,
+    gauges,
+    health_state::HealthState,
+    lease::Leases,
+    ledger::Ledger,
+    open_polls::OpenPolls,
+    outcome::{Outcome, Tally},
+    poller::Poller,
+    rate::Limiter,
+    readings::Readings,
+    report, settle,
+    window::Window,
+    worker::{self, Delivering, Delivery, Finished, Settling, Shared},
+};
+use crate::{
+    backoff::Backoff,
+    notification::Composer,
+    ports::{Account, World},
+    telemetry::{Instruments, LIFECYCLE},
+    template_store::TemplateStore,
+    timing::{WORKER_RETURN_TIME, lease_call_timeout},
+};
+
+/// The task that everything begins with.
+const POLLER: &str = "poller";
+/// The task that ends everything.
+const TIMETABLE: &str = "drain's timetable";
+
+/// What a pipeline works with.
+pub struct Parts {
+    /// The outside world. Its template's source is read by `templates` alone.
+    pub world: World,
+    /// What remembers the mails sent.
+    pub ledger: Arc<dyn Ledger>,
+    /// Where the template comes from; the pipeline does not run it.
+    pub templates: Arc<TemplateStore>,
+    /// What makes mails of events.
+    pub composer: Composer,
+    /// How fast mails may go out.
+    pub limiter: Arc<Limiter>,
+    /// Where signs of life are left.
+    pub health: Arc<HealthState>,
+    /// What the pipeline is watched with.
+    pub instruments: Arc<Instruments>,
+}
+
+/// How a pipeline works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The most mails sent at once. A few more messages are held, see [`Window`].
+    pub concurrency: usize,
+    /// How long a receive waits for a message, at most 20 whole seconds.
+    pub receive_wait: Duration,
+    /// The length of a lease in whole seconds.
+    pub visibility: Duration,
+    /// How long one attempt to send may take.
+    pub send_timeout: Duration,
+    /// How much of its own time a message may spend on attempts.
+    pub max_elapsed: Duration,
+    /// The queue's `maxReceiveCount`, where it has a redrive policy.
+    pub max_receive_count: Option<u32>,
+}
+
+/// How a pipeline's run ended.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What became of the messages.
+    pub tally: Tally,
+    /// Whether every message was settled or left to the queue on purpose, the sums agree, and no
+    /// part of the pipeline failed.
+    pub clean: bool,
+}
+
+/// Works until the drain is through. Its tasks are watched: one that fails begins the drain.
+pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report {
+    let Parts {
+        world,
+        ledger,
+        templates,
+        composer,
+        limiter,
+        health,
+        instruments,
+    } = parts;
+    let leases = Leases::new(Arc::clone(&world.queue), settings.visibility);
+    let (settler, settler_task) = settle::settler(
+        Arc::clone(&world.queue),
+        lease_call_timeout(settings.visibility),
+        Arc::clone(&drain),
+    );
+    let window = Window::new(settings.concurrency);
+    let breaker = MailBreaker::new(Backoff::probes(), settings.max_elapsed);
+    let gates = Gates::new(
+        breaker,
+        &templates,
+        Arc::clone(&window),
+        Arc::clone(&health),
+    );
+    let readings = Readings::new(
+        Arc::clone(&leases),
+        Arc::clone(&window),
+        Arc::clone(&gates.mail),
+        Arc::clone(&gates.template),
+        Arc::clone(&limiter),
+        Arc::clone(&ledger),
+        templates.watch(),
+    );
+    gauges::observe(&readings, &instruments);
+    let open_polls = Arc::new(OpenPolls::default());
+    let (deliveries, arriving) = mpsc::unbounded_channel();
+    let poller = Poller {
+        queue: world.queue,
+        leases: Arc::clone(&leases),
+        mail: Arc::clone(&gates.mail),
+        template: Arc::clone(&gates.template),
+        window: Arc::clone(&window),
+        limiter: Arc::clone(&limiter),
+        open_polls: Arc::clone(&open_polls),
+        drain: Arc::clone(&drain),
+        health: Arc::clone(&health),
+        wait: settings.receive_wait,
+        visibility: settings.visibility,
+        deliveries,
+    };
+    let stop = CancellationToken::new();
+    let mut tasks = Tasks::new();
+    tasks.spawn(POLLER, poller.run());
+    let keeper = Arc::clone(&health);
+    tasks.spawn(
+        "lease keeper",
+        Arc::clone(&leases).keep(move || keeper.lease_keeper_ran(), stop.clone()),
+    );
+    tasks.spawn("settler", settler_task);
+    let account = world.account;
+    tasks.follow(&gates, &templates, &limiter, &account, readings);
+    let timetable = Arc::clone(&drain);
+    tasks.spawn(TIMETABLE, async move { timetable.run().await });
+
+    let delivering = Delivering {
+        composer,
+        templates,
+        gates,
+        window,
+        limiter,
+        mailer: world.mailer,
+        ledger,
+        drain: Arc::clone(&drain),
+        send_timeout: settings.send_timeout,
+        max_elapsed: settings.max_elapsed,
+        max_receive_count: settings.max_receive_count,
+        instruments,
+    };
+    let settling = Settling {
+        settler,
+        open_polls,
+    };
+    let workers = Arc::new(Shared {
+        delivering,
+        settling,
+    });
+    let mut supervisor = Supervisor {
+        workers,
+        drain,
+        health,
+        tasks,
+        tally: Tally::default(),
+        clean: true,
+    };
+    supervisor.work(arriving).await;
+    stop.cancel();
+    supervisor.tasks.set.shutdown().await;
+    supervisor.finish(leases.len())
+}
+
+/// Watches over workers and tasks, and keeps the accounts.
+struct Supervisor {
+    /// What each worker is given.
+    workers: Arc<Shared>,
+    drain: Arc<Drain>,
+    health: Arc<HealthState>,
+    tasks: Tasks,
+    tally: Tally,
+    clean: bool,
+}
+
+impl Supervisor {
+    /// Gives each delivery a worker, until the poller has ended and the last worker with it.
+    async fn work(&mut self, mut arriving: mpsc::UnboundedReceiver<Delivery>) {
+        let drain = Arc::clone(&self.drain);
+        let mut workers: JoinSet<Finished> = JoinSet::new();
+        let mut open = true;
+        let out_of_time = async {
+            drain.wait_closed().await;
+            sleep(WORKER_RETURN_TIME).await;
+        };
+        tokio::pin!(out_of_time);
+        // The poller's end is waited for and not only that of its deliveries, which comes first: how
+        // it ended would go unnoticed.
+        while open || self.tasks.is_running(POLLER) || !workers.is_empty() {
+            tokio::select! {
+                delivery = arriving.recv(), if open => match delivery {
+                    Some(delivery) => {
+                        self.tally.receive(1);
+                        workers.spawn(worker::work(Arc::clone(&self.workers), delivery));
+                    }
+                    None => open = false,
+                },
+                Some(done) = workers.join_next() => self.finished(&done),
+                Some((name, failed)) = self.tasks.ended() => self.task_ended(name, failed.as_ref()),
+                () = &mut out_of_time => break,
+            }
+        }
+        // Only a worker that does not return although all its waits have ended is still here.
+        workers.shutdown().await;
+        while let Some(Some((name, failed))) = self.tasks.ended().now_or_never() {
+            self.task_ended(name, failed.as_ref());
+        }
+    }
+
+    fn finished(&mut self, done: &Result<Finished, JoinError>) {
+        let finished = match done {
+            Ok(finished) => *finished,
+            // Its own guard against panics has failed: its message is left to the queue.
+            Err(_) => Finished {
+                outcome: Outcome::Panicked,
+                settled: true,
+            },
+        };
+        self.tally.end(finished.outcome);
+        self.clean &= finished.settled;
+    }
+
+    fn task_ended(&mut self, name: &str, failed: Option<&JoinError>) {
+        let drain = &self.drain;
+        if failed.is_none() && drain.has_begun() {
+            return;
+        }
+        self.clean = false;
+        drain.begin();
+        self.health.stopping();
+        if name == TIMETABLE {
+            // Nothing else would ever end what hangs.
+            drain.close();
+        }
+        error!(
+            target: LIFECYCLE,
+            "the {name} {}, which is a fault of ours: stopping, to be started afresh",
+            if failed.is_some() { "panicked" } else { "ended early" }
+        );
+    }
+
+    fn finish(mut self, held: usize) -> Report {
+        if !self.tally.balanced() {
+            self.clean = false;
+            error!(
+                target: LIFECYCLE,
+                { notifier.held = held },
+                "messages are unaccounted for: {}; their leases run out by themselves", self.tally
+            );
+        }
+        Report {
+            tally: self.tally,
+            clean: self.clean,
+        }
+    }
+}
+
+/// Tasks that must not end before the drain, by name.
+struct Tasks {
+    set: JoinSet<()>,
+    names: Vec<(tokio::task::Id, &'static str)>,
+}
+
+impl Tasks {
+    fn new() -> Self {
+        Self {
+            set: JoinSet::new(),
+            names: Vec::new(),
+        }
+    }
+
+    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let id = self.set.spawn(task).id();
+        self.names.push((id, name));
+    }
+
+    /// Spawns what follows the template and the account, and what reports.
+    fn follow(
+        &mut self,
+        gates: &Arc<Gates>,
+        templates: &TemplateStore,
+        limiter: &Arc<Limiter>,
+        account: &Arc<dyn Account>,
+        readings: Arc<Readings>,
+    ) {
+        self.spawn(
+            "template's follower",
+            followers::follow_template(Arc::clone(gates), templates.watch()),
+        );
+        self.spawn(
+            "account's reader",
+            followers::follow_account(Arc::clone(limiter), Arc::clone(account)),
+        );
+        self.spawn(
+            "account's check",
+            followers::ask_account(Arc::clone(&gates.mail), Arc::clone(account)),
+        );
+        self.spawn("breakers' reporter", report::breakers(readings));
+    }
+
+    /// The next task that ends, and how it failed where it did. `None` when all have.
+    async fn ended(&mut self) -> Option<(&'static str, Option<JoinError>)> {
+        let (id, failed) = match self.set.join_next_with_id().await? {
+            Ok((id, ())) => (id, None),
+            Err(failed) => (failed.id(), Some(failed)),
+        };
+        let position = self.names.iter().position(|(known, _)| *known == id);
+        let name = position.map(|position| self.names.swap_remove(position).1);
+        Some((name.unwrap_or("task"), failed))
+    }
+
+    fn is_running(&self, name: &str) -> bool {
+        self.names.iter().any(|(_, running)| *running == name)
+    }
+}
