@@ -10,6 +10,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
+    batch::task_result,
     breaker::{MailGate, Receiving, TemplateGate},
     drain::Drain,
     health_state::HealthState,
@@ -117,7 +118,7 @@ impl Poller {
                 biased;
                 () = drain.wait_begun() => break,
                 Some(done) = receives.join_next() => {
-                    let (answer, began) = finished(done);
+                    let (answer, began) = task_result(done);
                     starts.retain(|start| *start != began);
                     (pace, not_before) = failures.after(answer, began, pace);
                 }
@@ -252,20 +253,12 @@ impl Poller {
             }
             tokio::select! {
                 Some(done) = receives.join_next() => {
-                    finished(done);
+                    task_result(done);
                 }
                 () = sleep(DRAIN_RECHECK_EVERY) => {}
             }
         }
         receives.shutdown().await;
-    }
-}
-
-/// What a receive task returned; its panic is the poller's.
-fn finished<T>(done: Result<T, tokio::task::JoinError>) -> T {
-    match done {
-        Ok(value) => value,
-        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
     }
 }
 

@@ -1,10 +1,10 @@
 //! How many messages may be held at once, and how many mails may be under way.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::ports::BATCH_MAX;
+use crate::{mutex::Mutex, ports::BATCH_MAX};
 
 /// At most this many messages that are being deleted do not count as held: what the settler has
 /// under way when it keeps up.
@@ -121,7 +121,7 @@ impl Window {
 
     async fn wait_until(&self, condition: impl Fn(&State) -> bool) {
         let mut changes = self.changes.subscribe();
-        while !condition(&self.lock()) {
+        while !condition(&self.state.lock()) {
             drop(changes.changed().await);
         }
     }
@@ -130,7 +130,7 @@ impl Window {
     /// none where none may.
     #[must_use]
     pub fn try_hold(self: &Arc<Self>, max: usize) -> Vec<Held> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let count = state.free().min(max.max(1));
         state.held += count;
         drop(state);
@@ -143,7 +143,7 @@ impl Window {
     /// a probe, when what is held may itself be at fault.
     #[must_use]
     pub fn try_hold_beyond(self: &Arc<Self>) -> Option<Held> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.is_exceeded() {
             return None;
         }
@@ -162,7 +162,7 @@ impl Window {
     /// Whether more are held than the full size has places for.
     #[must_use]
     pub fn is_exceeded(&self) -> bool {
-        self.lock().is_exceeded()
+        self.state.lock().is_exceeded()
     }
 
     /// Waits until one more mail may be under way, first come, first served. The wait may be
@@ -173,7 +173,7 @@ impl Window {
             return std::future::pending().await;
         };
         loop {
-            let slots_then = Arc::clone(&self.lock().slots);
+            let slots_then = Arc::clone(&self.state.lock().slots);
             // A shrink closes the slots that it replaces: whoever waited at them asks for new ones.
             if let Ok(one) = Arc::clone(&slots_then).acquire_owned().await {
                 return Sending {
@@ -187,7 +187,7 @@ impl Window {
 
     /// Doubles the size: a mail was accepted.
     pub fn grow(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let size = state.size.saturating_mul(2).min(state.concurrency);
         let limit = size.max(state.limit).max(state.held).min(state.concurrency);
         // At full size a success changes nothing, and nobody needs to be woken for it.
@@ -204,7 +204,7 @@ impl Window {
     /// is free until fewer are held than the limit allows. Sends that are under way go on; they no
     /// longer count, and their success no longer proves anything.
     pub fn shrink(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.size = 1;
         state.limit = 1;
         let replaced = std::mem::replace(&mut state.slots, Arc::new(Semaphore::new(1)));
@@ -215,51 +215,46 @@ impl Window {
     /// How many messages are held, which after a shrink may be more than the limit.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.lock().held
+        self.state.lock().held
     }
 
     /// Takes in that a held message is not on its way to the mail service for a while.
     pub fn step_aside(&self) -> Aside<'_> {
-        self.lock().aside += 1;
+        self.state.lock().aside += 1;
         Aside(self)
     }
 
     /// How many of the messages held are on their way to the mail service.
     #[must_use]
     pub fn on_the_way(&self) -> usize {
-        let state = self.lock();
+        let state = self.state.lock();
         state.held.saturating_sub(state.aside)
     }
 
     /// How many more messages may be held now.
     #[must_use]
     pub fn free(&self) -> usize {
-        self.lock().free()
+        self.state.lock().free()
     }
 
     /// How many messages may be held while the window grows; at full size, how many mails may be
     /// under way.
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.lock().limit
+        self.state.lock().limit
     }
 
     /// Whether the window has its full size, so that only sends under way keep others waiting.
     #[must_use]
     pub fn is_full_size(&self) -> bool {
-        self.lock().is_full_size()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // No code that can panic runs under the lock, so that a poisoned state is a whole one.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().is_full_size()
     }
 }
 
 impl Sending {
     /// The mail was accepted: the window grows, unless it has shrunk since the send began.
     pub fn accepted(self) {
-        if Arc::ptr_eq(&self.slots_then, &self.window.lock().slots) {
+        if Arc::ptr_eq(&self.slots_then, &self.window.state.lock().slots) {
             self.window.grow();
         }
     }
@@ -273,7 +268,7 @@ impl Held {
             return;
         }
         self.settling = settling;
-        let mut state = self.window.lock();
+        let mut state = self.window.state.lock();
         if settling {
             state.settling += 1;
         } else {
@@ -287,7 +282,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let mut state = self.window.lock();
+        let mut state = self.window.state.lock();
         state.held = state.held.saturating_sub(1);
         if self.settling {
             state.settling = state.settling.saturating_sub(1);
@@ -300,7 +295,7 @@ impl Drop for Held {
 
 impl Drop for Aside<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.lock();
+        let mut state = self.0.state.lock();
         state.aside = state.aside.saturating_sub(1);
     }
 }

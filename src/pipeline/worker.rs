@@ -2,13 +2,7 @@
 
 mod steps;
 
-use std::{
-    mem,
-    panic::AssertUnwindSafe,
-    pin::pin,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{mem, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
@@ -29,6 +23,7 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
+    mutex::Mutex,
     notification::{Composer, Envelope, Event},
     ports::{Mailer, ReceivedMessage, SendFailureKind},
     telemetry::{Instruments, names::ours},

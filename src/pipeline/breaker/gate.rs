@@ -1,6 +1,6 @@
 //! Where workers, the poller and the account's reader wait for a breaker.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::{
     sync::watch,
@@ -10,7 +10,7 @@ use tokio::{
 use super::{
     AccountSays, Answer, MailBreaker, MailCause, Permission, Receiving, Status, Ticket, Transition,
 };
-use crate::ports::SendFailureKind;
+use crate::{mutex::Mutex, ports::SendFailureKind};
 
 /// A mail breaker that can be waited for. Every wait ends by a change of the breaker or at the time
 /// that the breaker names, and may be dropped at any moment.
@@ -44,13 +44,8 @@ impl MailGate {
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, MailBreaker> {
-        // The breaker does not panic, so that a poisoned one is a whole one.
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn change<R>(&self, act: impl FnOnce(&mut MailBreaker, Instant) -> R) -> R {
-        let mut breaker = self.lock();
+        let mut breaker = self.breaker.lock();
         let was_open = breaker.is_open();
         let result = act(&mut breaker, Instant::now());
         // A breaker that stays closed lets everybody pass. Those that watch it wait for its opening,
@@ -65,13 +60,13 @@ impl MailGate {
 
     async fn wait<R>(&self, mut ask: impl FnMut(&mut MailBreaker, Instant) -> Answer<R>) -> R {
         // Most do not have to wait.
-        if let Answer::Go(result) = ask(&mut self.lock(), Instant::now()) {
+        if let Answer::Go(result) = ask(&mut self.breaker.lock(), Instant::now()) {
             return result;
         }
         // Subscribed before the next question, so that no change falls between the two.
         let mut changes = self.changes.subscribe();
         loop {
-            let step = ask(&mut self.lock(), Instant::now());
+            let step = ask(&mut self.breaker.lock(), Instant::now());
             let until = match step {
                 Answer::Go(result) => return result,
                 Answer::Wait { until } => until,
@@ -94,7 +89,7 @@ impl MailGate {
     pub async fn pass(self: &Arc<Self>, key: &str) -> Pass {
         let place = Place {
             gate: self,
-            ticket: self.lock().arrive(key),
+            ticket: self.breaker.lock().arrive(key),
         };
         let permission = self
             .wait(|breaker, now| breaker.ask(place.ticket, now))
@@ -142,22 +137,22 @@ impl MailGate {
 
     /// Tells the breaker how many messages may be held at once.
     pub fn set_room(&self, messages: usize) {
-        self.lock().set_room(messages);
+        self.breaker.lock().set_room(messages);
     }
 
     /// Whether the breaker is open.
     pub fn is_open(&self) -> bool {
-        self.lock().is_open()
+        self.breaker.lock().is_open()
     }
 
     /// What there is to say of it while it is open.
     pub fn status(&self) -> Option<Status<MailCause>> {
-        self.lock().status()
+        self.breaker.lock().status()
     }
 
     /// How many messages wait at it while it is open.
     pub fn waiting(&self) -> usize {
-        self.lock().waiting()
+        self.breaker.lock().waiting()
     }
 }
 
@@ -172,7 +167,7 @@ impl Pass {
     /// before the send, where something was waited for in between.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        let breaker = self.gate.lock();
+        let breaker = self.gate.breaker.lock();
         self.permission
             .as_ref()
             .is_some_and(|permission| breaker.is_current(permission))
@@ -208,7 +203,7 @@ impl Drop for Pass {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let left = self.gate.lock().leave(self.ticket);
+        let left = self.gate.breaker.lock().leave(self.ticket);
         // Somebody else may be next now.
         if left {
             self.gate.changes.send_replace(());

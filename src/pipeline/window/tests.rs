@@ -242,7 +242,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// How many may be held, and how many of those held count.
 fn room_and_counted(window: &Arc<Window>, held: &[Held]) -> (usize, usize) {
-    let state = window.lock();
+    let state = window.state.lock();
     if !(state.is_full_size() && state.deletes_work) {
         return (state.limit, held.len());
     }

@@ -2,7 +2,7 @@
 
 use std::{
     pin::{Pin, pin},
-    sync::{MutexGuard, PoisonError},
+    sync::MutexGuard,
     time::Duration,
 };
 
@@ -227,7 +227,7 @@ impl Worker<'_> {
     }
 
     pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.notes.lock()
     }
 }
 
