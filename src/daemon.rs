@@ -11,16 +11,12 @@ use tracing::{error, info, warn};
 
 use self::boot::Facts;
 use crate::{
-    config::{ComposeError, SendRate, Settings},
+    config::Settings,
     pipeline::{
-        self, Report,
-        drain::Drain,
-        health_state::HealthState,
-        ledger::MemoryLedger,
-        outcome::Tally,
-        rate::{self, Limiter},
+        self, Report, drain::Drain, health_state::HealthState, ledger::MemoryLedger,
+        outcome::Tally, rate::Limiter,
     },
-    ports::{AccountFacts, QueueFacts, World, queue_name},
+    ports::{AccountFacts, QueueFacts, SendRate, World, queue_name},
     shutdown::Signal,
     telemetry::{Instruments, LIFECYCLE, observed::Observed},
     template_store::TemplateStore,
@@ -54,24 +50,19 @@ impl Ended {
 
 /// Runs the daemon from boot to its end. `health` shows the health port how it is. `signals` tell
 /// it to stop; the first one starts the clock of `shutdown.grace`.
-///
-/// # Errors
-///
-/// Where the settings make no mail, which their validation refuses.
 pub async fn run(
     world: World,
     settings: &Settings,
     health: Arc<HealthState>,
     instruments: Arc<Instruments>,
     mut signals: mpsc::UnboundedReceiver<Signal>,
-) -> Result<Ended, ComposeError> {
-    let composer = settings.composer()?;
+) -> Ended {
     let templates = Arc::new(TemplateStore::new(
         Arc::new(Observed::new(
             Arc::clone(&world.templates),
             Arc::clone(&instruments),
         )),
-        settings.placeholders()?,
+        settings.message.placeholders.clone(),
         settings.template.ttl,
         settings.template.max_bytes,
     ));
@@ -92,7 +83,7 @@ pub async fn run(
                 },
                 ledger: Arc::new(MemoryLedger::new()),
                 templates,
-                composer,
+                composer: settings.composer(),
                 limiter: Arc::new(limiter(settings, facts.account.as_ref())),
                 health,
                 instruments,
@@ -103,7 +94,7 @@ pub async fn run(
     };
     stop_fetching.cancel();
     drop(fetching.await);
-    Ok(ended)
+    ended
 }
 
 /// Waits for the proofs, or for a signal that makes them needless.
@@ -134,11 +125,7 @@ async fn boot(
 
 /// How fast mails may go out at first.
 fn limiter(settings: &Settings, account: Option<&AccountFacts>) -> Limiter {
-    let limiter = Limiter::new(match settings.email.max_send_rate {
-        SendRate::Account => rate::SendRate::Account,
-        SendRate::PerSecond(rate) => rate::SendRate::Fixed(rate),
-        SendRate::Unlimited => rate::SendRate::Unlimited,
-    });
+    let limiter = Limiter::new(settings.email.max_send_rate);
     if let Some(facts) = account {
         limiter.account_rate(facts.max_send_rate);
     }

@@ -182,6 +182,18 @@ pub trait Mailer: Send + Sync {
     async fn send(&self, mail: Box<Mail>, tag: &str) -> Result<String, SendFailure>;
 }
 
+/// How fast mails may go out.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum SendRate {
+    /// As fast as the mail service allows the account.
+    #[default]
+    Account,
+    /// At most this many recipients per second; more than zero.
+    PerSecond(f64),
+    /// As fast as mails come, until the service throttles.
+    Unlimited,
+}
+
 /// How far the mail service trusts the account. Only these states tell what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnforcementStatus {

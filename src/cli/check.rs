@@ -75,13 +75,11 @@ impl Target<'_> {
                 "queue, template and mail were not checked, since there are no credentials";
             return Ok(vec![credentials, Finding::skipped("aws", skipped)]);
         }
-        let composer = self.settings.composer()?;
-        let placeholders = self.settings.placeholders()?;
-        let sender = self.settings.sender()?;
+        let composer = self.settings.composer();
         let (queue, (of_template, template), identity, account, mail) = tokio::join!(
             check_queue(self),
-            check_template(self, &composer, &placeholders),
-            check_sender(self, sender.address()),
+            check_template(self, &composer),
+            check_sender(self, self.settings.sender.address()),
             check_account(self),
             check_mail(self),
         );

@@ -14,10 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    OK,
-    session::{self, Needs},
-};
+use super::{OK, session};
 use crate::config::Flags;
 
 /// The whole question and answer.
@@ -38,8 +35,7 @@ enum Unhealthy {
 
 /// Returns the exit code of a daemon that lives, else an error.
 pub(super) async fn healthcheck(flags: &Flags) -> anyhow::Result<u8> {
-    let loaded = session::load(flags, Needs::Nothing)?;
-    let Some(listen) = loaded.settings.health.listen else {
+    let Some(listen) = session::load_health(flags)?.listen else {
         bail!("health.listen is off: there is nobody to ask");
     };
     let address = reachable(listen);

@@ -20,7 +20,7 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
-    config::{Flags, Settings, TemplateLocation},
+    config::{Flags, Settings},
     notification::{Address, Composer, Mail},
     ports::TemplateSource,
     shutdown::{self, Signal},
@@ -38,14 +38,14 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
     let settings = &loaded.settings;
     let renderer = Renderer {
         settings,
-        composer: settings.composer()?,
+        composer: settings.composer(),
         source: session::template_source(settings).await?,
         asked,
     };
     if !asked.watch {
         return renderer.render().await;
     }
-    let files: Vec<&Path> = [asked.message.as_deref(), local_template(settings)]
+    let files: Vec<&Path> = [asked.message.as_deref(), settings.template.file.as_deref()]
         .into_iter()
         .flatten()
         .collect();
@@ -163,13 +163,6 @@ fn line(json: &serde_json::Value) -> String {
 
 fn addresses(mail: &Mail) -> Vec<&str> {
     mail.to.iter().map(Address::as_str).collect()
-}
-
-fn local_template(settings: &Settings) -> Option<&Path> {
-    match &settings.template.source {
-        TemplateLocation::File(path) => Some(path),
-        TemplateLocation::CodeCommit { .. } => None,
-    }
 }
 
 /// What changes when a file does; `None` while it is away.

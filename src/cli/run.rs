@@ -81,7 +81,7 @@ async fn work(
         })?;
         tokio::spawn(health.serve(Arc::clone(&state), stop_health.clone()));
     }
-    let ended = daemon::run(world, settings, state, instruments, signals).await?;
+    let ended = daemon::run(world, settings, state, instruments, signals).await;
     stop_health.cancel();
     Ok(if ended.is_clean() { OK } else { FAILED })
 }
@@ -98,7 +98,7 @@ fn effective(keys: &[KeyOrigin]) -> String {
 /// The log's settings for telemetry, which knows nothing of the configuration.
 fn log_settings(log: &Log) -> LogSettings {
     LogSettings {
-        level: log.level,
+        level: log.level.into(),
         json: match log.format {
             LogFormat::Auto => !stderr().is_terminal(),
             LogFormat::Text => false,

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::config::Settings;
+use crate::{config::Settings, notification::JsonPointer};
 
 const SAMPLE: &str = include_str!("../../config/sample-event.json");
 
@@ -10,17 +10,15 @@ const SAMPLE: &str = include_str!("../../config/sample-event.json");
 /// filled in by name. `to` takes the place of its recipient.
 pub(super) fn body(settings: &Settings, to: Option<&str>) -> String {
     let mut event: Value = serde_json::from_str(SAMPLE).unwrap_or_default();
-    for (name, placeholder) in &settings.message.placeholders {
+    for placeholder in settings.message.placeholders.iter() {
         let known = |field: &str| event.pointer(field).is_some_and(|value| !value.is_null());
-        let fallback = placeholder.fallback.as_deref();
-        if placeholder.default.is_none()
-            && !known(&placeholder.field)
-            && !fallback.is_some_and(known)
-        {
-            put(&mut event, &placeholder.field, &format!("({name})"));
+        let field = placeholder.field.as_str();
+        let fallback = placeholder.fallback.as_ref().map(JsonPointer::as_str);
+        if placeholder.default.is_none() && !known(field) && !fallback.is_some_and(known) {
+            put(&mut event, field, &format!("({})", placeholder.name));
         }
     }
-    let recipient = &settings.message.recipient;
+    let recipient = settings.message.recipient.as_str();
     if let Some(to) = to {
         put(&mut event, recipient, to);
     } else if event

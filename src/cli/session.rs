@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::wiring;
 use crate::{
     aws::AwsConfig,
-    config::{self, Flags, Loaded, Settings, TemplateLocation},
+    config::{self, Flags, Health, Loaded, Part, Settings, TemplateLocation},
     notification::Template,
     ports::{TemplateSource, World},
     template_file::TemplateOnDisk,
@@ -27,30 +27,27 @@ pub(super) enum Needs<'a> {
     Daemon,
     /// What makes a mail: no queue, and no template either where this local file replaces it.
     Mail(Option<&'a Path>),
-    /// Nothing that has no default.
-    Nothing,
 }
 
 /// Loads the configuration from all its sources.
 pub(super) fn load(flags: &Flags, needs: Needs<'_>) -> Result<Loaded, UsageError> {
-    let optional: &[&str] = match needs {
+    let spared: &[Part] = match needs {
         Needs::Daemon => &[],
-        Needs::Mail(None) => &["queue.url"],
-        Needs::Mail(Some(_)) => &["queue.url", "template.repository", "template.path"],
-        Needs::Nothing => &[
-            "queue.url",
-            "template.repository",
-            "template.path",
-            "email.sender",
-            "email.subject",
-        ],
+        Needs::Mail(None) => &[Part::Queue],
+        Needs::Mail(Some(_)) => &[Part::Queue, Part::Template],
     };
-    let loaded = config::load_without(optional, flags, std::env::vars_os());
+    let loaded = config::load_without(spared, flags, std::env::vars_os());
     let mut loaded = loaded.map_err(|problems| UsageError(problems.to_string()))?;
     if let Needs::Mail(Some(file)) = needs {
-        loaded.settings.template.source = TemplateLocation::File(file.to_owned());
+        loaded.settings.template.file = Some(file.to_owned());
     }
     Ok(loaded)
+}
+
+/// Loads what the configuration says of the health endpoints, and needs nothing else of it.
+pub(super) fn load_health(flags: &Flags) -> Result<Health, UsageError> {
+    let health = config::load_health(flags, std::env::vars_os());
+    health.map_err(|problems| UsageError(problems.to_string()))
 }
 
 /// A configuration and the AWS that it names.
@@ -71,7 +68,7 @@ impl Session {
     pub(super) async fn connect(loaded: Loaded) -> anyhow::Result<Self> {
         let (aws, region) = find_aws(&loaded.settings).await?;
         Ok(Self {
-            world: wiring::world(&loaded.settings, &aws)?,
+            world: wiring::world(&loaded.settings, &aws),
             loaded,
             aws,
             region,
@@ -93,12 +90,12 @@ async fn find_aws(settings: &Settings) -> Result<(AwsConfig, String), UsageError
 pub(super) async fn template_source(
     settings: &Settings,
 ) -> Result<Arc<dyn TemplateSource>, UsageError> {
-    let source = &settings.template.source;
+    let source = settings.template.source();
     if let TemplateLocation::File(path) = source {
-        return Ok(Arc::new(TemplateOnDisk::new(path.clone())));
+        return Ok(Arc::new(TemplateOnDisk::new(path)));
     }
     let (aws, _region) = find_aws(settings).await?;
-    Ok(wiring::template(source, &aws))
+    Ok(wiring::template(&source, &aws))
 }
 
 /// Fetches and compiles the template once, as the store does again and again.
@@ -106,9 +103,9 @@ pub(super) async fn load_template(
     source: &dyn TemplateSource,
     settings: &Settings,
 ) -> anyhow::Result<Template> {
-    let placeholders = settings.placeholders()?;
+    let placeholders = &settings.message.placeholders;
     let loaded = match source.fetch().await {
-        Ok(file) => template_store::compile(&file, &placeholders, settings.template.max_bytes),
+        Ok(file) => template_store::compile(&file, placeholders, settings.template.max_bytes),
         Err(failure) => Err(LoadError::from(failure)),
     };
     match loaded {

@@ -35,7 +35,7 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
     if let Some(refused) = refuse(&facts, asked.despite_redrive) {
         bail!(refused);
     }
-    let composer = loaded.settings.composer()?;
+    let composer = loaded.settings.composer();
     let looking = Looking {
         queue: &*world.queue,
         composer: &composer,

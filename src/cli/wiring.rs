@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use crate::{
     aws::{AwsConfig, CodeCommitTemplate, SesAccount, SesMailer, SqsQueue, TemplateAddress},
-    config::{ComposeError, Settings, TemplateLocation},
+    config::{Settings, TemplateLocation},
     ports::{TemplateSource, World},
     template_file::TemplateOnDisk,
     timing::lease_call_timeout,
 };
 
 /// Everything that the daemon will meet.
-pub(super) fn world(settings: &Settings, aws: &AwsConfig) -> Result<World, ComposeError> {
-    Ok(World {
+pub(super) fn world(settings: &Settings, aws: &AwsConfig) -> World {
+    World {
         queue: Arc::new(SqsQueue::new(
             aws,
             settings.queue.url.clone(),
@@ -22,13 +22,13 @@ pub(super) fn world(settings: &Settings, aws: &AwsConfig) -> Result<World, Compo
         )),
         mailer: Arc::new(SesMailer::new(
             aws,
-            settings.sender()?.address().as_str().to_owned(),
+            settings.sender.address().as_str().to_owned(),
             settings.email.configuration_set.clone(),
             settings.email.timeout,
         )),
         account: Arc::new(SesAccount::new(aws)),
-        templates: template(&settings.template.source, aws),
-    })
+        templates: template(&settings.template.source(), aws),
+    }
 }
 
 /// Where the template is fetched.

@@ -1,37 +1,36 @@
-//! The environment's variables: those of the Calendar Invite Server (CIS), and ours.
+//! The environment's variables as sources: those of the Calendar Invite Server (CIS), and ours.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::{collections::BTreeMap, ffi::OsString};
 
-use super::keys::{self, Found, KEYS, PREFIX};
-use super::problem::{Origin, Problem};
-use super::sdk;
-use super::sources::{self, Layer};
+use super::{
+    aws_variables::refused_by_sdk,
+    keys::{self, Found},
+    problem::Origin,
+    sources::Sources,
+    suggest,
+};
 
 /// The variable that names the configuration file, and so is no key's.
-const CONFIG: &str = "NOTIFIER_CONFIG";
+pub(super) const CONFIG: &str = "NOTIFIER_CONFIG";
 
 /// The variables that are set and not empty, of those that may be ours.
 pub(super) struct Variables(BTreeMap<String, String>);
 
 impl Variables {
     /// Picks them out of the environment. What is not UTF-8 is a problem.
-    pub(super) fn new<N, V>(
-        environment: impl IntoIterator<Item = (N, V)>,
-        problems: &mut Vec<Problem>,
-    ) -> Self
-    where
-        N: Into<OsString>,
-        V: Into<OsString>,
-    {
+    pub(super) fn new(
+        environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+        sources: &mut Sources,
+    ) -> Self {
         let mut variables = BTreeMap::new();
         for (name, value) in environment {
             let Ok(name) = name.into().into_string() else {
                 continue;
             };
             let value = value.into();
-            problems.extend(sdk::problem(&name, &value));
-            if !(name.starts_with(PREFIX) || cis_variables().any(|(cis, _)| cis == name)) {
+            sources.problems.extend(refused_by_sdk(&name, &value));
+            let is_cis = || keys::rows().any(|row| row.cis.contains(&name.as_str()));
+            if !(name.starts_with(keys::PREFIX) || is_cis()) {
                 continue;
             }
             match value.into_string() {
@@ -39,11 +38,10 @@ impl Variables {
                 Ok(value) => {
                     variables.insert(name, value);
                 }
-                Err(_) => problems.push(Problem::new(
-                    name.clone(),
-                    Origin::Variable(name),
-                    "is not UTF-8; allowed: text in UTF-8",
-                )),
+                Err(_) => {
+                    let origin = Origin::Variable(name.clone());
+                    sources.refuse(&name, origin, "is not UTF-8; allowed: text in UTF-8");
+                }
             }
         }
         Self(variables)
@@ -55,104 +53,71 @@ impl Variables {
     }
 }
 
-/// What CIS's variables give.
-pub(super) fn cis(variables: &Variables, problems: &mut Vec<Problem>) -> Layer {
-    let mut layer = Layer::new(sources::CIS);
-    for key in KEYS {
-        let given: Vec<(&str, &str)> = key
-            .cis
-            .iter()
-            .filter_map(|name| Some((*name, variables.get(name)?)))
-            .collect();
-        if let [(first, _), (second, _), ..] = given[..] {
-            let names: Vec<&str> = given.iter().map(|(name, _)| *name).collect();
+/// Adds what CIS's variables give. Returns the keys that they give, with the variable of each.
+pub(super) fn read_cis(
+    variables: &Variables,
+    sources: &mut Sources,
+) -> BTreeMap<&'static str, &'static str> {
+    let mut given = BTreeMap::new();
+    for row in keys::rows() {
+        let names = row.cis.iter().copied();
+        let set: Vec<&str> = names.filter(|name| variables.get(name).is_some()).collect();
+        if let [_, second, ..] = set[..] {
             let message = format!(
                 "{} are set at once, and each names a template; allowed: one of them",
-                names.join(" and ")
+                set.join(" and ")
             );
-            problems.push(Problem::new(
-                key.name,
-                Origin::Variable(second.to_owned()),
-                message,
-            ));
-            // Nothing more is said about a key that is in dispute.
-            let origin = Origin::Variable(first.to_owned());
-            layer
-                .entries
-                .insert(key.name.to_owned(), (key.kind.value_of(given[0].1), origin));
-        } else if let [(name, text)] = given[..] {
-            let value = if key.name == "log.level" {
-                level(text)
-            } else {
-                text
-            };
-            let origin = Origin::Variable(name.to_owned());
-            layer
-                .entries
-                .insert(key.name.to_owned(), (key.kind.value_of(value), origin));
+            sources.refuse(&row.name, Origin::Variable(second.to_owned()), message);
+        }
+        // The first gives the key also where two do, so that nothing more is said about it.
+        if let Some(name) = set.first()
+            && let Some(text) = variables.get(name)
+        {
+            let value = (row.from_text)((row.cis_word)(text));
+            sources.set(&row.name, &value, Origin::Variable((*name).to_owned()));
+            given.insert(row.name.as_str(), *name);
         }
     }
-    layer
+    given
 }
 
-/// What our variables give.
-pub(super) fn own(variables: &Variables, problems: &mut Vec<Problem>) -> Layer {
-    let mut layer = Layer::new("environment");
+/// Adds what our variables give.
+pub(super) fn read_own(variables: &Variables, sources: &mut Sources) {
     for (name, text) in &variables.0 {
-        let Some(rest) = name.strip_prefix(PREFIX).filter(|_| name != CONFIG) else {
+        let Some(rest) = name.strip_prefix(keys::PREFIX).filter(|_| name != CONFIG) else {
             continue;
         };
-        let path = rest.replace("__", ".").to_lowercase();
-        let parts: Vec<&str> = path.split('.').collect();
-        let origin = Origin::Variable(name.clone());
-        match keys::find(&parts) {
-            Found::Key(key) if keys::variable(&path) == *name => {
-                layer
-                    .entries
-                    .insert(path, (key.kind.value_of(text), origin));
+        let key = rest.replace("__", ".").to_lowercase();
+        let path: Vec<&str> = key.split('.').collect();
+        match keys::find(&path) {
+            Found::Key(row) if keys::variable(&key) == *name => {
+                let origin = Origin::Variable(name.clone());
+                sources.set(&key, &(row.from_text)(text), origin);
             }
-            Found::Key(_) => problems.push(unknown(name, Some(keys::variable(&path)))),
-            Found::Section | Found::Nothing => problems.push(unknown(name, meant(&parts))),
+            Found::Key(_) => refuse_unknown(name, Some(keys::variable(&key)), sources),
+            Found::Section | Found::Nothing => refuse_unknown(name, meant(&path), sources),
         }
     }
-    layer
 }
 
-/// CIS's variables with their keys.
-fn cis_variables() -> impl Iterator<Item = (&'static str, &'static str)> {
-    KEYS.iter()
-        .flat_map(|key| key.cis.iter().map(|name| (*name, key.name)))
-}
-
-/// Our name for one of Python's levels, in any case or by number. Anything
-/// else is left for the key's own check.
-fn level(text: &str) -> &str {
-    match text.to_ascii_uppercase().as_str() {
-        "NOTSET" | "0" => "trace",
-        "DEBUG" | "10" => "debug",
-        "INFO" | "20" => "info",
-        "WARNING" | "WARN" | "30" => "warn",
-        "ERROR" | "40" | "CRITICAL" | "FATAL" | "50" => "error",
-        _ => text,
-    }
-}
-
+/// The variable that was probably meant by a path that is no key.
 fn meant(path: &[&str]) -> Option<String> {
     if path == ["config"] || strsim::damerau_levenshtein(&path.join("."), "config") == 1 {
         return Some(CONFIG.to_owned());
     }
-    keys::suggest(path, false).map(|key| keys::variable(&key))
+    suggest::suggest(path, false).map(|key| keys::variable(&key))
 }
 
-fn unknown(name: &str, meant: Option<String>) -> Problem {
+fn refuse_unknown(name: &str, meant: Option<String>, sources: &mut Sources) {
     let message = match meant {
         Some(meant) => format!("is an unknown variable; did you mean {meant}?"),
         None => format!(
-            "is an unknown variable; allowed: {PREFIX}SECTION__KEY in capitals, such as {}",
+            "is an unknown variable; allowed: {}SECTION__KEY in capitals, such as {}",
+            keys::PREFIX,
             keys::variable("queue.url")
         ),
     };
     // A name can hold anything but `=`.
     let name = name.escape_debug().to_string();
-    Problem::new(name.clone(), Origin::Variable(name), message)
+    sources.refuse(&name, Origin::Variable(name.clone()), message);
 }

@@ -1,210 +1,251 @@
-//! The table of keys, and how a path is looked up in it.
+//! The table of keys: what each takes, and the setting that its value goes to.
 
-use std::time::Duration;
+use std::sync::LazyLock;
 
 use bytesize::ByteSize;
+use figment::value::Value;
+use tracing::Level;
 
+use super::{
+    draft::{Draft, PlaceholderDraft},
+    kinds::{Kind, choice, count, duration, listen, rate, size, text, texts, whole_seconds},
+    settings::LogFormat,
+    texts::{configuration_set, filled, pointer, queue_url, region, repository, sender},
+};
 use crate::notification::Placeholder;
-
-use super::units::Kind;
-use super::validate;
 
 /// What the names of our variables begin with.
 pub(super) const PREFIX: &str = "NOTIFIER_";
 
-/// How alike two names must be, from 0 to 1, for one to be offered for the other.
-const ALIKE: f64 = 0.6;
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
 
-const SECOND: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_hours(1);
+const LEVELS: [(&str, Option<Level>); 6] = [
+    ("trace", Some(Level::TRACE)),
+    ("debug", Some(Level::DEBUG)),
+    ("info", Some(Level::INFO)),
+    ("warn", Some(Level::WARN)),
+    ("error", Some(Level::ERROR)),
+    ("off", None),
+];
+
+const FORMATS: [(&str, LogFormat); 3] = [
+    ("auto", LogFormat::Auto),
+    ("text", LogFormat::Text),
+    ("json", LogFormat::Json),
+];
+
+/// A part of the configuration that the daemon requires and not every command does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// `queue.url`.
+    Queue,
+    /// `template.repository` and `template.path`, where there is no `template.file`.
+    Template,
+}
+
+/// Who requires a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Required {
+    /// Whoever uses this part.
+    Part(Part),
+    /// Whoever makes mails.
+    Mail,
+    /// Its placeholder: the key is required wherever one of the placeholder's other keys is given.
+    Placeholder,
+}
+
+type Put = Box<dyn Fn(&mut Draft, &str, &Value) -> Result<(), String> + Send + Sync>;
 
 /// One key.
-#[derive(Clone, Copy)]
-pub(super) struct Key {
+pub(super) struct Row {
     /// The key's path; `*` stands for a placeholder's name.
-    pub(super) name: &'static str,
-    /// What it takes.
-    pub(super) kind: Kind,
-    /// Whether there is no configuration without it.
-    pub(super) required: bool,
+    pub(super) name: String,
+    /// Who requires it, where somebody does.
+    pub(super) required: Option<Required>,
     /// The Calendar Invite Server's variables for it.
     pub(super) cis: &'static [&'static str],
+    /// Our word for one of the server's.
+    pub(super) cis_word: fn(&str) -> &str,
+    /// What is allowed, to follow "allowed:".
+    pub(super) allowed: String,
+    /// What a variable or a flag says.
+    pub(super) from_text: fn(&str) -> Value,
+    put: Put,
 }
 
 /// Every key there is, in the order of the reference.
-pub(super) const KEYS: &[Key] = &[
-    key(
-        "aws.region",
-        Kind::Text(validate::region, "an AWS region, such as `eu-central-1`"),
-    )
-    .cis(&["REGION"]),
-    key(
-        "queue.url",
-        Kind::Text(
-            validate::queue_url,
-            "the URL of a standard SQS queue, such as `https://sqs.eu-central-1.amazonaws.com/123456789012/my-queue`",
-        ),
-    )
-    .required()
-    .cis(&["SQS_URL"]),
-    key("queue.wait_time", time(Duration::ZERO, Duration::from_secs(20), true)),
-    key("queue.visibility_timeout", time(Duration::from_secs(5), HOUR, true)),
-    key("concurrency", Kind::Count { least: 1, most: 1000 }),
-    key(
-        "template.repository",
-        Kind::Text(validate::repository, "the name of a CodeCommit repository"),
-    )
-    .cis(&["CODECOMMIT_REPO"]),
-    key(
-        "template.path",
-        Kind::Text(validate::filled, "the template's path in the repository"),
-    )
-    .cis(&[
-        "NEW_EVENT_NOTIFICATION_EMAIL",
-        "FAILED_EVENT_NOTIFICATION_EMAIL",
-        "EVENT_LIMIT_REACHED_NOTIFICATION_EMAIL",
-        "SUCCESSFUL_ENROLLMENT_NOTIFICATION_EMAIL",
-    ]),
-    key(
-        "template.reference",
-        Kind::Text(validate::filled, "a branch, a tag or a full commit id"),
-    ),
-    key("template.file", Kind::Text(validate::filled, "the path of a local file")),
-    key("template.ttl", time(Duration::from_secs(10), Duration::from_hours(24), false)),
-    key(
-        "template.max_bytes",
-        Kind::Size { least: ByteSize::kib(1), most: ByteSize::mib(5) },
-    ),
-    key("message.recipient", POINTER),
-    key("message.placeholders.*.field", POINTER).required(),
-    key("message.placeholders.*.fallback", POINTER),
-    key("message.placeholders.*.default", Kind::Text(validate::any, "text")),
-    key(
-        "email.sender",
-        Kind::Text(
-            validate::sender,
-            "one address, such as `events@example.com` or `Events <events@example.com>`",
-        ),
-    )
-    .required()
-    .cis(&["SENDER"]),
-    key(
-        "email.subject",
-        Kind::Text(validate::filled, "text, with placeholders such as `{summary}` or without"),
-    )
-    .required()
-    .cis(&["SUBJECT"]),
-    key("email.reply_to", Kind::Texts(validate::sender, "a list of addresses")),
-    key(
-        "email.configuration_set",
-        Kind::Text(
-            validate::configuration_set,
-            "up to 64 letters, digits, `-` and `_`: the name of an SES configuration set",
-        ),
-    ),
-    key("email.timeout", time(SECOND, Duration::from_mins(1), false)),
-    key("email.max_send_rate", Kind::Rate),
-    key("retry.max_elapsed", time(SECOND, Duration::from_hours(11), false)),
-    key("shutdown.grace", time(Duration::from_secs(8), Duration::from_mins(2), false)),
-    key("health.listen", Kind::Listen),
-    key(
-        "log.level",
-        Kind::Choice(&["trace", "debug", "info", "warn", "error", "off"], "; LOG_LEVEL takes Python's names too"),
-    )
-    .cis(&["LOG_LEVEL"]),
-    key("log.format", Kind::Choice(&["auto", "text", "json"], "")),
-];
+pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
+    static ROWS: LazyLock<Vec<Row>> = LazyLock::new(table);
+    ROWS.iter()
+}
 
-const POINTER: Kind = Kind::Text(
-    validate::pointer,
-    "a JSON pointer, such as `/summary` or `/detail/name`",
-);
+#[rustfmt::skip] // A table is read by its rows: one to a line, where it fits.
+fn table() -> Vec<Row> {
+    let url = "the URL of a standard SQS queue, such as \
+        `https://sqs.eu-central-1.amazonaws.com/123456789012/my-queue`";
+    let mailbox = "one address, such as `events@example.com` or `Events <events@example.com>`";
+    let set = "up to 64 letters, digits, `-` and `_`: the name of an SES configuration set";
+    let json_pointer = || text(pointer, "a JSON pointer, such as `/summary` or `/detail/name`");
+    vec![
+        row("aws.region", text(region, "an AWS region, such as `eu-central-1`"),
+            |s, v| s.aws.region = Some(v))
+            .cis(&["REGION"]),
+        row("queue.url", text(queue_url, url), |s, v| s.queue.url = v)
+            .required(Required::Part(Part::Queue))
+            .cis(&["SQS_URL"]),
+        row("queue.wait_time", whole_seconds(0..=20), |s, v| s.queue.wait_time = v),
+        row("queue.visibility_timeout", whole_seconds(5..=HOUR),
+            |s, v| s.queue.visibility_timeout = v),
+        row("concurrency", count(1..=1000), |s, v| s.concurrency = v),
+        row("template.repository", text(repository, "the name of a CodeCommit repository"),
+            |s, v| s.template.repository = v)
+            .required(Required::Part(Part::Template))
+            .cis(&["CODECOMMIT_REPO"]),
+        row("template.path", text(filled, "the template's path in the repository"),
+            |s, v| s.template.path = v)
+            .required(Required::Part(Part::Template))
+            .cis(&[
+                "NEW_EVENT_NOTIFICATION_EMAIL",
+                "FAILED_EVENT_NOTIFICATION_EMAIL",
+                "EVENT_LIMIT_REACHED_NOTIFICATION_EMAIL",
+                "SUCCESSFUL_ENROLLMENT_NOTIFICATION_EMAIL",
+            ]),
+        row("template.reference", text(filled, "a branch, a tag or a full commit id"),
+            |s, v| s.template.reference = Some(v)),
+        row("template.file", text(filled, "the path of a local file"),
+            |s, v| s.template.file = Some(v.into())),
+        row("template.ttl", duration(10..=24 * HOUR), |s, v| s.template.ttl = v),
+        row("template.max_bytes", size(ByteSize::kib(1)..=ByteSize::mib(5)),
+            |s, v| s.template.max_bytes = v),
+        row("message.recipient", json_pointer(), |s, v| s.recipient = Some(v)),
+        placeholder_row("field", json_pointer(), |s, v| s.field = Some(v)).required(Required::Placeholder),
+        placeholder_row("fallback", json_pointer(), |s, v| s.fallback = Some(v)),
+        placeholder_row("default", text(|text| Ok(text.to_owned()), "text"), |s, v| s.default = Some(v)),
+        row("email.sender", text(sender, mailbox), |s, v| s.sender = Some(v))
+            .required(Required::Mail)
+            .cis(&["SENDER"]),
+        row("email.subject", text(filled, "text, with placeholders such as `{summary}` or without"),
+            |s, v| s.email.subject = v)
+            .required(Required::Mail)
+            .cis(&["SUBJECT"]),
+        row("email.reply_to", texts(sender, "a list of addresses"), |s, v| s.email.reply_to = v),
+        row("email.configuration_set", text(configuration_set, set),
+            |s, v| s.email.configuration_set = Some(v)),
+        row("email.timeout", duration(1..=MINUTE), |s, v| s.email.timeout = v),
+        row("email.max_send_rate", rate(), |s, v| s.email.max_send_rate = v),
+        row("retry.max_elapsed", duration(1..=11 * HOUR), |s, v| s.retry.max_elapsed = v),
+        row("shutdown.grace", duration(8..=2 * MINUTE), |s, v| s.shutdown.grace = v),
+        row("health.listen", listen(), |s, v| s.health.listen = v),
+        row("log.level", choice(LEVELS, "; LOG_LEVEL takes Python's names too"),
+            |s, v| s.log.level = v)
+            .cis(&["LOG_LEVEL"])
+            .cis_word(our_level),
+        row("log.format", choice(FORMATS, ""), |s, v| s.log.format = v),
+    ]
+}
+
+impl Row {
+    fn new<T: 'static>(
+        name: impl Into<String>,
+        kind: Kind<T>,
+        put: impl Fn(&mut Draft, &str, T) + Send + Sync + 'static,
+    ) -> Self {
+        let read = kind.read;
+        Self {
+            name: name.into(),
+            required: None,
+            cis: &[],
+            cis_word: |text| text,
+            allowed: kind.allowed,
+            from_text: kind.from_text,
+            put: Box::new(move |draft, placeholder, value| {
+                put(draft, placeholder, read(value)?);
+                Ok(())
+            }),
+        }
+    }
+
+    /// Puts a value into the draft, for the placeholder of this name where the key is one's; or
+    /// says what is wrong with the value and what is allowed.
+    pub(super) fn fill(
+        &self,
+        draft: &mut Draft,
+        placeholder: &str,
+        value: &Value,
+    ) -> Result<(), String> {
+        let refused = |wrong| format!("{wrong}; allowed: {}", self.allowed);
+        (self.put)(draft, placeholder, value).map_err(refused)
+    }
+
+    fn required(mut self, by: Required) -> Self {
+        self.required = Some(by);
+        self
+    }
+
+    fn cis(mut self, variables: &'static [&'static str]) -> Self {
+        self.cis = variables;
+        self
+    }
+
+    fn cis_word(mut self, word: fn(&str) -> &str) -> Self {
+        self.cis_word = word;
+        self
+    }
+}
+
+/// A setting's key.
+fn row<T: 'static>(name: &str, kind: Kind<T>, put: fn(&mut Draft, T)) -> Row {
+    Row::new(name, kind, move |draft, _, value| put(draft, value))
+}
+
+/// A key that every placeholder has.
+fn placeholder_row<T: 'static>(
+    name: &str,
+    kind: Kind<T>,
+    put: fn(&mut PlaceholderDraft, T),
+) -> Row {
+    let name = format!("message.placeholders.*.{name}");
+    Row::new(name, kind, move |draft, placeholder, value| {
+        let placeholder = draft.placeholders.entry(placeholder.to_owned());
+        put(placeholder.or_default(), value);
+    })
+}
+
+/// Our name for one of Python's levels, in any case or by number. Anything else is left for the
+/// key's own check.
+fn our_level(text: &str) -> &str {
+    match text.to_ascii_uppercase().as_str() {
+        "NOTSET" | "0" => "trace",
+        "DEBUG" | "10" => "debug",
+        "INFO" | "20" => "info",
+        "WARNING" | "WARN" | "30" => "warn",
+        "ERROR" | "40" | "CRITICAL" | "FATAL" | "50" => "error",
+        _ => text,
+    }
+}
 
 /// What a path names.
 pub(super) enum Found {
     /// A key.
-    Key(&'static Key),
+    Key(&'static Row),
     /// A section, which holds keys.
     Section,
     /// Nothing.
     Nothing,
 }
 
-impl Key {
-    const fn required(self) -> Self {
-        Self {
-            required: true,
-            ..self
-        }
-    }
-
-    const fn cis(self, cis: &'static [&'static str]) -> Self {
-        Self { cis, ..self }
-    }
-}
-
 /// Looks a path up.
 pub(super) fn find(path: &[&str]) -> Found {
-    let begins = |key: &&Key| {
-        let mut segments = key.name.split('.');
+    let begins = |row: &&Row| {
+        let mut segments = row.name.split('.');
         path.iter()
             .all(|part| segments.next().is_some_and(|segment| fits(segment, part)))
     };
-    match KEYS.iter().find(begins) {
-        Some(key) if key.name.split('.').count() == path.len() => Found::Key(key),
+    match rows().find(begins) {
+        Some(row) if row.name.split('.').count() == path.len() => Found::Key(row),
         Some(_) => Found::Section,
         None => Found::Nothing,
-    }
-}
-
-/// A key's place in the table; what is no key comes first.
-pub(super) fn place(name: &str) -> Option<usize> {
-    match find(&name.split('.').collect::<Vec<_>>()) {
-        Found::Key(found) => KEYS.iter().position(|key| key.name == found.name),
-        Found::Section | Found::Nothing => None,
-    }
-}
-
-/// The name of our variable for a key.
-pub(super) fn variable(name: &str) -> String {
-    format!("{PREFIX}{}", name.replace('.', "__").to_uppercase())
-}
-
-/// The key that was probably meant by a path that is none, or for a
-/// misspelt section, the section.
-pub(super) fn suggest(path: &[&str], section: bool) -> Option<String> {
-    let written = path.join(".");
-    let name = path.get(2).copied().unwrap_or("name");
-    let mut candidates: Vec<String> = KEYS.iter().map(|key| key.name.replace('*', name)).collect();
-    if section {
-        candidates = candidates.iter().flat_map(|key| sections(key)).collect();
-    }
-    if !section && let Some(only) = only_one_ending_alike(&candidates, path) {
-        return Some(only);
-    }
-    candidates
-        .into_iter()
-        .filter(|key| *key != written)
-        .map(|key| (strsim::normalized_damerau_levenshtein(&key, &written), key))
-        .filter(|(alike, _)| *alike >= ALIKE)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, key)| key)
-}
-
-const fn key(name: &'static str, kind: Kind) -> Key {
-    Key {
-        name,
-        kind,
-        required: false,
-        cis: &[],
-    }
-}
-
-const fn time(least: Duration, most: Duration, whole_seconds: bool) -> Kind {
-    Kind::Time {
-        least,
-        most,
-        whole_seconds,
     }
 }
 
@@ -212,36 +253,17 @@ fn fits(segment: &str, part: &str) -> bool {
     segment == part || (segment == "*" && Placeholder::is_name(part))
 }
 
-/// The only key of the same section whose name holds the one written, else the
-/// only key of any section with the same name.
-fn only_one_ending_alike(candidates: &[String], path: &[&str]) -> Option<String> {
-    let (last, section) = path.split_last()?;
-    let section = section.join(".");
-    let parts = |key: &String| {
-        key.rsplit_once('.')
-            .map_or((String::new(), key.clone()), |(section, name)| {
-                (section.to_owned(), name.to_owned())
-            })
-    };
-    let near = |key: &&String| {
-        let (its_section, name) = parts(key);
-        its_section == section && last.len() > 2 && name.contains(last) && name != *last
-    };
-    let far = |key: &&String| parts(key).1 == *last && parts(key).0 != section;
-    only(candidates.iter().filter(near))
-        .or_else(|| only(candidates.iter().filter(far)))
-        .cloned()
+/// A key's place in the table; what is no key comes first.
+pub(super) fn place(name: &str) -> Option<usize> {
+    match find(&name.split('.').collect::<Vec<_>>()) {
+        Found::Key(found) => rows().position(|row| row.name == found.name),
+        Found::Section | Found::Nothing => None,
+    }
 }
 
-fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
-    items.next().filter(|_| items.next().is_none())
-}
-
-/// The sections that a key stands in, the outermost first.
-fn sections(key: &str) -> Vec<String> {
-    key.match_indices('.')
-        .map(|(at, _)| key[..at].to_owned())
-        .collect()
+/// The name of our variable for a key.
+pub(super) fn variable(name: &str) -> String {
+    format!("{PREFIX}{}", name.replace('.', "__").to_uppercase())
 }
 
 #[cfg(test)]

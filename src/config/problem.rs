@@ -1,12 +1,11 @@
 //! What is wrong with a configuration, where it stands, and what is allowed.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use figment::value::{Num, Value};
 
 /// The most characters of an offending value that are shown.
-const SHOWN: usize = 60;
+const SHOWN_CHARS_MAX: usize = 60;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +78,7 @@ impl fmt::Display for Problem {
 
 /// Everything that is wrong with a configuration. Shown as the count and then
 /// one line for each problem.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
@@ -88,17 +87,8 @@ impl Problems {
     }
 
     /// The problems in the order in which they are shown; at least one.
-    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+    pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
-    }
-}
-
-impl<'a> IntoIterator for &'a Problems {
-    type Item = &'a Problem;
-    type IntoIter = std::slice::Iter<'a, Problem>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
     }
 }
 
@@ -142,8 +132,8 @@ pub(super) fn shown_text(text: &str) -> String {
     if may_be_private(text) {
         return "a value that is not shown here".to_owned();
     }
-    let mut cut: String = text.chars().take(SHOWN).collect();
-    if text.chars().nth(SHOWN).is_some() {
+    let mut cut: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
         cut.push('…');
     }
     format!("`{}`", cut.escape_debug())

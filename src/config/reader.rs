@@ -1,191 +1,169 @@
-//! Merges the layers and reads every key of the table, collecting problems.
+//! Reads all sources and then every key of the table, collecting problems.
 
-use std::collections::BTreeMap;
+use std::{ffi::OsString, fmt, mem};
 
-use figment::Figment;
 use figment::value::Value;
 
-use super::keys::{self, KEYS, Key};
-use super::problem::{Origin, Problem, number, shown};
-use super::settings::Settings;
-use super::sources::{self, Layer};
-use super::{KeyOrigin, assemble, validate};
+use super::{
+    contradictions,
+    draft::Draft,
+    environment::{self, CONFIG, Variables},
+    file,
+    flags::{self, Flags},
+    keys::{self, Part, Required, Row},
+    problem::{Origin, Problem, Problems, number, shown},
+    sources::Sources,
+};
 
-/// What a good configuration gives: the settings, every key's origin, and
-/// notes on shadowed variables.
-pub(super) type Read = (Settings, Vec<KeyOrigin>, Vec<String>);
-
-/// The merged layers.
-pub(super) struct Reader<'a> {
-    layers: Vec<Layer>,
-    figment: Figment,
-    /// Whether a key that no layer gives is really missing: not where the file
-    /// could not be read.
-    complete: bool,
-    /// Keys that are not missed though the daemon requires them.
-    spared: &'a [&'a str],
+/// One key of the effective configuration.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyOrigin {
+    /// The key, such as `queue.url`.
+    pub key: String,
+    /// The value as TOML; `None` where an optional key is not set.
+    pub value: Option<String>,
+    /// The source that gave it.
+    pub origin: Origin,
 }
 
-impl<'a> Reader<'a> {
-    /// Merges the layers, of which later ones win.
-    pub(super) fn new(layers: Vec<Layer>, complete: bool, spared: &'a [&'a str]) -> Self {
-        let figment = layers
-            .iter()
-            .fold(Figment::new(), |figment, layer| figment.merge(layer));
-        Self {
-            layers,
-            figment,
-            complete,
-            spared,
+/// Without the value, which may be an address.
+impl fmt::Debug for KeyOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyOrigin")
+            .field("key", &self.key)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A configuration that was read, good or not.
+#[derive(Default)]
+pub(super) struct Configuration {
+    /// The settings as far as they go.
+    pub(super) draft: Draft,
+    /// Every key with its origin, in the order of the reference.
+    pub(super) origins: Vec<KeyOrigin>,
+    /// What boot should tell: the variables that another source beats.
+    pub(super) notes: Vec<String>,
+    problems: Vec<Problem>,
+    /// The keys that somebody requires and no source gives.
+    missing: Vec<(Required, Problem)>,
+}
+
+/// Reads the sources, of which later ones win.
+pub(super) fn read(
+    flags: &Flags,
+    environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+) -> Configuration {
+    let mut sources = Sources::default();
+    let variables = Variables::new(environment, &mut sources);
+    file::read_defaults(&mut sources);
+    let cis = environment::read_cis(&variables, &mut sources);
+    let complete = file::read(flags, &variables, &mut sources);
+    environment::read_own(&variables, &mut sources);
+    flags::read(flags, &mut sources);
+
+    let mut read = Configuration::default();
+    read.read_keys(&mut sources);
+    contradictions::refuse_two_templates(&mut sources);
+    if complete {
+        contradictions::refuse_times(&read.draft, &mut sources);
+    } else {
+        // What an unreadable file gives is not known, so nothing is missing.
+        read.missing.clear();
+    }
+    if flags.config.is_some() && variables.get(CONFIG).is_some() {
+        read.notes.push(format!("{CONFIG} is shadowed by --config"));
+    }
+    for (key, variable) in cis {
+        read.notes.extend(shadowed(key, variable, &sources));
+    }
+    read.problems = sources.problems;
+    read
+}
+
+impl Configuration {
+    /// The configuration again where it has no problem and nothing is missing that is needed.
+    pub(super) fn check(mut self, needed: impl Fn(Required) -> bool) -> Result<Self, Problems> {
+        let missing = mem::take(&mut self.missing).into_iter();
+        let missing = missing.filter(|(required, _)| needed(*required));
+        self.problems.extend(missing.map(|(_, problem)| problem));
+        if self.problems.is_empty() {
+            Ok(self)
+        } else {
+            self.problems
+                .sort_by_key(|problem| keys::place(&problem.key));
+            Err(Problems::new(self.problems))
         }
     }
 
-    /// Reads every key; `None` where there are problems.
-    pub(super) fn read(&self, problems: &mut Vec<Problem>) -> Option<Read> {
-        let mut values = BTreeMap::new();
-        let mut origins = Vec::new();
-        let mut missing = Vec::new();
-        for key in KEYS {
-            for name in self.names(key) {
-                let origin = self.origin(&name);
-                let value = self.figment.find_value(&name).ok();
-                match value.as_ref().map(|value| key.kind.parse(value)) {
-                    Some(Ok(parsed)) => {
-                        values.insert(name.clone(), parsed);
+    /// Reads every key.
+    fn read_keys(&mut self, sources: &mut Sources) {
+        for row in keys::rows() {
+            for placeholder in placeholders(row, sources) {
+                let key = row.name.replace('*', &placeholder);
+                let value = sources.value(&key);
+                if let Some(value) = &value {
+                    if let Err(message) = row.fill(&mut self.draft, &placeholder, value) {
+                        sources.refuse_value(&key, message);
                     }
-                    Some(Err(message)) => {
-                        problems.push(Problem::new(&name, origin.clone(), message));
-                    }
-                    None if key.required => missing.push(not_set(key, &name, "")),
-                    None => {}
+                } else if let Some(required) = row.required
+                    && !sources.is_wrong(&key)
+                {
+                    self.missing.push((required, not_set(row, required, &key)));
                 }
-                let value = value.as_ref().map(toml);
-                origins.push(KeyOrigin {
-                    key: name,
-                    value,
-                    origin,
+                self.origins.push(KeyOrigin {
+                    value: value.as_ref().map(toml),
+                    origin: sources.origin(&key),
+                    key,
                 });
             }
         }
-        missing.extend(self.missing_template());
-        problems.extend(self.two_templates());
-        let settings = assemble::settings(values);
-        // What an unreadable file gives is not known, so nothing is missing.
-        if self.complete {
-            let contradictions = self.contradictions(&settings, problems);
-            missing.retain(|lack| !self.spared.contains(&lack.key.as_str()));
-            missing.retain(|lack| problems.iter().all(|problem| problem.key != lack.key));
-            problems.extend(missing);
-            problems.extend(contradictions);
+        if sources.is_set("template.file") {
+            let by_template = Required::Part(Part::Template);
+            self.missing
+                .retain(|(required, _)| *required != by_template);
         }
-        problems
-            .is_empty()
-            .then(|| (settings, origins, self.shadowed()))
     }
+}
 
-    /// The key's name, or one for each placeholder.
-    fn names(&self, key: &Key) -> Vec<String> {
-        let Some((section, _)) = key.name.split_once(".*") else {
-            return vec![key.name.to_owned()];
-        };
-        let placeholders = self
-            .figment
-            .find_value(section)
-            .ok()
-            .and_then(Value::into_dict);
-        placeholders
-            .unwrap_or_default()
-            .keys()
-            .map(|name| key.name.replace('*', name))
-            .collect()
+/// The names of the placeholders that have the row's key, or one empty name for a setting's row.
+fn placeholders(row: &Row, sources: &Sources) -> Vec<String> {
+    match row.name.split_once(".*") {
+        Some((section, _)) => sources.names_in(section),
+        None => vec![String::new()],
     }
+}
 
-    fn origin(&self, key: &str) -> Origin {
-        let winner = self
-            .figment
-            .find_metadata(key)
-            .map(|metadata| metadata.name.as_ref());
-        self.layers
-            .iter()
-            .find(|layer| Some(layer.name) == winner)
-            .and_then(|layer| layer.entries.get(key))
-            .map_or(Origin::Unset, |(_, origin)| origin.clone())
-    }
-
-    fn is_set(&self, key: &str) -> bool {
-        self.origin(key) != Origin::Unset
-    }
-
-    /// What a template from `CodeCommit` lacks, unless it comes from a file.
-    fn missing_template(&self) -> Vec<Problem> {
-        if self.is_set("template.file") {
-            return Vec::new();
-        }
-        KEYS.iter()
-            .filter(|key| ["template.repository", "template.path"].contains(&key.name))
-            .filter(|key| !self.is_set(key.name))
-            .map(|key| not_set(key, key.name, ", or template.file for a local template"))
-            .collect()
-    }
-
-    /// Refuses a template that comes from `CodeCommit` and from a file.
-    fn two_templates(&self) -> Option<Problem> {
-        let origin = self.origin("template.file");
-        let others: Vec<String> = ["template.repository", "template.path", "template.reference"]
-            .iter()
-            .filter(|key| self.is_set(key))
-            .map(|key| format!("{key} ({})", self.origin(key)))
-            .collect();
-        if origin == Origin::Unset || others.is_empty() {
-            return None;
-        }
-        let message = format!(
-            "is set together with {}; allowed: a template from a file or from CodeCommit, not both",
-            others.join(" and ")
-        );
-        Some(Problem::new("template.file", origin, message))
-    }
-
-    /// Settings that do not go together, where both could be read.
-    fn contradictions(&self, settings: &Settings, problems: &[Problem]) -> Vec<Problem> {
-        let sound = |key: &str| problems.iter().all(|problem| problem.key != key);
-        validate::contradictions(settings)
-            .into_iter()
-            .filter(|found| sound(found.key) && sound(found.other))
-            .map(|found| Problem::new(found.key, self.origin(found.key), found.message))
-            .collect()
-    }
-
-    /// CIS's variables that another source beats.
-    fn shadowed(&self) -> Vec<String> {
-        let cis = self
-            .layers
-            .iter()
-            .filter(|layer| layer.name == sources::CIS);
-        cis.flat_map(|layer| &layer.entries)
-            .filter_map(|(key, (_, given))| match self.origin(key) {
-                origin if origin == *given => None,
-                Origin::Variable(name) => Some(format!("{given} is shadowed by {name}")),
-                Origin::Flag => Some(format!("{given} is shadowed by {key} on the command line")),
-                origin => Some(format!("{given} is shadowed by {key} in {origin}")),
-            })
-            .collect()
+/// Says that another source beats one of CIS's variables.
+fn shadowed(key: &str, variable: &str, sources: &Sources) -> Option<String> {
+    match sources.origin(key) {
+        Origin::Variable(name) if name == variable => None,
+        Origin::Variable(name) => Some(format!("{variable} is shadowed by {name}")),
+        Origin::Flag => Some(format!(
+            "{variable} is shadowed by {key} on the command line"
+        )),
+        origin => Some(format!("{variable} is shadowed by {key} in {origin}")),
     }
 }
 
 /// Says how a key that there must be is set, for who meets this first.
-fn not_set(key: &Key, name: &str, or: &str) -> Problem {
-    let own = keys::variable(name);
-    let variables = match key.cis {
+fn not_set(row: &Row, required: Required, key: &str) -> Problem {
+    let own = keys::variable(key);
+    let variables = match row.cis {
         [] => own,
         [one] => format!("{one} or {own}"),
         several => format!("one of {}, {own}", several.join(", ")),
     };
+    let or = match required {
+        Required::Part(Part::Template) => ", or template.file for a local template",
+        _ => "",
+    };
     let message = format!(
-        "is needed: give `{name}` in the configuration file, or set {variables}{or}; allowed: {}",
-        key.kind.allowed()
+        "is needed: give `{key}` in the configuration file, or set {variables}{or}; allowed: {}",
+        row.allowed
     );
-    Problem::new(name, Origin::Unset, message)
+    Problem::new(key, Origin::Unset, message)
 }
 
 /// The value as TOML.

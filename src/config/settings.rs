@@ -1,27 +1,31 @@
 //! The settings as the parts of the daemon take them.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
-use tracing::level_filters::LevelFilter;
+use tracing::Level;
 
-/// A configuration in which every value is in its range and no two contradict.
-#[derive(Debug, Clone, PartialEq)]
+use crate::{
+    notification::{Composer, JsonPointer, Placeholders, Sender, Subject},
+    ports::SendRate,
+};
+
+/// A configuration in which every value is in its range and no two contradict. Its `Debug` shows
+/// nothing, since some values are addresses.
+#[derive(Clone, PartialEq)]
 pub struct Settings {
     /// How AWS is reached.
     pub aws: Aws,
     /// Where the messages come from.
     pub queue: Queue,
-    /// The most mails sent at once, 1 to 1000. A few more messages are held, see
-    /// [`Window`](crate::pipeline::window::Window).
+    /// The most mails sent at once, 1 to 1000. A few more messages are held.
     pub concurrency: usize,
     /// Where the template comes from.
     pub template: TemplateSettings,
     /// What is read from a message.
     pub message: Message,
+    /// `email.sender`: the mailbox that mails come from. Its bare address is what SES must have
+    /// verified.
+    pub sender: Sender,
     /// How the mail is sent.
     pub email: Email,
     /// How long is retried.
@@ -34,15 +38,34 @@ pub struct Settings {
     pub log: Log,
 }
 
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// What turns events into mails.
+    #[must_use]
+    pub fn composer(&self) -> Composer {
+        Composer::new(
+            self.sender.clone(),
+            Subject::compile(&self.email.subject, &self.message.placeholders),
+            &self.email.reply_to,
+            self.message.recipient.clone(),
+        )
+    }
+}
+
 /// `aws.*`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Aws {
     /// The region; `None` leaves it to the SDK's own sources.
     pub region: Option<String>,
 }
 
 /// `queue.*`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Queue {
     /// The URL of a standard queue.
     pub url: String,
@@ -53,10 +76,16 @@ pub struct Queue {
 }
 
 /// `template.*`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TemplateSettings {
-    /// Where it is fetched.
-    pub source: TemplateLocation,
+    /// A local file. Where it is given, the template comes from it and from no repository.
+    pub file: Option<PathBuf>,
+    /// The name of a `CodeCommit` repository.
+    pub repository: String,
+    /// The file's path in the repository.
+    pub path: String,
+    /// A branch, tag or commit; `None` is the default branch.
+    pub reference: Option<String>,
     /// The age at which it is fetched again, 10 seconds to 24 hours.
     pub ttl: Duration,
     /// The most bytes that it may have, 1 KiB to 5 MiB.
@@ -79,35 +108,37 @@ pub enum TemplateLocation {
     File(PathBuf),
 }
 
+impl TemplateSettings {
+    /// Where the template is fetched.
+    #[must_use]
+    pub fn source(&self) -> TemplateLocation {
+        match &self.file {
+            Some(file) => TemplateLocation::File(file.clone()),
+            None => TemplateLocation::CodeCommit {
+                repository: self.repository.clone(),
+                path: self.path.clone(),
+                reference: self.reference.clone(),
+            },
+        }
+    }
+}
+
 /// `message.*`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Message {
-    /// The JSON pointer of the recipients' field.
-    pub recipient: String,
-    /// The placeholders by name.
-    pub placeholders: BTreeMap<String, Placeholder>,
+    /// The field of the recipients.
+    pub recipient: JsonPointer,
+    /// The placeholders that templates and the subject may name.
+    pub placeholders: Placeholders,
 }
 
-/// `message.placeholders.NAME.*`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Placeholder {
-    /// The JSON pointer of the field that gives the value.
-    pub field: String,
-    /// The JSON pointer of the field for events without the first.
-    pub fallback: Option<String>,
-    /// The value for events with neither.
-    pub default: Option<String>,
-}
-
-/// `email.*`. Its `Debug` shows no address.
-#[derive(Clone, PartialEq)]
+/// `email.*` but for the sender.
+#[derive(Clone, Default, PartialEq)]
 pub struct Email {
-    /// An address, with a display name or without.
-    pub sender: String,
     /// The subject, which may hold placeholders.
     pub subject: String,
-    /// The addresses that answers go to; empty leaves them to the sender.
-    pub reply_to: Vec<String>,
+    /// The mailboxes that answers go to; empty leaves them to the sender.
+    pub reply_to: Vec<Sender>,
     /// SES's configuration set.
     pub configuration_set: Option<String>,
     /// How long a send is awaited, 1 to 60 seconds; a late answer is listened for as long again.
@@ -116,61 +147,41 @@ pub struct Email {
     pub max_send_rate: SendRate,
 }
 
-impl fmt::Debug for Email {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Email")
-            .field("configuration_set", &self.configuration_set)
-            .field("timeout", &self.timeout)
-            .field("max_send_rate", &self.max_send_rate)
-            .finish_non_exhaustive()
-    }
-}
-
-/// How fast mails go out.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum SendRate {
-    /// As fast as SES allows the account.
-    Account,
-    /// At most so many recipients per second, 0.01 to 10000.
-    PerSecond(f64),
-    /// As fast as they come.
-    Unlimited,
-}
-
 /// `retry.*`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Retry {
     /// How long one message is retried, 1 second to 11 hours.
     pub max_elapsed: Duration,
 }
 
 /// `shutdown.*`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shutdown {
     /// The whole time from the signal to the exit, 8 seconds to 2 minutes.
     pub grace: Duration,
 }
 
 /// `health.*`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
     /// Where the health endpoints listen; `None` where they are off.
     pub listen: Option<SocketAddr>,
 }
 
 /// `log.*`
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Log {
-    /// The least severe lines that are written.
-    pub level: LevelFilter,
+    /// The least severe lines that are written; `None` writes none.
+    pub level: Option<Level>,
     /// Their format.
     pub format: LogFormat,
 }
 
 /// The format of the log's lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LogFormat {
     /// Text on a terminal, JSON elsewhere.
+    #[default]
     Auto,
     /// Text.
     Text,

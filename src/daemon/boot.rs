@@ -8,8 +8,10 @@ use tracing::{error, warn};
 
 use crate::{
     backoff::{Backoff, Jitter},
-    config::{SendRate, Settings},
-    ports::{Account, AccountFacts, Queue, QueueFacts, QueueFailure, ReceiptHandle, World},
+    config::Settings,
+    ports::{
+        Account, AccountFacts, Queue, QueueFacts, QueueFailure, ReceiptHandle, SendRate, World,
+    },
     telemetry::throttle::Throttle,
     template_store::{LoadError, TemplateStore},
 };

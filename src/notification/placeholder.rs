@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{HashMap, hash_map::Entry},
+    collections::{BTreeMap, btree_map::Entry},
     sync::Arc,
 };
 
@@ -26,8 +26,8 @@ pub struct Placeholder {
 }
 
 /// The declared placeholders. Every other brace in a template is literal text.
-#[derive(Debug, Clone, Default)]
-pub struct Placeholders(HashMap<String, Arc<Placeholder>>);
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Placeholders(BTreeMap<String, Arc<Placeholder>>);
 
 /// Why a set of placeholders cannot be declared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +60,7 @@ pub(super) enum Segment {
 impl Placeholders {
     /// Declares placeholders.
     pub fn new(declared: Vec<Placeholder>) -> Result<Self, PlaceholderError> {
-        let mut placeholders = HashMap::new();
+        let mut placeholders = BTreeMap::new();
         for placeholder in declared {
             if !Placeholder::is_name(&placeholder.name) {
                 return Err(PlaceholderError::Name(placeholder.name));
@@ -71,6 +71,11 @@ impl Placeholders {
             };
         }
         Ok(Self(placeholders))
+    }
+
+    /// The placeholders, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Placeholder> {
+        self.0.values().map(AsRef::as_ref)
     }
 }
 

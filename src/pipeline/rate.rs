@@ -5,6 +5,7 @@ mod limiter;
 use tokio::time::{Duration, Instant};
 
 pub use self::limiter::Limiter;
+use crate::ports::SendRate;
 
 /// A message is received only if it can be sent within this time.
 pub const RECEIVE_HORIZON: Duration = Duration::from_secs(10);
@@ -31,17 +32,6 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// A smaller debt than this, in recipients, does not count: it comes from the rounding of times.
 const DEBT_ROUNDING: f64 = 1e-6;
-
-/// What the configuration says of the rate.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum SendRate {
-    /// The account's, once it is known; slow start until then.
-    Account,
-    /// This many recipients per second; more than zero.
-    Fixed(f64),
-    /// As fast as it goes, until the service throttles.
-    Unlimited,
-}
 
 /// A bucket of recipients, filled at a rate that throttling lowers and time restores.
 ///
@@ -88,9 +78,9 @@ impl RateLimiter {
     #[must_use]
     pub fn new(setting: SendRate, now: Instant) -> Self {
         let (rate, ceiling) = match setting {
-            SendRate::Fixed(rate) if is_rate(rate) => (rate, Ceiling::Known(rate)),
+            SendRate::PerSecond(rate) if is_rate(rate) => (rate, Ceiling::Known(rate)),
             SendRate::Unlimited => (f64::INFINITY, Ceiling::Unknown),
-            SendRate::Fixed(_) | SendRate::Account => (RATE_FIRST, Ceiling::Unknown),
+            SendRate::PerSecond(_) | SendRate::Account => (RATE_FIRST, Ceiling::Unknown),
         };
         let mut limiter = Self {
             setting,

@@ -67,7 +67,7 @@ fn open(criterion: &mut Criterion) {
 
 /// From the bytes of a template to what messages are rendered with.
 fn compile(criterion: &mut Criterion) {
-    let placeholders = settings().placeholders().unwrap();
+    let placeholders = settings().message.placeholders;
     Template::compile(TEMPLATE, &placeholders).unwrap();
     let mut group = criterion.benchmark_group("compile");
     group.throughput(Throughput::Bytes(TEMPLATE.len().try_into().unwrap()));
@@ -80,8 +80,8 @@ fn compile(criterion: &mut Criterion) {
 /// From an event to its mail: recipients, subject, both parts.
 fn compose(criterion: &mut Criterion) {
     let settings = settings();
-    let composer = settings.composer().unwrap();
-    let template = Template::compile(TEMPLATE, &settings.placeholders().unwrap()).unwrap();
+    let composer = settings.composer();
+    let template = Template::compile(TEMPLATE, &settings.message.placeholders).unwrap();
     let mut group = criterion.benchmark_group("compose");
     for (name, body) in [("plain", BODY), ("hostile", HOSTILE)] {
         let event = event(body);

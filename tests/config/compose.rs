@@ -1,7 +1,7 @@
 //! From the settings to a mail.
 
 use organizer_notifier::{
-    config::{Flags, Settings, load_without},
+    config::{Flags, Part, Settings, load_health, load_without},
     notification::{Envelope, Mail, Template},
 };
 
@@ -13,17 +13,13 @@ const EVENT: &str = r#"{"mailto": "dana@example.com", "organizer": "dana[at]exam
 
 /// The mail that this event becomes with a template.
 fn mail(settings: &Settings, template: &str) -> Mail {
-    let placeholders = settings.placeholders().unwrap();
-    let template = Template::compile(template.as_bytes(), &placeholders).unwrap();
+    let placeholders = &settings.message.placeholders;
+    let template = Template::compile(template.as_bytes(), placeholders).unwrap();
     let event = match Envelope::open(EVENT).unwrap() {
         Envelope::Notification { event, .. } => event,
         Envelope::Control { kind } => panic!("{kind}"),
     };
-    settings
-        .composer()
-        .unwrap()
-        .compose(&template, &event)
-        .unwrap()
+    settings.composer().compose(&template, &event).unwrap()
 }
 
 #[test]
@@ -65,28 +61,53 @@ reply_to = ["Help <help@x.com>", "b@x.com"]
     let mail = mail(&settings, "{place} {code}");
     assert_eq!(mail.to[0].as_str(), "jane@example.com");
     assert_eq!(mail.from, "=?UTF-8?B?QsO8cm8=?= <a@x.com>");
-    assert_eq!(settings.sender().unwrap().address().as_str(), "a@x.com");
+    assert_eq!(settings.sender.address().as_str(), "a@x.com");
     assert_eq!(mail.reply_to, ["Help <help@x.com>", "b@x.com"]);
     assert_eq!(mail.subject, "Hall");
     assert_eq!(mail.html.plain(), "Hall none");
 }
 
 #[test]
-fn a_command_gets_by_without_the_keys_that_it_spares() {
-    let variables = [("SENDER", "a@x.com")];
-    let spared = ["queue.url", "email.subject"];
+fn a_command_gets_by_without_the_parts_that_it_spares() {
+    let variables = [("SENDER", "a@x.com"), ("SUBJECT", "Created")];
+    let spared = [Part::Queue];
     let problems = load_without(&spared, &Flags::default(), variables).unwrap_err();
     let missing: Vec<&str> = problems
         .iter()
         .map(|problem| problem.key.as_str())
         .collect();
     assert_eq!(missing, ["template.repository", "template.path"]);
-    let spared = [&spared[..], &["template.repository", "template.path"]].concat();
+    let spared = [Part::Queue, Part::Template];
     let loaded = load_without(&spared, &Flags::default(), variables).unwrap();
-    assert_eq!(loaded.settings.email.sender, "a@x.com");
+    assert_eq!(loaded.settings.sender.header(), "a@x.com");
     assert_eq!(loaded.settings.queue.url, "");
     // What is given is checked all the same.
-    let variables = [("SENDER", "a@x.com"), ("SQS_URL", "arn:aws:sqs:x:1:q")];
+    let variables = [&variables[..], &[("SQS_URL", "arn:aws:sqs:x:1:q")]].concat();
     let problems = load_without(&spared, &Flags::default(), variables).unwrap_err();
     assert_eq!(problems.iter().next().unwrap().key, "queue.url");
+}
+
+#[test]
+fn the_health_port_is_known_without_what_a_mail_needs() {
+    let listen = |variables: &[(&'static str, &'static str)]| {
+        load_health(&Flags::default(), variables.iter().copied()).map(|health| health.listen)
+    };
+    assert_eq!(listen(&[]), Ok(Some("127.0.0.1:8973".parse().unwrap())));
+    assert_eq!(listen(&[("NOTIFIER_HEALTH__LISTEN", "off")]), Ok(None));
+    // What is given is checked all the same, and a placeholder needs its field.
+    for (name, wrong, key) in [
+        ("SENDER", "nobody", "email.sender"),
+        (
+            "NOTIFIER_MESSAGE__PLACEHOLDERS__PLACE__DEFAULT",
+            "online",
+            "message.placeholders.place.field",
+        ),
+    ] {
+        let problems = listen(&[(name, wrong)]).unwrap_err();
+        let keys: Vec<&str> = problems
+            .iter()
+            .map(|problem| problem.key.as_str())
+            .collect();
+        assert_eq!(keys, [key]);
+    }
 }

@@ -17,7 +17,10 @@ mod mistakes;
 mod sources;
 mod variables;
 
-use organizer_notifier::config::{Flags, Loaded, Origin, Problem, Problems, load};
+use organizer_notifier::{
+    config::{Flags, Loaded, Origin, Problem, Problems, Settings, load},
+    notification::{Placeholder, Sender},
+};
 
 /// What CIS's function is given.
 pub(crate) const CIS: &[(&str, &str)] = &[
@@ -94,4 +97,17 @@ pub(crate) fn only_problem(result: Result<Loaded, Problems>) -> Problem {
         (Some(only), None) => only.clone(),
         _ => panic!("{problems}"),
     }
+}
+
+/// The declared placeholder of this name.
+pub(crate) fn placeholder<'a>(settings: &'a Settings, name: &str) -> &'a Placeholder {
+    let mut declared = settings.message.placeholders.iter();
+    declared
+        .find(|placeholder| placeholder.name == name)
+        .unwrap()
+}
+
+/// Mailboxes as a mail's header has them.
+pub(crate) fn headers(mailboxes: &[Sender]) -> Vec<String> {
+    mailboxes.iter().map(Sender::header).collect()
 }

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use organizer_notifier::config::{
-    Flags, LogFormat, Origin, Placeholder, SendRate, TemplateLocation, load,
-};
-use tracing::level_filters::LevelFilter;
+use organizer_notifier::config::{Flags, LogFormat, Origin, TemplateLocation, load};
+use organizer_notifier::notification::{JsonPointer, Placeholder};
+use organizer_notifier::ports::SendRate;
+use tracing::Level;
 
 use crate::{
-    CIS, file_line, load_cis_and, load_file, load_with, only_problem, with_file, with_overrides,
+    CIS, file_line, headers, load_cis_and, load_file, load_with, only_problem, placeholder,
+    with_file, with_overrides,
 };
 
 const REQUIRED: &str = r#"
@@ -35,10 +36,10 @@ fn the_servers_own_variables_are_a_complete_configuration() {
         path: "new_event.html".to_owned(),
         reference: None,
     };
-    assert_eq!(settings.template.source, source);
-    assert_eq!(settings.email.sender, "events@example.com");
+    assert_eq!(settings.template.source(), source);
+    assert_eq!(settings.sender.header(), "events@example.com");
     assert_eq!(settings.email.subject, "Your event {summary}");
-    assert_eq!(settings.log.level, LevelFilter::INFO);
+    assert_eq!(settings.log.level, Some(Level::INFO));
 }
 
 #[test]
@@ -49,12 +50,12 @@ fn what_nobody_sets_has_its_default() {
     assert_eq!(settings.queue.visibility_timeout, Duration::from_mins(1));
     assert_eq!(settings.concurrency, 32);
     assert_eq!(
-        settings.template.source,
+        settings.template.source(),
         TemplateLocation::File("new_event.html".into())
     );
     assert_eq!(settings.template.ttl, Duration::from_mins(5));
     assert_eq!(settings.template.max_bytes, 1 << 20);
-    assert_eq!(settings.message.recipient, "/mailto");
+    assert_eq!(settings.message.recipient.as_str(), "/mailto");
     assert!(settings.email.reply_to.is_empty());
     assert_eq!(settings.email.configuration_set, None);
     assert_eq!(settings.email.timeout, Duration::from_secs(10));
@@ -65,29 +66,27 @@ fn what_nobody_sets_has_its_default() {
         settings.health.listen,
         Some("127.0.0.1:8973".parse().unwrap())
     );
-    assert_eq!(settings.log.level, LevelFilter::INFO);
+    assert_eq!(settings.log.level, Some(Level::INFO));
     assert_eq!(settings.log.format, LogFormat::Auto);
 }
 
 #[test]
 fn the_servers_placeholders_are_the_default() {
     let placeholders = load_file(REQUIRED).unwrap().settings.message.placeholders;
-    let placeholder = |field: &str, fallback: Option<&str>, default: Option<&str>| Placeholder {
-        field: field.to_owned(),
-        fallback: fallback.map(str::to_owned),
+    let pointer = |text| JsonPointer::parse(text).unwrap();
+    let placeholder = |name: &str, field, fallback: Option<_>, default: Option<&str>| Placeholder {
+        name: name.to_owned(),
+        field: pointer(field),
+        fallback: fallback.map(pointer),
         default: default.map(str::to_owned),
     };
     let expected = [
-        ("events", placeholder("/events", None, Some("1"))),
-        ("mailto", placeholder("/organizer", Some("/mailto"), None)),
-        (
-            "summary",
-            placeholder("/summary", None, Some("(untitled event)")),
-        ),
-        ("uid", placeholder("/uid", None, None)),
+        placeholder("events", "/events", None, Some("1")),
+        placeholder("mailto", "/organizer", Some("/mailto"), None),
+        placeholder("summary", "/summary", None, Some("(untitled event)")),
+        placeholder("uid", "/uid", None, None),
     ];
-    let expected = expected.map(|(name, placeholder)| (name.to_owned(), placeholder));
-    assert_eq!(placeholders, expected.into());
+    assert_eq!(placeholders.iter().cloned().collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -136,25 +135,29 @@ format = "json"
         path: "p".to_owned(),
         reference: Some("main".to_owned()),
     };
-    assert_eq!(settings.template.source, source);
+    assert_eq!(settings.template.source(), source);
     assert_eq!(settings.template.ttl, Duration::from_secs(90));
     assert_eq!(settings.template.max_bytes, 500_000);
-    assert_eq!(settings.message.recipient, "/to");
-    let place = &settings.message.placeholders["place"];
-    assert_eq!(place.field, "/location");
-    assert_eq!(place.fallback.as_deref(), Some("/city"));
+    assert_eq!(settings.message.recipient.as_str(), "/to");
+    let place = placeholder(&settings, "place");
+    assert_eq!(place.field.as_str(), "/location");
+    let fallback = place.fallback.as_ref().map(JsonPointer::as_str);
+    assert_eq!(fallback, Some("/city"));
     assert_eq!(place.default.as_deref(), Some(""));
-    assert_eq!(settings.message.placeholders.len(), 5);
-    assert_eq!(settings.email.sender, "Events <events@example.com>");
+    assert_eq!(settings.message.placeholders.iter().count(), 5);
+    assert_eq!(settings.sender.header(), "Events <events@example.com>");
     assert_eq!(settings.email.subject, "007");
-    assert_eq!(settings.email.reply_to, ["a@example.com", "b@example.com"]);
+    assert_eq!(
+        headers(&settings.email.reply_to),
+        ["a@example.com", "b@example.com"]
+    );
     assert_eq!(settings.email.configuration_set.as_deref(), Some("set"));
     assert_eq!(settings.email.timeout, Duration::from_millis(1500));
     assert_eq!(settings.email.max_send_rate, SendRate::PerSecond(14.0));
     assert_eq!(settings.retry.max_elapsed, Duration::from_hours(1));
     assert_eq!(settings.shutdown.grace, Duration::from_mins(1));
     assert_eq!(settings.health.listen, None);
-    assert_eq!(settings.log.level, LevelFilter::TRACE);
+    assert_eq!(settings.log.level, Some(Level::TRACE));
     assert_eq!(settings.log.format, LogFormat::Json);
 }
 
@@ -334,7 +337,10 @@ fn shadowed_variables_are_noted_with_what_beats_them() {
 fn debug_output_holds_no_address() {
     let flags = with_overrides(&[("email.reply_to", "help@example.com")]);
     let loaded = load_with(CIS, &[], &flags).unwrap();
-    assert_eq!(loaded.settings.email.reply_to, ["help@example.com"]);
+    assert_eq!(
+        headers(&loaded.settings.email.reply_to),
+        ["help@example.com"]
+    );
     let debug = format!("{loaded:?} {flags:?}");
     assert!(!debug.contains("@example.com"), "{debug}");
 }

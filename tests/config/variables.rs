@@ -3,10 +3,11 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use organizer_notifier::config::{Flags, Origin, SendRate, TemplateLocation, load};
-use tracing::level_filters::LevelFilter;
+use organizer_notifier::config::{Flags, Origin, TemplateLocation, load};
+use organizer_notifier::ports::SendRate;
+use tracing::Level;
 
-use crate::{CIS, load_cis_and, load_with, only_problem, with_overrides};
+use crate::{CIS, headers, load_cis_and, load_with, only_problem, placeholder, with_overrides};
 
 #[test]
 fn text_is_taken_verbatim() {
@@ -50,7 +51,7 @@ fn other_values_are_read_by_the_keys_kind() {
     .settings;
     assert_eq!(settings.concurrency, 7);
     assert_eq!(settings.email.max_send_rate, SendRate::PerSecond(12.5));
-    assert_eq!(settings.email.reply_to, ["a@x.com", "b@x.com"]);
+    assert_eq!(headers(&settings.email.reply_to), ["a@x.com", "b@x.com"]);
     assert_eq!(settings.email.configuration_set.as_deref(), Some("123"));
     assert_eq!(settings.health.listen, None);
 }
@@ -75,16 +76,16 @@ fn an_empty_variable_is_unset() {
 #[test]
 fn pythons_levels_are_taken_in_any_case() {
     for (name, level) in [
-        ("NOTSET", LevelFilter::TRACE),
-        ("DEBUG", LevelFilter::DEBUG),
-        ("info", LevelFilter::INFO),
-        ("WARNING", LevelFilter::WARN),
-        ("Warn", LevelFilter::WARN),
-        ("ERROR", LevelFilter::ERROR),
-        ("CRITICAL", LevelFilter::ERROR),
-        ("fatal", LevelFilter::ERROR),
-        ("30", LevelFilter::WARN),
-        ("off", LevelFilter::OFF),
+        ("NOTSET", Some(Level::TRACE)),
+        ("DEBUG", Some(Level::DEBUG)),
+        ("info", Some(Level::INFO)),
+        ("WARNING", Some(Level::WARN)),
+        ("Warn", Some(Level::WARN)),
+        ("ERROR", Some(Level::ERROR)),
+        ("CRITICAL", Some(Level::ERROR)),
+        ("fatal", Some(Level::ERROR)),
+        ("30", Some(Level::WARN)),
+        ("off", None),
     ] {
         let loaded = load_cis_and(&[("LOG_LEVEL", name)]).unwrap();
         assert_eq!(loaded.settings.log.level, level, "{name}");
@@ -115,7 +116,7 @@ fn each_siblings_variable_names_the_template() {
     ] {
         let variables = [without.as_slice(), &[(sibling, "its.html")]].concat();
         let loaded = load_with(&variables, &[], &Flags::default()).unwrap();
-        match loaded.settings.template.source {
+        match loaded.settings.template.source() {
             TemplateLocation::CodeCommit { path, .. } => assert_eq!(path, "its.html", "{sibling}"),
             TemplateLocation::File(path) => panic!("{sibling}: {}", path.display()),
         }
@@ -167,10 +168,11 @@ fn a_placeholder_can_be_declared_by_variables() {
         ("NOTIFIER_MESSAGE__PLACEHOLDERS__UID__FIELD", "/id"),
     ])
     .unwrap();
-    let placeholders = loaded.settings.message.placeholders;
-    assert_eq!(placeholders["event_name"].field, "/detail/name");
-    assert_eq!(placeholders["event_name"].default.as_deref(), Some("1.50"));
-    assert_eq!(placeholders["uid"].field, "/id");
+    let event_name = placeholder(&loaded.settings, "event_name");
+    assert_eq!(event_name.field.as_str(), "/detail/name");
+    assert_eq!(event_name.default.as_deref(), Some("1.50"));
+    let uid = placeholder(&loaded.settings, "uid");
+    assert_eq!(uid.field.as_str(), "/id");
 }
 
 #[test]

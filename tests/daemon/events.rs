@@ -164,11 +164,11 @@ fn the_mails_expected_here_are_the_golden_ones() {
 fn composed(world: &World, event: &str) -> Expected {
     let flags = Flags::default();
     let settings = load(&flags, world.environment()).unwrap().settings;
-    let template = Template::compile(TEMPLATE, &settings.placeholders().unwrap()).unwrap();
+    let template = Template::compile(TEMPLATE, &settings.message.placeholders).unwrap();
     let Ok(Envelope::Notification { event, .. }) = Envelope::open(event) else {
         panic!("{event} is no event");
     };
-    let composer = settings.composer().unwrap();
+    let composer = settings.composer();
     let mail = composer.compose(&template, &event).unwrap();
     Expected {
         from: mail.from,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use organizer_notifier::config::SendRate;
+use organizer_notifier::ports::SendRate;
 use serde_json::{Value, json};
 
 use crate::image::Image;
@@ -81,7 +81,7 @@ fn the_daemon_takes_the_variables() {
         other.email.configuration_set.as_deref(),
         Some("notifications")
     );
-    assert_eq!(other.email.reply_to, ["help@example.com"]);
+    assert_eq!(other.email.reply_to[0].header(), "help@example.com");
 }
 
 #[test]

@@ -32,7 +32,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "timing",
         ],
     ),
-    ("config", &["notification", "text", "timing"]),
+    ("config", &["notification", "ports", "text", "timing"]),
     ("telemetry", &["mutex", "notification", "ports"]),
     (
         "health",

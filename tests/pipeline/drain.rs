@@ -1,9 +1,6 @@
 //! The way to the end.
 
-use organizer_notifier::{
-    config::SendRate,
-    ports::{AccountCause, QueueFailureKind, SendFailureKind},
-};
+use organizer_notifier::ports::{AccountCause, QueueFailureKind, SendFailureKind, SendRate};
 
 use crate::rig::{
     Operation, Reaction, Rig, Standing, Step, accept, accept_after, assert_about, fail, millis,

@@ -1,6 +1,6 @@
 //! A message that cannot be sent now is held and retried in place, as long as its own time lasts.
 
-use organizer_notifier::{config::SendRate, ports::SendFailureKind};
+use organizer_notifier::ports::{SendFailureKind, SendRate};
 
 use crate::rig::{
     Rig, Step, accept, accept_after, assert_about, fail, hang, mins, secs, slow_fail,

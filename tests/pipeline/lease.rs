@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use organizer_notifier::{
-    config::SendRate,
-    ports::{AccountCause, EntryFailureKind, QueueFailureKind, SendFailureKind},
+use organizer_notifier::ports::{
+    AccountCause, EntryFailureKind, QueueFailureKind, SendFailureKind, SendRate,
 };
 
 use crate::rig::{

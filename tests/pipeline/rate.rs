@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use organizer_notifier::{
-    config::SendRate,
-    ports::{AccountFailureKind, SendFailureKind},
-};
+use organizer_notifier::ports::{AccountFailureKind, SendFailureKind, SendRate};
 
 use crate::rig::{
     Rig, Standing, accept, accept_after, assert_about, facts, fail, millis, mins, secs, slow_fail,

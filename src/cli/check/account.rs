@@ -4,10 +4,7 @@ use super::{
     Target,
     finding::{Finding, Level},
 };
-use crate::{
-    config::SendRate,
-    ports::{AccountCause, AccountFacts, EnforcementStatus},
-};
+use crate::ports::{AccountCause, AccountFacts, EnforcementStatus, SendRate};
 
 /// When this share of the daily quota is used, somebody should know.
 const QUOTA_SHARE_NOTABLE: f64 = 0.8;

@@ -9,8 +9,7 @@ use super::{
 use crate::{
     aws::classify::refusal_kind,
     cli::{sample, verdict::Verdict},
-    config::TemplateLocation,
-    notification::{Composer, Placeholder, Placeholders, Template},
+    notification::{Composer, Placeholder, Template},
     ports::{TemplateFailure, TemplateFile, inspect::RefusalKind},
     template_store::{self, LoadError},
 };
@@ -23,7 +22,6 @@ const ALIKE_MIN: f64 = 0.6;
 pub(super) async fn check_template(
     target: &Target<'_>,
     composer: &Composer,
-    placeholders: &Placeholders,
 ) -> (Vec<Finding>, Option<Template>) {
     let location = target.world.templates.location();
     let file = match target.world.templates.fetch().await {
@@ -31,6 +29,7 @@ pub(super) async fn check_template(
         Err(failure) => return (vec![not_fetched(target, failure)], None),
     };
     let max_bytes = target.settings.template.max_bytes;
+    let placeholders = &target.settings.message.placeholders;
     let template = match template_store::compile(&file, placeholders, max_bytes) {
         Ok(loaded) => loaded.template,
         Err(failure) => {
@@ -50,7 +49,7 @@ pub(super) async fn check_template(
 
 fn not_fetched(target: &Target<'_>, failure: TemplateFailure) -> Finding {
     let location = target.world.templates.location();
-    let is_file = matches!(target.settings.template.source, TemplateLocation::File(_));
+    let is_file = target.settings.template.file.is_some();
     if !is_file && refusal_kind(&failure.error) != RefusalKind::NotFound {
         let action = "codecommit:GetFile";
         return Finding::refused(Level::Failed, TEMPLATE, action, location, &failure.error);
@@ -66,9 +65,10 @@ fn not_fetched(target: &Target<'_>, failure: TemplateFailure) -> Finding {
 
 /// Commit and age as far as they can be known: the daemon needs no right to read commits.
 async fn age(target: &Target<'_>, file: &TemplateFile) -> String {
-    let TemplateLocation::CodeCommit { repository, .. } = &target.settings.template.source else {
+    if target.settings.template.file.is_some() {
         return String::new();
-    };
+    }
+    let repository = &target.settings.template.repository;
     let commit = &file.version.commit_id;
     let short = commit.get(..8).unwrap_or(commit);
     let age = match target.inspector.commit_time(repository, commit).await {
@@ -94,8 +94,8 @@ fn check_placeholders(target: &Target<'_>, template: &Template, file: &TemplateF
     const CHECK: &str = "placeholders";
     let subject = &target.settings.email.subject;
     let source = String::from_utf8_lossy(&file.bytes);
-    let declared = target.settings.message.placeholders.keys();
-    let declared: Vec<&str> = declared.map(String::as_str).collect();
+    let declared = target.settings.message.placeholders.iter();
+    let declared: Vec<&str> = declared.map(|one| one.name.as_str()).collect();
     let misspelt: Vec<String> = [&*source, subject]
         .into_iter()
         .flat_map(|text| undeclared(text, &declared))

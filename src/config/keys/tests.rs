@@ -1,8 +1,12 @@
+//! The table beside the reference.
+
+mod values;
+
 use std::collections::BTreeSet;
 
 use toml_edit::{ImDocument, Item};
 
-use super::{Found, KEYS, find, suggest, variable};
+use super::{Draft, Found, find, rows, variable};
 
 const REFERENCE: &str = include_str!("../../../config/default.toml");
 
@@ -49,9 +53,9 @@ fn the_reference_holds_every_key_of_the_table_and_no_other() {
         let Found::Key(key) = find(&parts) else {
             panic!("{path} is not in the table")
         };
-        held.insert(key.name);
+        held.insert(key.name.as_str());
     }
-    let table: BTreeSet<&str> = KEYS.iter().map(|key| key.name).collect();
+    let table: BTreeSet<&str> = rows().map(|key| key.name.as_str()).collect();
     assert_eq!(held, table);
 }
 
@@ -59,14 +63,13 @@ fn the_reference_holds_every_key_of_the_table_and_no_other() {
 fn every_value_of_the_reference_is_allowed() {
     let text = complete_reference();
     let document = ImDocument::parse(text.as_str()).unwrap();
-    for key in KEYS.iter().filter(|key| !key.name.contains('*')) {
+    for key in rows().filter(|key| !key.name.contains('*')) {
         let item = key
             .name
             .split('.')
             .fold(document.as_item(), |item, part| &item[part]);
-        let value = crate::config::sources::value_of(item.as_value().unwrap()).unwrap();
-        key.kind
-            .parse(&value)
+        let value = crate::config::file::value_of(item.as_value().unwrap()).unwrap();
+        key.fill(&mut Draft::default(), "", &value)
             .unwrap_or_else(|wrong| panic!("{}: {wrong}", key.name));
     }
 }
@@ -74,8 +77,8 @@ fn every_value_of_the_reference_is_allowed() {
 #[test]
 fn the_reference_has_a_comment_over_every_key_with_its_variables() {
     let lines: Vec<&str> = REFERENCE.lines().collect();
-    for key in KEYS.iter().filter(|key| !key.name.contains('*')) {
-        let (section, name) = key.name.split_once('.').unwrap_or(("", key.name));
+    for key in rows().filter(|key| !key.name.contains('*')) {
+        let (section, name) = key.name.split_once('.').unwrap_or(("", &key.name));
         let start = lines
             .iter()
             .position(|line| *line == format!("[{section}]"))
@@ -100,32 +103,10 @@ fn the_reference_has_a_comment_over_every_key_with_its_variables() {
                 key.name
             );
         }
-        if key.required {
+        if key.required.is_some() {
             assert!(comment.contains("Required"), "{} is required", key.name);
         }
     }
-}
-
-#[test]
-fn a_misspelt_key_finds_the_one_meant() {
-    for (written, meant) in [
-        ("email.sendr", "email.sender"),
-        ("sender", "email.sender"),
-        ("queue.timeout", "queue.visibility_timeout"),
-        ("mail.sender", "email.sender"),
-        ("queue_url", "queue.url"),
-        ("concurency", "concurrency"),
-        ("template.repo", "template.repository"),
-        (
-            "message.placeholders.place.feild",
-            "message.placeholders.place.field",
-        ),
-    ] {
-        let parts: Vec<&str> = written.split('.').collect();
-        assert_eq!(suggest(&parts, false).as_deref(), Some(meant), "{written}");
-    }
-    assert_eq!(suggest(&["zebra"], false), None);
-    assert_eq!(suggest(&["emial"], true).as_deref(), Some("email"));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use tokio::{
     time::{self, Instant},
 };
 
-use super::{RateLimiter, SendRate};
-use crate::mutex::Mutex;
+use super::RateLimiter;
+use crate::{mutex::Mutex, ports::SendRate};
 
 /// A [`RateLimiter`] that can be waited for, in order of arrival. A wait may be dropped at any
 /// moment. It takes nothing then and delays nobody.

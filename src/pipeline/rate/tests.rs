@@ -60,7 +60,7 @@ fn close(left: f64, right: f64) -> bool {
 
 #[test]
 fn fifty_recipients_at_one_a_second_go_and_the_next_after_fifty_seconds() {
-    let mut bench = Bench::new(SendRate::Fixed(1.0));
+    let mut bench = Bench::new(SendRate::PerSecond(1.0));
     assert!(bench.take(50));
     let ready = bench.limiter.ready_at(bench.now) - bench.now;
     assert!(close(ready.as_secs_f64(), 50.0), "{ready:?}");
@@ -72,7 +72,7 @@ fn fifty_recipients_at_one_a_second_go_and_the_next_after_fifty_seconds() {
 
 #[test]
 fn an_idle_bucket_saves_up_a_second_of_mails() {
-    let mut bench = Bench::new(SendRate::Fixed(14.0));
+    let mut bench = Bench::new(SendRate::PerSecond(14.0));
     bench.pass(SECOND * 3600);
     let burst = (0..100).filter(|_| bench.take(1)).count();
     assert_eq!(burst, 14);
@@ -93,7 +93,7 @@ fn the_accounts_rate_replaces_slow_start() {
 
 #[test]
 fn the_accounts_rate_does_not_lift_a_fixed_or_reduced_one() {
-    let mut fixed = Bench::new(SendRate::Fixed(2.0));
+    let mut fixed = Bench::new(SendRate::PerSecond(2.0));
     fixed.limiter.account_rate(14.0, fixed.now);
     assert!(close(fixed.rate(), 2.0));
     let mut reduced = Bench::new(SendRate::Account);
@@ -142,7 +142,7 @@ fn a_learned_ceiling_rises_by_a_tenth_in_each_minute_that_reaches_it() {
 
 #[test]
 fn sixty_four_throttled_answers_at_once_are_one_halving() {
-    let mut bench = Bench::new(SendRate::Fixed(64.0));
+    let mut bench = Bench::new(SendRate::PerSecond(64.0));
     let began = bench.now;
     bench.pass(SECOND / 10);
     let lowered = (0..64)
@@ -157,7 +157,7 @@ fn sixty_four_throttled_answers_at_once_are_one_halving() {
 #[test]
 fn throttling_halves_at_most_once_a_second_down_to_a_64th_or_a_tenth_a_second() {
     for (ceiling, lowest) in [(640.0, 10.0), (2.0, 0.1), (0.05, 0.05)] {
-        let mut bench = Bench::new(SendRate::Fixed(ceiling));
+        let mut bench = Bench::new(SendRate::PerSecond(ceiling));
         let mut halvings = 0;
         for _ in 0..400 {
             halvings += u32::from(bench.throttle());
@@ -172,7 +172,7 @@ fn throttling_halves_at_most_once_a_second_down_to_a_64th_or_a_tenth_a_second() 
 
 #[test]
 fn a_reduced_rate_recovers_a_sixtieth_of_the_ceiling_a_second() {
-    let mut bench = Bench::new(SendRate::Fixed(60.0));
+    let mut bench = Bench::new(SendRate::PerSecond(60.0));
     assert!(bench.throttle());
     for rate in 31..=60 {
         bench.pass(SECOND);
@@ -200,7 +200,7 @@ fn an_unlimited_rate_that_is_throttled_learns_its_ceiling_from_what_was_taken() 
 
 #[test]
 fn as_much_is_received_as_gets_out_within_ten_seconds_and_one_where_none_is_held() {
-    let mut bench = Bench::new(SendRate::Fixed(1.0));
+    let mut bench = Bench::new(SendRate::PerSecond(1.0));
     let now = bench.now;
     let limiter = &mut bench.limiter;
     // One at once and one after each of ten seconds.
@@ -224,7 +224,7 @@ proptest! {
         rate in 0.05_f64..200.0,
         steps in prop::collection::vec((0_u64..3000, 1_usize..51), 1..300),
     ) {
-        let mut bench = Bench::new(SendRate::Fixed(rate));
+        let mut bench = Bench::new(SendRate::PerSecond(rate));
         let mut went: Vec<(Instant, f64)> = Vec::new();
         for (millis, recipients) in steps {
             bench.pass(Duration::from_millis(millis));
@@ -247,7 +247,7 @@ proptest! {
         setting in prop_oneof![
             Just(SendRate::Account),
             Just(SendRate::Unlimited),
-            (0.05_f64..500.0).prop_map(SendRate::Fixed),
+            (0.05_f64..500.0).prop_map(SendRate::PerSecond),
         ],
         steps in prop::collection::vec((0_u64..5000, 1_usize..51, 0_u8..4), 1..200),
     ) {

@@ -5,14 +5,10 @@ use std::{sync::Arc, time::Duration};
 use organizer_notifier::{
     daemon::{self, Ended},
     pipeline::{
-        self, Report,
-        drain::Drain,
-        health_state::HealthState,
-        ledger::Ledger,
-        outcome::Tally,
-        rate::{Limiter, SendRate},
+        self, Report, drain::Drain, health_state::HealthState, ledger::Ledger, outcome::Tally,
+        rate::Limiter,
     },
-    ports::World,
+    ports::{SendRate, World},
     shutdown::Signal,
     telemetry::Instruments,
     template_store::TemplateStore,
@@ -45,10 +41,10 @@ impl Daemon {
         let world = world(rig);
         let health = Arc::new(HealthState::default());
         let instruments = Arc::new(Instruments::off());
-        let running = tokio::spawn(async move {
-            let ended = daemon::run(world, &settings, health, instruments, told).await;
-            ended.unwrap()
-        });
+        let running =
+            tokio::spawn(
+                async move { daemon::run(world, &settings, health, instruments, told).await },
+            );
         Self { signals, running }
     }
 
@@ -111,7 +107,7 @@ impl Pipeline {
         let world = world(rig);
         let templates = Arc::new(TemplateStore::new(
             Arc::clone(&world.templates),
-            settings.placeholders().unwrap(),
+            settings.message.placeholders.clone(),
             settings.template.ttl,
             settings.template.max_bytes,
         ));
@@ -121,7 +117,7 @@ impl Pipeline {
             world,
             ledger,
             templates,
-            composer: settings.composer().unwrap(),
+            composer: settings.composer(),
             limiter: Arc::new(Limiter::new(SendRate::Unlimited)),
             health: Arc::new(HealthState::default()),
             instruments: Arc::new(Instruments::off()),

@@ -14,8 +14,9 @@ use std::{
 };
 
 use organizer_notifier::{
-    config::{Flags, SendRate, Settings, load},
+    config::{Flags, Settings, load},
     pipeline::ledger::Ledger,
+    ports::SendRate,
 };
 pub(crate) use sandbox::sqs::Standing;
 use sandbox::{clock::Clock, sqs::Sqs};

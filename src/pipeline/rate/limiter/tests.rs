@@ -16,7 +16,7 @@ fn wait(limiter: &Arc<Limiter>, recipients: usize) -> Polled<()> {
 
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_go_in_order_at_the_rate() {
-    let limiter = Arc::new(Limiter::new(SendRate::Fixed(2.0)));
+    let limiter = Arc::new(Limiter::new(SendRate::PerSecond(2.0)));
     let begun = Instant::now();
     let mut line = JoinSet::new();
     for number in 0..8_u32 {
@@ -39,7 +39,7 @@ async fn those_who_wait_go_in_order_at_the_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_waiter_takes_nothing_and_holds_nobody_up() {
-    let limiter = Arc::new(Limiter::new(SendRate::Fixed(1.0)));
+    let limiter = Arc::new(Limiter::new(SendRate::PerSecond(1.0)));
     limiter.take(1).await;
     let (first, middle) = (wait(&limiter, 50), wait(&limiter, 50));
     let mut last = wait(&limiter, 1);
@@ -69,7 +69,7 @@ async fn who_waits_goes_sooner_when_the_accounts_rate_becomes_known() {
 
 #[tokio::test(start_paused = true)]
 async fn throttling_slows_those_who_wait_already() {
-    let limiter = Arc::new(Limiter::new(SendRate::Fixed(1.0)));
+    let limiter = Arc::new(Limiter::new(SendRate::PerSecond(1.0)));
     limiter.take(1).await;
     let mut waiting = wait(&limiter, 1);
     assert!(limiter.throttled(Instant::now()));
@@ -81,7 +81,7 @@ async fn throttling_slows_those_who_wait_already() {
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_and_what_is_coming_is_not_received_again() {
-    let limiter = Arc::new(Limiter::new(SendRate::Fixed(1.0)));
+    let limiter = Arc::new(Limiter::new(SendRate::PerSecond(1.0)));
     limiter.take(1).await;
     let _waiting = wait(&limiter, 3);
     assert_eq!(limiter.receivable(2, 2), 5);
@@ -90,7 +90,7 @@ async fn what_waits_and_what_is_coming_is_not_received_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_line_of_which_many_leave_never_stands_still() {
-    let limiter = Arc::new(Limiter::new(SendRate::Fixed(5.0)));
+    let limiter = Arc::new(Limiter::new(SendRate::PerSecond(5.0)));
     let begun = Instant::now();
     let mut line = JoinSet::new();
     for number in 0..500_u64 {

@@ -7,7 +7,7 @@ fn a_queues_url_has_a_scheme_a_host_and_a_name() {
         "http://127.0.0.1:9324/000000000000/q",
         "http://localhost:9324/q",
     ] {
-        assert_eq!(queue_url(good), Ok(()), "{good}");
+        assert!(queue_url(good).is_ok(), "{good}");
     }
     for (bad, reason) in [
         ("", "is empty"),
@@ -60,7 +60,7 @@ fn a_template_from_s3_is_refused_with_the_way_out() {
         );
         assert!(refusal.contains("template.file"), "{refusal}");
     }
-    assert_eq!(repository("Email_templates-1.0"), Ok(()));
+    assert!(repository("Email_templates-1.0").is_ok());
     assert!(repository("https://git.example.com/x").is_err());
 }
 
@@ -74,7 +74,7 @@ fn a_sender_is_one_address_with_a_name_or_without() {
         "=?UTF-8?B?QsO8cm8=?= <a@x.com>",
         "a@bücher.example",
     ] {
-        assert_eq!(sender(good), Ok(()), "{good}");
+        assert!(sender(good).is_ok(), "{good}");
     }
     for bad in [
         "",
@@ -118,7 +118,7 @@ fn an_address_that_is_refused_is_not_shown() {
 #[test]
 fn a_json_pointer_begins_with_a_slash() {
     for good in ["/", "/a/b", "/a~0b~1c"] {
-        assert_eq!(pointer(good), Ok(()), "{good}");
+        assert!(pointer(good).is_ok(), "{good}");
     }
     for bad in ["", "a", "a/b", "/a~", "/a~2"] {
         assert!(pointer(bad).is_err(), "{bad}");
@@ -127,7 +127,7 @@ fn a_json_pointer_begins_with_a_slash() {
 
 #[test]
 fn a_region_is_lower_case_letters_digits_and_dashes() {
-    assert_eq!(region("us-gov-west-1"), Ok(()));
+    assert!(region("us-gov-west-1").is_ok());
     for bad in ["", "EU", "eu central 1"] {
         assert!(region(bad).is_err(), "{bad}");
     }

@@ -1,11 +1,12 @@
-//! The variables of the AWS SDK that it panics over. It reads them itself; we only look first.
+//! The variables of the AWS SDK that make it panic where they hold nonsense. The SDK reads them
+//! itself; we only check them before.
 
 use std::ffi::OsString;
 
 use super::problem::{Origin, Problem};
 
 /// What is wrong with a variable that the SDK would not start with.
-pub(super) fn problem(name: &str, value: &OsString) -> Option<Problem> {
+pub(super) fn refused_by_sdk(name: &str, value: &OsString) -> Option<Problem> {
     // What is not UTF-8 the SDK takes for unset.
     let value = value.to_str()?;
     let allowed = match name {
@@ -44,7 +45,7 @@ mod tests {
             ("AWS_RETRY_MODE", "legacy", "standard or adaptive"),
             ("AWS_RETRY_MODE", "", "standard or adaptive"),
         ] {
-            let problem = problem(name, &value.into()).unwrap().to_string();
+            let problem = refused_by_sdk(name, &value.into()).unwrap().to_string();
             assert!(problem.starts_with(name), "{problem}");
             assert!(problem.contains(allowed), "{problem}");
         }
@@ -55,7 +56,7 @@ mod tests {
             ("AWS_RETRY_MODE", "Adaptive"),
             ("AWS_REGION", ""),
         ] {
-            assert_eq!(problem(name, &value.into()), None);
+            assert_eq!(refused_by_sdk(name, &value.into()), None);
         }
     }
 }

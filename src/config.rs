@@ -1,0 +1,93 @@
+//! The configuration: where it comes from, what is allowed in it, and what it says.
+//!
+//! Later sources win: `config/default.toml`, the Calendar Invite Server's variables, the
+//! configuration file, the `NOTIFIER_SECTION__KEY` variables, flags. One table (`keys.rs`) has a
+//! row for each key: what the key takes, and the setting that its value goes to. The table drives
+//! the reading of every source, the checks and the error texts. figment merges the sources. It
+//! would stop at its first error, so the merged values are read key by key here, and all problems
+//! are told at once.
+
+mod aws_variables;
+mod contradictions;
+mod draft;
+mod environment;
+mod file;
+mod flags;
+mod keys;
+mod kinds;
+mod problem;
+mod reader;
+mod settings;
+mod sources;
+mod suggest;
+mod texts;
+
+use std::ffi::OsString;
+
+use self::{draft::Draft, keys::Required};
+pub use self::{
+    flags::Flags,
+    keys::Part,
+    problem::{Origin, Problem, Problems},
+    reader::KeyOrigin,
+    settings::{
+        Aws, Email, Health, Log, LogFormat, Message, Queue, Retry, Settings, Shutdown,
+        TemplateLocation, TemplateSettings,
+    },
+};
+
+/// A configuration that was found good.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// What it says.
+    pub settings: Settings,
+    /// What boot should tell once: which variables are given but not used.
+    pub notes: Vec<String>,
+    /// Every key with its value and where that comes from, in the order of the reference.
+    pub origins: Vec<KeyOrigin>,
+}
+
+/// Loads the configuration from the defaults, the environment, the configuration file and the
+/// flags.
+///
+/// `environment` is all of the process's variables ([`vars_os`](std::env::vars_os)), since misspelt
+/// ones are problems too. An empty variable counts as unset.
+///
+/// # Errors
+///
+/// Every problem there is, not only the first.
+pub fn load(
+    flags: &Flags,
+    environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+) -> Result<Loaded, Problems> {
+    load_without(&[], flags, environment)
+}
+
+/// Loads as [`load`] does, for a command that gets by without some parts of what the daemon
+/// requires. The keys of these parts that no source gives are empty in the settings.
+pub fn load_without(
+    spared: &[Part],
+    flags: &Flags,
+    environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+) -> Result<Loaded, Problems> {
+    let needed = |required| !matches!(required, Required::Part(part) if spared.contains(&part));
+    let read = reader::read(flags, environment).check(needed)?;
+    Ok(Loaded {
+        settings: read.draft.settings().ok_or_else(Problems::default)?,
+        notes: read.notes,
+        origins: read.origins,
+    })
+}
+
+/// Loads what the configuration says of the health endpoints, for a command that needs nothing
+/// else. What is given besides is checked all the same.
+pub fn load_health(
+    flags: &Flags,
+    environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+) -> Result<Health, Problems> {
+    let read = reader::read(flags, environment);
+    let Draft { health, .. } = read
+        .check(|required| required == Required::Placeholder)?
+        .draft;
+    Ok(health)
+}

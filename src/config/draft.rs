@@ -1,0 +1,64 @@
+//! The settings while the table of keys fills them.
+
+use std::collections::BTreeMap;
+
+use super::settings::{
+    Aws, Email, Health, Log, Message, Queue, Retry, Settings, Shutdown, TemplateSettings,
+};
+use crate::notification::{JsonPointer, Placeholder, Placeholders, Sender};
+
+/// Settings of which some may be missing. What is missing and required has a problem of its own,
+/// or the command at work does without.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) aws: Aws,
+    pub(super) queue: Queue,
+    pub(super) concurrency: usize,
+    pub(super) template: TemplateSettings,
+    pub(super) recipient: Option<JsonPointer>,
+    pub(super) placeholders: BTreeMap<String, PlaceholderDraft>,
+    pub(super) sender: Option<Sender>,
+    pub(super) email: Email,
+    pub(super) retry: Retry,
+    pub(super) shutdown: Shutdown,
+    pub(super) health: Health,
+    pub(super) log: Log,
+}
+
+/// A placeholder of which the field may be missing.
+#[derive(Default)]
+pub(super) struct PlaceholderDraft {
+    pub(super) field: Option<JsonPointer>,
+    pub(super) fallback: Option<JsonPointer>,
+    pub(super) default: Option<String>,
+}
+
+impl Draft {
+    /// The settings, where nothing is missing that has no empty value.
+    pub(super) fn settings(self) -> Option<Settings> {
+        let declared = self.placeholders.into_iter().map(|(name, draft)| {
+            Some(Placeholder {
+                name,
+                field: draft.field?,
+                fallback: draft.fallback,
+                default: draft.default,
+            })
+        });
+        Some(Settings {
+            aws: self.aws,
+            queue: self.queue,
+            concurrency: self.concurrency,
+            template: self.template,
+            message: Message {
+                recipient: self.recipient?,
+                placeholders: Placeholders::new(declared.collect::<Option<_>>()?).ok()?,
+            },
+            sender: self.sender?,
+            email: self.email,
+            retry: self.retry,
+            shutdown: self.shutdown,
+            health: self.health,
+            log: self.log,
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! The command line as a source.
+
+use std::{fmt, path::PathBuf};
+
+use super::{
+    keys::{self, Found},
+    problem::Origin,
+    sources::Sources,
+};
+
+/// What the command line says about the configuration.
+#[derive(Clone, Default)]
+pub struct Flags {
+    /// The configuration file of `--config`; it beats `NOTIFIER_CONFIG`.
+    pub config: Option<PathBuf>,
+    /// Keys and their values, the last of a key winning. Values are taken as those of variables
+    /// are: text verbatim, lists with commas.
+    pub overrides: Vec<(String, String)>,
+}
+
+/// Without the overrides' values, which may be addresses.
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<&str> = self.overrides.iter().map(|(key, _)| key.as_str()).collect();
+        f.debug_struct("Flags")
+            .field("config", &self.config)
+            .field("overrides", &keys)
+            .finish()
+    }
+}
+
+/// Adds the keys that the command line gives.
+pub(super) fn read(flags: &Flags, sources: &mut Sources) {
+    for (name, text) in &flags.overrides {
+        let path: Vec<&str> = name.split('.').collect();
+        match keys::find(&path) {
+            Found::Key(row) => sources.set(name, &(row.from_text)(text), Origin::Flag),
+            Found::Section => {
+                sources.refuse(name, Origin::Flag, "is a section; allowed: one of its keys");
+            }
+            Found::Nothing => sources.refuse_unknown(&path, Origin::Flag, false),
+        }
+    }
+}
