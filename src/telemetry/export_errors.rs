@@ -27,7 +27,7 @@ const TEXT_BYTES_MAX: usize = 300;
 
 /// Hears the exporters' warnings and errors in place of the log, and logs them with a limit.
 #[derive(Clone, Debug, Default)]
-pub struct ExportErrors(Arc<Mutex<Heard>>);
+pub(crate) struct ExportErrors(Arc<Mutex<Heard>>);
 
 #[derive(Debug, Default)]
 struct Heard {
@@ -40,7 +40,7 @@ struct Heard {
 
 impl ExportErrors {
     /// Logs what was heard, at most once a minute. Runs until dropped.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         loop {
             self.log(false);
             sleep(CHECK_EVERY).await;
@@ -48,7 +48,7 @@ impl ExportErrors {
     }
 
     /// Logs what has not been logged, before the process ends.
-    pub fn log_rest(&self) {
+    pub(crate) fn log_rest(&self) {
         self.log(true);
     }
 
@@ -63,7 +63,7 @@ impl ExportErrors {
         };
         warn!(
             notifier.suppressed = suppressed,
-            "the export of traces and metrics is in trouble, which costs no message: {first}; check \
+            "the export of traces and metrics has a problem; no message is affected: {first}; check \
              the collector and the OTEL_* variables"
         );
     }
