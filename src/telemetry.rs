@@ -2,13 +2,13 @@
 //! JSON elsewhere. Traces and metrics go out over OTLP where the standard `OTEL_*` variables ask for
 //! it.
 
-pub mod export_errors;
-pub mod metrics;
+pub(crate) mod export_errors;
+pub(crate) mod metrics;
 pub mod names;
-pub mod observed;
-pub mod otlp;
-pub mod spans;
-pub mod throttle;
+pub(crate) mod observed;
+pub(crate) mod otlp;
+pub(crate) mod spans;
+pub(crate) mod throttle;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -23,30 +23,29 @@ use self::{export_errors::ExportErrors, metrics::Metrics, otlp::Otlp, spans::Spa
 
 /// The target of lines that are written at any level: how the daemon starts, stops, and stops
 /// receiving. Without these lines, the log of a quiet daemon looks like that of a dead one.
-pub const LIFECYCLE: &str = "lifecycle";
+pub(crate) const LIFECYCLE: &str = "lifecycle";
 
 /// What is logged, and how.
 #[derive(Clone, Copy, Debug)]
-pub struct LogSettings {
+pub(crate) struct LogSettings {
     /// The least severe lines that are written.
-    pub level: LevelFilter,
+    pub(crate) level: LevelFilter,
     /// Whether a line is a JSON object. Otherwise it is text.
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// What the pipeline is watched with.
 #[derive(Debug)]
 pub struct Instruments {
     /// The metrics.
-    pub metrics: Metrics,
+    pub(crate) metrics: Metrics,
     /// The spans.
-    pub spans: Spans,
+    pub(crate) spans: Spans,
 }
 
 impl Instruments {
     /// Instruments about the queue at this URL, for what `otlp` exports.
-    #[must_use]
-    pub fn new(otlp: &Otlp, queue_url: &str) -> Self {
+    pub(crate) fn new(otlp: &Otlp, queue_url: &str) -> Self {
         Self {
             metrics: Metrics::new(otlp.meter(), queue_url),
             spans: Spans::new(otlp.tracer(), queue_url, otlp.propagators),
@@ -62,7 +61,7 @@ impl Instruments {
 
 /// Sets up the log for the whole process, and the panic hook. `errors` hears what the exporters
 /// complain of. A second call changes nothing.
-pub fn init(settings: LogSettings, errors: ExportErrors) {
+pub(crate) fn init(settings: LogSettings, errors: ExportErrors) {
     let lines = fmt::layer().with_writer(stderr);
     let lines = if settings.json {
         lines

@@ -25,11 +25,11 @@ const AGE_BUCKETS: [f64; 14] = [
 const RECEIVE_COUNT_BUCKETS: [f64; 6] = [1.0, 2.0, 3.0, 5.0, 10.0, 100.0];
 
 /// Values with the names and values of their attributes.
-pub type Points = Vec<(f64, Vec<(&'static str, &'static str)>)>;
+pub(crate) type Points = Vec<(f64, Vec<(&'static str, &'static str)>)>;
 
 /// Records metrics, or does nothing where nobody exports them.
 #[derive(Debug)]
-pub struct Metrics(Option<Exported>);
+pub(crate) struct Metrics(Option<Exported>);
 
 #[derive(Debug)]
 struct Exported {
@@ -51,13 +51,12 @@ struct Exported {
 
 impl Metrics {
     /// Metrics about the queue at this URL.
-    #[must_use]
-    pub fn new(meter: Option<Meter>, queue_url: &str) -> Self {
+    pub(crate) fn new(meter: Option<Meter>, queue_url: &str) -> Self {
         Self(meter.map(|meter| Exported::new(meter, queue_url)))
     }
 
     /// A call of this operation, `receive` or `settle`, ended; `method` is AWS's name of it.
-    pub fn called(
+    pub(crate) fn called(
         &self,
         operation: &'static str,
         method: &'static str,
@@ -80,7 +79,7 @@ impl Metrics {
     }
 
     /// A receive brought these messages.
-    pub fn received(&self, messages: &[ReceivedMessage]) {
+    pub(crate) fn received(&self, messages: &[ReceivedMessage]) {
         let Some(exported) = &self.0 else { return };
         let queue = slice::from_ref(&exported.queue);
         if messages.is_empty() {
@@ -104,7 +103,7 @@ impl Metrics {
     }
 
     /// A send begins with so much of the lease left.
-    pub fn sending(&self, margin: Duration) {
+    pub(crate) fn sending(&self, margin: Duration) {
         if let Some(exported) = &self.0 {
             let queue = slice::from_ref(&exported.queue);
             exported.lease_margin.record(margin.as_secs_f64(), queue);
@@ -112,7 +111,7 @@ impl Metrics {
     }
 
     /// An attempt to send ended.
-    pub fn attempted(&self, error: Option<&str>) {
+    pub(crate) fn attempted(&self, error: Option<&str>) {
         if let Some(exported) = &self.0 {
             with_error(slice::from_ref(&exported.queue), error, |attributes| {
                 exported.emails.add(1, attributes);
@@ -121,7 +120,7 @@ impl Metrics {
     }
 
     /// A message ended.
-    pub fn ended(&self, outcome: &'static str, took: Duration, error: Option<&str>) {
+    pub(crate) fn ended(&self, outcome: &'static str, took: Duration, error: Option<&str>) {
         let Some(exported) = &self.0 else { return };
         let outcome = KeyValue::new(ours::OUTCOME, outcome);
         exported.outcomes.add(1, &[exported.queue.clone(), outcome]);
@@ -132,7 +131,7 @@ impl Metrics {
     }
 
     /// Reports numbers whenever metrics are exported.
-    pub fn observe(
+    pub(crate) fn observe(
         &self,
         name: &'static str,
         unit: &'static str,
@@ -158,7 +157,7 @@ impl Metrics {
     }
 
     /// Reports a sum that only grows, such as hits since the start.
-    pub fn observe_sum(
+    pub(crate) fn observe_sum(
         &self,
         name: &'static str,
         unit: &'static str,

@@ -27,15 +27,14 @@ const UNANSWERED: &str = "timeout";
 type Answers = Result<Vec<Result<(), EntryFailure>>, QueueFailure>;
 
 /// A port whose calls are measured.
-pub struct Observed<T: ?Sized> {
+pub(crate) struct Observed<T: ?Sized> {
     port: Arc<T>,
     instruments: Arc<Instruments>,
 }
 
 impl<T: ?Sized> Observed<T> {
     /// Measures the calls on `port`.
-    #[must_use]
-    pub fn new(port: Arc<T>, instruments: Arc<Instruments>) -> Self {
+    pub(crate) fn new(port: Arc<T>, instruments: Arc<Instruments>) -> Self {
         Self { port, instruments }
     }
 }

@@ -30,37 +30,37 @@ use super::{export_errors::ExportErrors, names::SCOPE};
 
 /// Which carriers of a trace context are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Propagators {
+pub(crate) struct Propagators {
     /// `traceparent` and `tracestate`.
-    pub w3c: bool,
+    pub(crate) w3c: bool,
     /// `AWSTraceHeader`.
-    pub xray: bool,
+    pub(crate) xray: bool,
 }
 
 /// What the variables ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// Whether spans are exported.
-    pub traces: bool,
+    pub(crate) traces: bool,
     /// Whether metrics are exported.
-    pub metrics: bool,
+    pub(crate) metrics: bool,
     /// Which trace contexts are continued.
-    pub propagators: Propagators,
+    pub(crate) propagators: Propagators,
     /// What was asked for and does not exist here, each as a warning.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// An exporter refuses its variables.
 #[derive(Debug, Error)]
 #[error("the OTLP exporter of {signal} cannot be set up: {source}; check OTEL_EXPORTER_OTLP_*")]
-pub struct OtlpError {
+pub(crate) struct OtlpError {
     signal: &'static str,
     source: ExporterBuildError,
 }
 
 /// The exporters. Call [`Otlp::finish`] before the process ends.
 #[derive(Debug, Default)]
-pub struct Otlp {
+pub(crate) struct Otlp {
     tracers: Option<SdkTracerProvider>,
     meters: Option<SdkMeterProvider>,
     pub(super) propagators: Propagators,
@@ -68,7 +68,7 @@ pub struct Otlp {
 
 impl Wanted {
     /// Reads the variables through `variable`. Nothing is exported until an endpoint is set.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn read(variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty());
         let disabled =
             set("OTEL_SDK_DISABLED").is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
@@ -117,7 +117,7 @@ impl Otlp {
     ///
     /// The crates may complain meanwhile, for example of a sampler that they do not know. `errors`
     /// hears of it, since the log is set up only afterwards.
-    pub async fn start(wanted: &Wanted, errors: &ExportErrors) -> Result<Self, OtlpError> {
+    pub(crate) async fn start(wanted: &Wanted, errors: &ExportErrors) -> Result<Self, OtlpError> {
         if !wanted.traces && !wanted.metrics {
             return Ok(Self::default());
         }
@@ -144,14 +144,13 @@ impl Otlp {
     }
 
     /// Whether anything is exported.
-    #[must_use]
-    pub fn is_on(&self) -> bool {
+    pub(crate) fn is_on(&self) -> bool {
         self.tracers.is_some() || self.meters.is_some()
     }
 
     /// Exports what is left, both signals side by side, for at most `limit`. A collector that hangs
     /// or is dead takes no longer.
-    pub async fn finish(self, limit: Duration) {
+    pub(crate) async fn finish(self, limit: Duration) {
         let Self {
             tracers, meters, ..
         } = self;

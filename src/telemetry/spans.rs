@@ -50,7 +50,7 @@ const CONTEXTS_MAX: usize = 4096;
 
 /// Makes spans.
 #[derive(Debug)]
-pub struct Spans {
+pub(crate) struct Spans {
     /// Absent where nobody exports spans. Nothing is made then.
     tracer: Option<SdkTracer>,
     queue: String,
@@ -72,16 +72,19 @@ struct Contexts {
 
 /// The span of one call, which ends when it is dropped. Empty where nobody exports spans.
 #[derive(Debug, Default)]
-pub struct CallSpan(Option<Box<Span>>);
+pub(crate) struct CallSpan(Option<Box<Span>>);
 
 /// The span of one message's work. Its ids outlast its end, for the log.
 #[derive(Debug, Default)]
-pub struct MessageSpan(CallSpan);
+pub(crate) struct MessageSpan(CallSpan);
 
 impl Spans {
     /// Spans about the queue at this URL.
-    #[must_use]
-    pub fn new(tracer: Option<SdkTracer>, queue_url: &str, propagators: Propagators) -> Self {
+    pub(crate) fn new(
+        tracer: Option<SdkTracer>,
+        queue_url: &str,
+        propagators: Propagators,
+    ) -> Self {
         let (host, port) = server(queue_url);
         let queue = queue_name(queue_url);
         let mut common = vec![
@@ -102,7 +105,7 @@ impl Spans {
 
     /// The span of a receive that brought these messages and began at `began`. An empty receive gets
     /// none, so the span is made when the receive is over.
-    pub fn received(&self, began: SystemTime, messages: &[ReceivedMessage]) {
+    pub(crate) fn received(&self, began: SystemTime, messages: &[ReceivedMessage]) {
         if messages.is_empty() {
             return;
         }
@@ -126,14 +129,14 @@ impl Spans {
     }
 
     /// The span of a receive that failed and began at `began`.
-    pub fn not_received(&self, began: SystemTime, error: &CallError) {
+    pub(crate) fn not_received(&self, began: SystemTime, error: &CallError) {
         let build = || self.operation("receive", []).with_start_time(began);
         self.start(None, build).failed(error);
     }
 
     /// The span of one message's work. `published` are the attributes of its SNS notification, and
     /// `notification_id` its id.
-    pub fn process(
+    pub(crate) fn process(
         &self,
         message: &ReceivedMessage,
         published: &[(String, String)],
@@ -167,7 +170,7 @@ impl Spans {
     }
 
     /// The span of one attempt to send, under its message's.
-    pub fn send(
+    pub(crate) fn send(
         &self,
         message: &MessageSpan,
         attempt: u32,
@@ -186,7 +189,7 @@ impl Spans {
     }
 
     /// The span of a settling call about these messages; `method` is AWS's name of it.
-    pub fn settle<'a>(
+    pub(crate) fn settle<'a>(
         &self,
         method: &'static str,
         receipts: impl ExactSizeIterator<Item = &'a ReceiptHandle>,
@@ -204,12 +207,12 @@ impl Spans {
     }
 
     /// The span of a fetch of the template.
-    pub fn fetch(&self) -> CallSpan {
+    pub(crate) fn fetch(&self) -> CallSpan {
         self.start(None, || aws_call("CodeCommit/GetFile", []))
     }
 
     /// Forgets a message that has been settled. Nothing will link to it any more.
-    pub fn forget(&self, receipt: &ReceiptHandle) {
+    pub(crate) fn forget(&self, receipt: &ReceiptHandle) {
         if self.tracer.is_some() {
             self.contexts.lock().forget(receipt);
         }
@@ -288,27 +291,27 @@ impl Contexts {
 
 impl CallSpan {
     /// Adds an attribute.
-    pub fn set(&mut self, name: &'static str, value: &str) {
+    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
         if let Some(span) = &mut self.0 {
             span.set_attribute(KeyValue::new(name, value.to_owned()));
         }
     }
 
     /// Marks the call as failed, with the error's type and the request's id.
-    pub fn failed(&mut self, error: &CallError) {
+    pub(crate) fn failed(&mut self, error: &CallError) {
         self.failed_as(&error.code);
         self.set_request_id(error);
     }
 
     /// Adds the id of a request that failed.
-    pub fn set_request_id(&mut self, error: &CallError) {
+    pub(crate) fn set_request_id(&mut self, error: &CallError) {
         if let Some(request_id) = &error.request_id {
             self.set(attribute::AWS_REQUEST_ID, request_id);
         }
     }
 
     /// Marks the call as failed with an error type alone.
-    pub fn failed_as(&mut self, error_type: &str) {
+    pub(crate) fn failed_as(&mut self, error_type: &str) {
         self.set(attribute::ERROR_TYPE, error_type);
         if let Some(span) = &mut self.0 {
             span.set_status(Status::error(error_type.to_owned()));
@@ -316,13 +319,14 @@ impl CallSpan {
     }
 
     fn context(&self) -> Option<SpanContext> {
-        self.0.as_ref().map(|span| span.span_context().clone())
+        let context = self.0.as_ref()?.span_context();
+        context.is_valid().then(|| context.clone())
     }
 }
 
 impl MessageSpan {
     /// Ends the span of a message that came to this outcome, with the error's type where it failed.
-    pub fn end(&mut self, outcome: &'static str, error: Option<&str>) {
+    pub(crate) fn end(&mut self, outcome: &'static str, error: Option<&str>) {
         self.0.set(ours::OUTCOME, outcome);
         if let Some(error) = error {
             self.0.failed_as(error);
@@ -333,19 +337,13 @@ impl MessageSpan {
     }
 
     /// The trace, in 32 hexadecimal digits.
-    #[must_use]
-    pub fn trace_id(&self) -> Option<String> {
-        Some(self.valid()?.trace_id().to_string())
+    pub(crate) fn trace_id(&self) -> Option<String> {
+        Some(self.0.context()?.trace_id().to_string())
     }
 
     /// The span, in 16 hexadecimal digits.
-    #[must_use]
-    pub fn span_id(&self) -> Option<String> {
-        Some(self.valid()?.span_id().to_string())
-    }
-
-    fn valid(&self) -> Option<SpanContext> {
-        self.0.context().filter(SpanContext::is_valid)
+    pub(crate) fn span_id(&self) -> Option<String> {
+        Some(self.0.context()?.span_id().to_string())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::mutex::Mutex;
 
 /// Lets one line through in each period and counts those that it holds back.
 #[derive(Debug)]
-pub struct Throttle {
+pub(crate) struct Throttle {
     period: Duration,
     quiet: Duration,
     state: Mutex<State>,
@@ -32,8 +32,7 @@ impl Default for Throttle {
 
 impl Throttle {
     /// One line in each `period`, the first at once.
-    #[must_use]
-    pub fn every(period: Duration) -> Self {
+    pub(crate) fn every(period: Duration) -> Self {
         Self {
             period,
             quiet: Duration::ZERO,
@@ -42,13 +41,12 @@ impl Throttle {
     }
 
     /// The first line only when one is still asked for after `quiet`.
-    #[must_use]
-    pub fn quiet_for(self, quiet: Duration) -> Self {
+    pub(crate) fn quiet_for(self, quiet: Duration) -> Self {
         Self { quiet, ..self }
     }
 
     /// Whether the line is to be written now, and then how many were held back since the last one.
-    pub fn due(&self) -> Option<u64> {
+    pub(crate) fn due(&self) -> Option<u64> {
         let mut state = self.state.lock();
         let now = Instant::now();
         let since = *state.since.get_or_insert(now);
@@ -62,7 +60,7 @@ impl Throttle {
     }
 
     /// Begins anew, since the fault is over. Returns how long it lasted if a line told of it.
-    pub fn reset(&self) -> Option<Duration> {
+    pub(crate) fn reset(&self) -> Option<Duration> {
         let ended = mem::take(&mut *self.state.lock());
         ended.written.and(ended.since).map(|since| since.elapsed())
     }
