@@ -53,7 +53,7 @@ fn the_health_check_is_within_ecss_bounds_and_comes_after_a_refused_boot() {
     // A task that could not boot must have ended before it is asked for the first time.
     let boot = text("src/daemon/boot.rs");
     assert!(
-        boot.contains("const PATIENCE: Duration = Duration::from_mins(1);"),
+        boot.contains("const REFUSALS_RETRIED_FOR: Duration = Duration::from_mins(1);"),
         "the patience of boot has changed: the first check must come after it"
     );
     assert!(interval >= 60 + 20);
