@@ -6,8 +6,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::bail;
-use thiserror::Error;
+use anyhow::{Context, bail, ensure};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -22,28 +21,16 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// The most of an answer that is read: its status line and a little more.
 const ANSWER_MAX: u64 = 1024;
 
-/// Why the daemon does not count as alive.
-#[derive(Debug, Error)]
-enum Unhealthy {
-    #[error("nobody listens or answers properly: {0}")]
-    Broken(#[from] io::Error),
-    #[error("no answer within {} s", TIMEOUT.as_secs())]
-    Late,
-    #[error("the answer is {0}")]
-    Status(String),
-}
-
 /// Returns the exit code of a daemon that lives, else an error.
 pub(super) async fn healthcheck(flags: &Flags) -> anyhow::Result<u8> {
     let Some(listen) = session::load_health(flags)?.listen else {
         bail!("health.listen is off: there is nobody to ask");
     };
     let address = reachable(listen);
-    let answer = timeout(TIMEOUT, ask(address)).await;
-    match answer.unwrap_or(Err(Unhealthy::Late)) {
-        Ok(()) => Ok(OK),
-        Err(unhealthy) => bail!("http://{address}/livez: {unhealthy}"),
-    }
+    ask(address)
+        .await
+        .with_context(|| format!("http://{address}/livez"))?;
+    Ok(OK)
 }
 
 /// An address that listens on every interface is asked on this machine's own.
@@ -56,25 +43,33 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-async fn ask(address: SocketAddr) -> Result<(), Unhealthy> {
+/// Fails unless the daemon there says that it is alive.
+async fn ask(address: SocketAddr) -> anyhow::Result<()> {
+    let Ok(answer) = timeout(TIMEOUT, status_line(address)).await else {
+        bail!("no answer within {} s", TIMEOUT.as_secs());
+    };
+    let status = match answer {
+        Ok(status) => status,
+        Err(error) => bail!("nobody listens or answers properly: {error}"),
+    };
+    let mut words = status.split(' ');
+    let is_http = words
+        .next()
+        .is_some_and(|version| version.starts_with("HTTP/1."));
+    ensure!(is_http, "the answer is not HTTP");
+    let code = words.next().unwrap_or_default();
+    ensure!(code == "200", "the answer is {}", code.escape_debug());
+    Ok(())
+}
+
+async fn status_line(address: SocketAddr) -> io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     stream.take(ANSWER_MAX).read_to_end(&mut answer).await?;
     let answer = String::from_utf8_lossy(&answer);
-    let status = answer.lines().next().unwrap_or_default();
-    let mut words = status.split(' ');
-    let version = words.next().unwrap_or_default();
-    let code = words.next().unwrap_or_default();
-    if !version.starts_with("HTTP/1.") {
-        return Err(Unhealthy::Status("not HTTP".to_owned()));
-    }
-    if code == "200" {
-        Ok(())
-    } else {
-        Err(Unhealthy::Status(code.escape_debug().to_string()))
-    }
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]

@@ -74,21 +74,17 @@ impl Renderer<'_> {
             std::fs::write(path, mail.html.plain())
                 .with_context(|| format!("{} cannot be written", path.display()))?;
         }
-        let (text, code) = match &verdict {
-            Verdict::Mail(mail) if self.asked.json => (in_json(mail), OK),
-            Verdict::Mail(mail) => (in_text(mail), OK),
-            Verdict::Ignored(kind) if self.asked.json => {
-                (line(&json!({ "verdict": "ignored", "reason": kind })), OK)
-            }
-            Verdict::Ignored(kind) => (format!("ignored: {kind} of the topic, no event\n"), OK),
-            Verdict::Rejected(reason) if self.asked.json => {
-                let told = json!({ "verdict": "rejected", "reason": reason });
-                (line(&told), FAILED)
-            }
-            Verdict::Rejected(reason) => (format!("rejected: {reason}\n"), FAILED),
+        let text = match (&verdict, self.asked.json) {
+            (Verdict::Mail(mail), true) => in_json(mail),
+            (Verdict::Mail(mail), false) => in_text(mail),
+            (none, true) => line(&json!({ "verdict": none.name(), "reason": none.reason() })),
+            (none, false) => format!("{none}\n"),
         };
         print(&text)?;
-        Ok(code)
+        Ok(match verdict {
+            Verdict::Mail(_) | Verdict::Ignored(_) => OK,
+            Verdict::Rejected(_) => FAILED,
+        })
     }
 
     /// Renders whenever one of the files has changed, until interrupted. What fails is told and

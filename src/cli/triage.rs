@@ -1,23 +1,23 @@
 //! `triage`: what would become of each message of a dead-letter queue, without removing any.
 
-mod look;
 mod report;
+mod scan;
 
 use anyhow::{Context, bail};
 
-use self::look::{Looked, Looking};
+use self::scan::{End, ScannedMessage, Scanner};
 use super::{
     FAILED, OK,
     arguments::Triage,
     output::{eprint, print},
     session::{self, Needs, Session},
 };
-use crate::{aws::classify, config::Flags, ports::QueueFacts, shutdown, text::format_duration};
+use crate::{aws::classify, config::Flags, shutdown, text::format_duration};
 
-/// Looks, tells, puts back, and returns the exit code.
+/// Scans, prints, puts back, and returns the exit code.
 pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> {
     let mut flags = flags.clone();
-    // So that the URL is checked as that of the configuration is.
+    // As a flag it is checked as the configuration's own queue is.
     let queue_url = ("queue.url".to_owned(), asked.queue_url.clone());
     flags.overrides.push(queue_url);
     let mut signals = shutdown::signals().context("signals cannot be handled")?;
@@ -32,60 +32,45 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
             bail!("the queue cannot be read: {failure}; {remedy}");
         }
     };
-    if let Some(refused) = refuse(&facts, asked.despite_redrive) {
-        bail!(refused);
+    if let Some(redrive) = facts.redrive.filter(|_| !asked.despite_redrive) {
+        bail!(
+            "the queue has a redrive policy: each scan is a receive, and after {} SQS moves a \
+             message on; nothing was received; --despite-redrive scans all the same",
+            redrive.max_receive_count
+        );
     }
-    let composer = loaded.settings.composer();
-    let looking = Looking {
+    let scanner = Scanner {
         queue: &*world.queue,
-        composer: &composer,
+        composer: &loaded.settings.composer(),
         template: &template,
         retention: facts.retention,
         limit: usize::try_from(asked.limit).unwrap_or(usize::MAX),
     };
-    let mut told = Ok(());
-    let looked = looking
-        .look(&mut signals, |message| {
-            if !asked.json && told.is_ok() {
-                told = print(&report::line(message));
-            }
-            told.is_ok()
-        })
-        .await;
-    told?;
+    let mut printed = Ok(());
+    let show = |message: &ScannedMessage| {
+        if !asked.json {
+            printed = print(&report::line(message));
+        }
+        printed.is_ok()
+    };
+    let scan = scanner.scan(&mut signals, show).await;
+    printed?;
     print(&if asked.json {
-        report::json(&looked)
+        report::json(&scan)
     } else {
-        report::summary(&looked)
+        report::summary(&scan)
     })?;
-    Ok(conclude(&looked))
-}
-
-/// Why looking could remove messages, where it could.
-fn refuse(facts: &QueueFacts, despite: bool) -> Option<String> {
-    let redrive = facts.redrive.as_ref().filter(|_| !despite)?;
-    Some(format!(
-        "the queue has a redrive policy: each look is a receive, and after {} SQS moves a message \
-         on; nothing was looked at; --despite-redrive looks all the same",
-        redrive.max_receive_count
-    ))
-}
-
-fn conclude(looked: &Looked) -> u8 {
-    if let Some(failure) = &looked.failure {
-        eprint(failure);
+    if let End::Failed(why) = &scan.end {
+        eprint(why);
     }
-    if looked.not_put_back > 0 {
+    if scan.left_hidden > 0 {
         eprint(&format_args!(
             "{} messages could not be made visible: they come back by themselves within {}; \
              the role needs sqs:ChangeMessageVisibility",
-            looked.not_put_back,
-            format_duration(look::HIDDEN)
+            scan.left_hidden,
+            format_duration(scan::HIDDEN_MAX)
         ));
     }
-    if looked.failure.is_none() && looked.not_put_back == 0 {
-        OK
-    } else {
-        FAILED
-    }
+    let is_good = scan.left_hidden == 0 && !matches!(scan.end, End::Failed(_));
+    Ok(if is_good { OK } else { FAILED })
 }

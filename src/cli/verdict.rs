@@ -1,6 +1,8 @@
 //! What would become of a message, up to the send: the daemon's own reading and rendering.
 
-use crate::notification::{Composer, Envelope, Mail, Template};
+use std::fmt;
+
+use crate::notification::{Address, Composer, Envelope, Mail, Template};
 
 /// What a message body comes to.
 pub(super) enum Verdict {
@@ -25,4 +27,37 @@ impl Verdict {
             Err(rejection) => Self::Rejected(rejection.to_string()),
         }
     }
+
+    /// Its name in JSON.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Mail(_) => "mail",
+            Self::Ignored(_) => "ignored",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+
+    /// Why there is no mail.
+    pub(super) fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Mail(_) => None,
+            Self::Ignored(reason) | Self::Rejected(reason) => Some(reason),
+        }
+    }
+}
+
+/// The verdict on one line, with masked addresses.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mail(mail) => write!(f, "would be sent to {}", masked(mail).join(", ")),
+            Self::Ignored(kind) => write!(f, "ignored: {kind} of the topic, no event"),
+            Self::Rejected(reason) => write!(f, "rejected: {reason}"),
+        }
+    }
+}
+
+/// The recipients, masked.
+pub(super) fn masked(mail: &Mail) -> Vec<String> {
+    mail.to.iter().map(Address::to_string).collect()
 }

@@ -5,8 +5,11 @@ use super::{
     finding::{Finding, Level},
 };
 use crate::{
-    cli::{sample, verdict::Verdict},
-    notification::{Address, Composer, JsonText, Mail, Template, mask},
+    cli::{
+        sample,
+        verdict::{Verdict, masked},
+    },
+    notification::{Composer, JsonText, Mail, Template, mask},
     ports::{AccountCause, SendFailure, SendFailureKind},
 };
 
@@ -66,8 +69,7 @@ pub(super) async fn send_sample(
                 .advising("give --send-to one usable address");
         }
     };
-    let masked: Vec<_> = mail.to.iter().map(Address::to_string).collect();
-    let masked = masked.join(", ");
+    let masked = masked(&mail).join(", ");
     match target.world.mailer.send(mail, TAG).await {
         Ok(id) => Finding::ok(CHECK, format!("one real mail was sent to {masked}: {id}")),
         Err(failure) if is_blocked(&failure) => blocked(CHECK, &failure),

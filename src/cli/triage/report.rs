@@ -1,141 +1,122 @@
-//! How a look is told.
+//! How a scan is shown.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::look::{End, Looked, Seen};
-use crate::{
-    cli::{
-        output::{Paint, Tone, one_line},
-        verdict::Verdict,
-    },
-    notification::Mail,
+use super::scan::{End, Scan, ScannedMessage};
+use crate::cli::{
+    output::{Paint, Tone, one_line},
+    verdict::{Verdict, masked},
 };
 
-/// One message on one line.
-pub(super) fn line(seen: &Seen) -> String {
-    let tone = match &seen.verdict {
+/// One message: what would become of it, and a line of facts.
+pub(super) fn line(message: &ScannedMessage) -> String {
+    let tone = match &message.verdict {
         Verdict::Mail(_) => Tone::Good,
         Verdict::Ignored(_) => Tone::Faint,
         Verdict::Rejected(_) => Tone::Bad,
     };
-    let verdict = one_line(&verdict(&seen.verdict));
-    let age = seen.age.map_or_else(
-        || "at an unknown time".to_owned(),
-        |age| format!("{} ago", coarse(age)),
-    );
-    let left = seen.left.map_or_else(
-        || "forgotten at an unknown time".to_owned(),
-        |left| format!("forgotten in {}", coarse(left)),
-    );
-    let times = if seen.receive_count == 1 {
-        "once".to_owned()
-    } else {
-        format!("{} times", seen.receive_count)
+    let sent = match message.age {
+        Some(age) => format!("{} ago", coarse(age)),
+        None => "at an unknown time".to_owned(),
     };
+    let forgotten = match message.left {
+        Some(left) => format!("in {}", coarse(left)),
+        None => "at an unknown time".to_owned(),
+    };
+    let received = match message.receive_count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    let paint = Paint::for_stdout();
     format!(
-        "{}\n    sent {age}, received {times}, {left} {}\n",
-        Paint::for_stdout().paint(tone, &verdict),
-        Paint::for_stdout().paint(Tone::Faint, &format!("({})", one_line(&seen.id))),
+        "{}\n    sent {sent}, received {received}, forgotten {forgotten} {}\n",
+        paint.paint(tone, &one_line(&message.verdict.to_string())),
+        paint.paint(Tone::Faint, &format!("({})", one_line(&message.id))),
     )
 }
 
 /// How many of which kind, and whether there may be more.
-pub(super) fn summary(looked: &Looked) -> String {
+pub(super) fn summary(scan: &Scan) -> String {
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
-    for seen in &looked.messages {
-        let kind = match &seen.verdict {
+    for message in &scan.messages {
+        let kind = match &message.verdict {
             Verdict::Mail(_) => "would be sent".to_owned(),
-            other => one_line(&verdict(other)),
+            other => one_line(&other.to_string()),
         };
         *kinds.entry(kind).or_default() += 1;
     }
-    let mut text = match looked.messages.len() {
+    let count = match scan.messages.len() {
         0 => "no messages".to_owned(),
         1 => "1 message".to_owned(),
         count => format!("{count} messages"),
     };
-    text.push_str(match looked.end {
+    let end = match scan.end {
         End::Emptied => ", which is all that can be seen now",
         End::Limit => "; there may be more: --limit looks further",
         End::OutOfTime => "; there may be more: it took too long to go on",
         End::Interrupted => "; interrupted, there may be more",
-        End::Failed => "; there may be more",
-    });
-    let mut lines = vec![text];
-    lines.extend(
-        kinds
-            .iter()
-            .map(|(kind, count)| format!("{count:>6}  {kind}")),
-    );
-    lines.join("\n") + "\n"
+        End::Failed(_) => "; there may be more",
+    };
+    let kinds = kinds
+        .iter()
+        .map(|(kind, count)| format!("{count:>6}  {kind}\n"));
+    format!("{count}{end}\n{}", kinds.collect::<String>())
 }
 
-/// The whole look for machines. Times are in seconds.
-pub(super) fn json(looked: &Looked) -> String {
-    let messages: Vec<_> = looked.messages.iter().map(message).collect();
-    let end = match looked.end {
+/// The whole scan for machines. Times are in seconds.
+pub(super) fn json(scan: &Scan) -> String {
+    let end = match scan.end {
         End::Emptied => "emptied",
         End::Limit => "limit",
         End::OutOfTime => "out_of_time",
         End::Interrupted => "interrupted",
-        End::Failed => "failed",
+        End::Failed(_) => "failed",
     };
     let whole = json!({
-        "messages": messages,
+        "messages": scan.messages.iter().map(message_json).collect::<Vec<_>>(),
         "end": end,
-        "not_put_back": looked.not_put_back,
+        "not_put_back": scan.left_hidden,
     });
     format!("{whole}\n")
 }
 
-fn message(seen: &Seen) -> Value {
-    let (kind, to, reason) = match &seen.verdict {
-        Verdict::Mail(mail) => ("mail", Some(masked(mail)), None),
-        Verdict::Ignored(kind) => ("ignored", None, Some(kind)),
-        Verdict::Rejected(reason) => ("rejected", None, Some(reason)),
+fn message_json(message: &ScannedMessage) -> Value {
+    let to = match &message.verdict {
+        Verdict::Mail(mail) => Some(masked(mail)),
+        Verdict::Ignored(_) | Verdict::Rejected(_) => None,
     };
     json!({
-        "message_id": seen.id,
-        "receive_count": seen.receive_count,
-        "age_s": seen.age.map(|age| age.as_secs()),
-        "forgotten_in_s": seen.left.map(|left| left.as_secs()),
-        "verdict": kind,
+        "message_id": message.id,
+        "receive_count": message.receive_count,
+        "age_s": message.age.map(|age| age.as_secs()),
+        "forgotten_in_s": message.left.map(|left| left.as_secs()),
+        "verdict": message.verdict.name(),
         "to": to,
-        "reason": reason,
+        "reason": message.verdict.reason(),
     })
 }
 
-fn verdict(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Mail(mail) => format!("would be sent to {}", masked(mail).join(", ")),
-        Verdict::Ignored(kind) => format!("ignored: {kind} of the topic, no event"),
-        Verdict::Rejected(reason) => format!("rejected: {reason}"),
-    }
-}
-
-fn masked(mail: &Mail) -> Vec<String> {
-    mail.to.iter().map(ToString::to_string).collect()
-}
-
-/// The two largest units at most: nobody plans a redrive by the second.
-pub(super) fn coarse(time: Duration) -> String {
-    let seconds = time.as_secs();
-    let units = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
-    let first = units.iter().position(|(_, unit)| seconds >= *unit);
-    let Some(first) = first else {
-        return "0s".to_owned();
-    };
-    let mut rest = seconds;
+/// A time in its two largest units: nobody plans a redrive by the second.
+fn coarse(time: Duration) -> String {
+    let mut rest = time.as_secs();
     let mut parts = Vec::new();
-    for (name, unit) in units.iter().skip(first).take(2) {
-        if rest / unit > 0 {
-            parts.push(format!("{}{name}", rest / unit));
+    for (name, unit) in [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
+        if rest >= unit || !parts.is_empty() {
+            parts.push((rest / unit, name));
         }
         rest %= unit;
     }
-    parts.join(" ")
+    let shown = parts.iter().take(2).filter(|(count, _)| *count > 0);
+    let shown: Vec<_> = shown
+        .map(|(count, name)| format!("{count}{name}"))
+        .collect();
+    if shown.is_empty() {
+        "0s".to_owned()
+    } else {
+        shown.join(" ")
+    }
 }
 
 #[cfg(test)]
