@@ -1,47 +1,108 @@
 //! Mails the organizer of every event that the Calendar Invite Server (CIS) has created.
 //!
-//! The program is `cli::main`; this library is all of it, so that tests reach every part.
+//! The program is `cli::main`. This library holds all of it, so that tests reach every part.
 //!
 //! # The way of a message
 //!
 //! ```text
-//! poller      a permit, then ReceiveMessage: no more than is sent at once and a little ahead
+//! poller      a place in the window, then ReceiveMessage
+//!    ↓
 //! lease       held from receipt until settled, renewed at half its length
+//!    ↓
 //! envelope    body → event                    malformed → rejected
-//! ledger      sent before → duplicate; being sent here → its outcome is awaited
+//!    ↓
+//! ledger      sent before → duplicate; being sent here → wait for that outcome
+//!    ↓
 //! template    the one in force                none usable → held
+//!    ↓
 //! composer    template + event → mail         missing field, bad recipient → rejected
-//! mailer      SendEmail                       may pass → held and tried again; refused → rejected
+//!    ↓
+//! mailer      SendEmail                       transient → held and retried; refused → rejected
+//!    ↓
 //! settler     deletes and gives back in batches, under the lease
 //! ```
 //!
-//! Whatever happens, it ends in exactly one [outcome](pipeline::outcome::Outcome), one line in the
-//! log and one count, and at exit the sums agree.
+//! Whatever happens, a message ends in exactly one [outcome](pipeline::outcome::Outcome), one line in
+//! the log and one count, and at exit the sums agree.
+//!
+//! # The layers
+//!
+//! Each module uses only modules below it; `tests/house` holds the list.
+//!
+//! ```text
+//! cli                                   the commands; joins aws to the rest
+//! daemon  health  shutdown              boot, signals, the health port, the end
+//! pipeline                              queue to mail
+//! aws                                   AWS's SDK, its errors and its wire formats
+//! template_store  template_file         the template in force
+//! telemetry                             logs, spans, metrics
+//! config                                the settings and where they come from
+//! ports                                 the outside world in our own types
+//! notification                          message to mail; pure
+//! timing  backoff  text  mutex          derived times, delays, words, the lock
+//! ```
+//!
+//! # Where a change goes
+//!
+//! | change | place |
+//! |---|---|
+//! | an AWS error code gets a meaning | [`aws::classify`], one test per code |
+//! | a cause gets another remedy | `ports/remedies.rs` |
+//! | an outcome, or when it applies | [`pipeline::outcome`] |
+//! | a configuration key | `config/keys.rs`, one row; `config/default.toml` |
+//! | a metric, a span, a name of one | [`telemetry`], `telemetry/names.rs`; read in `pipeline/gauges.rs` |
+//! | a line that repeats | `telemetry/throttle.rs` limits it |
+//! | when a breaker opens or closes | [`pipeline::breaker`]; what follows from it: `pipeline/gates.rs` |
+//! | how many messages are held or sent at once | [`pipeline::window`] |
+//! | what a mail looks like | [`notification`] |
+//! | what a command prints | `cli`, a file for each command |
+//! | how long a stop takes | [`timing`] and [`pipeline::drain`] |
+//!
+//! # Our words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | lease | our right to a received message, as long as its visibility timeout lasts; renewed at half of it |
+//! | held | received, under a lease, and not settled yet |
+//! | settle | tell the queue what becomes of a message: delete it, or make it visible again |
+//! | give back | make a message visible again, now or after a delay |
+//! | outcome | what became of a message, from a fixed list |
+//! | ending | how the work on a message ended; with its receive count this gives the outcome |
+//! | window | how many messages may be held, and how many mails may be under way |
+//! | probation | the time after a start or an outage in which the window grows from one |
+//! | breaker | stops sending or rendering, and receiving with it, while nothing of it can work |
+//! | gate | where a message waits for a breaker |
+//! | probe | the one send that an open breaker allows, to see whether it may close |
+//! | aside | held, but not on its way to the mail service: waiting for a template or a twin, or settling |
+//! | ledger | remembers which notifications were mailed |
+//! | twin | another copy of a message that is being sent |
+//! | drain | the way from a stop signal to the exit |
+//! | redrive | SQS's move of a message to the dead-letter queue, and the operator's move back |
 //!
 //! # Reading order
 //!
-//! The modules below stand in the order in which a message meets them. Read [`ports`] first: it is
-//! the outside world in our own words. Then [`pipeline`], which is the program, and of it
-//! `poller`, `lease`, `worker`, [`outcome`](pipeline::outcome) and [`settle`](pipeline::settle).
-//! What a mail says is made in [`notification`], which knows nothing of all this. [`daemon`] is
-//! boot and end.
+//! Read [`ports`] first: it is the outside world in our own words. Then [`pipeline`], which is the
+//! program, and of it `poller`, `lease`, `worker`, [`outcome`](pipeline::outcome) and
+//! [`settle`](pipeline::settle). [`notification`] makes what a mail says and knows nothing of all
+//! this. [`daemon`] is boot and end.
 //!
 //! # What always holds
 //!
 //! - Only [`aws`] names an AWS type, and no AWS error leaves it before [`aws::classify`] has said
 //!   what it means.
-//! - [`notification`] is pure: no I/O, no clock, no tokio. It uses no other module, [`ports`] uses
-//!   it alone, and [`pipeline`] sees the world through [`ports`]. Only [`cli`] knows both [`aws`]
-//!   and the rest, and puts them together.
-//! - A message is received only with a permit, and permit and lease are held until the queue has
-//!   taken in what became of it. So failing deletes stop the receiving by themselves.
+//! - [`notification`] is pure: no I/O, no clock, no tokio. [`pipeline`] sees the world through
+//!   [`ports`]. Only [`cli`] knows both [`aws`] and the rest, and puts them together.
+//! - A message is received only when the window has a place for it. Place and lease are held until
+//!   the queue has taken in what became of the message. So failing deletes stop the receiving by
+//!   themselves.
 //! - One call per lease at a time: settling waits for a renewal under way. Right before a send the
 //!   lease must outlast it.
 //! - A message whose send is under way is never given back: its mail may have gone.
 //! - One owner of retries per call. The SDK's are off wherever ours are at work, and every call has
 //!   a timeout.
-//! - Decisions (outcome, breaker, rate, window, ledger) are plain values that know no time but
-//!   what they are told; tasks and waits are around them.
+//! - Decisions (outcome, breaker, rate, window, ledger) are plain values that get the time as an
+//!   argument; tasks and waits are around them.
+//! - What logs does not act, and a part sees only what it may touch.
 //! - Everything runs on one thread: what would block goes to a thread of its own, and nothing waits
 //!   with a lock held.
 //! - Only the waits that hold nothing race with a stop. What is held is settled or released within

@@ -1,0 +1,37 @@
+//! One queue to mail: poller → lease → envelope → template → mail → settle.
+//!
+//! In the order of a message's way: `poller` receives what the [`window`] has room for, [`lease`] holds
+//! it, `worker` takes it to an outcome, [`settle`] tells the queue. `run` puts all of it together.
+//! The decisions are in files of their own and get the time as an argument: [`outcome`],
+//! [`breaker`], [`rate`], [`window`], [`ledger`]; [`drain`] is the way to the end.
+//!
+//! Each part gets what it may touch: the poller and the workers the fields of their own types, the
+//! gauges and the reporter a view that can change nothing (`readings`). What follows from a change of
+//! a breaker is in `gates`; `report` only writes lines.
+
+mod batch;
+pub mod breaker;
+pub mod drain;
+mod followers;
+mod gates;
+mod gauges;
+pub mod health_state;
+pub mod lease;
+pub mod ledger;
+mod open_polls;
+pub mod outcome;
+#[cfg(test)]
+mod polled;
+mod poller;
+pub mod rate;
+mod readings;
+mod report;
+mod retry_clock;
+mod run;
+#[cfg(test)]
+mod scripted;
+pub mod settle;
+pub mod window;
+mod worker;
+
+pub use self::run::{Parts, Report, Settings, run};
