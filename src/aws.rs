@@ -1,8 +1,6 @@
 //! The ports over the AWS SDK. No other module names an AWS type, and no AWS error leaves this one
 //! before [`classify`] has said what it means.
 
-#[cfg(test)]
-mod canned;
 pub mod classify;
 mod codecommit;
 mod inspect;
@@ -36,6 +34,11 @@ impl AwsConfig {
             loader = loader.region(Region::new(region.to_owned()));
         }
         Self(loader.load().await)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(config: SdkConfig) -> Self {
+        Self(config)
     }
 
     /// The region in use, if anything named one.

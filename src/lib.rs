@@ -131,3 +131,6 @@ pub mod health;
 pub mod shutdown;
 
 pub mod cli;
+
+#[cfg(test)]
+mod testing;

@@ -20,16 +20,12 @@ pub mod lease;
 pub mod ledger;
 mod open_polls;
 pub mod outcome;
-#[cfg(test)]
-mod polled;
 mod poller;
 pub mod rate;
 mod readings;
 mod report;
 mod retry_clock;
 mod run;
-#[cfg(test)]
-mod scripted;
 pub mod settle;
 pub mod window;
 mod worker;

@@ -36,6 +36,7 @@ fn a_use_of_a_module_above_is_found() {
     for (path, text) in [
         ("src/cli/run.rs", "use crate::aws::Sqs;"),
         ("src/main.rs", "use organizer_notifier::aws;"),
+        ("src/ports/tests.rs", "use crate::testing::polled::Polled;"),
         (
             "src/pipeline/worker.rs",
             "use crate::{notification::Mail, ports::*};",

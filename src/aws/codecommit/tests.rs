@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::{CodeCommitTemplate, TemplateAddress};
 use crate::{
-    aws::canned::{Answer, Canned, over},
     ports::{TemplateFailureKind, TemplateSource},
+    testing::canned::{Answer, Canned, over},
 };
 
 fn address(reference: Option<&str>) -> TemplateAddress {

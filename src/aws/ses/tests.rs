@@ -14,12 +14,10 @@ use tokio::{
 
 use super::{SesAccount, SesMailer};
 use crate::{
-    aws::{
-        AwsConfig,
-        canned::{Answer, Canned, SENDER, at, mail, over, with_credentials},
-    },
+    aws::AwsConfig,
     notification::{Address, JsonText, Mail},
     ports::{Account, AccountCause, AccountFacts, EnforcementStatus, Mailer, SendFailureKind},
+    testing::canned::{Answer, Canned, SENDER, at, mail, over, with_credentials},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);

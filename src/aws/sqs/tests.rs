@@ -8,14 +8,12 @@ use tokio::time::Instant;
 
 use super::SqsQueue;
 use crate::{
-    aws::{
-        AwsConfig,
-        canned::{Answer, Canned, over},
-    },
+    aws::AwsConfig,
     ports::{
         EntryFailure, EntryFailureKind, Queue, QueueFailureKind, ReceiptHandle, ReceiveRequest,
         Redrive,
     },
+    testing::canned::{Answer, Canned, over},
 };
 
 const URL: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/created";

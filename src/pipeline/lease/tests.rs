@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
-    pipeline::scripted::{Answer, ScriptedQueue, handle},
     ports::QueueFailureKind,
+    testing::scripted::{Answer, ScriptedQueue, handle},
 };
 
 const LENGTH: Duration = Duration::from_mins(1);

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use tokio::{task::JoinSet, time};
 
 use super::*;
-use crate::pipeline::polled::Polled;
+use crate::testing::polled::Polled;
 
 async fn yours(ledger: &MemoryLedger, key: &str) -> Box<dyn SendGuard> {
     match ledger.begin(key).await {

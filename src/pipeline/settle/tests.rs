@@ -1,10 +1,8 @@
 use super::*;
 use crate::{
-    pipeline::{
-        lease::Leases,
-        scripted::{Answer, ScriptedQueue, handle},
-    },
+    pipeline::lease::Leases,
     ports::QueueFailureKind,
+    testing::scripted::{Answer, ScriptedQueue, handle},
     timing::lease_call_timeout,
 };
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tokio::{task::JoinSet, time};
 
 use super::*;
-use crate::pipeline::polled::Polled;
+use crate::testing::polled::Polled;
 
 fn wait(window: &Arc<Window>, max: usize) -> Polled<Vec<Held>> {
     let window = Arc::clone(window);

@@ -5,14 +5,12 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::{
-    aws::{
-        SqsQueue,
-        canned::{Answer, Canned},
-    },
+    aws::SqsQueue,
     ports::{
         EntryFailure, EntryFailureKind, Queue, QueueFailure, QueueFailureKind, ReceiptHandle,
         ReceiveRequest,
     },
+    testing::canned::{Answer, Canned},
 };
 
 const URL: &str = "https://sqs.eu-central-1.amazonaws.com/123456789012/created";

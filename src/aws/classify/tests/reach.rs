@@ -13,14 +13,12 @@ use tokio::{
 };
 
 use crate::{
-    aws::{
-        AwsConfig, SesAccount, SesMailer,
-        canned::{SENDER, at, mail, over, with_credentials, without_region},
-    },
+    aws::{AwsConfig, SesAccount, SesMailer},
     ports::{
         Account, AccountCause, AccountFailureKind, Mailer, SendFailure,
         SendFailureKind::{AccountWide, OutcomeUnknown, Transient},
     },
+    testing::canned::{SENDER, at, mail, over, with_credentials, without_region},
 };
 
 /// A role that cannot be assumed, a metadata service that is gone.

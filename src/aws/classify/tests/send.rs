@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use crate::{
-    aws::{
-        SesAccount, SesMailer,
-        canned::{Answer, Canned, SENDER, mail},
-    },
+    aws::{SesAccount, SesMailer},
     ports::{
         Account, AccountCause, AccountFailure, AccountFailureKind, Mailer, SendFailure,
         SendFailureKind::{self, *},
     },
+    testing::canned::{Answer, Canned, SENDER, mail},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,11 +1,9 @@
 //! Errors of CodeCommit.
 
 use crate::{
-    aws::{
-        CodeCommitTemplate, TemplateAddress,
-        canned::{Answer, Canned},
-    },
+    aws::{CodeCommitTemplate, TemplateAddress},
     ports::{TemplateFailure, TemplateFailureKind, TemplateSource},
+    testing::canned::{Answer, Canned},
 };
 
 async fn fetch(answer: Answer) -> TemplateFailure {

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::send_email;
 use crate::{
-    aws::canned::{Answer, Canned},
     notification::{Address, JsonText, Mail},
+    testing::canned::{Answer, Canned},
 };
 
 /// What the SDK itself would send.

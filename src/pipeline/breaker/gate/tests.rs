@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::{
     backoff::{Backoff, Jitter, LONGEST_DELAY},
-    pipeline::polled::Polled,
     ports::AccountCause,
+    testing::polled::Polled,
 };
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -3,9 +3,9 @@ use std::time::Duration;
 use super::*;
 use crate::{
     notification::{Placeholders, Template},
-    pipeline::polled::Polled,
     ports::{CallError, TemplateFailure, TemplateFailureKind},
     template_store::TemplateInForce,
+    testing::polled::Polled,
 };
 
 fn version(blob_id: &str) -> TemplateVersion {

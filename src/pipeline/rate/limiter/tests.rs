@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::pipeline::polled::Polled;
+use crate::testing::polled::Polled;
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -13,12 +13,12 @@ use aws_smithy_http_client::test_util::infallible_client_fn;
 use axum::http::{HeaderMap, Response};
 use serde_json::Value;
 
-use super::AwsConfig;
+use crate::aws::AwsConfig;
 use crate::notification::{Address, JsonText, Mail};
 
 /// An answer as it comes over the wire.
 #[derive(Clone)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     status: u16,
     headers: Vec<(&'static str, String)>,
     body: String,
@@ -26,25 +26,25 @@ pub(super) struct Answer {
 
 /// A request as it went over the wire.
 #[derive(Clone)]
-pub(super) struct Asked {
-    pub(super) method: String,
-    pub(super) uri: String,
+pub(crate) struct Asked {
+    pub(crate) method: String,
+    pub(crate) uri: String,
     /// The `X-Amz-Target` header of the JSON protocols.
-    pub(super) target: String,
-    pub(super) content_type: String,
-    pub(super) content_length: String,
-    pub(super) bytes: usize,
-    pub(super) body: Value,
+    pub(crate) target: String,
+    pub(crate) content_type: String,
+    pub(crate) content_length: String,
+    pub(crate) bytes: usize,
+    pub(crate) body: Value,
 }
 
 /// Every request is asked of this, and gets the same answer.
-pub(super) struct Canned {
-    pub(super) aws: AwsConfig,
+pub(crate) struct Canned {
+    pub(crate) aws: AwsConfig,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl Answer {
-    pub(super) fn new(status: u16, content_type: &str, body: &str) -> Self {
+    pub(crate) fn new(status: u16, content_type: &str, body: &str) -> Self {
         let headers = vec![
             ("content-type", content_type.to_owned()),
             (
@@ -60,12 +60,12 @@ impl Answer {
     }
 
     /// HTTP 200 with a JSON body.
-    pub(super) fn json(body: &Value) -> Self {
+    pub(crate) fn json(body: &Value) -> Self {
         Self::new(200, "application/json", &body.to_string())
     }
 
     /// SQS's awsJson 1.0: the shape in the body, the code of old in a header.
-    pub(super) fn sqs(status: u16, shape: &str, old_code: &str, message: &str) -> Self {
+    pub(crate) fn sqs(status: u16, shape: &str, old_code: &str, message: &str) -> Self {
         let body = serde_json::json!({
             "__type": format!("com.amazonaws.sqs#{shape}"),
             "message": message,
@@ -76,19 +76,19 @@ impl Answer {
     }
 
     /// The restJson of SES: the code in a header.
-    pub(super) fn ses(status: u16, code: &str, message: &str) -> Self {
+    pub(crate) fn ses(status: u16, code: &str, message: &str) -> Self {
         let body = serde_json::json!({ "message": message });
         Self::new(status, "application/json", &body.to_string())
             .with_header("x-amzn-errortype", code)
     }
 
     /// The awsJson 1.1 of `CodeCommit`: the code in the body alone.
-    pub(super) fn codecommit(status: u16, code: &str, message: &str) -> Self {
+    pub(crate) fn codecommit(status: u16, code: &str, message: &str) -> Self {
         let body = serde_json::json!({ "__type": code, "message": message });
         Self::new(status, "application/x-amz-json-1.1", &body.to_string())
     }
 
-    pub(super) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
         self.headers.push((name, value.to_owned()));
         self
     }
@@ -103,7 +103,7 @@ impl Answer {
 }
 
 impl Canned {
-    pub(super) fn new(answer: Answer) -> Self {
+    pub(crate) fn new(answer: Answer) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&asked);
         let client = infallible_client_fn(move |request| {
@@ -126,12 +126,12 @@ impl Canned {
     }
 
     /// All requests so far.
-    pub(super) fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
     }
 
     /// The only request.
-    pub(super) fn only(&self) -> Asked {
+    pub(crate) fn only(&self) -> Asked {
         let mut asked = self.asked();
         assert_eq!(asked.len(), 1, "one request");
         asked.remove(0)
@@ -139,30 +139,30 @@ impl Canned {
 }
 
 /// AWS behind this HTTP client.
-pub(super) fn over(client: impl HttpClient + 'static) -> AwsConfig {
+pub(crate) fn over(client: impl HttpClient + 'static) -> AwsConfig {
     config(Some(good_credentials()), Some(client.into_shared()), None)
 }
 
 /// AWS at this address, over the SDK's real HTTP client.
-pub(super) fn at(endpoint: &str) -> AwsConfig {
+pub(crate) fn at(endpoint: &str) -> AwsConfig {
     config(Some(good_credentials()), None, Some(endpoint))
 }
 
 /// AWS at an address that nobody asks, for want of what these credentials should be.
-pub(super) fn with_credentials(provider: Option<SharedCredentialsProvider>) -> AwsConfig {
+pub(crate) fn with_credentials(provider: Option<SharedCredentialsProvider>) -> AwsConfig {
     config(provider, None, Some("http://127.0.0.1:1"))
 }
 
 /// AWS nowhere.
-pub(super) fn without_region() -> AwsConfig {
+pub(crate) fn without_region() -> AwsConfig {
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .credentials_provider(good_credentials());
-    AwsConfig(config.build())
+    AwsConfig::of(config.build())
 }
 
 /// A mail from [`SENDER`] to Dana.
-pub(super) fn mail() -> Mail {
+pub(crate) fn mail() -> Mail {
     Mail {
         from: format!("Events <{SENDER}>"),
         to: vec![Address::parse("dana@example.com").unwrap()],
@@ -174,7 +174,7 @@ pub(super) fn mail() -> Mail {
 }
 
 /// Our own address in tests.
-pub(super) const SENDER: &str = "events@calendar.example";
+pub(crate) const SENDER: &str = "events@calendar.example";
 
 /// With the SDK's retries on, as the loader of the environment sets them.
 fn config(
@@ -189,7 +189,7 @@ fn config(
     config.set_credentials_provider(credentials);
     config.set_http_client(client);
     config.set_endpoint_url(endpoint.map(ToOwned::to_owned));
-    AwsConfig(config.build())
+    AwsConfig::of(config.build())
 }
 
 fn good_credentials() -> SharedCredentialsProvider {
