@@ -32,7 +32,7 @@ pub use self::{
     reader::KeyOrigin,
     settings::{
         Aws, Email, Health, Log, LogFormat, Message, Queue, Retry, Settings, Shutdown,
-        TemplateLocation, TemplateSettings,
+        TemplateSettings,
     },
 };
 
@@ -41,7 +41,7 @@ pub use self::{
 pub struct Loaded {
     /// What it says.
     pub settings: Settings,
-    /// What boot should tell once: which variables are given but not used.
+    /// What boot should log once: which variables are given but not used.
     pub notes: Vec<String>,
     /// Every key with its value and where that comes from, in the order of the reference.
     pub origins: Vec<KeyOrigin>,
@@ -63,8 +63,8 @@ pub fn load(
     load_without(&[], flags, environment)
 }
 
-/// Loads as [`load`] does, for a command that gets by without some parts of what the daemon
-/// requires. The keys of these parts that no source gives are empty in the settings.
+/// Loads as [`load`] does, for a command that does not need some of the parts that the daemon
+/// requires. The settings of these parts are empty where no source gives them.
 pub fn load_without(
     spared: &[Part],
     flags: &Flags,
@@ -79,8 +79,8 @@ pub fn load_without(
     })
 }
 
-/// Loads what the configuration says of the health endpoints, for a command that needs nothing
-/// else. What is given besides is checked all the same.
+/// Loads the settings of the health endpoints, for a command that needs no others. All other keys
+/// that are given are checked too.
 pub fn load_health(
     flags: &Flags,
     environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,

@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::wiring;
 use crate::{
     aws::AwsConfig,
-    config::{self, Flags, Health, Loaded, Part, Settings, TemplateLocation},
+    config::{self, Flags, Health, Loaded, Part, Settings},
     notification::Template,
     ports::{TemplateSource, World},
     template_file::TemplateOnDisk,
@@ -90,12 +90,11 @@ async fn find_aws(settings: &Settings) -> Result<(AwsConfig, String), UsageError
 pub(super) async fn template_source(
     settings: &Settings,
 ) -> Result<Arc<dyn TemplateSource>, UsageError> {
-    let source = settings.template.source();
-    if let TemplateLocation::File(path) = source {
-        return Ok(Arc::new(TemplateOnDisk::new(path)));
+    if let Some(path) = &settings.template.file {
+        return Ok(Arc::new(TemplateOnDisk::new(path.clone())));
     }
     let (aws, _region) = find_aws(settings).await?;
-    Ok(wiring::template(&source, &aws))
+    Ok(wiring::template(&settings.template, &aws))
 }
 
 /// Fetches and compiles the template once, as the store does again and again.

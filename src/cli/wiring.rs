@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     aws::{AwsConfig, CodeCommitTemplate, SesAccount, SesMailer, SqsQueue, TemplateAddress},
-    config::{Settings, TemplateLocation},
+    config::{Settings, TemplateSettings},
     ports::{TemplateSource, World},
     template_file::TemplateOnDisk,
     timing::lease_call_timeout,
@@ -27,25 +27,21 @@ pub(super) fn world(settings: &Settings, aws: &AwsConfig) -> World {
             settings.email.timeout,
         )),
         account: Arc::new(SesAccount::new(aws)),
-        templates: template(&settings.template.source(), aws),
+        templates: template(&settings.template, aws),
     }
 }
 
 /// Where the template is fetched.
-pub(super) fn template(location: &TemplateLocation, aws: &AwsConfig) -> Arc<dyn TemplateSource> {
-    match location {
-        TemplateLocation::CodeCommit {
-            repository,
-            path,
-            reference,
-        } => Arc::new(CodeCommitTemplate::new(
+pub(super) fn template(settings: &TemplateSettings, aws: &AwsConfig) -> Arc<dyn TemplateSource> {
+    match &settings.file {
+        Some(path) => Arc::new(TemplateOnDisk::new(path.clone())),
+        None => Arc::new(CodeCommitTemplate::new(
             aws,
             TemplateAddress {
-                repository: repository.clone(),
-                path: path.clone(),
-                reference: reference.clone(),
+                repository: settings.repository.clone(),
+                path: settings.path.clone(),
+                reference: settings.reference.clone(),
             },
         )),
-        TemplateLocation::File(path) => Arc::new(TemplateOnDisk::new(path.clone())),
     }
 }

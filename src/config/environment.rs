@@ -69,7 +69,7 @@ pub(super) fn read_cis(
             );
             sources.refuse(&row.name, Origin::Variable(second.to_owned()), message);
         }
-        // The first gives the key also where two do, so that nothing more is said about it.
+        // Where two variables give a key, the first one counts, so that the key is not missed too.
         if let Some(name) = set.first()
             && let Some(text) = variables.get(name)
         {
@@ -100,7 +100,7 @@ pub(super) fn read_own(variables: &Variables, sources: &mut Sources) {
     }
 }
 
-/// The variable that was probably meant by a path that is no key.
+/// The variable that somebody probably meant by a path that names no key.
 fn meant(path: &[&str]) -> Option<String> {
     if path == ["config"] || strsim::damerau_levenshtein(&path.join("."), "config") == 1 {
         return Some(CONFIG.to_owned());

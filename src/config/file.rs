@@ -20,8 +20,8 @@ pub(super) fn read_defaults(sources: &mut Sources) {
     read_toml(DEFAULTS, &|_| Origin::Default, sources);
 }
 
-/// Adds the file of `--config`, else of `NOTIFIER_CONFIG`. False where there is one and it could
-/// not be read and parsed: then nobody knows what it gives.
+/// Adds the file of `--config`, or of `NOTIFIER_CONFIG` without that flag. Returns false where the
+/// file could not be read or parsed: then nobody knows which keys it gives.
 pub(super) fn read(flags: &Flags, variables: &Variables, sources: &mut Sources) -> bool {
     let (path, given) = match (&flags.config, variables.get(CONFIG)) {
         (Some(path), _) => (path.clone(), "--config"),
@@ -55,7 +55,7 @@ fn read_bytes(path: &Path, bytes: &[u8], sources: &mut Sources) -> bool {
     }
 }
 
-/// Adds a TOML text's keys; false where it is no TOML.
+/// Adds a TOML text's keys. Returns false where the text is no TOML.
 fn read_toml(text: &str, origin: &dyn Fn(Option<usize>) -> Origin, sources: &mut Sources) -> bool {
     match ImDocument::parse(text) {
         Ok(document) => {
@@ -69,7 +69,7 @@ fn read_toml(text: &str, origin: &dyn Fn(Option<usize>) -> Origin, sources: &mut
         }
         Err(error) => {
             let at = error.span().map(|span| span.start);
-            // Its `Display` shows the line itself, which may hold an address.
+            // The error's `Display` shows the line itself, which may hold an address.
             let what = error.message().trim().replace('\n', ", ");
             let column = at.map(|at| format!(", at column {}", column(text, at)));
             let message = format!("is not TOML{}: {what}", column.unwrap_or_default());

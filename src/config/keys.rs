@@ -69,7 +69,7 @@ pub(super) struct Row {
     pub(super) cis_word: fn(&str) -> &str,
     /// What is allowed, to follow "allowed:".
     pub(super) allowed: String,
-    /// What a variable or a flag says.
+    /// The value that a variable or a flag gives.
     pub(super) from_text: fn(&str) -> Value,
     put: Put,
 }

@@ -17,8 +17,8 @@ type Read<T> = Box<dyn Fn(&Value) -> Result<T, String> + Send + Sync>;
 pub(super) struct Kind<T> {
     /// What is allowed, to follow "allowed:".
     pub(super) allowed: String,
-    /// What a variable or a flag says. Text is taken verbatim; what is not of the kind stays text,
-    /// for `read` to refuse.
+    /// The value that a variable or a flag gives. Text is taken verbatim. Text that is not of the
+    /// kind stays text, and `read` refuses it.
     pub(super) from_text: fn(&str) -> Value,
     /// The value, or what is wrong with it, without the key.
     pub(super) read: Read<T>,
@@ -36,7 +36,7 @@ impl<T> Kind<T> {
         }
     }
 
-    /// A kind of which a value that `read` does not take is only shown.
+    /// A kind whose error text shows the value and says no more.
     fn of(
         allowed: impl Into<String>,
         read: impl Fn(&Value) -> Option<T> + Send + Sync + 'static,

@@ -46,8 +46,7 @@ impl fmt::Display for Origin {
 /// One mistake in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The key as it stands in the file (`queue.url`); where no key can be
-    /// named, the variable or flag.
+    /// The key as the file writes it (`queue.url`); the variable or flag where no key can be named.
     pub key: String,
     /// The source to correct.
     pub origin: Origin,
@@ -76,8 +75,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with a configuration. Shown as the count and then
-/// one line for each problem.
+/// Everything that is wrong with a configuration. Its `Display` writes the count and then one line
+/// for each problem.
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(Vec<Problem>);
 
@@ -105,8 +104,8 @@ impl fmt::Display for Problems {
     }
 }
 
-/// An offending value for an error text: cut, on one line, and left out where
-/// it may be a secret or an address.
+/// An offending value for an error text: cut, on one line, and left out where it may be a secret or
+/// an address.
 pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::String(_, text) => shown_text(text),

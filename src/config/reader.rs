@@ -43,7 +43,7 @@ pub(super) struct Configuration {
     pub(super) draft: Draft,
     /// Every key with its origin, in the order of the reference.
     pub(super) origins: Vec<KeyOrigin>,
-    /// What boot should tell: the variables that another source beats.
+    /// What boot should log once: the variables that another source beats.
     pub(super) notes: Vec<String>,
     problems: Vec<Problem>,
     /// The keys that somebody requires and no source gives.
@@ -69,7 +69,7 @@ pub(super) fn read(
     if complete {
         contradictions::refuse_times(&read.draft, &mut sources);
     } else {
-        // What an unreadable file gives is not known, so nothing is missing.
+        // The unreadable file may give any key, so nobody knows which are missing.
         read.missing.clear();
     }
     if flags.config.is_some() && variables.get(CONFIG).is_some() {
@@ -83,7 +83,7 @@ pub(super) fn read(
 }
 
 impl Configuration {
-    /// The configuration again where it has no problem and nothing is missing that is needed.
+    /// Fails with all problems, or where a key is missing that the command needs.
     pub(super) fn check(mut self, needed: impl Fn(Required) -> bool) -> Result<Self, Problems> {
         let missing = mem::take(&mut self.missing).into_iter();
         let missing = missing.filter(|(required, _)| needed(*required));
@@ -97,7 +97,7 @@ impl Configuration {
         }
     }
 
-    /// Reads every key.
+    /// Reads every key of the table into the draft.
     fn read_keys(&mut self, sources: &mut Sources) {
         for row in keys::rows() {
             for placeholder in placeholders(row, sources) {
@@ -127,7 +127,7 @@ impl Configuration {
     }
 }
 
-/// The names of the placeholders that have the row's key, or one empty name for a setting's row.
+/// The names of all placeholders for a row with a `*`, otherwise one empty name.
 fn placeholders(row: &Row, sources: &Sources) -> Vec<String> {
     match row.name.split_once(".*") {
         Some((section, _)) => sources.names_in(section),
@@ -147,7 +147,7 @@ fn shadowed(key: &str, variable: &str, sources: &Sources) -> Option<String> {
     }
 }
 
-/// Says how a key that there must be is set, for who meets this first.
+/// Says how to set a required key, for somebody who has never set one.
 fn not_set(row: &Row, required: Required, key: &str) -> Problem {
     let own = keys::variable(key);
     let variables = match row.cis {

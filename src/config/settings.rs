@@ -92,37 +92,6 @@ pub struct TemplateSettings {
     pub max_bytes: u64,
 }
 
-/// Where a template is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TemplateLocation {
-    /// In a `CodeCommit` repository.
-    CodeCommit {
-        /// The repository's name.
-        repository: String,
-        /// The file's path in the repository.
-        path: String,
-        /// A branch, tag or commit; `None` is the default branch.
-        reference: Option<String>,
-    },
-    /// In a local file.
-    File(PathBuf),
-}
-
-impl TemplateSettings {
-    /// Where the template is fetched.
-    #[must_use]
-    pub fn source(&self) -> TemplateLocation {
-        match &self.file {
-            Some(file) => TemplateLocation::File(file.clone()),
-            None => TemplateLocation::CodeCommit {
-                repository: self.repository.clone(),
-                path: self.path.clone(),
-                reference: self.reference.clone(),
-            },
-        }
-    }
-}
-
 /// `message.*`
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {

@@ -5,7 +5,7 @@ use super::keys;
 /// How alike two names must be, from 0 to 1, for one to be offered for the other.
 const SIMILARITY_MIN: f64 = 0.6;
 
-/// The key that was probably meant by a path that is none, or for a misspelt section, the section.
+/// The key, or the section, that somebody probably meant by a path that names none.
 pub(super) fn suggest(path: &[&str], section: bool) -> Option<String> {
     let written = path.join(".");
     let name = path.get(2).copied().unwrap_or("name");
@@ -26,8 +26,8 @@ pub(super) fn suggest(path: &[&str], section: bool) -> Option<String> {
         .map(|(_, key)| key)
 }
 
-/// The only key of the same section whose name holds the one written, else the only key of any
-/// section with the same name.
+/// The only key of the same section whose name holds the written one. Where there is no such key,
+/// or more than one, the only key of another section with the same name.
 fn only_one_ending_alike(candidates: &[String], path: &[&str]) -> Option<String> {
     let (last, section) = path.split_last()?;
     let section = section.join(".");

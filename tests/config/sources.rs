@@ -1,9 +1,9 @@
 //! Which source wins, and what is told of where values come from.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use organizer_notifier::config::{Flags, LogFormat, Origin, TemplateLocation, load};
+use organizer_notifier::config::{Flags, LogFormat, Origin, load};
 use organizer_notifier::notification::{JsonPointer, Placeholder};
 use organizer_notifier::ports::SendRate;
 use tracing::Level;
@@ -31,12 +31,10 @@ fn the_servers_own_variables_are_a_complete_configuration() {
         settings.queue.url,
         "https://sqs.eu-central-1.amazonaws.com/123456789012/created"
     );
-    let source = TemplateLocation::CodeCommit {
-        repository: "email-templates".to_owned(),
-        path: "new_event.html".to_owned(),
-        reference: None,
-    };
-    assert_eq!(settings.template.source(), source);
+    assert_eq!(settings.template.file, None);
+    assert_eq!(settings.template.repository, "email-templates");
+    assert_eq!(settings.template.path, "new_event.html");
+    assert_eq!(settings.template.reference, None);
     assert_eq!(settings.sender.header(), "events@example.com");
     assert_eq!(settings.email.subject, "Your event {summary}");
     assert_eq!(settings.log.level, Some(Level::INFO));
@@ -50,8 +48,8 @@ fn what_nobody_sets_has_its_default() {
     assert_eq!(settings.queue.visibility_timeout, Duration::from_mins(1));
     assert_eq!(settings.concurrency, 32);
     assert_eq!(
-        settings.template.source(),
-        TemplateLocation::File("new_event.html".into())
+        settings.template.file.as_deref(),
+        Some(Path::new("new_event.html"))
     );
     assert_eq!(settings.template.ttl, Duration::from_mins(5));
     assert_eq!(settings.template.max_bytes, 1 << 20);
@@ -130,12 +128,10 @@ format = "json"
     assert_eq!(settings.queue.url, "http://127.0.0.1:1/q");
     assert_eq!(settings.queue.wait_time, Duration::from_secs(5));
     assert_eq!(settings.queue.visibility_timeout, Duration::from_mins(2));
-    let source = TemplateLocation::CodeCommit {
-        repository: "r".to_owned(),
-        path: "p".to_owned(),
-        reference: Some("main".to_owned()),
-    };
-    assert_eq!(settings.template.source(), source);
+    assert_eq!(settings.template.file, None);
+    assert_eq!(settings.template.repository, "r");
+    assert_eq!(settings.template.path, "p");
+    assert_eq!(settings.template.reference.as_deref(), Some("main"));
     assert_eq!(settings.template.ttl, Duration::from_secs(90));
     assert_eq!(settings.template.max_bytes, 500_000);
     assert_eq!(settings.message.recipient.as_str(), "/to");

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use organizer_notifier::config::{Flags, Origin, TemplateLocation, load};
+use organizer_notifier::config::{Flags, Origin, load};
 use organizer_notifier::ports::SendRate;
 use tracing::Level;
 
@@ -116,10 +116,9 @@ fn each_siblings_variable_names_the_template() {
     ] {
         let variables = [without.as_slice(), &[(sibling, "its.html")]].concat();
         let loaded = load_with(&variables, &[], &Flags::default()).unwrap();
-        match loaded.settings.template.source() {
-            TemplateLocation::CodeCommit { path, .. } => assert_eq!(path, "its.html", "{sibling}"),
-            TemplateLocation::File(path) => panic!("{sibling}: {}", path.display()),
-        }
+        let template = loaded.settings.template;
+        assert_eq!(template.path, "its.html", "{sibling}");
+        assert_eq!(template.file, None, "{sibling}");
     }
 }
 
