@@ -10,6 +10,7 @@ use aws_sdk_sesv2::{
     config::{IdentityCache, retry::RetryConfig, timeout::TimeoutConfig},
 };
 
+use self::body::{BodyWriter, ReadyBody};
 use super::{AwsConfig, classify};
 use crate::{
     notification::Mail,
@@ -35,8 +36,8 @@ const LISTENED: u32 = 2;
 /// send a mail twice unseen. The worker owns the retries.
 pub struct SesMailer {
     client: Client,
+    bodies: BodyWriter,
     sender: String,
-    configuration_set: Option<String>,
 }
 
 impl SesMailer {
@@ -50,7 +51,7 @@ impl SesMailer {
         timeout: Duration,
     ) -> Self {
         let config = aws_sdk_sesv2::config::Builder::from(&aws.0)
-            .interceptor(body::ReadyBody)
+            .interceptor(ReadyBody)
             .retry_config(RetryConfig::disabled())
             .identity_cache(
                 IdentityCache::lazy()
@@ -65,8 +66,8 @@ impl SesMailer {
             );
         Self {
             client: Client::from_conf(config.build()),
+            bodies: BodyWriter::new(configuration_set),
             sender,
-            configuration_set,
         }
     }
 }
@@ -75,8 +76,7 @@ impl SesMailer {
 impl Mailer for SesMailer {
     async fn send(&self, mail: Box<Mail>, tag: &str) -> Result<String, SendFailure> {
         const OPERATION: &str = "SendEmail";
-        let set = self.configuration_set.as_deref();
-        let body = body::send_email(&mail, tag, set).map_err(|error| SendFailure {
+        let body = self.bodies.write(&mail, tag).map_err(|error| SendFailure {
             kind: SendFailureKind::Rejected,
             error: Box::new(CallError {
                 operation: OPERATION,

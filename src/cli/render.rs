@@ -71,7 +71,7 @@ impl Renderer<'_> {
         let template = session::load_template(&*self.source, self.settings).await?;
         let verdict = Verdict::of(&body, &self.composer, &template);
         if let (Verdict::Mail(mail), Some(path)) = (&verdict, &self.asked.html) {
-            std::fs::write(path, mail.html.plain())
+            std::fs::write(path, mail.html.to_string())
                 .with_context(|| format!("{} cannot be written", path.display()))?;
         }
         let text = match (&verdict, self.asked.json) {
@@ -149,7 +149,7 @@ fn in_json(mail: &Mail) -> String {
         "reply_to": mail.reply_to,
         "subject": mail.subject,
         "text": mail.text,
-        "html": mail.html.plain(),
+        "html": mail.html.to_string(),
     }))
 }
 

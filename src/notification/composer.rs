@@ -5,7 +5,7 @@ use std::fmt;
 use super::{
     address::Address,
     event::{Event, JsonPointer},
-    json_text::JsonText,
+    html::Html,
     recipients::recipients,
     rejection::Rejection,
     sender::Sender,
@@ -36,7 +36,7 @@ pub struct Mail {
     /// One line of at most [`SUBJECT_MAX_CHARS`](super::SUBJECT_MAX_CHARS).
     pub subject: String,
     /// The HTML part.
-    pub html: JsonText,
+    pub html: Html,
     /// The text part.
     pub text: String,
 }

@@ -44,16 +44,17 @@ pub enum PlaceholderError {
 /// A text with placeholders in it, found once.
 #[derive(Debug, Clone)]
 pub(super) struct Pattern {
-    pub(super) segments: Vec<Segment>,
+    pub(super) segments: Arc<[Segment]>,
     /// What [`Segment::Value`] counts in: each placeholder once, in order of appearance.
     pub(super) placeholders: Vec<Arc<Placeholder>>,
 }
 
-/// A piece of a [`Pattern`].
+/// A piece of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Segment {
+pub enum Segment {
+    /// Text of the template itself.
     Literal(String),
-    /// The value of the pattern's placeholder with this index.
+    /// The value of the placeholder with this index.
     Value(usize),
 }
 
@@ -118,9 +119,12 @@ impl Placeholder {
 impl Pattern {
     /// Finds the declared placeholders.
     pub(super) fn parse(source: &str, declared: &Placeholders) -> Self {
-        let mut pattern = Self {
-            segments: Vec::new(),
-            placeholders: Vec::new(),
+        let mut segments = Vec::new();
+        let mut placeholders: Vec<Arc<Placeholder>> = Vec::new();
+        let push_literal = |segments: &mut Vec<Segment>, text: &str| {
+            if !text.is_empty() {
+                segments.push(Segment::Literal(text.to_owned()));
+            }
         };
         let mut literal = 0;
         let mut at = 0;
@@ -133,14 +137,23 @@ impl Pattern {
                 continue;
             }
             if let Some(placeholder) = declared.0.get(name) {
-                pattern.push_literal(&source[literal..open]);
-                pattern.push_value(placeholder);
+                push_literal(&mut segments, &source[literal..open]);
+                let known = placeholders
+                    .iter()
+                    .position(|other| other.name == placeholder.name);
+                segments.push(Segment::Value(known.unwrap_or(placeholders.len())));
+                if known.is_none() {
+                    placeholders.push(Arc::clone(placeholder));
+                }
                 at = close + 1;
                 literal = at;
             }
         }
-        pattern.push_literal(&source[literal..]);
-        pattern
+        push_literal(&mut segments, &source[literal..]);
+        Self {
+            segments: segments.into(),
+            placeholders,
+        }
     }
 
     /// The names of the placeholders, in order of appearance.
@@ -160,24 +173,6 @@ impl Pattern {
             .iter()
             .map(|placeholder| placeholder.value(event, needs))
             .collect()
-    }
-
-    fn push_literal(&mut self, text: &str) {
-        if !text.is_empty() {
-            self.segments.push(Segment::Literal(text.to_owned()));
-        }
-    }
-
-    fn push_value(&mut self, placeholder: &Arc<Placeholder>) {
-        let known = self
-            .placeholders
-            .iter()
-            .position(|other| other.name == placeholder.name);
-        let index = known.unwrap_or_else(|| {
-            self.placeholders.push(Arc::clone(placeholder));
-            self.placeholders.len() - 1
-        });
-        self.segments.push(Segment::Value(index));
     }
 }
 

@@ -1,10 +1,10 @@
 //! The HTML template, and the two bodies of a mail that it becomes.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::{
     event::Event,
-    json_text::JsonText,
+    html::Html,
     placeholder::{Pattern, Placeholders, Segment, fill},
     rejection::{Needs, Rejection},
     text,
@@ -13,7 +13,6 @@ use super::{
 /// An HTML template and its plain text twin, both compiled.
 #[derive(Clone)]
 pub struct Template {
-    /// Its literals are escaped for JSON.
     html: Pattern,
     /// Counts in the placeholders of `html`.
     text: Vec<Segment>,
@@ -36,7 +35,7 @@ pub enum TemplateError {
 
 /// The two bodies of a mail.
 pub(super) struct Bodies {
-    pub(super) html: JsonText,
+    pub(super) html: Html,
     pub(super) text: String,
 }
 
@@ -47,15 +46,10 @@ impl Template {
             offset: error.valid_up_to(),
         })?;
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-        let mut html = Pattern::parse(source, declared);
+        let html = Pattern::parse(source, declared);
         let text = text::twin(&html.segments);
         if text.is_empty() {
             return Err(TemplateError::Blank);
-        }
-        for segment in &mut html.segments {
-            if let Segment::Literal(literal) = segment {
-                JsonText::new(literal).as_str().clone_into(literal);
-            }
         }
         Ok(Self { html, text })
     }
@@ -68,13 +62,10 @@ impl Template {
     pub(super) fn render(&self, event: &Event) -> Result<Bodies, Rejection> {
         let values = self.html.values(event, Needs::Template)?;
         // A template names a placeholder several times; its value is prepared once for each part.
-        let escaped: Vec<_> = values
-            .iter()
-            .map(|value| JsonText::new(&escaped(value)))
-            .collect();
+        let escaped = values.iter().map(|value| escaped(value)).collect();
         let plain: Vec<_> = values.iter().map(|value| plain(value)).collect();
         Ok(Bodies {
-            html: JsonText::escaped(fill(&self.html.segments, &escaped)),
+            html: Html::new(Arc::clone(&self.html.segments), escaped),
             text: text::tidy(&fill(&self.text, &plain)),
         })
     }

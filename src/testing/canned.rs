@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, Response};
 use serde_json::Value;
 
 use crate::aws::AwsConfig;
-use crate::notification::{Address, JsonText, Mail};
+use crate::notification::{Address, Html, Mail};
 
 /// An answer as it comes over the wire.
 #[derive(Clone)]
@@ -168,7 +168,7 @@ pub(crate) fn mail() -> Mail {
         to: vec![Address::parse("dana@example.com").unwrap()],
         reply_to: Vec::new(),
         subject: "Your event".to_owned(),
-        html: JsonText::new("<p>Your event</p>"),
+        html: Html::from("<p>Your event</p>"),
         text: "Your event\n".to_owned(),
     }
 }

@@ -87,7 +87,7 @@ fn compose(criterion: &mut Criterion) {
         let event = event(body);
         let mail = composer.compose(&template, &event).unwrap();
         group.throughput(Throughput::Bytes(
-            (mail.html.as_str().len() + mail.text.len())
+            (mail.html.to_string().len() + mail.text.len())
                 .try_into()
                 .unwrap(),
         ));

@@ -32,7 +32,7 @@ fn the_servers_variables_alone_make_a_whole_mail() {
     assert_eq!(mail.from, "events@example.com");
     assert_eq!(mail.subject, "Your event Tea");
     assert_eq!(
-        mail.html.plain(),
+        mail.html.to_string(),
         "<p>dana[at]example.com Tea u1 2 {place}</p>"
     );
     assert_eq!(mail.to[0].as_str(), "dana@example.com");
@@ -64,7 +64,7 @@ reply_to = ["Help <help@x.com>", "b@x.com"]
     assert_eq!(settings.sender.address().as_str(), "a@x.com");
     assert_eq!(mail.reply_to, ["Help <help@x.com>", "b@x.com"]);
     assert_eq!(mail.subject, "Hall");
-    assert_eq!(mail.html.plain(), "Hall none");
+    assert_eq!(mail.html.to_string(), "Hall none");
 }
 
 #[test]

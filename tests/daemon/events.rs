@@ -179,7 +179,7 @@ fn composed(world: &World, event: &str) -> Expected {
             .map(str::to_owned)
             .collect(),
         subject: mail.subject,
-        html: mail.html.plain(),
+        html: mail.html.to_string(),
         text: mail.text,
     }
 }

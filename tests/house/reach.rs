@@ -11,7 +11,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("text", &[]),
     ("timing", &[]),
     ("ports", &["notification"]),
-    ("aws", &["notification", "ports"]),
+    ("aws", &["mutex", "notification", "ports"]),
     ("shutdown", &[]),
     ("backoff", &[]),
     ("template_file", &["ports"]),

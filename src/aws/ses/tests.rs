@@ -15,7 +15,7 @@ use tokio::{
 use super::{SesAccount, SesMailer};
 use crate::{
     aws::AwsConfig,
-    notification::{Address, JsonText, Mail},
+    notification::{Address, Html, Mail},
     ports::{Account, AccountCause, AccountFacts, EnforcementStatus, Mailer, SendFailureKind},
     testing::canned::{Answer, Canned, SENDER, at, mail, over, with_credentials},
 };
@@ -42,7 +42,7 @@ async fn a_mail_goes_out_as_the_golden_request_and_nothing_else() {
             .into(),
         reply_to: vec!["Help <help@calendar.example>".to_owned()],
         subject: "Your event Füße & Hände ✓".to_owned(),
-        html: JsonText::new("<p>\"Füße\" &amp; Hände ✓</p>\n"),
+        html: Html::from("<p>\"Füße\" &amp; Hände ✓</p>\n"),
         text: "\"Füße\" & Hände ✓\n".to_owned(),
     };
     let id = mailer

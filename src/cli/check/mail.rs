@@ -9,7 +9,7 @@ use crate::{
         sample,
         verdict::{Verdict, masked},
     },
-    notification::{Composer, JsonText, Mail, Template, mask},
+    notification::{Composer, Html, Mail, Template, mask},
     ports::{AccountCause, SendFailure, SendFailureKind},
 };
 
@@ -31,7 +31,7 @@ async fn check_right_to_send(target: &Target<'_>) -> Finding {
         to: Vec::new(),
         reply_to: Vec::new(),
         subject: "check".to_owned(),
-        html: JsonText::new("<p>check</p>"),
+        html: Html::from("<p>check</p>"),
         text: "check\n".to_owned(),
     };
     match target.world.mailer.send(Box::new(nobody), TAG).await {

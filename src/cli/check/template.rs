@@ -138,7 +138,7 @@ fn check_rendering(target: &Target<'_>, composer: &Composer, template: &Template
             CHECK,
             format!(
                 "the sample event becomes {} bytes of HTML and {} of text",
-                mail.html.plain().len(),
+                mail.html.to_string().len(),
                 mail.text.len()
             ),
         ),

@@ -36,7 +36,7 @@ fn values_are_escaped_in_html_and_plain_in_text() {
     );
     let escaped = "&lt;b&gt;&quot;R&amp;D&quot;&lt;/b&gt; &#39;x&#39; 100% a b";
     assert_eq!(
-        bodies.html.plain(),
+        bodies.html.to_string(),
         format!("<p title='{escaped}'>{escaped}</p>")
     );
     assert_eq!(bodies.text, "<b>\"R&D\"</b> 'x' 100% a b\n");
@@ -45,9 +45,9 @@ fn values_are_escaped_in_html_and_plain_in_text() {
 #[test]
 fn a_value_is_never_scanned_again() {
     let bodies = render("{summary}|{uid}", "{uid}{summary}{{uid}}");
-    assert_eq!(bodies.html.plain(), "{uid}{summary}{{uid}}|7");
+    assert_eq!(bodies.html.to_string(), "{uid}{summary}{{uid}}|7");
     assert_eq!(bodies.text, "{uid}{summary}{{uid}}|7\n");
-    assert_eq!(render("{{summary}}", "uid").html.plain(), "{uid}");
+    assert_eq!(render("{{summary}}", "uid").html.to_string(), "{uid}");
 }
 
 #[test]
@@ -56,20 +56,23 @@ fn control_characters_of_values_are_dropped_and_line_ends_unified() {
         "<p>{summary}</p>",
         "a\0b\u{1b}[1m\u{9f}\r\nc\rd\te\u{7f}\n\n\n\n\nf",
     );
-    assert_eq!(bodies.html.plain(), "<p>ab[1m\nc\nd\te\n\n\n\n\nf</p>");
+    assert_eq!(bodies.html.to_string(), "<p>ab[1m\nc\nd\te\n\n\n\n\nf</p>");
     assert_eq!(bodies.text, "ab[1m\nc\nd\te\n\nf\n");
 }
 
 #[test]
 fn a_byte_order_mark_is_dropped() {
-    assert_eq!(render("\u{feff}<p>{uid}</p>", "").html.plain(), "<p>7</p>");
+    assert_eq!(
+        render("\u{feff}<p>{uid}</p>", "").html.to_string(),
+        "<p>7</p>"
+    );
 }
 
 #[test]
 fn other_braces_stay_as_they_are() {
     let source = "<style>p{color:red} .x{ {uid} }</style><p>{other} {uid</p>";
     assert_eq!(
-        render(source, "").html.plain(),
+        render(source, "").html.to_string(),
         source.replace("{uid}", "7")
     );
 }
@@ -192,16 +195,16 @@ proptest! {
             let bodies = template.render(&event(&summary)).unwrap();
             // One replacement after the other is right here, as the first value holds no brace.
             let expected = source.strip_prefix('\u{feff}').unwrap_or(&source).replace("{uid}", "7");
-            prop_assert_eq!(bodies.html.plain(), expected.replace("{summary}", &escaped(&summary)));
+            prop_assert_eq!(bodies.html.to_string(), expected.replace("{summary}", &escaped(&summary)));
         }
     }
 
     #[test]
     fn html_never_holds_a_value_unescaped(summary in any::<String>()) {
         let bodies = render("{summary}", &format!("x{summary}"));
-        prop_assert!(!bodies.html.plain().contains(['<', '>', '"', '\'']));
-        prop_assert!(!bodies.html.plain().chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
-        let rest = ["&amp;", "&lt;", "&gt;", "&quot;", "&#39;"].iter().fold(bodies.html.plain(), |html, entity| html.replace(entity, ""));
+        prop_assert!(!bodies.html.to_string().contains(['<', '>', '"', '\'']));
+        prop_assert!(!bodies.html.to_string().chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
+        let rest = ["&amp;", "&lt;", "&gt;", "&quot;", "&#39;"].iter().fold(bodies.html.to_string(), |html, entity| html.replace(entity, ""));
         prop_assert!(!rest.contains('&'));
     }
 

@@ -206,7 +206,7 @@ impl Mailer for TestMailer {
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay(&self.under_way);
         let send = self.note(tag);
-        *lock(&self.last_html) = mail.html.plain();
+        *lock(&self.last_html) = mail.html.to_string();
         let step = lock(&self.script)(&send);
         if step.mailed {
             lock(&self.mails).push((send.at, send.key));

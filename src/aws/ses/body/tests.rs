@@ -7,10 +7,10 @@ use aws_sdk_sesv2::{
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::send_email;
+use super::BodyWriter;
 use crate::{
-    notification::{Address, JsonText, Mail},
-    testing::canned::{Answer, Canned},
+    notification::{Address, Html, Mail, Segment},
+    testing::canned::{Answer, Canned, mail},
 };
 
 /// What the SDK itself would send.
@@ -23,7 +23,7 @@ async fn by_the_sdk(mail: &Mail, tag: &str, set: Option<&str>) -> Value {
             .unwrap()
     };
     let body = Body::builder()
-        .html(utf8(&mail.html.plain()))
+        .html(utf8(&mail.html.to_string()))
         .text(utf8(&mail.text))
         .build();
     let automatic = MessageHeader::builder()
@@ -57,10 +57,22 @@ async fn by_the_sdk(mail: &Mail, tag: &str, set: Option<&str>) -> Value {
     canned.only().body
 }
 
+/// Templates of several segments, with the same values at several places.
+fn html() -> impl Strategy<Value = Html> {
+    let text = || proptest::string::string_regex("(?s).{0,60}").unwrap();
+    let segment = prop_oneof![
+        text().prop_map(Segment::Literal),
+        (0..3_usize).prop_map(Segment::Value),
+    ];
+    let template = proptest::collection::vec(segment, 0..9);
+    let values = proptest::collection::vec(text(), 3);
+    (template, values).prop_map(|(template, values)| Html::new(template.into(), values))
+}
+
 fn mails() -> impl Strategy<Value = Mail> {
     let text = || proptest::string::string_regex("(?s).{0,60}").unwrap();
     let reply_to = proptest::collection::vec(text(), 0..3);
-    (text(), reply_to, text(), text(), text(), 1..4_usize).prop_map(
+    (text(), reply_to, text(), html(), text(), 1..4_usize).prop_map(
         |(from, reply_to, subject, html, text, recipients)| Mail {
             from,
             to: (0..recipients)
@@ -68,18 +80,49 @@ fn mails() -> impl Strategy<Value = Mail> {
                 .collect(),
             reply_to,
             subject,
-            html: JsonText::new(&html),
+            html,
             text,
         },
     )
 }
 
+fn ours(writer: &BodyWriter, mail: &Mail, tag: &str) -> Value {
+    serde_json::from_slice(&writer.write(mail, tag).unwrap()).unwrap()
+}
+
 proptest! {
     #[test]
-    fn it_is_the_sdks_own(mail in mails(), tag in "[A-Za-z0-9_-]{1,40}", set in proptest::option::of("[a-z]{1,9}")) {
+    fn it_is_the_sdks_own(mails in [mails(), mails()], tag in "[A-Za-z0-9_-]{1,40}", set in proptest::option::of("[a-z]{1,9}")) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let theirs = runtime.block_on(by_the_sdk(&mail, &tag, set.as_deref()));
-        let ours = send_email(&mail, &tag, set.as_deref()).unwrap();
-        prop_assert_eq!(serde_json::from_slice::<Value>(&ours).unwrap(), theirs);
+        let writer = BodyWriter::new(set.clone());
+        // The second of each template is written with what was escaped for the first.
+        for mail in mails.iter().flat_map(|mail| [mail, mail]) {
+            let theirs = runtime.block_on(by_the_sdk(mail, &tag, set.as_deref()));
+            prop_assert_eq!(ours(&writer, mail, &tag), theirs);
+        }
     }
+}
+
+#[test]
+fn a_template_that_took_anothers_place_is_not_taken_for_it() {
+    let writer = BodyWriter::default();
+    for number in 0..100 {
+        // Dropped at the end of each turn, so that the next may stand at its address.
+        let mail = Mail {
+            html: Html::from(format!("<p>{number}</p>").as_str()),
+            ..mail()
+        };
+        let data = &ours(&writer, &mail, "tag")["Content"]["Simple"]["Body"]["Html"]["Data"];
+        assert_eq!(*data, mail.html.to_string());
+    }
+}
+
+#[test]
+fn a_templates_text_is_escaped_once() {
+    let writer = BodyWriter::default();
+    let mail = mail();
+    ours(&writer, &mail, "one");
+    let first = writer.escaped.lock().literals.as_ptr();
+    ours(&writer, &mail.clone(), "two");
+    assert_eq!(writer.escaped.lock().literals.as_ptr(), first);
 }
