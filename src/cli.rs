@@ -1,4 +1,4 @@
-//! The command line: what is asked for, and with which configuration.
+//! The command line: reads the arguments, runs the command, and ends with its exit code.
 
 mod arguments;
 mod check;
@@ -26,14 +26,14 @@ use self::{
 };
 use crate::config::Flags;
 
-/// Everything was settled or released, or the command has nothing to complain of.
+/// Everything was settled or released, or the command found no fault.
 const OK: u8 = 0;
 /// Something is wrong, and the output says what.
 const FAILED: u8 = 1;
 /// The command line or the configuration cannot be used (`EX_USAGE` of `sysexits.h`).
 const USAGE: u8 = 64;
 
-/// Does what the command line asks for.
+/// Runs the command that the command line names.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -69,7 +69,7 @@ pub fn main() -> ExitCode {
 /// Prints why a command could not do its work and returns the exit code.
 fn report(error: &anyhow::Error) -> u8 {
     let cause = error.downcast_ref::<io::Error>();
-    // The reader of `… | head` has read enough: that is no news to it.
+    // The reader of `… | head` has read enough and needs no message.
     if cause.is_none_or(|cause| cause.kind() != io::ErrorKind::BrokenPipe) {
         eprint(&format_args!("{error:#}"));
     }
@@ -80,8 +80,8 @@ fn report(error: &anyhow::Error) -> u8 {
     }
 }
 
-/// The version, with the commit that it was built from where the build was told: a build script
-/// that asks git would fail in a source archive or an image's build context, which have no `.git`.
+/// The version, and the commit if the build was given one. A build script that asks git would fail
+/// in a source archive or an image's build context, which have no `.git`.
 fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let version = env!("CARGO_PKG_VERSION");

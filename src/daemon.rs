@@ -97,7 +97,7 @@ pub async fn run(
     ended
 }
 
-/// Waits for the proofs, or for a signal that makes them needless.
+/// Waits for the proofs, or for a signal that stops the boot.
 async fn boot(
     world: &World,
     settings: &Settings,
@@ -152,6 +152,7 @@ async fn work(
     parts.health.started();
     let running = pipeline::run(parts, pipeline_settings, Arc::clone(&drain));
     tokio::pin!(running);
+    // The pipeline ends by itself when its drain is through. Signals only begin or hurry the drain.
     let report = loop {
         tokio::select! {
             report = &mut running => break report,

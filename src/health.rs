@@ -1,8 +1,8 @@
 //! `/livez` and `/readyz`: whether to restart the process, and whether it works.
 //!
-//! Alive means that the poll loop and the lease keeper turn. Nothing of SES, SQS or CodeCommit is
-//! in it: an orchestrator that restarted every task in an outage would spend a receive of each
-//! message that they hold.
+//! Alive means that the poll loop and the lease keeper turn. The state of SES, SQS and CodeCommit is
+//! no part of it: an orchestrator that restarted every task in an outage would spend a receive of
+//! each message that the tasks hold.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
@@ -31,7 +31,7 @@ impl Health {
     ///
     /// # Errors
     ///
-    /// Where it is taken or not ours to take.
+    /// If the port is taken or we may not take it.
     pub async fn listen(address: SocketAddr) -> io::Result<Self> {
         Ok(Self {
             listener: TcpListener::bind(address).await?,
@@ -52,7 +52,7 @@ impl Health {
             )
             .with_state(state);
         tokio::select! {
-            // Accepting never ends by itself.
+            // Serving never ends by itself.
             _ = axum::serve(self.listener, service) => {}
             () = stop.cancelled() => {}
         }

@@ -1,4 +1,4 @@
-//! What the process is told from outside: to stop, to stop at once, to fetch the template.
+//! Signals to the process: stop, stop at once, fetch the template.
 
 use std::io;
 
@@ -7,10 +7,10 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 use tokio::sync::mpsc;
 
-/// Something that the process is told.
+/// A request to the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// End in good order; a second one ends sooner. Holds the signal's name.
+    /// Stop in good order; a second one stops sooner. Holds the signal's name.
     Stop(&'static str),
     /// Fetch the template now.
     Reload,
@@ -21,10 +21,10 @@ pub enum Signal {
 ///
 /// # Errors
 ///
-/// Where the system lets us handle no signals.
+/// If the system does not let us handle signals.
 pub fn signals() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-    let (tell, told) = mpsc::unbounded_channel();
+    let (sender, receiver) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(signal) = signals.next().await {
             let signal = match signal {
@@ -32,10 +32,10 @@ pub fn signals() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
                 SIGINT => Signal::Stop("SIGINT"),
                 _ => Signal::Reload,
             };
-            if tell.send(signal).is_err() {
+            if sender.send(signal).is_err() {
                 return;
             }
         }
     });
-    Ok(told)
+    Ok(receiver)
 }

@@ -23,7 +23,7 @@ pub(super) fn config(flags: &Flags, as_json: bool) -> anyhow::Result<u8> {
     Ok(OK)
 }
 
-/// A TOML file that sets the same values. Keys without a section stand first, as TOML wants it.
+/// A TOML file that sets the same values. Keys without a section stand first, as TOML requires.
 fn toml_of(keys: &[KeyOrigin]) -> String {
     let mut sections: Vec<(&str, Vec<(&str, &KeyOrigin)>)> = vec![("", Vec::new())];
     for key in keys {
@@ -63,7 +63,7 @@ fn push_line(text: &mut String, line: &str) {
     text.push('\n');
 }
 
-/// The origin on one line: a file's name may hold anything.
+/// The origin on one line: the name of a file can hold any character.
 fn comment(origin: &Origin) -> String {
     origin.to_string().escape_debug().to_string()
 }
@@ -71,7 +71,7 @@ fn comment(origin: &Origin) -> String {
 fn json_of(keys: &[KeyOrigin]) -> Value {
     let entries = keys.iter().map(|key| {
         let value = key.value.as_ref().map(|toml| {
-            // What the table of keys takes is written alike in both: texts, numbers, lists.
+            // Texts, numbers and lists are written alike in TOML and JSON.
             serde_json::from_str(toml).unwrap_or_else(|_| Value::from(toml.as_str()))
         });
         let entry = json!({ "value": value, "origin": key.origin.to_string() });

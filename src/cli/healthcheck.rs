@@ -16,7 +16,7 @@ use tokio::{
 use super::{OK, session};
 use crate::config::Flags;
 
-/// The whole question and answer.
+/// The time for the whole question and answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// The most of an answer that is read: its status line and a little more.
 const ANSWER_MAX: u64 = 1024;
@@ -33,7 +33,7 @@ pub(super) async fn healthcheck(flags: &Flags) -> anyhow::Result<u8> {
     Ok(OK)
 }
 
-/// An address that listens on every interface is asked on this machine's own.
+/// A daemon that listens on every interface is asked at this machine's own address.
 fn reachable(listen: SocketAddr) -> SocketAddr {
     let ip = match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -13,7 +13,7 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Writes what is no result: mistakes, notes, progress.
+/// Writes everything that is not a result: mistakes, notes, progress.
 #[expect(
     clippy::print_stderr,
     reason = "a command line tool writes its errors to standard error"
@@ -31,18 +31,18 @@ pub(super) enum Tone {
     Doubtful,
     /// Wrong.
     Bad,
-    /// Beside the point.
+    /// Less important.
     Faint,
 }
 
-/// Colours, where they are wanted.
+/// Colours, if they are wanted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Paint {
     on: bool,
 }
 
 impl Paint {
-    /// On where standard output is a terminal that has colours, and `NO_COLOR` is not set.
+    /// On if standard output is a terminal with colours and `NO_COLOR` is not set.
     pub(super) fn for_stdout() -> Self {
         Self::wanted(io::stdout().is_terminal(), |name| std::env::var_os(name))
     }
@@ -71,8 +71,8 @@ impl Paint {
     }
 }
 
-/// A text of others in a line of ours: no line ends, no control characters that a terminal would
-/// obey.
+/// A foreign text in a line of ours: without line ends, and without control characters that a
+/// terminal would obey.
 pub(super) fn one_line(text: &str) -> String {
     let plain = |c: char| if c.is_control() { ' ' } else { c };
     text.chars().map(plain).collect()

@@ -26,8 +26,8 @@ use crate::{
     shutdown::{self, Signal},
 };
 
-/// How often the files are looked at. Notifications of the file system do not reach into every
-/// container, and a person does not see the difference.
+/// How often the files are checked. Notifications of the file system do not reach into every
+/// container, and a person does not notice the difference.
 const WATCH_EVERY: Duration = Duration::from_millis(300);
 /// The name of a message's file that means standard input.
 const STDIN: &str = "-";
@@ -87,8 +87,8 @@ impl Renderer<'_> {
         })
     }
 
-    /// Renders whenever one of the files has changed, until interrupted. What fails is told and
-    /// tried again with the next change: an editor may be halfway through its work.
+    /// Renders whenever one of the files has changed, until interrupted. A failure is printed and
+    /// ends nothing: an editor may be halfway through its work, and the next change follows.
     async fn watch(&self, files: &[&Path]) -> anyhow::Result<u8> {
         let mut signals = shutdown::signals().context("signals cannot be handled")?;
         let mut seen = None;
@@ -101,6 +101,7 @@ impl Renderer<'_> {
                 }
                 eprint(&"watching; Ctrl-C ends");
             }
+            // A signal ends the wait at once, so that Ctrl-C does.
             tokio::select! {
                 signal = signals.recv() => if !matches!(signal, Some(Signal::Reload)) {
                     return Ok(OK);
@@ -161,7 +162,7 @@ fn addresses(mail: &Mail) -> Vec<&str> {
     mail.to.iter().map(Address::as_str).collect()
 }
 
-/// What changes when a file does; `None` while it is away.
+/// Changes when the file changes; `None` while there is no file.
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))

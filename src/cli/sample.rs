@@ -6,8 +6,8 @@ use crate::{config::Settings, notification::JsonPointer};
 
 const SAMPLE: &str = include_str!("../../config/sample-event.json");
 
-/// The sample as a message body that fits the settings: what they want and the sample lacks is
-/// filled in by name. `to` takes the place of its recipient.
+/// The sample as a message body that fits the settings: a field that they need and the sample lacks
+/// gets the placeholder's name. `to` replaces its recipient.
 pub(super) fn body(settings: &Settings, to: Option<&str>) -> String {
     let mut event: Value = serde_json::from_str(SAMPLE).unwrap_or_default();
     for placeholder in settings.message.placeholders.iter() {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::notification::{Address, Composer, Envelope, Mail, Template};
 
-/// What a message body comes to.
+/// What becomes of a message body.
 pub(super) enum Verdict {
     /// This mail would be sent.
     Mail(Box<Mail>),

@@ -31,7 +31,7 @@ pub(super) fn world(settings: &Settings, aws: &AwsConfig) -> World {
     }
 }
 
-/// Where the template is fetched.
+/// The template that these settings name.
 pub(super) fn template(settings: &TemplateSettings, aws: &AwsConfig) -> Arc<dyn TemplateSource> {
     match &settings.file {
         Some(path) => Arc::new(TemplateOnDisk::new(path.clone())),

@@ -1,4 +1,4 @@
-//! Boot: everything that the daemon needs is proved before the first message is touched.
+//! Boot: proves everything that the daemon needs before it touches the first message.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,14 +19,14 @@ use crate::{
 /// How long a definite refusal is tried again: new roles and policies take time to reach all of
 /// AWS, and a task may start seconds after them.
 const REFUSALS_RETRIED_FOR: Duration = Duration::from_mins(1);
-/// How often a refused template is fetched again, so that one that is put there while refusals are
-/// retried is found in that time.
+/// How often a refused template is fetched again: often enough to find one that is put there while
+/// refusals are retried.
 const TEMPLATE_RETRY_EVERY: Duration = Duration::from_secs(5);
 
 /// Why the daemon did not start.
 #[derive(Debug, Error)]
 pub(super) enum BootError {
-    /// The queue is not there, or we lack a right on it.
+    /// The queue is not there, or a right on it is missing.
     #[error("the queue {url} cannot be used: {failure}; {remedy}", remedy = failure.kind.remedy())]
     Queue {
         /// The queue's URL.
@@ -40,7 +40,7 @@ pub(super) enum BootError {
     Template {
         /// Where it should be.
         location: String,
-        /// Why it is none.
+        /// Why it cannot be used.
         #[source]
         failure: Arc<LoadError>,
     },
@@ -49,7 +49,7 @@ pub(super) enum BootError {
 /// What boot has learnt.
 pub(super) struct Facts {
     pub(super) queue: QueueFacts,
-    /// `None` where it was not wanted or could not be read.
+    /// `None` if it is not needed or could not be read.
     pub(super) account: Option<AccountFacts>,
 }
 
@@ -147,7 +147,8 @@ async fn read_account(account: &dyn Account) -> Option<AccountFacts> {
 async fn try_queue(queue: &dyn Queue) -> Result<QueueFacts, QueueFailure> {
     let facts = queue.describe().await?;
     let made_up = ReceiptHandle::made_up();
-    // The entries fail, as they must; a call that fails as a whole lacks the right to make it.
+    // No queue knows this handle, so the entries must fail. A call fails as a whole if the right to
+    // make it is missing.
     queue
         .change_visibility(&[(made_up.clone(), Duration::ZERO)])
         .await?;

@@ -8,7 +8,7 @@ use crate::ports::{AccountCause, AccountFacts, EnforcementStatus, SendRate};
 
 /// When this share of the daily quota is used, somebody should know.
 const QUOTA_SHARE_NOTABLE: f64 = 0.8;
-/// The most that can be configured.
+/// The most that `concurrency` allows.
 const CONCURRENCY_MAX: f64 = 1000.0;
 /// How many seconds a send usually takes.
 const USUAL_SEND_S: f64 = 0.1;

@@ -62,7 +62,7 @@ pub(super) async fn check_credentials(inspector: &dyn Inspect) -> Finding {
     }
 }
 
-/// The region in a queue's URL; `None` where it is none of AWS's.
+/// The region in a queue's URL; `None` if it is not one of AWS's.
 fn region_of(url: &str) -> Option<&str> {
     let host = url.split_once("://")?.1.split('/').next()?;
     let labels: Vec<_> = host.split('.').collect();

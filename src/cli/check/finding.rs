@@ -74,7 +74,7 @@ impl Finding {
         self
     }
 
-    /// A call that failed. Where the right to it is missing, the IAM action is named.
+    /// A call that failed. If the right to it is missing, the IAM action is named.
     pub(super) fn refused(
         level: Level,
         check: &'static str,
@@ -94,8 +94,7 @@ impl Finding {
         Self::new(check, level, found).advising(kind.remedy(action, on))
     }
 
-    /// A reading that failed and that the daemon does without: that the right to it is missing is
-    /// no fault.
+    /// A failed reading that the daemon does not need: a missing right to it is no fault.
     pub(super) fn unread(check: &'static str, action: &str, on: &str, error: &CallError) -> Self {
         let level = match refusal_kind(error) {
             RefusalKind::Denied => Level::Note,
@@ -104,7 +103,7 @@ impl Finding {
         Self::refused(level, check, action, on, error)
     }
 
-    /// Two of one check and one level on one line.
+    /// Joins two findings of one check and one level.
     pub(super) fn merge(mut self, other: Self) -> Self {
         self.found = format!("{}; {}", self.found, other.found);
         if self.remedy != other.remedy {

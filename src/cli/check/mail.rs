@@ -1,4 +1,4 @@
-//! Whether mail could be sent, and one that is.
+//! Whether mail can be sent, and the sample mail of `--send-to`.
 
 use super::{
     Target,
@@ -13,7 +13,7 @@ use crate::{
     ports::{AccountCause, SendFailure, SendFailureKind},
 };
 
-/// What the events of the sample mail's configuration set carry.
+/// The tag of every mail of this command. Its events carry it.
 const TAG: &str = "check";
 const ACTION: &str = "ses:SendEmail";
 
@@ -78,8 +78,8 @@ pub(super) async fn send_sample(
     }
 }
 
-/// Whether every mail of ours would meet this, too. A refusal of a mail to nobody is what is
-/// wanted, and being asked too often at the moment is no fault.
+/// Whether every mail would fail like this. SES must refuse a mail to nobody, and throttling is no
+/// fault.
 fn is_blocked(failure: &SendFailure) -> bool {
     match failure.kind {
         SendFailureKind::AccountWide(_)

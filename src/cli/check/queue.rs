@@ -73,7 +73,8 @@ async fn check_rights(target: &Target<'_>, name: &str) -> Finding {
         target.world.queue.change_visibility(&revealed),
         target.world.queue.delete(&made_up),
     );
-    // Entries fail, as they must; a call that fails as a whole lacks the right to make it.
+    // No queue knows this handle, so the entries must fail. A call fails as a whole if the right to
+    // make it is missing.
     let tried = [
         ("sqs:ReceiveMessage", received.err()),
         (
