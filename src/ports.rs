@@ -275,7 +275,7 @@ pub struct QueueFailure {
 }
 
 impl QueueFailure {
-    /// Whether waiting alone will not mend it: somebody has to change the queue or our rights.
+    /// Whether waiting does not help: somebody has to change the queue or our rights.
     #[must_use]
     pub fn is_definite(&self) -> bool {
         match self.kind {

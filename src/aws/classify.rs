@@ -77,7 +77,7 @@ const PASSING: [&str; 3] = [
 
 /// What the SDK says, in a private type, where nothing was set up that could give credentials.
 const NO_PROVIDER: &str = "failed to select an auth scheme";
-/// What the SDK's cache says, in a text alone, when credentials do not come within its time.
+/// What the SDK's cache says, only as a text, when credentials do not come within its time.
 const PROVIDER_LATE: &str = "identity resolver timed out";
 
 /// How far a call came.
@@ -85,7 +85,7 @@ const PROVIDER_LATE: &str = "identity resolver timed out";
 enum Reach {
     /// It was never written to a connection.
     NotSent,
-    /// No credentials could be had for it.
+    /// There were no credentials for it.
     NoCredentials,
     /// It was written, or may have been, and no whole answer came.
     NoAnswer,
@@ -105,7 +105,7 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     let Failure { reach, error } = take_apart(operation, error);
-    let kind = match code(&error) {
+    let kind = match error.code.as_str() {
         "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue" | "InvalidAddress" => {
             QueueFailureKind::NotFound
         }
@@ -155,7 +155,7 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     let Failure { reach, error } = take_apart(operation, error);
-    let kind = match code(&error) {
+    let kind = match error.code.as_str() {
         "CommitDoesNotExistException"
         | "CommitIdDoesNotExistException"
         | "FileDoesNotExistException"
@@ -215,7 +215,7 @@ where
 {
     let Failure { reach, error } = take_apart(operation, error);
     let denied =
-        is_denied(code(&error)) || matches!(reach, Reach::NoCredentials | Reach::Answered(403));
+        is_denied(&error.code) || matches!(reach, Reach::NoCredentials | Reach::Answered(403));
     let kind = if denied {
         AccountFailureKind::AccessDenied
     } else {
@@ -229,7 +229,7 @@ where
 
 fn answered_send(status: u16, error: &CallError, sender: &str) -> SendFailureKind {
     let says = |text: &str| error.message.to_ascii_lowercase().contains(text);
-    match code(error) {
+    match error.code.as_str() {
         // SES names the daily quota only in the text, under the codes of throttling.
         other if THROTTLED.contains(&other) || other == "LimitExceededException" => {
             if says("daily message quota") || other == "LimitExceededException" {
@@ -308,10 +308,6 @@ fn is_denied(code: &str) -> bool {
     CREDENTIALS.contains(&code) || ACCESS_DENIED.contains(&code)
 }
 
-fn code(error: &CallError) -> &str {
-    &error.code
-}
-
 fn take_apart<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> Failure
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
@@ -380,9 +376,9 @@ fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
     })
 }
 
-/// The HTTP client's word. One whose connection was not made, be it for the name, the socket or the
-/// handshake, wrote nothing. (A kept connection that turns out dead before a byte was written is
-/// replaced by the client itself.)
+/// The HTTP client's own error. If the name, the socket or the handshake failed, there was no
+/// connection and nothing was written. (The client itself replaces a kept connection that turns out
+/// dead before a byte was written.)
 fn client_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a legacy::Error> {
     chain(error).find_map(|cause| cause.downcast_ref())
 }

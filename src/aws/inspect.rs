@@ -122,7 +122,7 @@ impl Inspect for AwsInspector {
     async fn identity(&self, name: &str) -> Result<Option<bool>, Box<CallError>> {
         let answer = self.ses.get_email_identity().email_identity(name);
         let answer = answer.send().await;
-        found(answer.map_err(|error| classify::call_error("GetEmailIdentity", error)))
+        none_if_missing(answer.map_err(|error| classify::call_error("GetEmailIdentity", error)))
             .map(|answer| answer.map(|identity| identity.verified_for_sending_status))
     }
 
@@ -138,7 +138,7 @@ impl Inspect for AwsInspector {
                 set.sending_options
                     .is_none_or(|options| options.sending_enabled)
             };
-        found(answer.map_err(|error| classify::call_error("GetConfigurationSet", error)))
+        none_if_missing(answer.map_err(|error| classify::call_error("GetConfigurationSet", error)))
             .map(|answer| answer.map(sends))
     }
 
@@ -164,7 +164,7 @@ impl Inspect for AwsInspector {
 }
 
 /// What is not there is an answer, not a failure.
-fn found<T>(answer: Result<T, Box<CallError>>) -> Result<Option<T>, Box<CallError>> {
+fn none_if_missing<T>(answer: Result<T, Box<CallError>>) -> Result<Option<T>, Box<CallError>> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if classify::refusal_kind(&error) == RefusalKind::NotFound => Ok(None),

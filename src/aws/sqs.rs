@@ -25,7 +25,7 @@ use crate::ports::{
 
 /// SQS answers a long poll when its wait is over; what takes this much longer is a dead connection.
 const RECEIVE_SLACK: Duration = Duration::from_secs(10);
-/// Reading attributes happens at boot alone, where the SDK's own retries fit.
+/// Attributes are read only at boot, where the SDK's own retries fit.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One SQS queue.

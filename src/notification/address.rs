@@ -70,7 +70,7 @@ impl Address {
             return Ok(Self(text.to_owned()));
         }
         // The mapping turns full-width characters into ASCII, so what a header forbids could come
-        // back here. The strict list lets letters, digits, hyphens and dots through alone.
+        // back here. The strict list lets only letters, digits, hyphens and dots through.
         let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), AsciiDenyList::STD3)
             .map_err(|_| AddressError::Domain)?;
         if ascii.is_empty() {
@@ -79,7 +79,7 @@ impl Address {
         Ok(Self(format!("{local}@{ascii}")))
     }
 
-    /// The whole address, for the mail alone.
+    /// The whole address. Only the mail may hold it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -21,7 +21,7 @@ pub enum Envelope {
         /// What was published.
         event: Event,
     },
-    /// SNS talking about the subscription itself, which is nobody's mail.
+    /// A message of SNS about the subscription itself, of which no mail is made.
     Control {
         /// `SubscriptionConfirmation` or `UnsubscribeConfirmation`.
         kind: String,

@@ -42,7 +42,7 @@ pub enum RecipientError {
 /// address, a comment after it, and one pair of quotes or angle brackets around it (or around all of
 /// them) are taken off.
 /// Refused is what could break a header; whether an address can be written to is SES's to know.
-/// Recipients that differ in case alone are one. Empty if there is nothing but commas and blanks.
+/// Recipients that differ only in case are one. Empty if there is nothing but commas and blanks.
 pub fn recipients(value: &str, sender: &Sender) -> Result<Vec<Address>, RecipientError> {
     let mut seen = HashSet::new();
     let mut recipients = Vec::new();

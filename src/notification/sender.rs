@@ -60,7 +60,7 @@ impl Sender {
         }
     }
 
-    /// The address alone.
+    /// The address without the name.
     #[must_use]
     pub fn address(&self) -> &Address {
         &self.address

@@ -87,7 +87,7 @@ impl Page {
             return;
         }
         if is_hidden(name) {
-            // Of these elements SVG alone may end where it begins.
+            // Of these elements only SVG may end where it begins.
             self.hidden = (name != b"svg" || !tag.self_closing).then(|| name.to_vec());
             return;
         }

@@ -1,4 +1,4 @@
-//! What a failed call means to an operator, told from its code alone.
+//! What a failed call means to an operator, read from its code.
 
 use std::error::Error as StdError;
 

@@ -164,7 +164,7 @@ impl BodyWriter {
             configuration_set_name: self.configuration_set.as_deref(),
             content: Content::Simple(Message {
                 subject: part(&mail.subject),
-                // RFC 3834: nobody's out-of-office should answer a confirmation.
+                // RFC 3834: keeps out-of-office replies from answering a confirmation.
                 headers: [Pair {
                     name: "Auto-Submitted",
                     value: "auto-generated",
@@ -219,7 +219,7 @@ fn in_json(text: &str) -> String {
     quoted[1..quoted.len() - 1].to_owned()
 }
 
-/// SES takes letters, digits, `_` and `-` alone in a tag.
+/// SES takes only letters, digits, `_` and `-` in a tag.
 fn tag_value(tag: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     tag.chars()
