@@ -57,12 +57,10 @@ impl Address {
         if text.contains(SPECIALS) {
             return Err(AddressError::Special);
         }
-        let Some((local, domain)) = text.rsplit_once('@') else {
-            return Err(AddressError::NoAt);
-        };
-        if local.is_empty() || domain.is_empty() {
-            return Err(AddressError::NoAt);
-        }
+        let parts = text.rsplit_once('@');
+        let (local, domain) = parts
+            .filter(|(local, domain)| !local.is_empty() && !domain.is_empty())
+            .ok_or(AddressError::NoAt)?;
         if !local.is_ascii() {
             return Err(AddressError::LocalPart);
         }
@@ -71,11 +69,10 @@ impl Address {
         }
         // The mapping turns full-width characters into ASCII, so what a header forbids could come
         // back here. The strict list lets only letters, digits, hyphens and dots through.
-        let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), AsciiDenyList::STD3)
-            .map_err(|_| AddressError::Domain)?;
-        if ascii.is_empty() {
-            return Err(AddressError::Domain);
-        }
+        let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), AsciiDenyList::STD3).ok();
+        let ascii = ascii
+            .filter(|ascii| !ascii.is_empty())
+            .ok_or(AddressError::Domain)?;
         Ok(Self(format!("{local}@{ascii}")))
     }
 

@@ -38,31 +38,21 @@ impl Subject {
 fn one_line(chars: impl Iterator<Item = char>) -> String {
     let mut line = String::new();
     let mut length = 0;
-    // Where the line ends if a character has to go for the ellipsis.
-    let mut cut = 0;
     let mut space = false;
     for c in chars {
         if c.is_whitespace() {
             space = length > 0;
-            continue;
+        } else if !c.is_control() && !is_format(c) {
+            if space {
+                line.push(' ');
+            }
+            line.push(c);
+            length += 1 + usize::from(space);
+            space = false;
         }
-        if c.is_control() || is_format(c) {
-            continue;
-        }
-        let needed = length + usize::from(space) + 1;
-        if needed > SUBJECT_MAX_CHARS {
-            line.truncate(cut);
-            line.push('…');
-            return line;
-        }
-        if space {
-            line.push(' ');
-        }
-        line.push(c);
-        length = needed;
-        space = false;
-        if length < SUBJECT_MAX_CHARS {
-            cut = line.len();
+        if length > SUBJECT_MAX_CHARS {
+            let kept: String = line.chars().take(SUBJECT_MAX_CHARS - 1).collect();
+            return format!("{}…", kept.trim_end());
         }
     }
     line

@@ -9,7 +9,7 @@ mod tests;
 use html5gum::{StartTag, Token, Tokenizer};
 
 use self::{
-    element::{Gap, attribute, block_gap, content_state, in_head, is_hidden, shown_url},
+    element::{Gap, attribute, content_state, gap_around, in_head, shown_url},
     symbol::{Symbol, marked, segments, symbols, trimmed},
 };
 use super::{characters::is_zero_width, placeholder::Segment};
@@ -80,17 +80,17 @@ struct Link {
 impl Page {
     fn open(&mut self, tag: &StartTag<()>) {
         let name = tag.name.as_slice();
-        if self.hidden.as_deref() == Some(b"head") && !in_head(name) {
-            self.hidden = None;
-        }
+        self.hidden
+            .take_if(|hidden| hidden == b"head" && !in_head(name));
         if self.hidden.is_some() {
             return;
         }
-        if is_hidden(name) {
+        let Some(gap) = gap_around(name) else {
             // Of these elements only SVG may end where it begins.
             self.hidden = (name != b"svg" || !tag.self_closing).then(|| name.to_vec());
             return;
-        }
+        };
+        self.set_apart(name, gap);
         match name {
             b"br" => self.line_end(),
             b"a" => {
@@ -101,54 +101,39 @@ impl Page {
                     start: self.output.len(),
                 });
             }
-            b"img" => {
-                if let Some(alt) = attribute(tag, b"alt") {
-                    self.folded(&alt);
-                }
-            }
-            b"td" | b"th" => self.gap = self.gap.max(Gap::Cell),
+            b"img" => self.folded(&attribute(tag, b"alt").unwrap_or_default()),
             b"li" => {
-                self.gap = if self.gap == Gap::Bullet {
-                    Gap::Line
-                } else {
-                    self.gap.max(Gap::Line)
-                };
                 self.push(Symbol::Char('-'));
                 self.gap = Gap::Bullet;
             }
-            b"pre" => {
-                self.preformatted += 1;
-                self.gap = self.gap.max(Gap::Paragraph);
-            }
-            _ => self.gap = self.gap.max(block_gap(name)),
+            b"pre" => self.preformatted += 1,
+            _ => {}
         }
     }
 
     fn close(&mut self, name: &[u8]) {
-        if let Some(hidden) = &self.hidden {
-            if hidden == name {
-                self.hidden = None;
-            }
+        if self.hidden.is_some() {
+            self.hidden.take_if(|hidden| hidden == name);
             return;
         }
+        self.set_apart(name, gap_around(name).unwrap_or_default());
         match name {
             b"a" => self.end_link(),
-            b"td" | b"th" => self.gap = self.gap.max(Gap::Cell),
             b"pre" => {
                 self.preformatted = self.preformatted.saturating_sub(1);
                 self.gap = Gap::Paragraph;
             }
-            b"li" => {
-                self.gap = if self.gap == Gap::Bullet {
-                    Gap::Line
-                } else {
-                    self.gap.max(Gap::Line)
-                }
-            }
             // Browsers take it for a line break.
             b"br" => self.line_end(),
-            _ => self.gap = self.gap.max(block_gap(name)),
+            _ => {}
         }
+    }
+
+    /// Keeps an element's start or end at least this far from its neighbours.
+    fn set_apart(&mut self, name: &[u8], gap: Gap) {
+        // Nothing but another item goes below the dash of one that is empty.
+        let empty_item = name == b"li" && self.gap == Gap::Bullet;
+        self.gap = if empty_item { gap } else { self.gap.max(gap) };
     }
 
     fn text(&mut self, text: &[Symbol]) {
@@ -161,7 +146,6 @@ impl Page {
         for symbol in text {
             match symbol {
                 Symbol::Char('\n') => self.line_end(),
-                Symbol::Char('\r') => {}
                 symbol => self.push(*symbol),
             }
         }
@@ -181,12 +165,10 @@ impl Page {
         if matches!(symbol, Symbol::Char(c) if is_zero_width(c) || (c.is_control() && c != '\t')) {
             return;
         }
-        let gap = if self.output.is_empty() {
-            Gap::None
-        } else {
-            self.gap
-        };
-        self.output.extend(gap.text().chars().map(Symbol::Char));
+        if !self.output.is_empty() {
+            self.output
+                .extend(self.gap.text().chars().map(Symbol::Char));
+        }
         self.gap = Gap::None;
         self.output.push(symbol);
     }

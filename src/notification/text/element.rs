@@ -74,26 +74,6 @@ pub(super) fn content_state(tag: &StartTag<()>) -> Option<State> {
     }
 }
 
-pub(super) fn is_hidden(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"head"
-            | b"title"
-            | b"style"
-            | b"script"
-            | b"template"
-            | b"iframe"
-            | b"noembed"
-            | b"noframes"
-            | b"svg"
-            | b"object"
-            | b"audio"
-            | b"video"
-            | b"canvas"
-            | b"datalist"
-    )
-}
-
 /// Whether a start tag leaves a head open. Others end it, as in a page that forgot `</head>`.
 /// Names with a colon and `xml` are what word processors leave there.
 pub(super) fn in_head(name: &[u8]) -> bool {
@@ -111,15 +91,20 @@ pub(super) fn in_head(name: &[u8]) -> bool {
     ) || name.contains(&b':')
 }
 
-/// What an element puts around itself.
-pub(super) fn block_gap(name: &[u8]) -> Gap {
-    match name {
+/// What an element puts around itself; `None` if nobody sees the element.
+pub(super) fn gap_around(name: &[u8]) -> Option<Gap> {
+    Some(match name {
+        b"audio" | b"canvas" | b"datalist" | b"head" | b"iframe" | b"noembed" | b"noframes"
+        | b"object" | b"script" | b"style" | b"svg" | b"template" | b"title" | b"video" => {
+            return None;
+        }
         b"p" | b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" | b"ul" | b"ol" | b"dl"
-        | b"blockquote" | b"hr" | b"figure" => Gap::Paragraph,
+        | b"blockquote" | b"hr" | b"figure" | b"pre" => Gap::Paragraph,
         b"address" | b"article" | b"aside" | b"body" | b"caption" | b"center" | b"dd"
         | b"details" | b"div" | b"dt" | b"fieldset" | b"figcaption" | b"footer" | b"form"
         | b"header" | b"li" | b"main" | b"nav" | b"section" | b"summary" | b"table" | b"tbody"
         | b"tfoot" | b"thead" | b"tr" => Gap::Line,
+        b"td" | b"th" => Gap::Cell,
         _ => Gap::None,
-    }
+    })
 }

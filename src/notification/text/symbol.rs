@@ -9,10 +9,9 @@ pub(super) enum Symbol {
     Value(usize),
 }
 
-/// Begins a placeholder in the tokenizer's input. Neither byte occurs in UTF-8, so that no template
-/// and no character reference can write one.
-const VALUE: u8 = 0xff;
-const VALUE_END: u8 = 0xfe;
+/// Stands around a placeholder's index in the tokenizer's input. The byte does not occur in UTF-8, so
+/// that no template and no character reference can write one.
+const MARK: u8 = 0xff;
 
 /// The template with its placeholders in a form that the tokenizer carries along as text.
 pub(super) fn marked(html: &[Segment]) -> Vec<u8> {
@@ -21,9 +20,9 @@ pub(super) fn marked(html: &[Segment]) -> Vec<u8> {
         match segment {
             Segment::Literal(text) => source.extend_from_slice(text.as_bytes()),
             Segment::Value(index) => {
-                source.push(VALUE);
+                source.push(MARK);
                 source.extend_from_slice(index.to_string().as_bytes());
-                source.push(VALUE_END);
+                source.push(MARK);
             }
         }
     }
@@ -32,18 +31,14 @@ pub(super) fn marked(html: &[Segment]) -> Vec<u8> {
 
 pub(super) fn symbols(text: &[u8]) -> Vec<Symbol> {
     let mut symbols = Vec::with_capacity(text.len());
-    for (position, piece) in text.split(|byte| *byte == VALUE).enumerate() {
-        let mut literal = piece;
-        if position > 0
-            && let Some(end) = piece.iter().position(|byte| *byte == VALUE_END)
-        {
-            let index = std::str::from_utf8(&piece[..end])
-                .ok()
-                .and_then(|index| index.parse().ok());
-            symbols.extend(index.map(Symbol::Value));
-            literal = &piece[end + 1..];
+    for (position, piece) in text.split(|byte| *byte == MARK).enumerate() {
+        let piece = String::from_utf8_lossy(piece);
+        // Marks come in pairs.
+        if position % 2 == 1 {
+            symbols.extend(piece.parse().map(Symbol::Value));
+        } else {
+            symbols.extend(piece.chars().map(Symbol::Char));
         }
-        symbols.extend(String::from_utf8_lossy(literal).chars().map(Symbol::Char));
     }
     symbols
 }
@@ -61,14 +56,11 @@ pub(super) fn segments(symbols: &[Symbol]) -> Vec<Segment> {
 }
 
 pub(super) fn trimmed(symbols: &[Symbol]) -> &[Symbol] {
-    let blank = |symbol: &Symbol| matches!(symbol, Symbol::Char(c) if c.is_whitespace());
-    let start = symbols
-        .iter()
-        .position(|symbol| !blank(symbol))
-        .unwrap_or(symbols.len());
-    let end = symbols
-        .iter()
-        .rposition(|symbol| !blank(symbol))
-        .map_or(start, |last| last + 1);
-    &symbols[start..end]
+    let seen = |symbol: &Symbol| !matches!(symbol, Symbol::Char(c) if c.is_whitespace());
+    let first = symbols.iter().position(seen);
+    let last = symbols.iter().rposition(seen);
+    match first.zip(last) {
+        Some((first, last)) => &symbols[first..=last],
+        None => &[],
+    }
 }
