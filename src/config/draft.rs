@@ -51,7 +51,7 @@ impl Draft {
             template: self.template,
             message: Message {
                 recipient: self.recipient?,
-                placeholders: Placeholders::new(declared.collect::<Option<_>>()?).ok()?,
+                placeholders: Placeholders::new(declared.collect::<Option<_>>()?),
             },
             sender: self.sender?,
             email: self.email,

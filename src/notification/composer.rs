@@ -3,14 +3,8 @@
 use std::fmt;
 
 use super::{
-    address::Address,
-    event::{Event, JsonPointer},
-    html::Html,
-    recipients::recipients,
-    rejection::Rejection,
-    sender::Sender,
-    subject::Subject,
-    template::Template,
+    address::Address, event::Event, html::Html, pointer::JsonPointer, recipients::recipients,
+    rejection::Rejection, sender::Sender, subject::Subject, template::Template,
 };
 
 /// Turns events into mails, as configured.
@@ -77,13 +71,7 @@ impl Composer {
 
     fn recipients(&self, event: &Event) -> Result<Vec<Address>, Rejection> {
         let field = &self.recipient;
-        let value = event
-            .text(field)
-            .map_err(|found| Rejection::NotText {
-                field: field.clone(),
-                found,
-            })?
-            .unwrap_or_default();
+        let value = event.text(field)?.unwrap_or_default();
         let to = recipients(&value, &self.sender)?;
         if to.is_empty() {
             return Err(Rejection::NoRecipient {

@@ -1,9 +1,9 @@
 //! The body of a message: SNS around an event, or the event alone.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::event::{Event, kind_of};
 
@@ -34,32 +34,23 @@ pub enum Envelope {
 pub enum Malformed {
     /// Nothing but white space.
     #[error("{0} is empty")]
-    Empty(Part),
+    Empty(&'static str),
     /// Not JSON, or nested deeper than 128 levels, of which those that nobody reads do not count.
     #[error("{part} is not JSON (line {}, column {})", source.line(), source.column())]
     NotJson {
-        /// Which of the two JSON texts.
-        part: Part,
+        /// `the body` or `the event`.
+        part: &'static str,
         /// What the parser stumbled on.
         source: serde_json::Error,
     },
     /// JSON, but no object.
     #[error("{part} is not a JSON object but {found}")]
     NotAnObject {
-        /// Which of the two JSON texts.
-        part: Part,
+        /// `the body` or `the event`.
+        part: &'static str,
         /// `an array`, `a number` and so on.
         found: &'static str,
     },
-}
-
-/// The two JSON texts of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// The SQS body.
-    Body,
-    /// The string in the notification's `Message`.
-    Event,
 }
 
 impl Envelope {
@@ -70,36 +61,36 @@ impl Envelope {
     /// `Type` of its own. Every other JSON object is an event under raw delivery.
     pub fn open(body: &str) -> Result<Self, Malformed> {
         // What is no object is looked at again below, for what it is.
-        let sns = serde_json::from_str::<Sns>(without_mark(body)).unwrap_or_default();
-        match (
-            sns.kind.as_deref(),
-            sns.message_id,
-            sns.topic_arn,
-            sns.message,
-        ) {
-            (Some("Notification"), Some(message_id), Some(topic_arn), Some(message)) => {
-                Ok(Self::Notification {
-                    event: event(Part::Event, &message)?,
-                    attributes: sns.attributes.map(string_attributes).unwrap_or_default(),
-                    message_id: Some(message_id),
-                    topic_arn: Some(topic_arn),
-                })
+        let Sns(read) = serde_json::from_str(without_mark(body)).unwrap_or_default();
+        if let [
+            Value::String(kind),
+            Value::String(message_id),
+            Value::String(topic_arn),
+            Value::String(message),
+            attributes,
+        ] = read
+        {
+            match kind.as_str() {
+                "Notification" => {
+                    return Ok(Self::Notification {
+                        message_id: Some(message_id),
+                        topic_arn: Some(topic_arn),
+                        attributes: string_attributes(attributes),
+                        event: event("the event", &message)?,
+                    });
+                }
+                "SubscriptionConfirmation" | "UnsubscribeConfirmation" => {
+                    return Ok(Self::Control { kind });
+                }
+                _ => {}
             }
-            (
-                Some(kind @ ("SubscriptionConfirmation" | "UnsubscribeConfirmation")),
-                Some(_),
-                Some(_),
-                Some(_),
-            ) => Ok(Self::Control {
-                kind: kind.to_owned(),
-            }),
-            _ => Ok(Self::Notification {
-                message_id: None,
-                topic_arn: None,
-                attributes: Vec::new(),
-                event: event(Part::Body, body)?,
-            }),
         }
+        Ok(Self::Notification {
+            message_id: None,
+            topic_arn: None,
+            attributes: Vec::new(),
+            event: event("the body", body)?,
+        })
     }
 }
 
@@ -117,107 +108,66 @@ impl Malformed {
 
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Notification {
-                message_id,
-                topic_arn,
-                ..
-            } => f
-                .debug_struct("Notification")
-                .field("message_id", message_id)
-                .field("topic_arn", topic_arn)
-                .finish_non_exhaustive(),
-            Self::Control { kind } => f.debug_struct("Control").field("kind", kind).finish(),
-        }
-    }
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Body => "the body",
-            Self::Event => "the event",
+            Self::Notification { .. } => "Notification",
+            Self::Control { .. } => "Control",
         })
     }
 }
 
-/// What is read of an SNS message; the rest, its signature above all, is skipped, and may hold what
-/// the parser would refuse elsewhere: a mail is not lost for a field that nobody reads. Each field is
-/// there if it is of its type, and the last one where a name comes twice.
-#[derive(Default)]
-struct Sns {
-    kind: Option<String>,
-    message_id: Option<String>,
-    topic_arn: Option<String>,
-    message: Option<String>,
-    attributes: Option<Map<String, Value>>,
-}
+/// The fields that are read of an SNS message.
+const SNS_FIELDS: [&str; 5] = [
+    "Type",
+    "MessageId",
+    "TopicArn",
+    "Message",
+    "MessageAttributes",
+];
 
+/// The values of [`SNS_FIELDS`], null where there is none; the last one where a name comes twice.
+///
+/// The rest of an SNS message, its signature above all, is skipped, and may hold what the parser
+/// would refuse elsewhere: a mail is not lost for a field that nobody reads.
+#[derive(Default)]
+struct Sns([Value; SNS_FIELDS.len()]);
+
+/// A field's name, which is only copied where it holds escapes.
 #[derive(serde::Deserialize)]
-#[serde(field_identifier)]
-enum SnsField {
-    Type,
-    MessageId,
-    TopicArn,
-    Message,
-    MessageAttributes,
-    #[serde(other)]
-    Other,
-}
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Sns {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields;
-
-        impl<'de> Visitor<'de> for Fields {
-            type Value = Sns;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Sns, A::Error> {
-                let mut sns = Sns::default();
-                while let Some(field) = map.next_key()? {
-                    match field {
-                        SnsField::Type => sns.kind = string(map.next_value()?),
-                        SnsField::MessageId => sns.message_id = string(map.next_value()?),
-                        SnsField::TopicArn => sns.topic_arn = string(map.next_value()?),
-                        SnsField::Message => sns.message = string(map.next_value()?),
-                        SnsField::MessageAttributes => {
-                            sns.attributes = match map.next_value()? {
-                                Value::Object(attributes) => Some(attributes),
-                                _ => None,
-                            }
-                        }
-                        SnsField::Other => {
-                            map.next_value::<IgnoredAny>()?;
-                        }
-                    }
-                }
-                Ok(sns)
-            }
-        }
-
-        deserializer.deserialize_map(Fields)
+        deserializer.deserialize_map(Self::default())
     }
 }
 
-fn string(value: Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text),
-        _ => None,
+impl<'de> Visitor<'de> for Sns {
+    type Value = Self;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some(Name(name)) = map.next_key()? {
+            if let Some(read) = SNS_FIELDS.iter().position(|field| *field == name) {
+                self.0[read] = map.next_value()?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(self)
     }
 }
 
 /// The event that a JSON text is.
-fn event(part: Part, text: &str) -> Result<Event, Malformed> {
+fn event(part: &'static str, text: &str) -> Result<Event, Malformed> {
     let text = without_mark(text);
     if text.trim().is_empty() {
         return Err(Malformed::Empty(part));
     }
     match serde_json::from_str(text) {
-        Ok(Value::Object(fields)) => Ok(Event::new(text, fields)),
+        Ok(fields @ Value::Object(_)) => Ok(Event::new(text, fields)),
         Ok(other) => Err(Malformed::NotAnObject {
             part,
             found: kind_of(&other),
@@ -231,7 +181,10 @@ fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-fn string_attributes(attributes: Map<String, Value>) -> Vec<(String, String)> {
+fn string_attributes(attributes: Value) -> Vec<(String, String)> {
+    let Value::Object(attributes) = attributes else {
+        return Vec::new();
+    };
     attributes
         .into_iter()
         .filter_map(|(name, attribute)| {

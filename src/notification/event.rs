@@ -1,8 +1,10 @@
 //! An event and the fields in it.
 
-use std::{borrow::Cow, collections::HashMap, fmt, str::FromStr};
+use std::{borrow::Cow, collections::HashMap, fmt};
 
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Value, value::RawValue};
+
+use super::{pointer::JsonPointer, rejection::Rejection};
 
 /// One event: the JSON object that was published. `Debug` hides it.
 pub struct Event {
@@ -11,30 +13,9 @@ pub struct Event {
     fields: Value,
 }
 
-/// A place in an event (RFC 6901), such as `/organizer` or `/attendees/0/name`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct JsonPointer {
-    text: String,
-    /// The names and numbers on the way, without escapes.
-    tokens: Vec<String>,
-}
-
-/// Why a text is no pointer to a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PointerError {
-    /// Empty (which would be the whole event), or without the leading slash.
-    #[error("a field begins with a slash, as in /summary")]
-    NoSlash,
-    /// A `~` that is neither `~0` (a tilde) nor `~1` (a slash).
-    #[error("in a field ~ is written ~0 and / is written ~1")]
-    Tilde,
-}
-
 impl Event {
-    /// `fields` must have been parsed from `source`.
-    pub(super) fn new(source: &str, fields: Map<String, Value>) -> Self {
-        let fields = Value::Object(fields);
+    /// `fields` must be the object that was parsed from `source`.
+    pub(super) fn new(source: &str, fields: Value) -> Self {
         Self {
             source: holds_float(&fields).then(|| source.to_owned()),
             fields,
@@ -42,72 +23,30 @@ impl Event {
     }
 
     /// A field as text: strings as they are, numbers as they were written, `true` and `false`.
-    /// `Ok(None)` if it is absent or null.
-    ///
-    /// Fails on an object or an array, with `an object` or `an array`.
-    pub(super) fn text(&self, field: &JsonPointer) -> Result<Option<Cow<'_, str>>, &'static str> {
+    /// `Ok(None)` if it is absent or null. Objects and arrays are refused.
+    pub(super) fn text(&self, field: &JsonPointer) -> Result<Option<Cow<'_, str>>, Rejection> {
         let mut tokens = field.tokens.iter();
         let value = tokens.try_fold(&self.fields, |value, token| match value {
             Value::Object(fields) => fields.get(token),
             Value::Array(items) => items.get(index(token)?),
             _ => None,
         });
-        let Some(value) = value else {
-            return Ok(None);
-        };
-        match value {
-            Value::Null => Ok(None),
-            Value::String(text) => Ok(Some(Cow::Borrowed(text))),
-            Value::Bool(flag) => Ok(Some(Cow::Borrowed(if *flag { "true" } else { "false" }))),
-            Value::Number(number) if number.is_f64() => Ok(Some(
-                self.source
-                    .as_deref()
-                    .and_then(|source| as_written(source, field))
-                    .map_or_else(|| Cow::Owned(number.to_string()), Cow::Borrowed),
-            )),
-            Value::Number(number) => Ok(Some(Cow::Owned(number.to_string()))),
-            Value::Array(_) | Value::Object(_) => Err(kind_of(value)),
-        }
-    }
-}
-
-impl JsonPointer {
-    /// Takes a pointer to a field, not to the event as a whole.
-    pub fn parse(text: &str) -> Result<Self, PointerError> {
-        if !text.starts_with('/') {
-            return Err(PointerError::NoSlash);
-        }
-        let escapes = text.split('~').skip(1);
-        if !escapes.into_iter().all(|rest| rest.starts_with(['0', '1'])) {
-            return Err(PointerError::Tilde);
-        }
-        let tokens = text.split('/').skip(1);
-        Ok(Self {
-            text: text.to_owned(),
-            tokens: tokens
-                .map(|token| token.replace("~1", "/").replace("~0", "~"))
-                .collect(),
-        })
-    }
-
-    /// The pointer as it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-}
-
-impl FromStr for JsonPointer {
-    type Err = PointerError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::parse(text)
-    }
-}
-
-impl fmt::Display for JsonPointer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        Ok(Some(match value {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) => Cow::Borrowed(text),
+            Some(Value::Bool(flag)) => Cow::Borrowed(if *flag { "true" } else { "false" }),
+            Some(Value::Number(number)) => {
+                let source = self.source.as_deref().filter(|_| number.is_f64());
+                let written = source.and_then(|source| as_written(source, field));
+                written.map_or_else(|| Cow::Owned(number.to_string()), Cow::Borrowed)
+            }
+            Some(other @ (Value::Array(_) | Value::Object(_))) => {
+                return Err(Rejection::NotText {
+                    field: field.clone(),
+                    found: kind_of(other),
+                });
+            }
+        }))
     }
 }
 
@@ -141,9 +80,8 @@ fn holds_float(value: &Value) -> bool {
 
 /// The place in an array that a token names: digits, without leading zeros.
 fn index(token: &str) -> Option<usize> {
-    let digits = token.bytes().all(|byte| byte.is_ascii_digit());
-    let plain = digits && (token == "0" || !token.starts_with('0'));
-    plain.then(|| token.parse().ok()).flatten()
+    let plain = token == "0" || !token.starts_with(['0', '+']);
+    token.parse().ok().filter(|_| plain)
 }
 
 /// The digits of a number as the publisher wrote them: a float would turn 12345678901234567890123

@@ -1,14 +1,11 @@
 //! Placeholders, and texts with placeholders in them.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, btree_map::Entry},
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::BTreeMap, iter, sync::Arc};
 
 use super::{
     characters::{is_format, is_zero_width},
-    event::{Event, JsonPointer},
+    event::Event,
+    pointer::JsonPointer,
     rejection::{Needs, Rejection},
 };
 
@@ -25,21 +22,9 @@ pub struct Placeholder {
     pub default: Option<String>,
 }
 
-/// The declared placeholders. Every other brace in a template is literal text.
+/// The declared placeholders, one of a name. Every other brace in a template is literal text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Placeholders(BTreeMap<String, Arc<Placeholder>>);
-
-/// Why a set of placeholders cannot be declared.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlaceholderError {
-    /// A name that could not be told from other text in braces.
-    #[error("`{0}` is no placeholder name: letters, digits and underscores, not a digit first")]
-    Name(String),
-    /// Two placeholders of one name.
-    #[error("the placeholder `{0}` is declared twice")]
-    Duplicate(String),
-}
 
 /// A text with placeholders in it, found once.
 #[derive(Debug, Clone)]
@@ -60,18 +45,12 @@ pub enum Segment {
 
 impl Placeholders {
     /// Declares placeholders.
-    pub fn new(declared: Vec<Placeholder>) -> Result<Self, PlaceholderError> {
-        let mut placeholders = BTreeMap::new();
-        for placeholder in declared {
-            if !Placeholder::is_name(&placeholder.name) {
-                return Err(PlaceholderError::Name(placeholder.name));
-            }
-            match placeholders.entry(placeholder.name.clone()) {
-                Entry::Vacant(entry) => entry.insert(Arc::new(placeholder)),
-                Entry::Occupied(_) => return Err(PlaceholderError::Duplicate(placeholder.name)),
-            };
-        }
-        Ok(Self(placeholders))
+    #[must_use]
+    pub fn new(declared: Vec<Placeholder>) -> Self {
+        let by_name = declared
+            .into_iter()
+            .map(|one| (one.name.clone(), Arc::new(one)));
+        Self(by_name.collect())
     }
 
     /// The placeholders, in the order of their names.
@@ -91,20 +70,10 @@ impl Placeholder {
     /// value only where there is neither.
     fn value<'a>(&'a self, event: &'a Event, needs: Needs) -> Result<Cow<'a, str>, Rejection> {
         let mut blank = None;
-        for field in [Some(&self.field), self.fallback.as_ref()]
-            .into_iter()
-            .flatten()
-        {
-            match event.text(field) {
-                Ok(Some(text)) if !is_blank(&text) => return Ok(text),
-                Ok(Some(text)) => blank = blank.or(Some(text)),
-                Ok(None) => {}
-                Err(found) => {
-                    return Err(Rejection::NotText {
-                        field: field.clone(),
-                        found,
-                    });
-                }
+        for field in iter::once(&self.field).chain(&self.fallback) {
+            match event.text(field)? {
+                Some(text) if !is_blank(&text) => return Ok(text),
+                text => blank = blank.or(text),
             }
         }
         let default = self.default.as_deref().map(Cow::Borrowed);
@@ -127,16 +96,12 @@ impl Pattern {
             }
         };
         let mut literal = 0;
-        let mut at = 0;
-        while let Some(brace) = source[at..].find('{') {
-            let open = at + brace;
-            let name = &source[open + 1..][..name_length(&source[open + 1..])];
-            let close = open + 1 + name.len();
-            at = close;
-            if !source[close..].starts_with('}') {
-                continue;
-            }
-            if let Some(placeholder) = declared.0.get(name) {
+        for (open, _) in source.match_indices('{') {
+            let inner = &source[open + 1..];
+            let (name, rest) = inner.split_at(name_length(inner));
+            if rest.starts_with('}')
+                && let Some(placeholder) = declared.0.get(name)
+            {
                 push_literal(&mut segments, &source[literal..open]);
                 let known = placeholders
                     .iter()
@@ -145,8 +110,7 @@ impl Pattern {
                 if known.is_none() {
                     placeholders.push(Arc::clone(placeholder));
                 }
-                at = close + 1;
-                literal = at;
+                literal = source.len() - rest.len() + 1;
             }
         }
         push_literal(&mut segments, &source[literal..]);

@@ -2,39 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::{
-    address::{Address, AddressError},
-    sender::Sender,
-};
+use super::{address::Address, rejection::Rejection, sender::Sender};
 
 /// The most recipients of one mail, which is SES's limit.
 pub const RECIPIENTS_MAX: usize = 50;
-
-/// Why recipients cannot be written to. The texts hold nothing of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RecipientError {
-    /// One of them is no address.
-    #[error("recipient {position} is no usable address: {error}")]
-    Address {
-        /// Counted from 1, empty parts left out.
-        position: usize,
-        /// What is wrong with it.
-        error: AddressError,
-    },
-    /// More than [`RECIPIENTS_MAX`] different ones.
-    #[error("{count} recipients, and {RECIPIENTS_MAX} are the most")]
-    TooMany {
-        /// How many different ones.
-        count: usize,
-    },
-    /// A mail to the sender would come back as an event.
-    #[error("recipient {position} is the sender itself, which would loop")]
-    Loop {
-        /// Counted from 1, empty parts left out.
-        position: usize,
-    },
-}
 
 /// The recipients in a field of an event: one address, or several with commas between them.
 ///
@@ -43,7 +14,7 @@ pub enum RecipientError {
 /// them) are taken off.
 /// Refused is what could break a header; whether an address can be written to is SES's to know.
 /// Recipients that differ only in case are one. Empty if there is nothing but commas and blanks.
-pub fn recipients(value: &str, sender: &Sender) -> Result<Vec<Address>, RecipientError> {
+pub fn recipients(value: &str, sender: &Sender) -> Result<Vec<Address>, Rejection> {
     let mut seen = HashSet::new();
     let mut recipients = Vec::new();
     let parts = split(unwrapped(value))
@@ -52,33 +23,21 @@ pub fn recipients(value: &str, sender: &Sender) -> Result<Vec<Address>, Recipien
         .filter(|part| !part.is_empty());
     for (part, position) in parts.zip(1..) {
         let address = Address::parse(bare(part))
-            .map_err(|error| RecipientError::Address { position, error })?;
+            .map_err(|error| Rejection::BadRecipient { position, error })?;
         let key = address.key();
         if key == sender.address().key() {
-            return Err(RecipientError::Loop { position });
+            return Err(Rejection::OwnAddress { position });
         }
         if seen.insert(key) {
             recipients.push(address);
         }
     }
     if recipients.len() > RECIPIENTS_MAX {
-        return Err(RecipientError::TooMany {
+        return Err(Rejection::TooManyRecipients {
             count: recipients.len(),
         });
     }
     Ok(recipients)
-}
-
-impl RecipientError {
-    /// A name out of a small fixed set, for metrics.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Address { .. } => "bad_recipient",
-            Self::TooMany { .. } => "too_many_recipients",
-            Self::Loop { .. } => "own_address",
-        }
-    }
 }
 
 /// Splits at commas, but for those in a comment that is closed again: `jane@x.com (Doe, Jane)`.

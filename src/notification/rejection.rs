@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{event::JsonPointer, recipients::RecipientError};
+use super::{address::AddressError, pointer::JsonPointer, recipients::RECIPIENTS_MAX};
 
 /// Why an event becomes no mail, which no retry changes. The texts hold no value of the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,9 +32,26 @@ pub enum Rejection {
         /// Where one was looked for.
         field: JsonPointer,
     },
-    /// The recipients cannot be written to.
-    #[error(transparent)]
-    Recipient(#[from] RecipientError),
+    /// A recipient is no address.
+    #[error("recipient {position} is no usable address: {error}")]
+    BadRecipient {
+        /// Counted from 1, empty parts left out.
+        position: usize,
+        /// What is wrong with it.
+        error: AddressError,
+    },
+    /// More than [`RECIPIENTS_MAX`] different recipients.
+    #[error("{count} recipients, and {RECIPIENTS_MAX} are the most")]
+    TooManyRecipients {
+        /// How many different ones.
+        count: usize,
+    },
+    /// A mail to the sender would come back as an event.
+    #[error("recipient {position} is the sender itself, which would loop")]
+    OwnAddress {
+        /// Counted from 1, empty parts left out.
+        position: usize,
+    },
 }
 
 /// Who names a placeholder.
@@ -54,7 +71,9 @@ impl Rejection {
             Self::MissingField { .. } => "missing_field",
             Self::NotText { .. } => "not_text",
             Self::NoRecipient { .. } => "no_recipient",
-            Self::Recipient(error) => error.kind(),
+            Self::BadRecipient { .. } => "bad_recipient",
+            Self::TooManyRecipients { .. } => "too_many_recipients",
+            Self::OwnAddress { .. } => "own_address",
         }
     }
 }

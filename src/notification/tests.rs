@@ -24,7 +24,6 @@ fn declared() -> Placeholders {
         placeholder("uid", None, None),
         placeholder("events", None, Some("1")),
     ])
-    .unwrap()
 }
 
 fn composer() -> Composer {

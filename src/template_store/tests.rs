@@ -73,7 +73,7 @@ fn rig(brings: Brings) -> Rig {
         fallback: None,
         default: None,
     };
-    let placeholders = Placeholders::new(vec![uid]).unwrap();
+    let placeholders = Placeholders::new(vec![uid]);
     let store = TemplateStore::new(
         Arc::clone(&source) as Arc<dyn TemplateSource>,
         placeholders,

@@ -186,7 +186,7 @@ fn deep_nesting_is_malformed_and_not_the_end_of_the_process() {
         assert!(matches!(
             Envelope::open(&body),
             Err(Malformed::NotJson {
-                part: Part::Body,
+                part: "the body",
                 ..
             })
         ));

@@ -3,13 +3,13 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::notification::address::tests::odd_addresses;
+use crate::notification::address::{AddressError, tests::odd_addresses};
 
 fn sender() -> Sender {
     Sender::parse("Calendar <noreply@example.com>").unwrap()
 }
 
-fn parsed(value: &str) -> Result<Vec<String>, RecipientError> {
+fn parsed(value: &str) -> Result<Vec<String>, Rejection> {
     let recipients = recipients(value, &sender())?;
     Ok(recipients
         .iter()
@@ -96,7 +96,7 @@ fn what_could_break_a_header_is_refused() {
         ("dana@x，y.example", Domain),
         ("dana@x＠y.example", Domain),
     ] {
-        let expected = RecipientError::Address {
+        let expected = Rejection::BadRecipient {
             position: 1,
             error: expected,
         };
@@ -125,7 +125,7 @@ fn fifty_different_recipients_are_the_most() {
     assert_eq!(parsed(&list(50)).unwrap().len(), 50);
     assert_eq!(
         parsed(&list(51)),
-        Err(RecipientError::TooMany { count: 51 })
+        Err(Rejection::TooManyRecipients { count: 51 })
     );
 }
 
@@ -138,7 +138,7 @@ fn the_sender_is_not_written_to_however_it_is_spelt() {
         "noreply@example.com.",
     ] {
         assert!(
-            matches!(parsed(value), Err(RecipientError::Loop { .. })),
+            matches!(parsed(value), Err(Rejection::OwnAddress { .. })),
             "{value}"
         );
     }
@@ -146,7 +146,7 @@ fn the_sender_is_not_written_to_however_it_is_spelt() {
     for value in ["x@bücher.example", "X@xn--BCHER-kva.example"] {
         assert_eq!(
             recipients(value, &sender),
-            Err(RecipientError::Loop { position: 1 }),
+            Err(Rejection::OwnAddress { position: 1 }),
             "{value}"
         );
     }

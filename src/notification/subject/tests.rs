@@ -15,9 +15,7 @@ fn render(source: &str, summary: &str) -> String {
     }]);
     let event = json!({"summary": summary}).to_string();
     let event = Event::new(&event, serde_json::from_str(&event).unwrap());
-    Subject::compile(source, &declared.unwrap())
-        .render(&event)
-        .unwrap()
+    Subject::compile(source, &declared).render(&event).unwrap()
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn declared() -> Placeholders {
         fallback: None,
         default: None,
     });
-    Placeholders::new(placeholders.to_vec()).unwrap()
+    Placeholders::new(placeholders.to_vec())
 }
 
 fn event(summary: &str) -> Event {

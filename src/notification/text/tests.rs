@@ -12,7 +12,7 @@ fn text(html: &str) -> String {
         fallback: None,
         default: None,
     });
-    let declared = Placeholders::new(placeholders.to_vec()).unwrap();
+    let declared = Placeholders::new(placeholders.to_vec());
     let pattern = Pattern::parse(html, &declared);
     let names: Vec<_> = pattern.names().map(|name| format!("«{name}»")).collect();
     fill(&twin(&pattern.segments), &names)
