@@ -3,7 +3,7 @@
 //! A sentence on what is wrong follows the key, so it does not name it: "is empty".
 
 use super::problem::shown_text;
-use crate::notification::{JsonPointer, PointerError, Sender, SenderError};
+use crate::notification::{JsonPointer, Sender};
 
 /// Takes all text but blank one.
 pub(super) fn filled(text: &str) -> Result<String, String> {
@@ -71,25 +71,13 @@ pub(super) fn queue_url(text: &str) -> Result<String, String> {
 /// A JSON pointer (RFC 6901) to a field.
 pub(super) fn pointer(text: &str) -> Result<JsonPointer, String> {
     filled(text)?;
-    JsonPointer::parse(text).map_err(|error| match error {
-        PointerError::NoSlash => refused(text, "which does not begin with `/`"),
-        PointerError::Tilde => refused(text, "in which a `~` is not written `~0`"),
-    })
+    JsonPointer::parse(text).map_err(|error| refused(text, &error.to_string()))
 }
 
 /// One address, with a display name or without. The value is never shown.
 pub(super) fn sender(text: &str) -> Result<Sender, String> {
     filled(text)?;
-    let sender = Sender::parse(text).map_err(|error| match error {
-        SenderError::Address(error) => format!("is not one address: {error}"),
-        SenderError::Brackets => {
-            "is not one address: its angle brackets are not around its end".to_owned()
-        }
-        SenderError::Name => {
-            "has a display name with control characters, or with quotes other than around the whole"
-                .to_owned()
-        }
-    })?;
+    let sender = Sender::parse(text).map_err(|error| error.to_string())?;
     // SES refuses a recipient with two @ once. It would refuse such a sender for every mail.
     if sender.address().as_str().matches('@').count() == 1 {
         Ok(sender)

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use super::address::{Address, AddressError};
 
 /// A mailbox of ours, with or without a display name: who a mail is from, or is answered to.
@@ -11,20 +13,20 @@ pub struct Sender {
     address: Address,
 }
 
-/// Why a text is no mailbox.
+/// Why a text is no mailbox. The texts go behind the name of what was read, and hold nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SenderError {
     /// The address itself.
-    #[error("{0}; allowed is `name@example.com` or `Name <name@example.com>`")]
+    #[error("is not one address: {0}")]
     Address(#[from] AddressError),
     /// An angle bracket without its partner, or text after the address.
-    #[error(
-        "`name@example.com` or `Name <name@example.com>` is allowed, and the brackets are not so"
-    )]
+    #[error("is not one address: its angle brackets are not around its end")]
     Brackets,
     /// A display name that would break the header.
-    #[error("its display name holds control characters, or quotes other than around the whole")]
+    #[error(
+        "has a display name with control characters, or with quotes other than around the whole"
+    )]
     Name,
 }
 
@@ -33,16 +35,11 @@ impl Sender {
     /// any script, or as encoded words already.
     pub fn parse(text: &str) -> Result<Self, SenderError> {
         let text = text.trim();
-        let Some(inner) = text.strip_suffix('>') else {
-            if text.contains(['<', '>']) {
-                return Err(SenderError::Brackets);
-            }
-            return Ok(Self {
-                name: String::new(),
-                address: Address::parse(text)?,
-            });
+        let (name, address) = match text.strip_suffix('>') {
+            Some(inner) => inner.rsplit_once('<').ok_or(SenderError::Brackets)?,
+            None if text.contains(['<', '>']) => return Err(SenderError::Brackets),
+            None => ("", text),
         };
-        let (name, address) = inner.rsplit_once('<').ok_or(SenderError::Brackets)?;
         Ok(Self {
             name: display_name(name.trim())?,
             address: Address::parse(address.trim())?,
@@ -81,22 +78,20 @@ fn display_name(written: &str) -> Result<String, SenderError> {
         return Err(SenderError::Name);
     }
     let Some(quoted) = written.strip_prefix('"') else {
-        return if written.contains('"') {
-            Err(SenderError::Name)
-        } else {
-            Ok(written.to_owned())
-        };
+        let plain = (!written.contains('"')).then(|| written.to_owned());
+        return plain.ok_or(SenderError::Name);
     };
     let mut name = String::new();
     let mut chars = quoted.chars();
-    loop {
-        match chars.next() {
-            Some('"') if chars.as_str().is_empty() => return Ok(name.trim().to_owned()),
-            Some('\\') => name.extend(chars.next()),
-            Some('"') | None => return Err(SenderError::Name),
-            Some(c) => name.push(c),
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if chars.as_str().is_empty() => return Ok(name.trim().to_owned()),
+            '"' => break,
+            '\\' => name.extend(chars.next()),
+            c => name.push(c),
         }
     }
+    Err(SenderError::Name)
 }
 
 /// A display name as RFC 5322 wants it: as it is, in quotes, or in encoded words (RFC 2047).
@@ -142,28 +137,10 @@ fn encoded_words(name: &str) -> String {
     while !rest.is_empty() {
         let end = rest.floor_char_boundary(ENCODED_BYTES_MAX);
         let (word, after) = rest.split_at(end);
-        words.push(format!("=?UTF-8?B?{}?=", base64(word.as_bytes())));
+        words.push(format!("=?UTF-8?B?{}?=", STANDARD.encode(word)));
         rest = after;
     }
     words.join(" ")
-}
-
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for at in 0..4 {
-            let digit = (bits >> (18 - 6 * at) & 63) as usize;
-            text.push(if at <= chunk.len() {
-                char::from(ALPHABET[digit])
-            } else {
-                '='
-            });
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! Mailboxes as headers.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 
 use super::*;
@@ -71,7 +69,7 @@ fn what_is_no_mailbox_is_refused_with_what_is_allowed() {
     }
     assert_eq!(
         SenderError::Address(AddressError::NoAt).to_string(),
-        "it is not of the form name@domain; allowed is `name@example.com` or `Name <name@example.com>`"
+        "is not one address: it is not of the form name@domain"
     );
 }
 
