@@ -7,10 +7,13 @@
 //! └───────────────────────────────── shutdown.grace ───────────────────────────────────────┘
 //! ```
 
-use std::{sync::OnceLock, time::Duration};
+use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
+use futures_util::future::OptionFuture;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 use crate::timing::{SETTLING_TIME, TELEMETRY_FLUSH_TIME, WORKER_RETURN_TIME};
 
@@ -54,17 +57,13 @@ impl Timetable {
     }
 }
 
-/// How far the end has come, for everybody to see and to wait for. It never goes back.
+/// How far the end has come, for everybody to see and to wait for. No moment is ever put off.
 #[derive(Debug)]
 pub struct Drain {
     grace: Duration,
     send_timeout: Duration,
-    timetable: OnceLock<Timetable>,
-    begun: CancellationToken,
-    hurried: CancellationToken,
-    hurried_at: OnceLock<Instant>,
-    abandoned: CancellationToken,
-    closed: CancellationToken,
+    /// Absent until it begins.
+    timetable: watch::Sender<Option<Timetable>>,
 }
 
 impl Drain {
@@ -74,116 +73,95 @@ impl Drain {
         Self {
             grace,
             send_timeout,
-            timetable: OnceLock::new(),
-            begun: CancellationToken::new(),
-            hurried: CancellationToken::new(),
-            hurried_at: OnceLock::new(),
-            abandoned: CancellationToken::new(),
-            closed: CancellationToken::new(),
+            timetable: watch::Sender::new(None),
         }
     }
 
     /// The first signal: receiving stops, and the clock runs. Later calls change nothing.
+    #[expect(clippy::must_use_candidate, reason = "most callers only begin it")]
     pub fn begin(&self) -> Timetable {
-        let timetable = *self
-            .timetable
-            .get_or_init(|| Timetable::new(Instant::now(), self.grace, self.send_timeout));
-        self.begun.cancel();
-        timetable
+        let mut times = Timetable::new(Instant::now(), self.grace, self.send_timeout);
+        self.timetable.send_if_modified(|begun| {
+            let is_first = begun.is_none();
+            times = *begun.get_or_insert(times);
+            is_first
+        });
+        times
     }
 
-    /// The second signal: everything without a send under way is released.
+    /// The second signal: everything without a send under way is released. It brings the moments
+    /// forward and puts none off, so the sooner one counts.
     pub fn hurry(&self) {
-        self.begin();
-        self.hurried_at.get_or_init(Instant::now);
-        self.hurried.cancel();
+        let mut times = self.begin();
+        let now = Instant::now();
+        let settle_from = now + HURRIED_SENDS_MAX;
+        times.last_send = times.last_send.min(now);
+        times.settle_from = times.settle_from.min(settle_from);
+        times.settle_by = times.settle_by.min(settle_from + HURRIED_SETTLING_MAX);
+        self.timetable.send_replace(Some(times));
     }
 
     /// Whether it has begun.
     #[must_use]
     pub fn has_begun(&self) -> bool {
-        self.begun.is_cancelled()
+        self.timetable.borrow().is_some()
     }
 
     /// When it began, once it has.
     #[must_use]
     pub fn begun_at(&self) -> Option<Instant> {
-        self.timetable.get().map(|times| times.began)
-    }
-
-    /// Ends all waiting now, whatever the timetable says.
-    pub fn close(&self) {
-        self.abandoned.cancel();
-        self.closed.cancel();
+        self.timetable.borrow().map(|times| times.began)
     }
 
     /// Waits until it begins.
     pub async fn wait_begun(&self) {
-        self.begun.cancelled().await;
+        self.wait_for(|times| times.began).await;
     }
 
     /// Whether a send may start now.
     #[must_use]
     pub fn may_send(&self) -> bool {
-        !self.hurried.is_cancelled()
-            && self
-                .timetable
-                .get()
-                .is_none_or(|times| Instant::now() <= times.last_send)
+        let times = self.timetable.borrow();
+        times.is_none_or(|times| Instant::now() < times.last_send)
     }
 
     /// Waits until a message that has no send under way must be let go. That is as soon as the drain
     /// begins. On its last receive, where letting go sends it to the dead-letter queue, it is only
     /// when no send may start any more.
     pub async fn wait_release(&self, last_receive: bool) {
-        self.begun.cancelled().await;
-        if last_receive && let Some(times) = self.timetable.get() {
-            // After a second signal no send starts any more either.
-            tokio::select! {
-                () = self.hurried.cancelled() => {}
-                () = sleep_until(times.last_send) => {}
+        self.wait_for(|times| {
+            if last_receive {
+                times.last_send
+            } else {
+                times.began
             }
-        }
+        })
+        .await;
     }
 
     /// Waits until a send under way is given up, its outcome unknown.
     pub async fn wait_abandon(&self) {
-        self.abandoned.cancelled().await;
+        self.wait_for(|times| times.settle_from).await;
     }
 
     /// Waits until nothing is settled any more.
     pub async fn wait_closed(&self) {
-        self.closed.cancelled().await;
+        self.wait_for(|times| times.settle_by).await;
     }
 
-    /// Whether settling has ended.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.closed.is_cancelled()
-    }
-
-    /// Walks through the timetable once the drain has begun: gives up the sends at `settle_from`
-    /// and settling at `settle_by`, both sooner after a second signal. Returns when all is closed.
-    pub async fn run(&self) {
-        self.begun.cancelled().await;
-        let times = self.begin();
-        // A second signal can only bring the moments forward, so the sooner one counts.
-        tokio::select! {
-            () = sleep_until(times.settle_from) => {}
-            () = self.after_hurry(HURRIED_SENDS_MAX) => {}
+    async fn wait_for(&self, moment: impl Fn(&Timetable) -> Instant) {
+        let mut changes = self.timetable.subscribe();
+        loop {
+            let at = changes.borrow_and_update().as_ref().map(&moment);
+            if at.is_some_and(|at| at <= Instant::now()) {
+                return;
+            }
+            tokio::select! {
+                // The sender lives as long as this drain, so that an error cannot come.
+                _ = changes.changed() => {}
+                Some(()) = OptionFuture::from(at.map(sleep_until)) => return,
+            }
         }
-        self.abandoned.cancel();
-        tokio::select! {
-            () = sleep_until(times.settle_by) => {}
-            () = self.after_hurry(HURRIED_SENDS_MAX + HURRIED_SETTLING_MAX) => {}
-        }
-        self.closed.cancel();
-    }
-
-    async fn after_hurry(&self, pause: Duration) {
-        self.hurried.cancelled().await;
-        let at = self.hurried_at.get().copied();
-        sleep_until(at.unwrap_or_else(Instant::now) + pause).await;
     }
 }
 
@@ -239,7 +217,7 @@ mod tests {
         let drain = Drain::new(seconds(28), seconds(10));
         let begun = Instant::now();
         drain.begin();
-        let (abandoned, closed, ()) = tokio::join!(
+        let (abandoned, closed) = tokio::join!(
             async {
                 drain.wait_abandon().await;
                 begun.elapsed()
@@ -248,7 +226,6 @@ mod tests {
                 drain.wait_closed().await;
                 begun.elapsed()
             },
-            drain.run(),
         );
         assert_eq!(
             (abandoned, closed),
@@ -265,7 +242,7 @@ mod tests {
         drain.wait_release(true).await;
         assert!(!drain.may_send());
         assert_eq!(begun.elapsed(), Duration::ZERO);
-        let (abandoned, closed, ()) = tokio::join!(
+        let (abandoned, closed) = tokio::join!(
             async {
                 drain.wait_abandon().await;
                 begun.elapsed()
@@ -274,7 +251,6 @@ mod tests {
                 drain.wait_closed().await;
                 begun.elapsed()
             },
-            drain.run(),
         );
         assert_eq!(
             (abandoned, closed),
@@ -295,7 +271,7 @@ mod tests {
             drain.wait_closed().await;
             begun.elapsed()
         };
-        let ((), closed, ()) = tokio::join!(hurry, closed, drain.run());
+        let ((), closed) = tokio::join!(hurry, closed);
         assert_eq!(closed, Duration::from_millis(22_500));
     }
 }

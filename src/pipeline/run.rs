@@ -40,8 +40,6 @@ use crate::{
 
 /// The task that everything begins with.
 const POLLER: &str = "poller";
-/// The task that ends everything.
-const TIMETABLE: &str = "drain's timetable";
 
 /// What a pipeline works with.
 pub struct Parts {
@@ -150,8 +148,6 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     tasks.spawn("settler", settler_task);
     let account = world.account;
     tasks.follow(&gates, &templates, &limiter, &account, readings);
-    let timetable = Arc::clone(&drain);
-    tasks.spawn(TIMETABLE, async move { timetable.run().await });
 
     let delivering = Delivering {
         composer,
@@ -255,10 +251,6 @@ impl Supervisor {
         self.clean = false;
         drain.begin();
         self.health.stopping();
-        if name == TIMETABLE {
-            // Nothing else would ever end what hangs.
-            drain.close();
-        }
         error!(
             target: LIFECYCLE,
             "the {name} {}, which is a fault of ours: stopping, to be started afresh",
