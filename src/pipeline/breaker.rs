@@ -14,7 +14,7 @@ use tokio::time::{Duration, Instant};
 pub use self::{
     cause::{Cause, MailCause, TemplateCause},
     gate::{MailGate, Pass},
-    mail::{AccountSays, Answer, MailBreaker, Permission, TRANSIENT_LIMIT, Ticket},
+    mail::{Answer, MailBreaker, Permission, TRANSIENT_LIMIT, Ticket},
     template::{MISSING_FIELD_LIMIT, TemplateBreaker, TemplateGate},
 };
 

@@ -5,11 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::sleep};
 use tracing::{info, warn};
 
-use super::{
-    breaker::{AccountSays, MailGate},
-    gates::Gates,
-    rate::Limiter,
-};
+use super::{breaker::MailGate, gates::Gates, rate::Limiter};
 use crate::{
     ports::{Account, AccountFacts, EnforcementStatus},
     template_store::Knowledge,
@@ -49,17 +45,17 @@ pub(super) async fn follow_account(limiter: Arc<Limiter>, account: Arc<dyn Accou
 pub(super) async fn ask_account(mail: Arc<MailGate>, account: Arc<dyn Account>) {
     loop {
         mail.account_check().await;
-        mail.account_says(match account.facts().await {
-            Ok(facts) if may_send(&facts) => AccountSays::Allowed,
-            Ok(_) => AccountSays::Refused,
+        let refused = match account.facts().await {
+            Ok(facts) => !may_send(&facts),
             Err(failure) => {
                 warn!(
                     error.r#type = failure.error.code,
                     "the account cannot be asked: {failure}"
                 );
-                AccountSays::Unknown
+                false
             }
-        });
+        };
+        mail.account_checked(refused);
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
+use futures_util::future::OptionFuture;
 use tokio::{
     sync::watch,
     time::{self, Instant},
 };
 
-use super::{
-    AccountSays, Answer, MailBreaker, MailCause, Permission, Receiving, Status, Ticket, Transition,
-};
+use super::{Answer, MailBreaker, MailCause, Permission, Receiving, Status, Ticket, Transition};
 use crate::{mutex::Mutex, ports::SendFailureKind};
 
 /// A mail breaker that can be waited for. Every wait ends by a change of the breaker or at the time
@@ -60,27 +59,20 @@ impl MailGate {
 
     async fn wait<R>(&self, mut ask: impl FnMut(&mut MailBreaker, Instant) -> Answer<R>) -> R {
         // Most do not have to wait.
-        if let Answer::Go(result) = ask(&mut self.breaker.lock(), Instant::now()) {
+        if let Ok(result) = ask(&mut self.breaker.lock(), Instant::now()) {
             return result;
         }
         // Subscribed before the next question, so that no change falls between the two.
         let mut changes = self.changes.subscribe();
         loop {
-            let step = ask(&mut self.breaker.lock(), Instant::now());
-            let until = match step {
-                Answer::Go(result) => return result,
-                Answer::Wait { until } => until,
-            };
-            let due = async {
-                match until {
-                    Some(until) => time::sleep_until(until).await,
-                    None => std::future::pending().await,
-                }
+            let until = match ask(&mut self.breaker.lock(), Instant::now()) {
+                Ok(result) => return result,
+                Err(until) => until,
             };
             tokio::select! {
                 // The sender lives as long as this gate.
                 _ = changes.changed() => {}
-                () = due => {}
+                Some(()) = OptionFuture::from(until.map(time::sleep_until)) => {}
             }
         }
     }
@@ -104,12 +96,11 @@ impl MailGate {
     pub async fn receiving(&self) -> Receiving {
         self.wait(|breaker, now| {
             if !breaker.is_open() {
-                Answer::Go(Receiving::All)
+                Ok(Receiving::All)
             } else if breaker.wants_probe_message(now) {
-                Answer::Go(Receiving::OneProbe)
+                Ok(Receiving::OneProbe)
             } else {
-                let until = breaker.next_due(now);
-                Answer::Wait { until }
+                Err(breaker.next_due(now))
             }
         })
         .await
@@ -119,20 +110,18 @@ impl MailGate {
     /// says what came of it: the next probe waits for that.
     pub async fn account_check(&self) {
         self.wait(|breaker, now| {
-            if breaker.account_check_due(now) {
-                breaker.begin_account_check();
-                Answer::Go(())
+            if breaker.begin_account_check(now) {
+                Ok(())
             } else {
-                let until = breaker.next_due(now);
-                Answer::Wait { until }
+                Err(breaker.next_due(now))
             }
         })
         .await;
     }
 
-    /// Takes in what the account said.
-    pub fn account_says(&self, says: AccountSays) {
-        self.change(|breaker, now| breaker.end_account_check(says, now));
+    /// Takes in what came of it; see [`MailBreaker::end_account_check`].
+    pub fn account_checked(&self, refused: bool) {
+        self.change(|breaker, now| breaker.end_account_check(refused, now));
     }
 
     /// Tells the breaker how many messages may be held at once.
@@ -177,8 +166,8 @@ impl Pass {
     pub async fn outdated(&self) {
         self.gate
             .wait(|breaker, _| match &self.permission {
-                Some(permission) if breaker.is_current(permission) => Answer::Wait { until: None },
-                _ => Answer::Go(()),
+                Some(permission) if breaker.is_current(permission) => Err(None),
+                _ => Ok(()),
             })
             .await;
     }

@@ -33,10 +33,8 @@ pub struct MailBreaker {
     probes: Backoff,
     /// Grows with each opening and closing, so that a permission tells when it was given.
     epoch: u64,
-    /// The messages that failed in a row while it is closed.
-    failed: Vec<String>,
-    /// How often they did.
-    failures: usize,
+    /// The messages that failed in a row while it is closed, and how often each did.
+    failed: BTreeMap<String, usize>,
     /// How many messages may be held.
     room: usize,
     /// For how long one or two messages that fail as probes are believed.
@@ -51,42 +49,23 @@ pub struct MailBreaker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(pub(super) u64);
 
-/// What whoever waits at the breaker is told.
-#[derive(Debug)]
-pub enum Answer<T> {
-    /// Go, with this.
-    Go(T),
-    /// Wait for a change of the breaker, or until this time where one is given.
-    Wait {
-        /// When to ask again even if nothing changes.
-        until: Option<Instant>,
-    },
-}
+/// What whoever waits at the breaker is told: to go, with this, or to wait for a change of the
+/// breaker, or until this time where one is given.
+pub type Answer<T> = Result<T, Option<Instant>>;
 
 /// The right to send one message once.
 #[derive(Debug)]
 pub struct Permission {
     key: String,
     epoch: u64,
-    probe: Option<u64>,
-}
-
-/// What the account said when asked whether it may send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AccountSays {
-    /// It may.
-    Allowed,
-    /// It still may not: no probe is worth its message.
-    Refused,
-    /// It could not be asked: the probe has to find out.
-    Unknown,
+    is_probe: bool,
 }
 
 impl Permission {
     /// Whether this send is the probe of an open breaker.
     #[must_use]
     pub fn is_probe(&self) -> bool {
-        self.probe.is_some()
+        self.is_probe
     }
 }
 
@@ -100,8 +79,7 @@ impl MailBreaker {
         Self {
             probes,
             epoch: 0,
-            failed: Vec::new(),
-            failures: 0,
+            failed: BTreeMap::new(),
             room: usize::MAX,
             patience,
             open: None,
@@ -140,41 +118,26 @@ impl MailBreaker {
     }
 
     /// Whether the message with this place may be sent now, as itself or, where
-    /// [`Permission::is_probe`] says so, as the probe. The ticket is used up then. One whose place is not held waits for
-    /// ever.
+    /// [`Permission::is_probe`] says so, as the probe. The ticket is used up then. One whose place is
+    /// not held waits for ever.
     pub fn ask(&mut self, ticket: Ticket, now: Instant) -> Answer<Permission> {
-        let number = self.number();
-        let Some(open) = &mut self.open else {
-            return self.ask_closed(ticket);
-        };
-        if !open.may_probe(now) {
-            return Answer::Wait {
-                until: open.probe_in_future(now),
-            };
+        if let Some(open) = &self.open {
+            if !open.may_probe(now) {
+                return Err(open.probe_in_future(now));
+            }
+            if open.next(&self.waiting) != Some(ticket) {
+                return Err(None);
+            }
         }
-        if open.next(&self.waiting) != Some(ticket) {
-            return Answer::Wait { until: None };
+        let key = self.waiting.remove(&ticket).ok_or(None)?;
+        let turn = self.number();
+        if let Some(open) = &mut self.open {
+            open.begin_probe(&key, turn);
         }
-        let Some(key) = self.waiting.remove(&ticket) else {
-            return Answer::Wait { until: None };
-        };
-        open.probe = Some(number);
-        open.remember_tried(&key, number);
-        Answer::Go(Permission {
+        Ok(Permission {
             key,
             epoch: self.epoch,
-            probe: Some(number),
-        })
-    }
-
-    fn ask_closed(&mut self, ticket: Ticket) -> Answer<Permission> {
-        let Some(key) = self.waiting.remove(&ticket) else {
-            return Answer::Wait { until: None };
-        };
-        Answer::Go(Permission {
-            key,
-            epoch: self.epoch,
-            probe: None,
+            is_probe: self.open.is_some(),
         })
     }
 
@@ -185,35 +148,25 @@ impl MailBreaker {
         result: Result<(), SendFailureKind>,
         now: Instant,
     ) -> Option<Transition<MailCause>> {
+        // Nothing but its probe closes an open breaker, so that a probe is always of this opening.
+        if permission.is_probe {
+            return self.report_probe(result, now);
+        }
         let current = self.is_current(&permission);
-        let Some(open) = &mut self.open else {
-            return if current {
-                self.report_closed(permission.key, result, now)
-            } else {
-                None
-            };
-        };
-        if permission.is_probe() {
-            return if open.probe == permission.probe {
-                self.report_probe(result, now)
-            } else {
-                None
-            };
+        match &mut self.open {
+            None if current => self.report_closed(permission.key, result, now),
+            Some(open) if permission.epoch + 1 == self.epoch => open.report_late(result, now),
+            _ => None,
         }
-        if permission.epoch + 1 == self.epoch {
-            return open.report_late(result, now);
-        }
-        None
     }
 
     /// Takes in that a send did not come about or ended without saying anything of the service:
     /// where it was the probe, the next message may probe at once.
     pub fn abandon(&mut self, permission: &Permission, now: Instant) {
         if let Some(open) = &mut self.open
-            && open.probe.is_some()
-            && open.probe == permission.probe
+            && permission.is_probe
         {
-            open.probe = None;
+            open.probing = false;
             open.probe_at = now;
         }
     }
@@ -229,33 +182,29 @@ impl MailBreaker {
             .is_some_and(|open| open.wants_another(&self.waiting, now))
     }
 
-    /// Whether the account is to be asked now, before a probe.
-    #[must_use]
-    pub fn account_check_due(&self, now: Instant) -> bool {
-        self.open.as_ref().is_some_and(|open| open.may_check(now))
-    }
-
-    /// Takes in that the account is being asked: it is no longer due.
-    pub fn begin_account_check(&mut self) {
-        if let Some(open) = &mut self.open
-            && open.check == Check::Due
-        {
-            open.check = Check::Running;
-        }
-    }
-
-    /// Takes in what the account said.
-    pub fn end_account_check(&mut self, says: AccountSays, now: Instant) {
-        let Some(open) = &mut self.open else { return };
-        if open.check != Check::Running {
-            return;
-        }
-        match says {
-            AccountSays::Allowed | AccountSays::Unknown => open.check = Check::Done,
-            AccountSays::Refused => {
-                let delay = self.probes.next_delay();
-                open.schedule(now + delay);
+    /// Whether the account is to be asked now, before a probe. It is being asked then, and no
+    /// longer due.
+    pub fn begin_account_check(&mut self, now: Instant) -> bool {
+        match &mut self.open {
+            Some(open) if open.may_check(now) => {
+                open.check = Check::Running;
+                true
             }
+            _ => false,
+        }
+    }
+
+    /// Takes in what the account said: that it refuses all mails still, so that no probe is worth its
+    /// message, or anything else, which is for the probe to find out.
+    pub fn end_account_check(&mut self, refused: bool, now: Instant) {
+        let checked = self.open.as_mut();
+        let Some(open) = checked.filter(|open| open.check == Check::Running) else {
+            return;
+        };
+        if refused {
+            open.schedule(now + self.probes.next_delay());
+        } else {
+            open.check = Check::Done;
         }
     }
 
@@ -290,20 +239,17 @@ impl MailBreaker {
     ) -> Option<Transition<MailCause>> {
         match result {
             Ok(()) => {
-                self.forget_failures();
+                self.failed.clear();
                 None
             }
             Err(SendFailureKind::AccountWide(cause)) => {
                 Some(self.open(MailCause::Account(cause), now))
             }
             Err(SendFailureKind::Transient | SendFailureKind::OutcomeUnknown) => {
-                if !self.failed.contains(&key) {
-                    self.failed.push(key);
-                }
-                self.failures += 1;
+                *self.failed.entry(key).or_default() += 1;
                 let all = self.failed.len() >= TRANSIENT_LIMIT.min(self.room);
-                (all && self.failures >= TRANSIENT_LIMIT)
-                    .then(|| self.open(MailCause::Failing, now))
+                let failures: usize = self.failed.values().sum();
+                (all && failures >= TRANSIENT_LIMIT).then(|| self.open(MailCause::Failing, now))
             }
             Err(
                 SendFailureKind::Throttled
@@ -319,7 +265,7 @@ impl MailBreaker {
         now: Instant,
     ) -> Option<Transition<MailCause>> {
         let open = self.open.as_mut()?;
-        open.probe = None;
+        open.probing = false;
         match result {
             Ok(()) => {
                 let open = self.open.take()?;
@@ -349,16 +295,11 @@ impl MailBreaker {
 
     fn open(&mut self, cause: MailCause, now: Instant) -> Transition<MailCause> {
         self.epoch += 1;
-        self.forget_failures();
+        self.failed.clear();
         self.probes.reset();
         let probe_at = now + self.probes.next_delay();
         self.open = Some(Open::new(cause, now, probe_at, self.patience));
         Transition::Opened { cause }
-    }
-
-    fn forget_failures(&mut self) {
-        self.failed.clear();
-        self.failures = 0;
     }
 
     fn number(&mut self) -> u64 {

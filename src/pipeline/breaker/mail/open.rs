@@ -10,8 +10,9 @@ use crate::{
     ports::{AccountCause, SendFailureKind},
 };
 
-/// How many messages are remembered as tried: far more than are held.
-const TRIED_LIMIT: usize = 1024;
+/// A turn as a probe is forgotten when so many numbers were given out after it: far more than
+/// messages are held.
+const TURNS_REMEMBERED: u64 = 10_000;
 
 /// A message that failed as the probe this often is no good probe.
 const PROBE_FAILURES_MAX: u32 = 3;
@@ -23,16 +24,17 @@ pub(super) struct Open {
     /// Until when even a few messages are believed that fail again and again.
     believed_until: Instant,
     pub(super) probe_at: Instant,
-    /// The probe under way.
-    pub(super) probe: Option<u64>,
+    /// Whether the probe is under way.
+    pub(super) probing: bool,
     pub(super) check: Check,
     tried: HashMap<String, Tried>,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// What is known of a message that was the probe; the default is that of one untried.
+#[derive(Clone, Copy, Debug, Default)]
 struct Tried {
     /// When its last turn was.
-    number: u64,
+    turn: u64,
     times: u32,
 }
 
@@ -56,7 +58,7 @@ impl Open {
             since: now,
             believed_until: now + patience,
             probe_at,
-            probe: None,
+            probing: false,
             check: Check::before_probe(cause),
             tried: HashMap::new(),
         }
@@ -66,51 +68,49 @@ impl Open {
     /// waits, one is needed when the probe is due. A few that have failed again and again may be
     /// to blame themselves; as many as open a closed breaker are believed.
     pub(super) fn wants_another(&self, waiting: &BTreeMap<Ticket, String>, now: Instant) -> bool {
-        let times = |key: &str| self.tried.get(key).map_or(0, |tried| tried.times);
         if waiting.is_empty() {
             return self.may_probe(now);
         }
-        self.probe.is_none()
+        !self.probing
             && self.check == Check::Done
             && now >= self.believed_until
             && waiting.len() < TRANSIENT_LIMIT
-            && waiting.values().all(|key| times(key) >= PROBE_FAILURES_MAX)
+            && waiting
+                .values()
+                .all(|key| self.tried(key).times >= PROBE_FAILURES_MAX)
     }
 
     pub(super) fn may_check(&self, now: Instant) -> bool {
-        self.probe.is_none() && self.check == Check::Due && self.probe_at <= now
+        !self.probing && self.check == Check::Due && self.probe_at <= now
     }
 
     pub(super) fn may_probe(&self, now: Instant) -> bool {
-        self.probe.is_none() && self.check == Check::Done && self.probe_at <= now
+        !self.probing && self.check == Check::Done && self.probe_at <= now
     }
 
     pub(super) fn probe_in_future(&self, now: Instant) -> Option<Instant> {
-        (self.probe.is_none() && self.probe_at > now).then_some(self.probe_at)
+        (!self.probing && self.probe_at > now).then_some(self.probe_at)
     }
 
     /// Who probes next: the one that waits longest untried, else whose turn was longest ago.
     pub(super) fn next(&self, waiting: &BTreeMap<Ticket, String>) -> Option<Ticket> {
-        let turn = |key: &str| self.tried.get(key).map_or(0, |tried| tried.number);
-        waiting
+        let (ticket, _) = waiting
             .iter()
-            .min_by_key(|(ticket, key)| (turn(key), **ticket))
-            .map(|(ticket, _)| *ticket)
+            .min_by_key(|(ticket, key)| (self.tried(key).turn, **ticket))?;
+        Some(*ticket)
     }
 
-    pub(super) fn remember_tried(&mut self, key: &str, number: u64) {
-        let before = self.tried.get(key);
-        let tried = Tried {
-            number,
-            times: before.map_or(0, |tried| tried.times) + 1,
-        };
-        self.tried.insert(key.to_owned(), tried);
-        if self.tried.len() > TRIED_LIMIT {
-            let oldest = self.tried.iter().min_by_key(|(_, tried)| tried.number);
-            if let Some(key) = oldest.map(|(key, _)| key.clone()) {
-                self.tried.remove(&key);
-            }
-        }
+    /// The message with this key becomes the probe; `turn` is larger than at any turn before.
+    pub(super) fn begin_probe(&mut self, key: &str, turn: u64) {
+        self.probing = true;
+        let times = self.tried(key).times + 1;
+        self.tried.insert(key.to_owned(), Tried { turn, times });
+        self.tried
+            .retain(|_, tried| tried.turn + TURNS_REMEMBERED > turn);
+    }
+
+    fn tried(&self, key: &str) -> Tried {
+        self.tried.get(key).copied().unwrap_or_default()
     }
 
     pub(super) fn schedule(&mut self, at: Instant) {

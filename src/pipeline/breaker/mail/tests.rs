@@ -50,10 +50,11 @@ impl Bench {
     }
 
     fn ask(&mut self, ticket: Ticket) -> Option<Permission> {
-        match self.breaker.ask(ticket, self.now) {
-            Answer::Go(permission) => Some(permission),
-            Answer::Wait { .. } => None,
-        }
+        self.breaker.ask(ticket, self.now).ok()
+    }
+
+    fn begin_check(&mut self) -> bool {
+        self.breaker.begin_account_check(self.now)
     }
 
     fn begin(&mut self, key: &str) -> Permission {
@@ -213,8 +214,7 @@ fn those_untried_probe_first_and_then_each_in_turn() {
         }
         bench.pass(60);
         let turn = tickets.iter().position(|(_, ticket)| {
-            let answer = bench.breaker.ask(*ticket, bench.now);
-            let Answer::Go(probe) = answer else {
+            let Some(probe) = bench.ask(*ticket) else {
                 return false;
             };
             bench.breaker.report(probe, TRANSIENT, bench.now);
@@ -307,28 +307,24 @@ fn a_suspended_account_is_asked_before_each_probe() {
     let mut bench = Bench::new();
     bench.send("a", Err(SUSPENDED));
     let ticket = bench.arrive("a");
-    assert!(!bench.breaker.account_check_due(bench.now));
+    assert!(!bench.begin_check());
     bench.pass(1);
     assert!(bench.ask(ticket).is_none() && !bench.breaker.wants_probe_message(bench.now));
-    assert!(bench.breaker.account_check_due(bench.now));
-    bench.breaker.begin_account_check();
-    assert!(!bench.breaker.account_check_due(bench.now));
-    bench
-        .breaker
-        .end_account_check(AccountSays::Refused, bench.now);
+    assert!(bench.begin_check());
+    assert!(!bench.begin_check());
+    bench.breaker.end_account_check(true, bench.now);
     bench.pass(1);
-    assert!(!bench.breaker.account_check_due(bench.now));
+    assert!(!bench.begin_check());
     bench.pass(1);
     bench.breaker.leave(ticket);
-    for says in [AccountSays::Allowed, AccountSays::Unknown] {
-        assert!(bench.breaker.account_check_due(bench.now));
-        bench.breaker.begin_account_check();
-        bench.breaker.end_account_check(says, bench.now);
+    for _ in 0..2 {
+        assert!(bench.begin_check());
+        bench.breaker.end_account_check(false, bench.now);
         let probe = bench.begin("a");
         bench.report(probe, Err(SUSPENDED));
         bench.pass(60);
     }
-    assert!(bench.breaker.account_check_due(bench.now));
+    assert!(bench.begin_check());
 }
 
 #[test]

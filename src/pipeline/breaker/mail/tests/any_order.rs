@@ -13,7 +13,7 @@ enum Step {
     Abandon(usize),
     Pass(u64),
     BeginCheck,
-    EndCheck(AccountSays),
+    EndCheck(bool),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -28,11 +28,6 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Err(SUSPENDED),
         Err(QUOTA),
     ]);
-    let says = prop::sample::select(vec![
-        AccountSays::Allowed,
-        AccountSays::Refused,
-        AccountSays::Unknown,
-    ]);
     let step = prop_oneof![
         4 => (0_u8..6).prop_map(Step::Arrive),
         6 => (0_usize..8).prop_map(Step::Ask),
@@ -41,7 +36,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0_usize..8).prop_map(Step::Abandon),
         3 => (0_u64..70).prop_map(Step::Pass),
         1 => Just(Step::BeginCheck),
-        2 => says.prop_map(Step::EndCheck),
+        2 => any::<bool>().prop_map(Step::EndCheck),
     ];
     prop::collection::vec(step, 0..120)
 }
@@ -97,11 +92,9 @@ proptest! {
                 }
                 Step::Pass(seconds) => bench.pass(seconds),
                 Step::BeginCheck => {
-                    if bench.breaker.account_check_due(bench.now) {
-                        bench.breaker.begin_account_check();
-                    }
+                    bench.begin_check();
                 }
-                Step::EndCheck(says) => bench.breaker.end_account_check(says, bench.now),
+                Step::EndCheck(refused) => bench.breaker.end_account_check(refused, bench.now),
             }
             prop_assert!(sending.iter().filter(|permission| permission.is_probe()).count() <= 1);
         }
@@ -109,11 +102,10 @@ proptest! {
         for permission in sending {
             bench.breaker.abandon(&permission, bench.now);
         }
-        bench.breaker.end_account_check(AccountSays::Unknown, bench.now);
+        bench.breaker.end_account_check(false, bench.now);
         bench.pass(60);
-        if bench.breaker.account_check_due(bench.now) {
-            bench.breaker.begin_account_check();
-            bench.breaker.end_account_check(AccountSays::Allowed, bench.now);
+        if bench.begin_check() {
+            bench.breaker.end_account_check(false, bench.now);
         }
         if tickets.is_empty() {
             prop_assert_eq!(bench.breaker.wants_probe_message(bench.now), bench.breaker.is_open());

@@ -60,7 +60,7 @@ fn a_refusal_from_before_the_opening_explains_the_failures() {
     );
     assert_eq!(bench.report(late, Err(QUOTA)), None);
     bench.pass(1);
-    assert!(bench.breaker.account_check_due(bench.now));
+    assert!(bench.begin_check());
 }
 
 #[test]
