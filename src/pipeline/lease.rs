@@ -15,17 +15,16 @@ use std::{
     time::Duration,
 };
 
-use thiserror::Error;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::{
     sync::Notify,
-    task::JoinSet,
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use self::held::Held;
-use super::batch::{batch_answers, task_result};
+use super::batch::batch_answers;
 use crate::{
     mutex::Mutex,
     ports::{BATCH_MAX, EntryFailureKind, Queue, ReceiptHandle},
@@ -42,11 +41,6 @@ pub use self::guard::{Call, Lease};
 
 /// The keeper turns at least this often, also without anything to do, to show that it lives.
 const KEEPER_IDLE_MAX: Duration = Duration::from_secs(1);
-
-/// The lease was lost: another consumer may have the message now, or soon will.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the lease on the message was lost")]
-pub struct LeaseLost;
 
 /// All leases that this process holds.
 pub struct Leases {
@@ -140,14 +134,8 @@ impl Leases {
 
     /// How many leases are held.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.state.lock().held.len()
-    }
-
-    /// Whether none is held.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// How long ago the message that is held longest was received.
@@ -161,13 +149,13 @@ impl Leases {
     /// Renews leases until cancelled. Calls run side by side, so that one that hangs delays no
     /// other. `turned` is called on each turn: the sign of life.
     pub async fn keep(self: Arc<Self>, turned: impl Fn() + Send, stop: CancellationToken) {
-        let mut calls = JoinSet::new();
+        let mut calls = FuturesUnordered::new();
         loop {
             turned();
             let (mut due, next) = self.take_due(Instant::now());
             while !due.is_empty() {
                 let rest = due.split_off(due.len().min(BATCH_MAX));
-                calls.spawn(Arc::clone(&self).renew(due));
+                calls.push(self.renew(due));
                 due = rest;
             }
             // Each event leads to the same turn, so their order matters only to the stop: it comes
@@ -175,7 +163,7 @@ impl Leases {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                Some(done) = calls.join_next() => task_result(done),
+                Some(()) = calls.next() => {}
                 () = self.wake_keeper.notified() => {}
                 () = sleep_until(next) => {}
             }
@@ -188,7 +176,7 @@ impl Leases {
         let mut due = Vec::new();
         let mut next = now + KEEPER_IDLE_MAX;
         for (&lease, held) in &mut self.state.lock().held {
-            if held.is_marked_lost() {
+            if held.lost {
                 continue;
             }
             if held.is_lost(now) {
@@ -213,9 +201,9 @@ impl Leases {
     }
 
     /// One renewal call for up to ten leases.
-    async fn renew(self: Arc<Self>, due: Vec<Due>) {
+    async fn renew(&self, due: Vec<Due>) {
         let _under_way = UnderWay {
-            leases: &self,
+            leases: self,
             ids: due.iter().map(|due| due.lease).collect(),
         };
         let asked_at = Instant::now();
@@ -244,7 +232,7 @@ impl Leases {
             // An answer for a handle that was replaced says nothing of the new one.
             if let Some(held) = state.held.get_mut(&due.lease)
                 && held.generation == due.generation
-                && !held.is_marked_lost()
+                && !held.lost
             {
                 held.answered(answer, asked_at, due.wanted, self.length);
             }

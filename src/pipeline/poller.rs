@@ -248,7 +248,7 @@ impl Poller {
         while !receives.is_empty() {
             self.health.poller_ran();
             let now = Instant::now();
-            if now >= times.settle_from || (now >= times.receive_by && self.leases.is_empty()) {
+            if now >= times.settle_from || (now >= times.receive_by && self.leases.count() == 0) {
                 break;
             }
             tokio::select! {

@@ -47,7 +47,7 @@ impl Readings {
 
     /// How many messages are held under a lease.
     pub(crate) fn held(&self) -> usize {
-        self.leases.len()
+        self.leases.count()
     }
 
     /// For how long the oldest of them has been held.

@@ -182,7 +182,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     supervisor.work(arriving).await;
     stop.cancel();
     supervisor.tasks.set.shutdown().await;
-    supervisor.finish(leases.len())
+    supervisor.finish(leases.count())
 }
 
 /// Watches over workers and tasks, and keeps the accounts.

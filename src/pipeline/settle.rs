@@ -2,18 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::stream::{self, StreamExt};
 use tokio::{
     sync::{mpsc, oneshot},
-    task::JoinSet,
     time::{Instant, sleep, timeout, timeout_at},
 };
 use tracing::{error, warn};
 
-use super::{
-    batch::{batch_answers, task_result},
-    drain::Drain,
-    lease::Lease,
-};
+use super::{batch::batch_answers, drain::Drain, lease::Lease};
 use crate::{
     backoff::{Backoff, Jitter},
     ports::{BATCH_MAX, EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
@@ -45,14 +41,6 @@ pub enum SettleResult {
     GivenUp,
 }
 
-/// What one attempt to settle came to.
-enum Attempt {
-    Ended(SettleResult),
-    /// The message came again meanwhile, and an answer for the old handle says nothing of it.
-    Superseded,
-    Failed,
-}
-
 /// The two things that settling asks of the queue.
 #[derive(Clone, Copy)]
 enum Action {
@@ -73,6 +61,7 @@ pub struct Settler {
 
 /// The settler's end of one action's batches.
 struct Requests {
+    action: Action,
     jobs: mpsc::UnboundedSender<Job>,
     /// Lines of entries that fail.
     failing: Throttle,
@@ -98,7 +87,12 @@ pub fn settler(
         let (jobs, receiver) = mpsc::unbounded_channel();
         let failing = Throttle::default();
         let task = batches(action, queue, call_timeout, receiver);
-        (Requests { jobs, failing }, task)
+        let requests = Requests {
+            action,
+            jobs,
+            failing,
+        };
+        (requests, task)
     };
     let (deletes, deleting) = requests(Action::Delete, Arc::clone(&queue));
     let (give_backs, giving_back) = requests(Action::GiveBack, queue);
@@ -122,15 +116,12 @@ impl Settler {
         let began = Instant::now();
         let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
         loop {
-            match self.attempt(lease, Action::Delete, Duration::ZERO).await {
-                Attempt::Ended(result) => {
-                    if result == SettleResult::LeaseLost {
-                        failed();
-                    }
-                    return result;
-                }
-                Attempt::Superseded => continue,
-                Attempt::Failed => failed(),
+            let result = self.attempt(lease, &self.deletes, Duration::ZERO).await;
+            if matches!(result, None | Some(SettleResult::LeaseLost)) {
+                failed();
+            }
+            if let Some(result) = result {
+                return result;
             }
             if lease.is_at_cap() {
                 return SettleResult::GivenUp;
@@ -150,10 +141,8 @@ impl Settler {
         lease.end();
         let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
         while !lease.is_lost() {
-            match self.attempt(lease, Action::GiveBack, after).await {
-                Attempt::Ended(result) => return result,
-                Attempt::Superseded => continue,
-                Attempt::Failed => {}
+            if let Some(result) = self.attempt(lease, &self.give_backs, after).await {
+                return result;
             }
             // A message whose lease has run out is visible: nothing is left to do.
             tokio::select! {
@@ -165,46 +154,51 @@ impl Settler {
         SettleResult::LeaseLost
     }
 
-    /// One entry for the lease, by way of the batches.
+    /// One entry for the lease, by way of the batches; none where it failed.
     ///
     /// A lease with a call is not renewed. So a call that does not even begin, since too many hang
     /// before it, is taken back after a while, and the lease is renewed before the next.
-    async fn attempt(&self, lease: &Lease, action: Action, after: Duration) -> Attempt {
-        let requests = match action {
-            Action::Delete => &self.deletes,
-            Action::GiveBack => &self.give_backs,
-        };
+    async fn attempt(
+        &self,
+        lease: &Lease,
+        requests: &Requests,
+        after: Duration,
+    ) -> Option<SettleResult> {
         let asked = async {
-            let call = lease.call().await;
-            // More than the cap leaves is refused, and the message would stay hidden to its end.
-            let entry = (call.receipt().clone(), after.min(lease.longest()));
-            let answer = timeout(self.attempt_timeout, requests.submit(entry)).await;
-            (answer.ok().flatten(), call.is_superseded())
+            loop {
+                let call = lease.call().await;
+                // More than the cap leaves is refused, and the message would stay hidden to its end.
+                let entry = (call.receipt().clone(), after.min(lease.longest()));
+                let answer = timeout(self.attempt_timeout, requests.submit(entry)).await;
+                // Where the message came again meanwhile, an answer for the old handle says nothing
+                // of it.
+                if !call.is_superseded() {
+                    return answer.ok().flatten();
+                }
+            }
         };
         // An answer that is there counts even where the drain has closed meanwhile.
-        let (answer, superseded) = tokio::select! {
+        let answer = tokio::select! {
             biased;
-            asked = asked => asked,
-            () = self.drain.wait_closed() => return Attempt::Ended(SettleResult::GivenUp),
+            asked = asked => asked?,
+            () = self.drain.wait_closed() => return Some(SettleResult::GivenUp),
         };
         match answer {
-            _ if superseded => Attempt::Superseded,
-            Some(Ok(())) => Attempt::Ended(SettleResult::Done),
-            Some(Err(failure)) if failure.kind == EntryFailureKind::LeaseLost => {
-                Attempt::Ended(SettleResult::LeaseLost)
+            Ok(()) => Some(SettleResult::Done),
+            Err(failure) if failure.kind == EntryFailureKind::LeaseLost => {
+                Some(SettleResult::LeaseLost)
             }
-            Some(Err(failure)) => {
+            Err(failure) => {
                 if let Some(suppressed) = requests.failing.due() {
                     warn!(
                         error.r#type = failure.code,
                         notifier.suppressed = suppressed,
                         "message not {}, trying again: {failure}",
-                        action.done()
+                        requests.action.done()
                     );
                 }
-                Attempt::Failed
+                None
             }
-            None => Attempt::Failed,
         }
     }
 
@@ -264,58 +258,41 @@ async fn batches(
     action: Action,
     queue: Arc<dyn Queue>,
     call_timeout: Duration,
-    mut jobs: mpsc::UnboundedReceiver<Job>,
+    jobs: mpsc::UnboundedReceiver<Job>,
 ) {
-    let failing = Arc::new(Throttle::default());
-    let mut calls = JoinSet::new();
-    while let Some(first) = jobs.recv().await {
-        // Whoever has given up waiting has asked again, or will.
-        if first.done.is_closed() {
-            continue;
-        }
-        let mut batch = vec![first];
-        let until = Instant::now() + BATCH_LINGER;
-        while batch.len() < BATCH_MAX {
-            match timeout_at(until, jobs.recv()).await {
-                Ok(Some(job)) => batch.push(job),
-                Ok(None) | Err(_) => break,
+    let failing = Throttle::default();
+    stream::unfold(jobs, next_batch)
+        .for_each_concurrent(CALLS_MAX, async |batch: Vec<Job>| {
+            let count = batch.len();
+            let (entries, waiting): (Vec<_>, Vec<_>) =
+                batch.into_iter().map(|job| (job.entry, job.done)).unzip();
+            let call = action.call(&*queue, entries);
+            let answers =
+                batch_answers(call, call_timeout, count, action.trouble(), &failing).await;
+            // A sender without an answer is dropped here, which says that its call failed.
+            for (done, answer) in waiting.into_iter().zip(answers) {
+                // A worker that has given up waiting does not need the answer.
+                drop(done.send(answer));
             }
-        }
-        while let Some(done) = calls.try_join_next() {
-            task_result(done);
-        }
-        if calls.len() == CALLS_MAX
-            && let Some(done) = calls.join_next().await
-        {
-            task_result(done);
-        }
-        batch.retain(|job| !job.done.is_closed());
-        if batch.is_empty() {
-            continue;
-        }
-        let (queue, failing) = (Arc::clone(&queue), Arc::clone(&failing));
-        calls.spawn(settle_batch(action, queue, call_timeout, batch, failing));
-    }
-    while let Some(done) = calls.join_next().await {
-        task_result(done);
-    }
+        })
+        .await;
 }
 
-async fn settle_batch(
-    action: Action,
-    queue: Arc<dyn Queue>,
-    call_timeout: Duration,
-    batch: Vec<Job>,
-    failing: Arc<Throttle>,
-) {
-    let count = batch.len();
-    let (entries, waiting): (Vec<_>, Vec<_>) =
-        batch.into_iter().map(|job| (job.entry, job.done)).unzip();
-    let call = action.call(&*queue, entries);
-    let answers = batch_answers(call, call_timeout, count, action.trouble(), &failing).await;
-    // A sender without an answer is dropped here, which says that its call failed.
-    for (done, answer) in waiting.into_iter().zip(answers) {
-        // A worker that has given up waiting does not need the answer.
-        drop(done.send(answer));
+/// The next batch, once a call may begin for it; none when the settler is gone.
+async fn next_batch(
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+) -> Option<(Vec<Job>, mpsc::UnboundedReceiver<Job>)> {
+    let mut batch: Vec<Job> = Vec::new();
+    while batch.is_empty() {
+        batch.push(jobs.recv().await?);
+        let until = Instant::now() + BATCH_LINGER;
+        while batch.len() < BATCH_MAX
+            && let Ok(Some(job)) = timeout_at(until, jobs.recv()).await
+        {
+            batch.push(job);
+        }
+        // Whoever has given up waiting has asked again, or will.
+        batch.retain(|job| !job.done.is_closed());
     }
+    Some((batch, jobs))
 }

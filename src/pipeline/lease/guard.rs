@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Held, LeaseLost, Leases};
+use super::{Held, Leases};
 use crate::ports::ReceiptHandle;
 
 /// A message that is ours. Dropping it ends the renewals; what is not settled by then becomes
@@ -25,7 +25,7 @@ impl Lease {
     #[must_use]
     pub fn margin(&self) -> Duration {
         self.with(|held| {
-            if held.is_marked_lost() {
+            if held.lost {
                 return Duration::ZERO;
             }
             held.deadline.saturating_duration_since(Instant::now())
@@ -35,7 +35,7 @@ impl Lease {
     /// Whether the message has been held for as long as the queue allows.
     #[must_use]
     pub fn is_at_cap(&self) -> bool {
-        self.with(|held| held.is_at_cap(Instant::now()))
+        self.with(|held| held.cap() <= Instant::now())
     }
 
     /// How often the message was received, where it came again while it was held; zero otherwise.
@@ -57,19 +57,15 @@ impl Lease {
     }
 
     /// Makes sure that the lease lasts for `duration` from now, renewing it first where it does
-    /// not. To be called right before a send, with the send's timeout.
-    pub async fn outlast(&self, duration: Duration) -> Result<(), LeaseLost> {
+    /// not, and says whether it does. To be called right before a send, with the send's timeout.
+    pub async fn outlast(&self, duration: Duration) -> bool {
         self.wait_for(|held| {
             let now = Instant::now();
-            if held.is_lost(now) {
-                return Some(Err(LeaseLost));
-            }
-            if now + duration <= held.deadline {
-                return Some(Ok(()));
-            }
-            if held.wanted(now, self.leases.length) < duration {
-                // No renewal would be long enough: the cap is near.
-                return Some(Err(LeaseLost));
+            // Near the cap no renewal would be long enough.
+            let renewable = held.wanted(now, self.leases.length) >= duration;
+            let lasts = now + duration <= held.deadline;
+            if held.is_lost(now) || lasts || !renewable {
+                return Some(lasts && !held.is_lost(now));
             }
             held.hasten(now);
             self.leases.wake_keeper.notify_one();

@@ -31,7 +31,8 @@ pub(super) struct Held {
     pub(super) busy: bool,
     /// Nothing more is renewed: the message is being given back.
     pub(super) ending: bool,
-    lost: bool,
+    /// Whether the loss has been noticed, and whoever waits for it told.
+    pub(super) lost: bool,
     pub(super) changed: Arc<Notify>,
 }
 
@@ -76,15 +77,6 @@ impl Held {
         self.lost || self.deadline <= now
     }
 
-    /// Whether the loss has been noticed, and whoever waits for it told.
-    pub(super) fn is_marked_lost(&self) -> bool {
-        self.lost
-    }
-
-    pub(super) fn is_at_cap(&self, now: Instant) -> bool {
-        self.cap() <= now
-    }
-
     /// The visibility to ask for: the lease's length, or what the cap leaves, in whole seconds.
     pub(super) fn wanted(&self, now: Instant, length: Duration) -> Duration {
         length.min(self.longest(now))
@@ -96,7 +88,7 @@ impl Held {
     }
 
     /// The latest moment that the message may be hidden to.
-    fn cap(&self) -> Instant {
+    pub(super) fn cap(&self) -> Instant {
         self.received_at + VISIBILITY_MAX
     }
 

@@ -63,7 +63,7 @@ async fn a_dropped_lease_is_not_renewed() {
     drop(rig.adopt("m", "r"));
     tokio::time::sleep(seconds(100)).await;
     assert_eq!(rig.queue.asked(), []);
-    assert!(rig.leases.is_empty());
+    assert_eq!(rig.leases.count(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -235,7 +235,7 @@ async fn a_lease_that_ends_is_not_renewed_but_still_expires() {
 async fn a_lease_that_outlasts_the_send_is_not_renewed_for_it() {
     let rig = rig(&[], Answer::Done).await;
     let lease = rig.adopt("m", "r").unwrap();
-    assert_eq!(lease.outlast(seconds(59)).await, Ok(()));
+    assert!(lease.outlast(seconds(59)).await);
     assert_eq!(rig.queue.asked(), []);
 }
 
@@ -244,7 +244,7 @@ async fn a_lease_too_short_for_the_send_is_renewed_first() {
     let rig = rig(&[Answer::Late(seconds(1))], Answer::Done).await;
     let lease = rig.adopt("m", "r").unwrap();
     tokio::time::sleep(seconds(15)).await;
-    assert_eq!(lease.outlast(seconds(50)).await, Ok(()));
+    assert!(lease.outlast(seconds(50)).await);
     assert!(lease.margin() >= seconds(58));
     assert_eq!(rig.elapsed().as_secs(), 16);
 }
@@ -254,7 +254,7 @@ async fn a_lease_that_cannot_be_renewed_for_the_send_is_lost() {
     let rig = rig(&[], Answer::Call(QueueFailureKind::Transient)).await;
     let lease = rig.adopt("m", "r").unwrap();
     tokio::time::sleep(seconds(15)).await;
-    assert_eq!(lease.outlast(seconds(50)).await, Err(LeaseLost));
+    assert!(!lease.outlast(seconds(50)).await);
     assert!(
         rig.queue.asked().len() < 20,
         "a queue that refuses at once was asked without rest"
@@ -283,6 +283,6 @@ async fn near_the_cap_a_send_that_no_renewal_could_cover_is_refused_at_once() {
     let lease = rig.adopt("m", "r").unwrap();
     tokio::time::sleep(seconds(12 * 3600 - 75)).await;
     let before = rig.elapsed();
-    assert_eq!(lease.outlast(seconds(50)).await, Err(LeaseLost));
+    assert!(!lease.outlast(seconds(50)).await);
     assert_eq!(rig.elapsed(), before);
 }

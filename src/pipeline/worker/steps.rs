@@ -94,7 +94,7 @@ impl Worker<'_> {
             return Ok(None);
         }
         let lasts = pin!(self.lease.outlast(shared.send_timeout));
-        if self.wait_own(lasts).await?.is_err() {
+        if !self.wait_own(lasts).await? {
             return Err(Ending::LeaseLost);
         }
         if !shared.drain.may_send() {
