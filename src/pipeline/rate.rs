@@ -53,8 +53,11 @@ pub struct RateLimiter {
     setting: SendRate,
     /// Recipients per second; infinite while unlimited.
     rate: f64,
-    ceiling: Ceiling,
-    /// Recipients that may go at once; below zero it is a debt.
+    /// What the rate recovers to, once that is known.
+    ceiling: Option<f64>,
+    /// Whether throttling taught the ceiling.
+    learned: bool,
+    /// Recipients that may go at once, without end while unlimited; below zero it is a debt.
     tokens: f64,
     last_halving: Option<Instant>,
     /// Up to when time has been taken into account.
@@ -65,36 +68,28 @@ pub struct RateLimiter {
     taken_before: f64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Ceiling {
-    Known(f64),
-    Learned(f64),
-    Unknown,
-}
-
 impl RateLimiter {
     /// A limiter whose bucket holds a second's worth. A fixed rate that is no positive number
     /// counts as unknown.
     #[must_use]
     pub fn new(setting: SendRate, now: Instant) -> Self {
         let (rate, ceiling) = match setting {
-            SendRate::PerSecond(rate) if is_rate(rate) => (rate, Ceiling::Known(rate)),
-            SendRate::Unlimited => (f64::INFINITY, Ceiling::Unknown),
-            SendRate::PerSecond(_) | SendRate::Account => (RATE_FIRST, Ceiling::Unknown),
+            SendRate::PerSecond(rate) if is_rate(rate) => (rate, Some(rate)),
+            SendRate::Unlimited => (f64::INFINITY, None),
+            SendRate::PerSecond(_) | SendRate::Account => (RATE_FIRST, None),
         };
-        let mut limiter = Self {
+        Self {
             setting,
             rate,
             ceiling,
-            tokens: 0.0,
+            learned: false,
+            tokens: most_tokens(rate),
             last_halving: None,
             seen: now,
             tick_end: now + TICK,
             taken: 0.0,
             taken_before: 0.0,
-        };
-        limiter.tokens = limiter.most_tokens();
-        limiter
+        }
     }
 
     /// Takes in the account's rate, in recipients per second. It counts where the account's is
@@ -104,18 +99,16 @@ impl RateLimiter {
             return;
         }
         self.advance(now);
-        let reduced = match self.ceiling {
-            Ceiling::Known(ceiling) => self.rate < ceiling,
-            Ceiling::Learned(_) => true,
-            Ceiling::Unknown => false,
-        };
+        let reduced = self
+            .ceiling
+            .is_some_and(|ceiling| self.learned || self.rate < ceiling);
         self.rate = if reduced {
             self.rate.clamp(lowest(rate), rate)
         } else {
             rate
         };
-        self.ceiling = Ceiling::Known(rate);
-        self.tokens = self.tokens.min(self.most_tokens());
+        (self.ceiling, self.learned) = (Some(rate), false);
+        self.tokens = self.tokens.min(most_tokens(self.rate));
     }
 
     /// Takes as many recipients' worth for one mail, where the bucket is not in debt; at least
@@ -127,9 +120,7 @@ impl RateLimiter {
         }
         let recipients = number(recipients.max(1));
         self.taken += recipients;
-        if self.rate.is_finite() {
-            self.tokens -= recipients;
-        }
+        self.tokens -= recipients;
         true
     }
 
@@ -157,24 +148,17 @@ impl RateLimiter {
             return false;
         }
         let before = self.rate;
-        match self.ceiling {
-            Ceiling::Known(ceiling) | Ceiling::Learned(ceiling) => {
-                self.rate = (self.rate / 2.0).max(lowest(ceiling));
+        if let Some(ceiling) = self.ceiling {
+            self.rate = (self.rate / 2.0).max(lowest(ceiling));
+        } else {
+            if before.is_infinite() {
+                self.rate = self.taken.max(self.taken_before).max(RATE_FIRST);
+                self.tokens = 0.0;
             }
-            Ceiling::Unknown => {
-                let throttled = if self.rate.is_finite() {
-                    self.rate
-                } else {
-                    self.taken.max(self.taken_before).max(RATE_FIRST)
-                };
-                self.rate = throttled / 2.0;
-                self.ceiling = Ceiling::Learned(self.rate);
-                if before.is_infinite() {
-                    self.tokens = 0.0;
-                }
-            }
+            self.rate /= 2.0;
+            (self.ceiling, self.learned) = (Some(self.rate), true);
         }
-        self.tokens = self.tokens.min(self.most_tokens());
+        self.tokens = self.tokens.min(most_tokens(self.rate));
         self.last_halving = Some(now);
         self.rate < before
     }
@@ -184,13 +168,14 @@ impl RateLimiter {
     /// that are `held` and have yet to take their share. At least one where none is held.
     pub fn receivable(&mut self, waiting_recipients: usize, held: usize, now: Instant) -> usize {
         self.advance(now);
-        if self.rate.is_infinite() {
-            return usize::MAX;
-        }
         let filled = self.tokens + self.rate * RECEIVE_HORIZON.as_secs_f64();
         let left = filled - number(waiting_recipients) + DEBT_ROUNDING;
         // The last of them goes with nothing left.
-        let more = if left < 0.0 { 0 } else { whole(left) + 1 };
+        let more = if left < 0.0 {
+            0
+        } else {
+            whole(left).saturating_add(1)
+        };
         more.max(usize::from(held == 0))
     }
 
@@ -200,26 +185,8 @@ impl RateLimiter {
         self.rate.is_finite().then_some(self.rate)
     }
 
-    /// The rate that is recovered to, where there is a known one.
-    #[must_use]
-    pub fn ceiling(&self) -> Option<f64> {
-        match self.ceiling {
-            Ceiling::Known(ceiling) | Ceiling::Learned(ceiling) => Some(ceiling),
-            Ceiling::Unknown => None,
-        }
-    }
-
     fn in_debt(&self) -> bool {
         self.tokens < -DEBT_ROUNDING
-    }
-
-    /// Together with the mail that goes with an empty bucket, a second's worth.
-    fn most_tokens(&self) -> f64 {
-        if self.rate.is_finite() {
-            (self.rate - 1.0).max(0.0)
-        } else {
-            0.0
-        }
     }
 
     fn advance(&mut self, now: Instant) {
@@ -230,10 +197,8 @@ impl RateLimiter {
                 return;
             }
             let until = now.min(self.tick_end);
-            if self.rate.is_finite() {
-                let filled = self.rate * (until - self.seen).as_secs_f64();
-                self.tokens = (self.tokens + filled).min(self.most_tokens());
-            }
+            let filled = self.rate * (until - self.seen).as_secs_f64();
+            self.tokens = (self.tokens + filled).min(most_tokens(self.rate));
             self.seen = until;
             if until == self.tick_end {
                 self.tick();
@@ -243,25 +208,21 @@ impl RateLimiter {
 
     /// Whether time alone changes nothing any more, so that idle hours need not be counted out.
     fn is_at_rest(&self) -> bool {
-        let full = self.rate.is_infinite() || self.tokens >= self.most_tokens();
-        let recovered = self.ceiling().is_none_or(|ceiling| self.rate >= ceiling);
+        let full = self.tokens >= most_tokens(self.rate);
+        let recovered = self.ceiling.is_none_or(|ceiling| self.rate >= ceiling);
         full && recovered && self.taken == 0.0 && self.taken_before == 0.0
     }
 
     fn tick(&mut self) {
         let used = self.in_debt() || self.taken >= self.rate / 2.0;
-        match &mut self.ceiling {
-            Ceiling::Unknown if self.rate.is_finite() && used => {
-                self.rate = (self.rate * 2.0).min(RATE_MAX);
+        match self.ceiling {
+            None if used => self.rate = (self.rate * 2.0).min(RATE_MAX),
+            None => {}
+            Some(ceiling) if self.learned && self.rate >= ceiling && used => {
+                self.rate = (ceiling * CEILING_GROWTH_FACTOR).min(RATE_MAX);
+                self.ceiling = Some(self.rate);
             }
-            Ceiling::Learned(ceiling) if self.rate >= *ceiling && used => {
-                *ceiling = (*ceiling * CEILING_GROWTH_FACTOR).min(RATE_MAX);
-                self.rate = *ceiling;
-            }
-            Ceiling::Known(ceiling) | Ceiling::Learned(ceiling) => {
-                self.rate = (self.rate + *ceiling * RECOVERY_SHARE).min(*ceiling);
-            }
-            Ceiling::Unknown => {}
+            Some(ceiling) => self.rate = (self.rate + ceiling * RECOVERY_SHARE).min(ceiling),
         }
         self.taken_before = self.taken;
         self.taken = 0.0;
@@ -271,6 +232,11 @@ impl RateLimiter {
 
 fn is_rate(rate: f64) -> bool {
     rate.is_finite() && rate > 0.0
+}
+
+/// Together with the mail that goes with an empty bucket, a second's worth.
+fn most_tokens(rate: f64) -> f64 {
+    (rate - 1.0).max(0.0)
 }
 
 fn lowest(ceiling: f64) -> f64 {

@@ -112,7 +112,7 @@ fn an_unknown_rate_doubles_each_second_until_it_is_throttled_and_half_becomes_th
     assert!(close(bench.rate(), 32.0));
     assert!(bench.throttle());
     assert!(close(bench.rate(), 16.0));
-    assert_eq!(bench.limiter.ceiling(), Some(16.0));
+    assert_eq!(bench.limiter.ceiling, Some(16.0));
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_learned_ceiling_rises_by_a_tenth_in_each_minute_that_reaches_it() {
     bench.throttle();
     let ceiling = bench.rate();
     bench.drain(60);
-    let after = bench.limiter.ceiling().expect("it was learned");
+    let after = bench.limiter.ceiling.expect("it was learned");
     assert!(
         (after / ceiling - 1.1).abs() < 0.005,
         "{ceiling} to {after}"
@@ -259,7 +259,7 @@ proptest! {
                 1 => bench.limiter.account_rate(number(recipients), bench.now),
                 _ => { bench.take(recipients); }
             }
-            if let (Some(rate), Some(ceiling)) = (bench.limiter.rate(), bench.limiter.ceiling()) {
+            if let (Some(rate), Some(ceiling)) = (bench.limiter.rate(), bench.limiter.ceiling) {
                 prop_assert!(rate <= ceiling + 1e-9 && rate >= lowest(ceiling) - 1e-9);
             }
             let ready = bench.limiter.ready_at(bench.now);
