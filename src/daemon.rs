@@ -81,7 +81,7 @@ pub async fn run(
                     queue: Arc::new(Observed::new(world.queue, Arc::clone(&instruments))),
                     ..world
                 },
-                ledger: Arc::new(MemoryLedger::new()),
+                ledger: Arc::new(MemoryLedger::default()),
                 templates,
                 composer: settings.composer(),
                 limiter: Arc::new(limiter(settings, facts.account.as_ref())),

@@ -6,8 +6,6 @@
 
 mod memory;
 
-use std::fmt;
-
 use async_trait::async_trait;
 
 pub use self::memory::{CAPACITY, MemoryLedger};
@@ -16,41 +14,20 @@ pub use self::memory::{CAPACITY, MemoryLedger};
 /// where the delivery is raw.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Claims the key. While another copy is being sent, this waits for the outcome of that one. If
-    /// it was sent, the claim is [`Claim::AlreadySent`]; if not, the copies take their turns in the
-    /// order in which they came. Dropping the future gives up the place in that order.
-    async fn begin(&self, key: &str) -> Claim;
+    /// Claims the key: it is ours to send until the guard is dropped. While another copy is being
+    /// sent, this waits for the outcome of that one. If it was sent, there is no guard, and nothing is
+    /// to be sent; if not, the copies take their turns in the order in which they came. Dropping the
+    /// future gives up the place in that order.
+    async fn begin(&self, key: &str) -> Option<Box<dyn SendGuard>>;
 
     /// Whether the key is known as sent, for a message whose worker can no longer say so.
     async fn is_sent(&self, key: &str) -> bool;
 
     /// How many sent messages are remembered, as far as is known without asking anybody.
-    fn len(&self) -> usize;
-
-    /// Whether none is.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
+    fn size(&self) -> usize;
 
     /// How many messages were known as sent when they were claimed.
     fn hits(&self) -> u64;
-}
-
-/// The answer to a message that wants to be sent.
-pub enum Claim {
-    /// It was sent: send nothing.
-    AlreadySent,
-    /// It is yours to send, until the guard is dropped.
-    Yours(Box<dyn SendGuard>),
-}
-
-impl fmt::Debug for Claim {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AlreadySent => f.write_str("AlreadySent"),
-            Self::Yours(_) => f.write_str("Yours"),
-        }
-    }
 }
 
 /// The right to send one message, held by one worker at a time. Dropping it says that the message

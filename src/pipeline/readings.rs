@@ -87,7 +87,7 @@ impl Readings {
 
     /// How many sent messages are remembered.
     pub(crate) fn ledger_len(&self) -> usize {
-        self.ledger.len()
+        self.ledger.size()
     }
 
     /// How many messages were known as sent.

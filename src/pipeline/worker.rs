@@ -12,7 +12,7 @@ use super::{
     drain::Drain,
     gates::Gates,
     lease::Lease,
-    ledger::{Claim, Ledger, SendGuard},
+    ledger::{Ledger, SendGuard},
     open_polls::OpenPolls,
     outcome::{Ending, Outcome, Settlement, conclude},
     rate::Limiter,
@@ -259,8 +259,8 @@ impl Worker<'_> {
             }
         };
         match claim {
-            Claim::AlreadySent => Ok(Ending::AlreadySent),
-            Claim::Yours(guard) => self.deliver(key, event, guard).await,
+            None => Ok(Ending::AlreadySent),
+            Some(guard) => self.deliver(key, event, guard).await,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use organizer_notifier::pipeline::ledger::{Claim, Ledger, MemoryLedger, SendGuard};
+use organizer_notifier::pipeline::ledger::{Ledger, MemoryLedger, SendGuard};
 
 use crate::rig::{Operation, Reaction, Rig, secs};
 
@@ -15,19 +15,17 @@ struct Panics(Box<dyn SendGuard>);
 
 #[async_trait]
 impl Ledger for PanicsOnceSent {
-    async fn begin(&self, key: &str) -> Claim {
-        match self.0.begin(key).await {
-            Claim::Yours(guard) => Claim::Yours(Box::new(Panics(guard))),
-            sent @ Claim::AlreadySent => sent,
-        }
+    async fn begin(&self, key: &str) -> Option<Box<dyn SendGuard>> {
+        let guard = self.0.begin(key).await?;
+        Some(Box::new(Panics(guard)))
     }
 
     async fn is_sent(&self, key: &str) -> bool {
         self.0.is_sent(key).await
     }
 
-    fn len(&self) -> usize {
-        self.0.len()
+    fn size(&self) -> usize {
+        self.0.size()
     }
 
     fn hits(&self) -> u64 {

@@ -13,7 +13,7 @@ use tokio::{
     task::coop::unconstrained,
 };
 
-use super::{Claim, Ledger, SendGuard};
+use super::{Ledger, SendGuard};
 use crate::mutex::Mutex;
 
 /// How many sent messages are remembered. A key takes about 28 bytes, 5.5 MB for all of them: 16 in
@@ -21,7 +21,8 @@ use crate::mutex::Mutex;
 /// quarters full.
 pub const CAPACITY: usize = 200_000;
 
-/// Remembers the last [`CAPACITY`] messages that this process sent. Clones are the same ledger.
+/// Remembers the last [`CAPACITY`] messages that this process sent. Clones are the same ledger; the
+/// default is an empty one.
 #[derive(Clone, Default)]
 pub struct MemoryLedger {
     shared: Arc<Shared>,
@@ -77,12 +78,6 @@ struct Sent {
 }
 
 impl MemoryLedger {
-    /// An empty ledger.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     #[cfg(test)]
     pub(super) fn with_capacity(capacity: usize) -> Self {
         let ledger = Self::default();
@@ -110,7 +105,7 @@ impl MemoryLedger {
 
 #[async_trait]
 impl Ledger for MemoryLedger {
-    fn len(&self) -> usize {
+    fn size(&self) -> usize {
         self.shared.state.lock().sent.keys.len()
     }
 
@@ -118,13 +113,13 @@ impl Ledger for MemoryLedger {
         self.shared.state.lock().hits
     }
 
-    async fn begin(&self, key: &str) -> Claim {
+    async fn begin(&self, key: &str) -> Option<Box<dyn SendGuard>> {
         let key = self.shared.hash(key);
         let (place, turns) = {
             let mut state = self.shared.state.lock();
             if state.sent.contains(key) {
                 state.hits += 1;
-                return Claim::AlreadySent;
+                return None;
             }
             let copies = state.in_progress.entry(key).or_insert_with(|| Copies {
                 count: 0,
@@ -139,13 +134,11 @@ impl Ledger for MemoryLedger {
         };
         // Unconstrained, since a pause that tokio puts in before the copy has its place in the line
         // would let a later copy pass it.
-        match unconstrained(turns.acquire_owned()).await {
-            Ok(turn) => Claim::Yours(Box::new(Guard { place, turn })),
-            Err(_closed) => {
-                self.shared.state.lock().hits += 1;
-                Claim::AlreadySent
-            }
-        }
+        let Ok(turn) = unconstrained(turns.acquire_owned()).await else {
+            self.shared.state.lock().hits += 1;
+            return None;
+        };
+        Some(Box::new(Guard { place, turn }))
     }
 
     async fn is_sent(&self, key: &str) -> bool {

@@ -13,11 +13,11 @@ use tokio::{task::JoinSet, time};
 use super::*;
 use crate::testing::polled::Polled;
 
+type Claim = Option<Box<dyn SendGuard>>;
+
 async fn yours(ledger: &MemoryLedger, key: &str) -> Box<dyn SendGuard> {
-    match ledger.begin(key).await {
-        Claim::Yours(guard) => guard,
-        Claim::AlreadySent => panic!("{key} is known as sent"),
-    }
+    let guard = ledger.begin(key).await;
+    guard.unwrap_or_else(|| panic!("{key} is known as sent"))
 }
 
 fn begin(ledger: &MemoryLedger, key: &str) -> Polled<Claim> {
@@ -28,48 +28,46 @@ fn begin(ledger: &MemoryLedger, key: &str) -> Polled<Claim> {
 }
 
 fn turn(claim: &mut Polled<Claim>) -> Box<dyn SendGuard> {
-    match claim.poll() {
-        Some(Claim::Yours(guard)) => guard,
-        other => panic!("no turn: {other:?}"),
-    }
+    let claim = claim.poll().expect("it is its turn");
+    claim.expect("it was not sent")
 }
 
 #[tokio::test]
 async fn what_was_sent_is_a_duplicate_from_then_on() {
-    let ledger = MemoryLedger::new();
+    let ledger = MemoryLedger::default();
     yours(&ledger, "a").await.sent().await;
-    assert!(matches!(ledger.begin("a").await, Claim::AlreadySent));
+    assert!(ledger.begin("a").await.is_none());
     assert!(ledger.is_sent("a").await);
     assert!(!ledger.is_sent("b").await);
-    assert_eq!((ledger.len(), ledger.hits()), (1, 1));
+    assert_eq!((ledger.size(), ledger.hits()), (1, 1));
     assert_eq!(ledger.traces(), (0, 0));
 }
 
 #[tokio::test]
 async fn what_was_not_sent_may_be_sent_later() {
-    let ledger = MemoryLedger::new();
+    let ledger = MemoryLedger::default();
     drop(yours(&ledger, "a").await);
-    assert!(ledger.is_empty());
+    assert_eq!(ledger.size(), 0);
     assert_eq!(ledger.traces(), (0, 0));
     yours(&ledger, "a").await.sent().await;
 }
 
 #[tokio::test]
 async fn a_second_copy_waits_and_is_a_duplicate_once_the_first_is_sent() {
-    let ledger = MemoryLedger::new();
+    let ledger = MemoryLedger::default();
     let guard = yours(&ledger, "a").await;
     let mut second = begin(&ledger, "a");
     let mut third = begin(&ledger, "a");
     drop(yours(&ledger, "b").await);
     guard.sent().await;
-    assert!(matches!(second.poll(), Some(Claim::AlreadySent)));
-    assert!(matches!(third.poll(), Some(Claim::AlreadySent)));
+    assert!(matches!(second.poll(), Some(None)));
+    assert!(matches!(third.poll(), Some(None)));
     assert_eq!(ledger.hits(), 2);
 }
 
 #[tokio::test]
 async fn a_guard_dropped_unsent_gives_the_turn_to_exactly_the_next_in_order() {
-    let ledger = MemoryLedger::new();
+    let ledger = MemoryLedger::default();
     let first = yours(&ledger, "a").await;
     let mut second = begin(&ledger, "a");
     let mut third = begin(&ledger, "a");
@@ -84,7 +82,7 @@ async fn a_guard_dropped_unsent_gives_the_turn_to_exactly_the_next_in_order() {
 
 #[tokio::test]
 async fn a_cancelled_waiter_leaves_no_trace() {
-    let ledger = MemoryLedger::new();
+    let ledger = MemoryLedger::default();
     let guard = yours(&ledger, "a").await;
     let second = begin(&ledger, "a");
     let mut third = begin(&ledger, "a");
@@ -98,7 +96,7 @@ async fn a_cancelled_waiter_leaves_no_trace() {
 
 #[tokio::test]
 async fn a_turn_given_to_a_waiter_that_is_cancelled_before_it_runs_is_passed_on() {
-    let ledger = MemoryLedger::new();
+    let ledger = MemoryLedger::default();
     let guard = yours(&ledger, "a").await;
     let second = begin(&ledger, "a");
     let mut third = begin(&ledger, "a");
@@ -110,7 +108,7 @@ async fn a_turn_given_to_a_waiter_that_is_cancelled_before_it_runs_is_passed_on(
 
 #[tokio::test]
 async fn a_panic_with_the_guard_held_passes_the_turn_on() {
-    let ledger = MemoryLedger::new();
+    let ledger = MemoryLedger::default();
     let guard = yours(&ledger, "a").await;
     let mut second = begin(&ledger, "a");
     let worker = tokio::spawn(async move {
@@ -129,22 +127,22 @@ async fn the_oldest_sent_message_is_forgotten_first_and_one_in_progress_never() 
     for key in ["a", "b", "c"] {
         yours(&ledger, key).await.sent().await;
     }
-    assert_eq!(ledger.len(), 2);
+    assert_eq!(ledger.size(), 2);
     assert!(!ledger.is_sent("a").await);
     assert!(ledger.is_sent("b").await && ledger.is_sent("c").await);
     let mut copy = begin(&ledger, "held");
     in_progress.sent().await;
-    assert!(matches!(copy.poll(), Some(Claim::AlreadySent)));
+    assert!(matches!(copy.poll(), Some(None)));
     assert!(!ledger.is_sent("b").await);
 }
 
 #[tokio::test]
 async fn a_full_ledger_takes_28_bytes_per_message() {
-    let ledger = MemoryLedger::new();
+    let ledger = MemoryLedger::default();
     for number in 0..CAPACITY + 1000 {
         yours(&ledger, &number.to_string()).await.sent().await;
     }
-    assert_eq!(ledger.len(), CAPACITY);
+    assert_eq!(ledger.size(), CAPACITY);
     assert!(ledger.bytes() <= 28 * CAPACITY, "{} bytes", ledger.bytes());
 }
 
@@ -158,7 +156,7 @@ async fn a_full_ledger_never_grows() {
         *most = ledger.bytes().max(*most);
         assert!(ledger.is_sent(&number.to_string()).await, "{number}");
     }
-    assert_eq!(ledger.len(), 1000);
+    assert_eq!(ledger.size(), 1000);
     assert_eq!(most[0], most[1]);
     assert!(!ledger.is_sent("18999").await);
     for number in 19_000..20_000 {
@@ -170,7 +168,7 @@ async fn a_full_ledger_never_grows() {
 /// most once at a time and once at all, and nobody waits for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn many_copies_with_random_fates_neither_meet_nor_hang() {
-    let ledger = MemoryLedger::new();
+    let ledger = MemoryLedger::default();
     let sending: Arc<Vec<AtomicUsize>> = Arc::new((0..8).map(|_| AtomicUsize::new(0)).collect());
     let sent: Arc<Vec<AtomicUsize>> = Arc::new((0..8).map(|_| AtomicUsize::new(0)).collect());
     let mut copies = JoinSet::new();
@@ -180,7 +178,7 @@ async fn many_copies_with_random_fates_neither_meet_nor_hang() {
         copies.spawn(async move {
             let message = number % 8;
             let claim = copy.begin(&message.to_string()).await;
-            let Claim::Yours(guard) = claim else { return };
+            let Some(guard) = claim else { return };
             assert_eq!(sending[message].fetch_add(1, Ordering::SeqCst), 0);
             tokio::task::yield_now().await;
             sending[message].fetch_sub(1, Ordering::SeqCst);
@@ -243,7 +241,7 @@ fn now<T: 'static>(future: impl Future<Output = T> + Send + 'static) -> T {
 proptest! {
     #[test]
     fn in_any_interleaving_one_guard_is_out_per_key_and_nobody_is_forgotten(steps in steps()) {
-        let ledger = MemoryLedger::new();
+        let ledger = MemoryLedger::default();
         let mut waiting: Vec<(usize, Polled<Claim>)> = Vec::new();
         let mut guards: Vec<(usize, Box<dyn SendGuard>)> = Vec::new();
         let mut sent: HashSet<usize> = HashSet::new();
@@ -258,8 +256,8 @@ proptest! {
                     if let Some((key, mut claim)) = take(&mut waiting, index) {
                         match claim.poll() {
                             None => waiting.push((key, claim)),
-                            Some(Claim::AlreadySent) => prop_assert!(sent.contains(&key)),
-                            Some(Claim::Yours(guard)) => {
+                            Some(None) => prop_assert!(sent.contains(&key)),
+                            Some(Some(guard)) => {
                                 prop_assert!(!sent.contains(&key));
                                 prop_assert!(guards.iter().all(|held| held.0 != key));
                                 guards.push((key, guard));
@@ -285,6 +283,6 @@ proptest! {
             prop_assert!(waiting.len() < before, "{} wait for ever", before);
         }
         prop_assert_eq!(ledger.traces(), (0, 0));
-        prop_assert_eq!(ledger.len(), sent.len());
+        prop_assert_eq!(ledger.size(), sent.len());
     }
 }
