@@ -25,10 +25,8 @@ struct State {
     lease_keeper_ran: Option<Instant>,
     started: bool,
     stopping: bool,
-    /// The name of the mail breaker's cause while it is open.
-    sending: Option<&'static str>,
-    /// The name of the template breaker's cause while it is open.
-    rendering: Option<&'static str>,
+    /// The name of the cause of each part's breaker while it is open.
+    stopped: [Option<&'static str>; Part::ALL.len()],
     /// The error that receiving fails with, while it keeps failing.
     receiving: Option<String>,
 }
@@ -43,6 +41,8 @@ pub enum Part {
 }
 
 impl Part {
+    const ALL: [Self; 2] = [Self::Sending, Self::Rendering];
+
     /// Its name in sentences.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -81,11 +81,7 @@ impl HealthState {
 
     /// A breaker opened, for the cause of this name, or closed.
     pub fn stopped_by(&self, part: Part, cause: Option<&'static str>) {
-        let mut state = self.0.lock();
-        match part {
-            Part::Sending => state.sending = cause,
-            Part::Rendering => state.rendering = cause,
-        }
+        self.0.lock().stopped[part as usize] = cause;
     }
 
     /// Receiving keeps failing, with an error of this type, or works again.
@@ -103,23 +99,18 @@ impl HealthState {
     #[must_use]
     pub fn readiness_problems(&self) -> Vec<String> {
         let state = self.0.lock();
-        let hindrances = [
-            (!state.started).then(|| "starting".to_owned()),
-            state.stopping.then(|| "stopping".to_owned()),
-            state
-                .sending
-                .map(|cause| format!("sending has stopped: {cause}")),
-            state
-                .rendering
-                .map(|cause| format!("rendering has stopped: {cause}")),
-            state
-                .receiving
-                .as_ref()
-                .map(|error| format!("receiving fails: {error}")),
-        ];
+        let stopped = Part::ALL.into_iter().filter_map(|part| {
+            let cause = state.stopped[part as usize]?;
+            Some(format!("{} has stopped: {cause}", part.name()))
+        });
+        let error = state.receiving.as_ref();
+        let receiving = error.map(|error| format!("receiving fails: {error}"));
         state
             .liveness_problems()
-            .chain(hindrances.into_iter().flatten())
+            .chain((!state.started).then(|| "starting".to_owned()))
+            .chain(state.stopping.then(|| "stopping".to_owned()))
+            .chain(stopped)
+            .chain(receiving)
             .collect()
     }
 }

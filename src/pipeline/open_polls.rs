@@ -34,9 +34,8 @@ impl OpenPolls {
     /// How long the queue may still hand us messages: whole seconds, milliseconds rounded up.
     pub(crate) fn remaining(&self) -> Duration {
         let last = self.open().iter().max().copied();
-        let left = last.map_or(Duration::ZERO, |last| {
-            last.saturating_duration_since(Instant::now())
-        });
+        let left = last.map(|last| last.saturating_duration_since(Instant::now()));
+        let left = left.unwrap_or_default();
         Duration::from_secs(left.as_secs() + u64::from(left.subsec_millis() > 0))
     }
 

@@ -38,15 +38,6 @@ pub(crate) struct Notes {
     pub(crate) span: MessageSpan,
 }
 
-/// Which receive of a message this is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Receive {
-    /// How often it was received, this time included.
-    pub(crate) count: u32,
-    /// How often it may be, where the queue has a redrive policy.
-    pub(crate) max: Option<u32>,
-}
-
 /// Ends a message's span and counts it.
 pub(crate) fn ended(
     instruments: &Instruments,
@@ -72,19 +63,21 @@ fn error_of(outcome: Outcome, failure: Option<&(String, String)>) -> Option<(&st
     }
 }
 
-/// One message's line.
+/// One message's line. `receive` says how often it was received, this time included, and how often
+/// it may be, where the queue has a redrive policy.
 pub(crate) fn outcome(
     message: &ReceivedMessage,
-    receive: Receive,
+    receive: (u32, Option<u32>),
     outcome: Outcome,
     ending: Ending,
     notes: &Notes,
     took: Duration,
 ) {
-    let last = is_last_receive(receive.count, receive.max);
-    let receive = match receive.max {
-        Some(max) => format!("{} of {max}", receive.count),
-        None => receive.count.to_string(),
+    let (count, max) = receive;
+    let last = is_last_receive(count, max);
+    let receive = match max {
+        Some(max) => format!("{count} of {max}"),
+        None => count.to_string(),
     };
     let error = error_of(outcome, notes.error.as_ref());
     let (error_type, reason) = (
@@ -127,34 +120,32 @@ pub(crate) fn not_deleted(
     given_up: bool,
 ) {
     let last = is_last_receive(message.receive_count, max_receive_count);
-    if last && !given_up {
-        let mailed = if notes.email_id.is_some() {
-            "its mail went out, so"
-        } else {
-            "where a mail went out,"
-        };
-        error!(
-            messaging.message.id = message.id,
-            notifier.notification.id = notes.key,
-            notifier.email.id = notes.email_id,
-            "its lease was lost before the delete was confirmed, on its last receive: the queue may \
-             dead-letter it; {mailed} do not redrive it"
-        );
-    } else if given_up {
-        error!(
-            messaging.message.id = message.id,
-            notifier.notification.id = notes.key,
-            notifier.email.id = notes.email_id,
-            "its message was not deleted: where a mail went out, do not redrive it"
-        );
-    } else {
+    if !last && !given_up {
         warn!(
             messaging.message.id = message.id,
             notifier.notification.id = notes.key,
             "its lease was lost before the delete was confirmed; if the message comes again here, \
              the ledger knows it"
         );
+        return;
     }
+    let text = match notes.email_id {
+        _ if given_up => "its message was not deleted: where a mail went out,",
+        Some(_) => {
+            "its lease was lost before the delete was confirmed, on its last receive: the queue may \
+             dead-letter it; its mail went out, so"
+        }
+        None => {
+            "its lease was lost before the delete was confirmed, on its last receive: the queue may \
+             dead-letter it; where a mail went out,"
+        }
+    };
+    error!(
+        messaging.message.id = message.id,
+        notifier.notification.id = notes.key,
+        notifier.email.id = notes.email_id,
+        "{text} do not redrive it"
+    );
 }
 
 /// Logs a change of a breaker: the `part` that it stops.

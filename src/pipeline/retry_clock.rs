@@ -36,8 +36,15 @@ impl RetryClock {
 
     /// Waits for something without counting the time.
     pub(crate) async fn pause_during<T>(&self, wait: impl Future<Output = T>) -> T {
-        let _pause = Pause::begin(self);
+        let _pause = self.pause();
         wait.await
+    }
+
+    fn pause(&self) -> Pause<'_> {
+        let mut state = self.0.lock();
+        let running = state.running_since.take();
+        state.counted += running.map(|since| since.elapsed()).unwrap_or_default();
+        Pause(self)
     }
 
     /// Waits until so much has been counted.
@@ -57,16 +64,6 @@ impl RetryClock {
 
 /// A pause of the clock. Its drop lets the clock run again, also where the wait was cancelled.
 struct Pause<'a>(&'a RetryClock);
-
-impl<'a> Pause<'a> {
-    fn begin(clock: &'a RetryClock) -> Self {
-        let mut state = clock.0.lock();
-        if let Some(since) = state.running_since.take() {
-            state.counted += since.elapsed();
-        }
-        Self(clock)
-    }
-}
 
 impl Drop for Pause<'_> {
     fn drop(&mut self) {

@@ -118,10 +118,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
         began.elapsed(),
     );
     let notes = mem::take(&mut *worker.notes());
-    let receive = report::Receive {
-        count: receive_count,
-        max: delivering.max_receive_count,
-    };
+    let receive = (receive_count, delivering.max_receive_count);
     report::outcome(&message, receive, outcome, ending, &notes, began.elapsed());
     let aside = delivering.window.step_aside();
     let settled = match settlement {
