@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::world::{QUEUE, TOPIC, World, arn};
+use super::world::{QUEUE, TOPIC, World, arn};
 
 /// An event that was published.
 #[derive(Debug, Clone, Copy)]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use crate::verdict::Row;
+use super::verdict::Row;
 
 const HEAD: &str = "scenario          messages  lost  twice  good in DLQ  unknown  receives  memory MiB  +KiB/min      took  verdict";
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::daemon::LogCounts;
-use crate::world::World;
+use super::daemon::LogCounts;
+use super::world::World;
 
 /// How long the queue may take to run empty after the faults have ended. A deferred message comes
 /// back after a minute, and so does the last probe of a breaker.

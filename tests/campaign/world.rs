@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use crate::daemon::{Daemon, Ended, Launch};
-use crate::events::{Published, uid_in};
+use super::daemon::{Daemon, Ended, Launch};
+use super::events::{Published, uid_in};
 
 /// The queue's visibility timeout: the shortest that the daemon takes, a twelfth of CIS's.
 pub(crate) const VISIBILITY: Duration = Duration::from_secs(5);

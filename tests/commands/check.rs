@@ -4,7 +4,7 @@ use sandbox::faults::{Fault, Rule};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::stage::{Stage, path, run_bare};
+use crate::commands::stage::{Stage, path, run_bare};
 
 #[tokio::test]
 async fn a_right_set_up_is_all_right() {
@@ -200,7 +200,7 @@ async fn a_shadowed_variable_is_a_note() {
 #[tokio::test]
 async fn a_wrong_configuration_is_all_told_and_exits_64() {
     let files = [("bad.toml", "concurency = 3\n")];
-    let directory = crate::stage::directory(&files);
+    let directory = crate::commands::stage::directory(&files);
     let file = path(&directory, "bad.toml");
     let done = run_bare(&[], &["check", "--config", &file]).await;
     done.exits(64);

@@ -3,7 +3,7 @@
 use sandbox::faults::{Fault, Rule};
 use serde_json::json;
 
-use crate::stage::{Done, Stage};
+use crate::commands::stage::{Done, Stage};
 
 async fn check_with(stage: &Stage, operation: &str, code: &str) -> Done {
     let fault = Fault::error(code, 403);

@@ -2,7 +2,7 @@
 
 use sandbox::faults::{Fault, Rule};
 
-use crate::stage::{Stage, TEMPLATE, directory, path};
+use crate::commands::stage::{Stage, TEMPLATE, directory, path};
 
 #[tokio::test]
 async fn a_template_that_is_not_there_is_told() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::stage::{command, directory, finish, path, run_bare};
+use crate::commands::stage::{command, directory, finish, path, run_bare};
 
 const CIS: [(&str, &str); 6] = [
     ("REGION", "eu-central-1"),

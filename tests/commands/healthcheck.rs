@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::stage::{Done, run_bare};
+use crate::commands::stage::{Done, run_bare};
 
 async fn ask(listen: &str) -> Done {
     run_bare(&[("NOTIFIER_HEALTH__LISTEN", listen)], &["healthcheck"]).await

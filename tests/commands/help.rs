@@ -1,6 +1,6 @@
 //! Help, version, completions and what is said to mistakes on the command line.
 
-use crate::stage::run_bare;
+use crate::commands::stage::run_bare;
 
 #[tokio::test]
 async fn every_command_is_helped_with_examples() {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::stage::{SAMPLES, Stage, directory, finish, path, run_bare};
+use crate::commands::stage::{SAMPLES, Stage, directory, finish, path, run_bare};
 
 const OURS: [(&str, &str); 2] = [
     ("SENDER", "Events <events@example.com>"),
@@ -88,7 +88,7 @@ async fn an_event_alone_on_standard_input_is_rendered_without_aws() {
     let directory = directory(&[("t.html", "<p>Hello {mailto}: {summary}, {events}</p>")]);
     let template = path(&directory, "t.html");
     let arguments = ["render", "--message", "-", "--template", &template];
-    let command = crate::stage::command(OURS.into_iter(), &arguments);
+    let command = crate::commands::stage::command(OURS.into_iter(), &arguments);
     let event = r#"{"mailto":"dana@example.com","uid":7,"summary":"A <b>"}"#;
     let done = finish(command, event).await;
     assert_eq!(
@@ -193,7 +193,7 @@ async fn watching_renders_again_when_a_file_changes() {
         "--html",
         &html,
     ];
-    let mut child = crate::stage::command(OURS.into_iter(), &arguments)
+    let mut child = crate::commands::stage::command(OURS.into_iter(), &arguments)
         .spawn()
         .unwrap();
     // Held open: a closed standard input would be no reason to end, either.

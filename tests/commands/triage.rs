@@ -5,7 +5,7 @@ use sandbox::sqs::Standing;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::stage::{SAMPLES, Stage, redrive};
+use crate::commands::stage::{SAMPLES, Stage, redrive};
 
 fn dead(stage: &Stage) -> String {
     format!("{}/000000000000/dead", stage.aws.url())

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::process::{Daemon, Ended};
-use crate::world::{PATH, QUEUE, REPOSITORY, TEMPLATE, World};
+use crate::daemon::process::{Daemon, Ended};
+use crate::daemon::world::{PATH, QUEUE, REPOSITORY, TEMPLATE, World};
 
 /// Within this a process has given up, which takes it a minute.
 const GIVES_UP: Duration = Duration::from_secs(75);

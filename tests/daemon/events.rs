@@ -6,10 +6,10 @@ use organizer_notifier::config::{Flags, load};
 use organizer_notifier::notification::{Address, Envelope, Template};
 use serde_json::{Value, json};
 
-use crate::expected::{Case, Expected, Values, case};
-use crate::output::Line;
-use crate::process::Daemon;
-use crate::world::{TEMPLATE, World, tag};
+use crate::daemon::expected::{Case, Expected, Values, case};
+use crate::daemon::output::Line;
+use crate::daemon::process::Daemon;
+use crate::daemon::world::{TEMPLATE, World, tag};
 
 const SAMPLES: [(&str, &str); 3] = [
     (

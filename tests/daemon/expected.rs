@@ -3,7 +3,7 @@
 use sandbox::outbox::StoredMail;
 use serde_json::{Value, json};
 
-use crate::world::TEMPLATE;
+use crate::daemon::world::TEMPLATE;
 
 /// A mail as its reader gets it.
 #[derive(Debug, PartialEq, Eq)]

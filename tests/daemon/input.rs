@@ -3,9 +3,9 @@
 use sandbox::outbox::StoredMail;
 use serde_json::{Value, json};
 
-use crate::output::Line;
-use crate::process::{Daemon, Ended};
-use crate::world::{World, numbered, tag};
+use crate::daemon::output::Line;
+use crate::daemon::process::{Daemon, Ended};
+use crate::daemon::world::{World, numbered, tag};
 
 /// The most that SQS takes.
 const MIB: usize = 1024 * 1024;

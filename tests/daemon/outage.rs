@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use sandbox::faults::{Fault, Rule, Window};
 
-use crate::output::Line;
-use crate::process::{Daemon, Ended};
-use crate::world::{World, tag};
+use crate::daemon::output::Line;
+use crate::daemon::process::{Daemon, Ended};
+use crate::daemon::world::{World, tag};
 
 /// Publishes events of these numbers and gives their SNS message ids.
 async fn publish(world: &World, numbers: std::ops::Range<usize>) -> Vec<String> {

@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::output::{Line, Secrets, assert_accounted, outcomes};
-use crate::world::World;
+use crate::daemon::output::{Line, Secrets, assert_accounted, outcomes};
+use crate::daemon::world::World;
 
 /// The longest that a test waits for anything but the end of boot's patience.
 const DEADLINE: Duration = Duration::from_secs(25);

@@ -5,9 +5,9 @@ use std::time::Duration;
 use sandbox::faults::{Fault, Rule};
 use sandbox::sqs::Standing;
 
-use crate::output::assert_accounted;
-use crate::process::Daemon;
-use crate::world::World;
+use crate::daemon::output::assert_accounted;
+use crate::daemon::process::Daemon;
+use crate::daemon::world::World;
 
 #[tokio::test]
 async fn an_idle_daemon_ends_at_once_at_sigterm_or_sigint_and_says_so_at_any_log_level() {

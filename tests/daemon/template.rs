@@ -1,7 +1,7 @@
 //! The template in force: fetched anew when told to, replaced only by a good one.
 
-use crate::process::Daemon;
-use crate::world::{PATH, REPOSITORY, World, numbered, tag};
+use crate::daemon::process::Daemon;
+use crate::daemon::world::{PATH, REPOSITORY, World, numbered, tag};
 
 /// Publishes an event and gives the HTML of its mail.
 async fn mailed(world: &World, daemon: &Daemon) -> String {

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::process::{Daemon, Ended};
+use crate::daemon::process::{Daemon, Ended};
 
 const SOON: Duration = Duration::from_secs(10);
 /// A good configuration of CIS's variables.

@@ -8,7 +8,7 @@ use sandbox::sqs::MessageState;
 use sandbox::{Running, Sandbox};
 use serde_json::{Value, json};
 
-use crate::output::Secrets;
+use crate::daemon::output::Secrets;
 
 pub(crate) const QUEUE: &str = "inbox";
 pub(crate) const DEAD: &str = "dead";

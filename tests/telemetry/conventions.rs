@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
+use crate::telemetry::{
     collector::Kind,
     scene::{self, Told},
     stage::SECRETS,

@@ -10,7 +10,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::{
+use crate::telemetry::{
     daemon::{LONG, free_port},
     stage::{SECRETS, Stage},
 };

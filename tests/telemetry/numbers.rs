@@ -2,7 +2,7 @@
 
 use sandbox::faults::{Fault, Rule};
 
-use crate::{
+use crate::telemetry::{
     collector::{Collector, GRPC, Kind, Point},
     scene::{self, Told},
     stage::{QUEUE, Stage},

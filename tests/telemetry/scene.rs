@@ -6,7 +6,7 @@ use std::time::Duration;
 use sandbox::faults::{Fault, Rule};
 use tokio::{sync::OnceCell, time::timeout};
 
-use crate::{
+use crate::telemetry::{
     collector::{Collector, GRPC, HTTP, Point, Span},
     daemon::{LONG, Stopped},
     stage::{Stage, event},

@@ -8,7 +8,7 @@ use sandbox::{
 };
 use serde_json::{Value, json};
 
-use crate::daemon::Daemon;
+use crate::telemetry::daemon::Daemon;
 
 pub(crate) const QUEUE: &str = "created-events";
 const DEAD: &str = "dead-letters";

@@ -2,7 +2,7 @@
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
-use crate::{
+use crate::telemetry::{
     collector::Span,
     scene::{self, ENVELOPED, RAW, Told, UNSAMPLED, XRAY},
     stage::QUEUE,
@@ -142,7 +142,7 @@ async fn an_unsampled_context_is_linked_and_not_continued() {
     let span = told.process_of("unsampled");
     assert_eq!(span.parent, "");
     assert_ne!(span.trace_id, trace);
-    let to_publisher = |link: &&crate::collector::Link| link.trace_id == trace;
+    let to_publisher = |link: &&crate::telemetry::collector::Link| link.trace_id == trace;
     let link = span.links.iter().find(to_publisher).unwrap();
     assert_eq!(link.span_id, publisher);
 }

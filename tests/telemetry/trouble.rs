@@ -6,7 +6,7 @@ use sandbox::faults::{Fault, Rule};
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::{
+use crate::telemetry::{
     collector::{Collector, GRPC, HTTP},
     daemon::{Stopped, free_port},
     stage::{QUEUE, Stage},

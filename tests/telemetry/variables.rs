@@ -2,7 +2,7 @@
 
 use std::{process::ExitStatus, time::Duration};
 
-use crate::{
+use crate::telemetry::{
     collector::{Collector, GRPC, HTTP},
     daemon::{Daemon, Stopped},
     stage::Stage,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use sandbox::faults::{Fault, Rule, Window};
 
-use crate::verdict::{Bound, Bounds};
-use crate::world::{CONCURRENCY, World};
+use super::super::verdict::{Bound, Bounds};
+use super::super::world::{CONCURRENCY, World};
 
 const SEND: &str = "ses:SendEmail";
 const DAEMONS: usize = 3;

@@ -10,8 +10,8 @@ mod templates;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::verdict::{Bounds, Row, judge};
-use crate::world::{Plan, VISIBILITY, World};
+use super::verdict::{Bounds, Row, judge};
+use super::world::{Plan, VISIBILITY, World};
 
 /// One way for things to go wrong.
 pub(crate) struct Scenario {

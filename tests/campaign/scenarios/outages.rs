@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use sandbox::faults::Fault;
 
+use super::super::daemon::Daemon;
+use super::super::verdict::Bounds;
+use super::super::world::{Receives, World};
 use super::{outage, release};
-use crate::daemon::Daemon;
-use crate::verdict::Bounds;
-use crate::world::{Receives, World};
 
 const DAEMONS: usize = 3;
 /// What a breaker may receive beside what it holds: one message at a time, until as many have

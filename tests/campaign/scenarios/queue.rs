@@ -5,9 +5,9 @@ use std::time::Duration;
 use sandbox::faults::{Fault, Rule};
 use serde_json::json;
 
+use super::super::verdict::Bounds;
+use super::super::world::{CONCURRENCY, World};
 use super::{outage, release};
-use crate::verdict::Bounds;
-use crate::world::{CONCURRENCY, World};
 
 const SEND: &str = "ses:SendEmail";
 const DELETE: &str = "sqs:DeleteMessageBatch";

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::super::verdict::{Bounds, ratio};
+use super::super::world::World;
 use super::release;
-use crate::verdict::{Bounds, ratio};
-use crate::world::World;
 
 const SEND: &str = "ses:SendEmail";
 /// What the daemons get to find their rates.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use sandbox::faults::Fault;
 
+use super::super::verdict::{Bound, Bounds};
+use super::super::world::{SEND_TIMEOUT, VISIBILITY, World};
 use super::release;
-use crate::verdict::{Bound, Bounds};
-use crate::world::{SEND_TIMEOUT, VISIBILITY, World};
 
 const SEND: &str = "ses:SendEmail";
 

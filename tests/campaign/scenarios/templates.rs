@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use sandbox::faults::Fault;
 
+use super::super::verdict::Bounds;
+use super::super::world::{BRANCH, REPOSITORY, TEMPLATE, World};
 use super::{outage, release};
-use crate::verdict::Bounds;
-use crate::world::{BRANCH, REPOSITORY, TEMPLATE, World};
 
 fn codecommit_down(world: &World) {
     world.fault("codecommit:*", 1.0, Fault::error("ServiceUnavailable", 503));
@@ -80,7 +80,7 @@ pub(super) async fn bad(world: &mut World) -> anyhow::Result<Bounds> {
     world.publish(part, release(world)).await?;
     world.pass(Duration::from_secs(15)).await;
     let received = world.handed_out() - before;
-    let most = crate::world::CONCURRENCY + 10;
+    let most = super::super::world::CONCURRENCY + 10;
     bounds.check(
         received <= most,
         format!("received for the bad template {received} ≤ {most}"),

@@ -1,11 +1,5 @@
 //! The operator's commands as the real program, against the local AWS.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "the helpers of tests fail as the tests themselves do"
-)]
-
 mod check;
 mod check_mail;
 mod check_queue;
