@@ -48,7 +48,7 @@ impl Instruments {
     pub(crate) fn new(otlp: &Otlp, queue_url: &str) -> Self {
         Self {
             metrics: Metrics::new(otlp.meter(), queue_url),
-            spans: Spans::new(otlp.tracer(), queue_url, otlp.propagators),
+            spans: Spans::new(otlp.tracer().is_some(), queue_url, otlp.propagators),
         }
     }
 
@@ -59,9 +59,9 @@ impl Instruments {
     }
 }
 
-/// Sets up the log for the whole process, and the panic hook. `errors` hears what the exporters
-/// complain of. A second call changes nothing.
-pub(crate) fn init(settings: LogSettings, errors: ExportErrors) {
+/// Sets up the log for the whole process, and the panic hook. Spans go to `otlp` where it exports
+/// any, and `errors` hears what the exporters complain of. A second call changes nothing.
+pub(crate) fn init(settings: LogSettings, otlp: &Otlp, errors: ExportErrors) {
     let lines = fmt::layer().with_writer(stderr);
     let lines = if settings.json {
         lines
@@ -77,7 +77,8 @@ pub(crate) fn init(settings: LogSettings, errors: ExportErrors) {
     };
     let lines = lines.with_filter(filter(settings.level));
     let errors = errors.with_filter(Targets::new().with_target(export_errors::TARGET, Level::WARN));
-    let subscriber = registry().with(lines).with(errors);
+    let spans = otlp.tracer().map(spans::layer::layer);
+    let subscriber = registry().with(lines).with(errors).with(spans);
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         panic::set_hook(Box::new(log_panic));
     }
@@ -90,6 +91,7 @@ fn filter(ours: LevelFilter) -> Targets {
         .with_default(ours.min(LevelFilter::INFO))
         .with_target(env!("CARGO_CRATE_NAME"), ours)
         .with_target(LIFECYCLE, Level::INFO)
+        .with_target(names::SPANS, LevelFilter::OFF)
         .with_target(export_errors::TARGET, LevelFilter::OFF)
 }
 

@@ -38,7 +38,7 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
     let errors = ExportErrors::default();
     let otlp = Otlp::start(&wanted, &errors).await;
     let otlp = otlp.map_err(|refused| UsageError(refused.to_string()))?;
-    telemetry::init(log_settings(&loaded.settings.log), errors.clone());
+    telemetry::init(log_settings(&loaded.settings.log), &otlp, errors.clone());
     if otlp.is_on() {
         tokio::spawn(errors.clone().run());
     }

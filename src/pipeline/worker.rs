@@ -278,7 +278,7 @@ impl Worker<'_> {
             let began = Instant::now();
             let instruments = &self.shared.instruments;
             instruments.metrics.sending(self.lease.margin());
-            let mut span = {
+            let span = {
                 let mut notes = self.notes();
                 notes.attempts += 1;
                 let recipients = mail.to.len();

@@ -1,6 +1,6 @@
 //! The metrics: what is counted and measured, with attributes from bounded sets.
 
-use std::{slice, time::Duration};
+use std::{slice, sync::Arc, time::Duration};
 
 use opentelemetry::{
     KeyValue,
@@ -9,7 +9,7 @@ use opentelemetry::{
 
 use super::{
     names::{attribute, metric, ours},
-    spans::{SYSTEM, age, server, shared},
+    spans::{SYSTEM, age, server},
 };
 use crate::ports::{ReceivedMessage, queue_name};
 
@@ -249,4 +249,9 @@ fn with_error(attributes: &[KeyValue], error: Option<&str>, record: impl FnOnce(
             record(&[attributes, &[error]].concat());
         }
     }
+}
+
+/// An attribute whose text is shared, since each record clones it.
+fn shared(name: &'static str, text: &str) -> KeyValue {
+    KeyValue::new(name, Arc::<str>::from(text))
 }

@@ -129,7 +129,7 @@ impl Queue for Observed<dyn Queue> {
 #[async_trait]
 impl TemplateSource for Observed<dyn TemplateSource> {
     async fn fetch(&self) -> Result<TemplateFile, TemplateFailure> {
-        let mut span = self.instruments.spans.fetch();
+        let span = self.instruments.spans.fetch();
         let fetched = self.port.fetch().await;
         match &fetched {
             Ok(file) => {

@@ -8,30 +8,29 @@
 //! CodeCommit/GetFile     client    a fetch of the template
 //! ```
 //!
-//! Each span names its parent, and none is ever the current one. So they are OpenTelemetry's own
-//! spans. A `tracing` span around a message's work would be entered and left at every poll, and
-//! nothing here would use it.
+//! They are `tracing` spans, which a [layer](layer::layer) exports. Each names its parent, and none is ever
+//! entered. A span around a message's work would be entered and left at every poll, and nothing
+//! here would use it.
+
+pub(super) mod layer;
+mod origin;
 
 use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use opentelemetry::{
     Context, KeyValue,
-    propagation::TextMapPropagator,
-    trace::{Link, Span as _, SpanBuilder, SpanContext, SpanKind, Status, TraceContextExt, Tracer},
+    trace::{SpanContext, SpanId, Status, TraceContextExt, TraceId},
 };
-use opentelemetry_aws::trace::xray_propagator::span_context_from_str;
-use opentelemetry_sdk::{
-    propagation::TraceContextPropagator,
-    trace::{SdkTracer, Span},
-};
+use tracing::{Span, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use self::layer::starting_at;
 use super::{
-    names::{attribute, ours},
+    names::{SPANS, attribute, ours},
     otlp::Propagators,
 };
 use crate::{
@@ -51,11 +50,12 @@ const CONTEXTS_MAX: usize = 4096;
 /// Makes spans.
 #[derive(Debug)]
 pub(crate) struct Spans {
-    /// Absent where nobody exports spans. Nothing is made then.
-    tracer: Option<SdkTracer>,
+    /// Whether anybody exports spans. Otherwise none is made.
+    is_on: bool,
     queue: String,
-    /// What the spans of all operations on the queue bear.
-    common: Vec<KeyValue>,
+    queue_url: String,
+    host: String,
+    port: Option<i64>,
     propagators: Propagators,
     contexts: Mutex<Contexts>,
 }
@@ -71,33 +71,58 @@ struct Contexts {
 }
 
 /// The span of one call, which ends when it is dropped. Empty where nobody exports spans.
-#[derive(Debug, Default)]
-pub(crate) struct CallSpan(Option<Box<Span>>);
+#[derive(Debug)]
+pub(crate) struct CallSpan(Span);
 
 /// The span of one message's work. Its ids outlast its end, for the log.
 #[derive(Debug, Default)]
-pub(crate) struct MessageSpan(CallSpan);
+pub(crate) struct MessageSpan {
+    span: Option<CallSpan>,
+    ids: Option<(TraceId, SpanId)>,
+}
+
+/// A span under this parent, where anybody exports spans.
+macro_rules! span {
+    ($spans:expr, $parent:expr, $name:literal, $($about:tt)*) => {
+        if $spans.is_on {
+            info_span!(target: SPANS, parent: $parent, $name, $($about)*)
+        } else {
+            Span::none()
+        }
+    };
+}
+
+/// A span of an operation on the queue. It has no parent until it is given one.
+macro_rules! operation {
+    ($spans:expr, $name:literal, $kind:literal, $($about:tt)*) => {
+        span!(
+            $spans,
+            None,
+            $name,
+            otel.name = format_args!("{} {}", $name, $spans.queue),
+            otel.kind = $kind,
+            { attribute::MESSAGING_SYSTEM } = SYSTEM,
+            { attribute::OPERATION_NAME } = $name,
+            { attribute::OPERATION_TYPE } = $name,
+            { attribute::DESTINATION } = $spans.queue,
+            { attribute::QUEUE_URL } = $spans.queue_url,
+            { attribute::SERVER_ADDRESS } = $spans.host,
+            { attribute::SERVER_PORT } = $spans.port,
+            $($about)*
+        )
+    };
+}
 
 impl Spans {
-    /// Spans about the queue at this URL.
-    pub(crate) fn new(
-        tracer: Option<SdkTracer>,
-        queue_url: &str,
-        propagators: Propagators,
-    ) -> Self {
+    /// Spans about the queue at this URL, made where `is_on`.
+    pub(crate) fn new(is_on: bool, queue_url: &str, propagators: Propagators) -> Self {
         let (host, port) = server(queue_url);
-        let queue = queue_name(queue_url);
-        let mut common = vec![
-            KeyValue::new(attribute::MESSAGING_SYSTEM, SYSTEM),
-            shared(attribute::DESTINATION, queue),
-            shared(attribute::QUEUE_URL, queue_url),
-            shared(attribute::SERVER_ADDRESS, host),
-        ];
-        common.extend(port.map(|port| KeyValue::new(attribute::SERVER_PORT, i64::from(port))));
         Self {
-            tracer,
-            queue: queue.to_owned(),
-            common,
+            is_on,
+            queue: queue_name(queue_url).to_owned(),
+            queue_url: queue_url.to_owned(),
+            host: host.to_owned(),
+            port: port.map(i64::from),
             propagators,
             contexts: Mutex::default(),
         }
@@ -106,21 +131,17 @@ impl Spans {
     /// The span of a receive that brought these messages and began at `began`. An empty receive gets
     /// none, so the span is made when the receive is over.
     pub(crate) fn received(&self, began: SystemTime, messages: &[ReceivedMessage]) {
-        if messages.is_empty() {
+        if messages.is_empty() || !self.is_on {
             return;
         }
-        let span = self.start(None, || {
-            let links = messages.iter().filter_map(|message| {
-                let origin = self.origin(message, &[])?;
+        let CallSpan(span) = self.receive(began, Some(messages.len()));
+        for message in messages {
+            if let Some(origin) = self.propagators.origin(message, &[]) {
                 let id = KeyValue::new(attribute::MESSAGE_ID, message.id.clone());
-                Some(Link::new(origin, vec![id], 0))
-            });
-            let batch = KeyValue::new(attribute::BATCH_COUNT, count(messages.len()));
-            self.operation("receive", [batch])
-                .with_start_time(began)
-                .with_links(links.collect())
-        });
-        if let Some(context) = span.context() {
+                span.add_link_with_attributes(origin, vec![id]);
+            }
+        }
+        if let Some(context) = started(&span) {
             let mut contexts = self.contexts.lock();
             for message in messages {
                 contexts.keep(&message.receipt, context.clone());
@@ -130,8 +151,19 @@ impl Spans {
 
     /// The span of a receive that failed and began at `began`.
     pub(crate) fn not_received(&self, began: SystemTime, error: &CallError) {
-        let build = || self.operation("receive", []).with_start_time(began);
-        self.start(None, build).failed(error);
+        self.receive(began, None).failed(error);
+    }
+
+    fn receive(&self, began: SystemTime, messages: Option<usize>) -> CallSpan {
+        let batch = messages.map(count);
+        let span = operation!(
+            self,
+            "receive",
+            "client",
+            { attribute::BATCH_COUNT } = batch
+        );
+        set_parent(&span, starting_at(began));
+        CallSpan(span)
     }
 
     /// The span of one message's work. `published` are the attributes of its SNS notification, and
@@ -142,31 +174,36 @@ impl Spans {
         published: &[(String, String)],
         notification_id: Option<&str>,
     ) -> MessageSpan {
-        if self.tracer.is_none() {
+        let span = operation!(
+            self,
+            "process",
+            "consumer",
+            { attribute::MESSAGE_ID } = message.id,
+            { ours::RECEIVE_COUNT } = i64::from(message.receive_count),
+            { ours::NOTIFICATION_ID } = notification_id
+        );
+        if span.is_disabled() {
             return MessageSpan::default();
         }
-        let is_young = age(message).unwrap_or_default() < TRACE_CONTINUED_FOR;
-        let origin = self.origin(message, published);
-        let (parent, linked) = match origin {
-            Some(context) if context.is_sampled() && is_young => (Some(context), None),
-            other => (None, other),
-        };
-        let receive = self.contexts.lock().get(&message.receipt);
-        let links = linked.into_iter().chain(receive).map(Link::with_context);
-        let span = self.start(parent, || {
-            let about = [
-                KeyValue::new(attribute::MESSAGE_ID, message.id.clone()),
-                KeyValue::new(ours::RECEIVE_COUNT, i64::from(message.receive_count)),
-            ];
-            let id = notification_id.map(|id| KeyValue::new(ours::NOTIFICATION_ID, id.to_owned()));
-            self.operation("process", about.into_iter().chain(id))
-                .with_kind(SpanKind::Consumer)
-                .with_links(links.collect())
-        });
-        if let Some(context) = span.context() {
-            self.contexts.lock().keep(&message.receipt, context);
+        if let Some(origin) = self.propagators.origin(message, published) {
+            let is_young = age(message).unwrap_or_default() < TRACE_CONTINUED_FOR;
+            if origin.is_sampled() && is_young {
+                set_parent(&span, Context::new().with_remote_span_context(origin));
+            } else {
+                span.add_link(origin);
+            }
         }
-        MessageSpan(span)
+        let receive = self.contexts.lock().get(&message.receipt);
+        if let Some(receive) = receive {
+            span.add_link(receive);
+        }
+        let ids = started(&span).map(|context| {
+            let ids = (context.trace_id(), context.span_id());
+            self.contexts.lock().keep(&message.receipt, context);
+            ids
+        });
+        let span = Some(CallSpan(span));
+        MessageSpan { span, ids }
     }
 
     /// The span of one attempt to send, under its message's.
@@ -177,15 +214,19 @@ impl Spans {
         recipients: usize,
         version: &TemplateVersion,
     ) -> CallSpan {
-        self.start(message.0.context(), || {
-            let about = [
-                KeyValue::new(ours::ATTEMPT, i64::from(attempt)),
-                KeyValue::new(ours::RECIPIENTS, count(recipients)),
-                KeyValue::new(ours::TEMPLATE_COMMIT, version.commit_id.clone()),
-                KeyValue::new(ours::TEMPLATE_BLOB, version.blob_id.clone()),
-            ];
-            aws_call("SESv2/SendEmail", about)
-        })
+        let parent = message.span.as_ref().and_then(|span| span.0.id());
+        CallSpan(span!(
+            self,
+            parent,
+            "SESv2/SendEmail",
+            otel.kind = "client",
+            { attribute::RPC_SYSTEM } = "aws-api",
+            { attribute::RPC_METHOD } = "SESv2/SendEmail",
+            { ours::ATTEMPT } = i64::from(attempt),
+            { ours::RECIPIENTS } = count(recipients),
+            { ours::TEMPLATE_COMMIT } = version.commit_id,
+            { ours::TEMPLATE_BLOB } = version.blob_id
+        ))
     }
 
     /// The span of a settling call about these messages; `method` is AWS's name of it.
@@ -194,76 +235,39 @@ impl Spans {
         method: &'static str,
         receipts: impl ExactSizeIterator<Item = &'a ReceiptHandle>,
     ) -> CallSpan {
-        self.start(None, || {
+        let span = operation!(
+            self,
+            "settle",
+            "client",
+            { attribute::RPC_METHOD } = method,
+            { attribute::BATCH_COUNT } = count(receipts.len())
+        );
+        if !span.is_disabled() {
             let contexts = self.contexts.lock();
-            let about = [
-                KeyValue::new(attribute::RPC_METHOD, method),
-                KeyValue::new(attribute::BATCH_COUNT, count(receipts.len())),
-            ];
-            let linked = receipts.filter_map(|receipt| contexts.get(receipt));
-            self.operation("settle", about)
-                .with_links(linked.map(Link::with_context).collect())
-        })
+            for context in receipts.filter_map(|receipt| contexts.get(receipt)) {
+                span.add_link(context);
+            }
+        }
+        CallSpan(span)
     }
 
     /// The span of a fetch of the template.
     pub(crate) fn fetch(&self) -> CallSpan {
-        self.start(None, || aws_call("CodeCommit/GetFile", []))
+        CallSpan(span!(
+            self,
+            None,
+            "CodeCommit/GetFile",
+            otel.kind = "client",
+            { attribute::RPC_SYSTEM } = "aws-api",
+            { attribute::RPC_METHOD } = "CodeCommit/GetFile"
+        ))
     }
 
     /// Forgets a message that has been settled. Nothing will link to it any more.
     pub(crate) fn forget(&self, receipt: &ReceiptHandle) {
-        if self.tracer.is_some() {
+        if self.is_on {
             self.contexts.lock().forget(receipt);
         }
-    }
-
-    /// The span that published the message: W3C's context in the queue's attributes, otherwise in
-    /// the notification's, otherwise X-Ray's.
-    fn origin(
-        &self,
-        message: &ReceivedMessage,
-        published: &[(String, String)],
-    ) -> Option<SpanContext> {
-        let carriers = &message.trace_carriers;
-        let in_queue = |name: &str| carriers.get(name).map(String::as_str);
-        let in_notification = |name: &str| {
-            let named = published.iter().find(|(known, _)| known == name);
-            named.map(|(_, value)| value.as_str())
-        };
-        let w3c = || w3c(in_queue).or_else(|| w3c(in_notification));
-        let xray = || span_context_from_str(in_queue("AWSTraceHeader")?);
-        let w3c = self.propagators.w3c.then(w3c).flatten();
-        let context = w3c.or_else(|| self.propagators.xray.then(xray).flatten());
-        context.filter(SpanContext::is_valid)
-    }
-
-    /// Starts a span under this parent. Nothing is built where nobody exports spans.
-    fn start(&self, parent: Option<SpanContext>, build: impl FnOnce() -> SpanBuilder) -> CallSpan {
-        CallSpan(self.tracer.as_ref().map(|tracer| {
-            let root = Context::new();
-            let parent = match parent {
-                Some(parent) => root.with_remote_span_context(parent),
-                None => root,
-            };
-            Box::new(tracer.build_with_context(build(), &parent))
-        }))
-    }
-
-    /// A span of an operation on the queue, which is our call unless it is changed afterwards.
-    fn operation(
-        &self,
-        name: &'static str,
-        about: impl IntoIterator<Item = KeyValue>,
-    ) -> SpanBuilder {
-        let mut attributes = vec![
-            KeyValue::new(attribute::OPERATION_NAME, name),
-            KeyValue::new(attribute::OPERATION_TYPE, name),
-        ];
-        attributes.extend(self.common.iter().cloned().chain(about));
-        SpanBuilder::from_name(format!("{name} {}", self.queue))
-            .with_kind(SpanKind::Client)
-            .with_attributes(attributes)
     }
 }
 
@@ -291,60 +295,67 @@ impl Contexts {
 
 impl CallSpan {
     /// Adds an attribute.
-    pub(crate) fn set(&mut self, name: &'static str, value: &str) {
-        if let Some(span) = &mut self.0 {
-            span.set_attribute(KeyValue::new(name, value.to_owned()));
+    pub(crate) fn set(&self, name: &'static str, value: &str) {
+        if !self.0.is_disabled() {
+            self.0.set_attribute(name, value.to_owned());
         }
     }
 
     /// Marks the call as failed, with the error's type and the request's id.
-    pub(crate) fn failed(&mut self, error: &CallError) {
+    pub(crate) fn failed(&self, error: &CallError) {
         self.failed_as(&error.code);
         self.set_request_id(error);
     }
 
     /// Adds the id of a request that failed.
-    pub(crate) fn set_request_id(&mut self, error: &CallError) {
+    pub(crate) fn set_request_id(&self, error: &CallError) {
         if let Some(request_id) = &error.request_id {
             self.set(attribute::AWS_REQUEST_ID, request_id);
         }
     }
 
     /// Marks the call as failed with an error type alone.
-    pub(crate) fn failed_as(&mut self, error_type: &str) {
+    pub(crate) fn failed_as(&self, error_type: &str) {
         self.set(attribute::ERROR_TYPE, error_type);
-        if let Some(span) = &mut self.0 {
-            span.set_status(Status::error(error_type.to_owned()));
+        if !self.0.is_disabled() {
+            self.0.set_status(Status::error(error_type.to_owned()));
         }
-    }
-
-    fn context(&self) -> Option<SpanContext> {
-        let context = self.0.as_ref()?.span_context();
-        context.is_valid().then(|| context.clone())
     }
 }
 
 impl MessageSpan {
     /// Ends the span of a message that came to this outcome, with the error's type where it failed.
     pub(crate) fn end(&mut self, outcome: &'static str, error: Option<&str>) {
-        self.0.set(ours::OUTCOME, outcome);
-        if let Some(error) = error {
-            self.0.failed_as(error);
-        }
-        if let Some(span) = &mut self.0.0 {
-            span.end();
+        if let Some(span) = self.span.take() {
+            span.set(ours::OUTCOME, outcome);
+            if let Some(error) = error {
+                span.failed_as(error);
+            }
         }
     }
 
     /// The trace, in 32 hexadecimal digits.
     pub(crate) fn trace_id(&self) -> Option<String> {
-        Some(self.0.context()?.trace_id().to_string())
+        self.ids.map(|(trace, _)| trace.to_string())
     }
 
     /// The span, in 16 hexadecimal digits.
     pub(crate) fn span_id(&self) -> Option<String> {
-        Some(self.0.context()?.span_id().to_string())
+        self.ids.map(|(_, span)| span.to_string())
     }
+}
+
+/// Sets what a span starts under.
+fn set_parent(span: &Span, context: Context) {
+    // This fails only for a span that is empty or has started.
+    drop(span.set_parent(context));
+}
+
+/// Starts a span for its context, which names it in links and in the log. Its parent is fixed then.
+fn started(span: &Span) -> Option<SpanContext> {
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    context.is_valid().then_some(context)
 }
 
 /// The host of a queue's URL, and its port where the URL names one.
@@ -357,35 +368,6 @@ pub(super) fn server(queue_url: &str) -> (&str, Option<u16>) {
         Some((host, port)) => (host, port.parse().ok()),
         None => (authority, None),
     }
-}
-
-/// An attribute whose text is shared, since each span and each record clones it.
-pub(super) fn shared(name: &'static str, text: &str) -> KeyValue {
-    KeyValue::new(name, Arc::<str>::from(text))
-}
-
-/// A call of an AWS service; `method` is AWS's name of it.
-fn aws_call(method: &'static str, about: impl IntoIterator<Item = KeyValue>) -> SpanBuilder {
-    let mut attributes = vec![
-        KeyValue::new(attribute::RPC_SYSTEM, "aws-api"),
-        KeyValue::new(attribute::RPC_METHOD, method),
-    ];
-    attributes.extend(about);
-    SpanBuilder::from_name(method)
-        .with_kind(SpanKind::Client)
-        .with_attributes(attributes)
-}
-
-/// W3C's context out of a carrier.
-fn w3c<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Option<SpanContext> {
-    value("traceparent")?;
-    let carrier: HashMap<_, _> = ["traceparent", "tracestate"]
-        .iter()
-        .filter_map(|name| Some(((*name).to_owned(), value(name)?.to_owned())))
-        .collect();
-    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &carrier);
-    let context = context.span().span_context().clone();
-    context.is_valid().then_some(context)
 }
 
 /// How long ago the message was sent to the queue.

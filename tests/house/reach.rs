@@ -96,6 +96,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("figment", &["config/"]),
     ("toml_edit", &["config/"]),
     ("opentelemetry*", &["telemetry/"]),
+    ("tracing_opentelemetry", &["telemetry/"]),
     ("tracing_subscriber", &["telemetry.rs", "telemetry/"]),
     ("html5gum", &["notification/"]),
     ("idna", &["notification/"]),

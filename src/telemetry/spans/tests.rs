@@ -1,12 +1,14 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, slice, sync::Arc};
 
 use opentelemetry::trace::{SpanId, TraceId, TracerProvider as _};
 use opentelemetry_sdk::{
     error::OTelSdkResult,
     trace::{SdkTracerProvider, SpanData, SpanExporter},
 };
+use tracing::subscriber::with_default;
+use tracing_subscriber::{layer::SubscriberExt, registry};
 
-use super::*;
+use super::{layer::layer, *};
 
 /// Keeps what is exported.
 #[derive(Clone, Debug, Default)]
@@ -47,11 +49,10 @@ fn exported(make: impl FnOnce(&Spans)) -> Vec<SpanData> {
         w3c: true,
         xray: true,
     };
-    make(&Spans::new(
-        Some(provider.tracer("tests")),
-        "http://host:1/0/q",
-        both,
-    ));
+    let subscriber = registry().with(layer(provider.tracer("tests")));
+    with_default(subscriber, || {
+        make(&Spans::new(true, "http://host:1/0/q", both));
+    });
     kept.0.lock().clone()
 }
 
@@ -119,6 +120,30 @@ fn a_context_that_names_no_span_begins_a_trace_of_our_own() {
         assert_eq!(span.parent_span_id, SpanId::INVALID, "{carrier:?}");
         assert!(span.links.links.is_empty());
     }
+}
+
+#[test]
+fn a_receive_starts_with_its_call_and_links_to_where_its_messages_were_published() {
+    let began = SystemTime::now() - Duration::from_secs(20);
+    let message = message(Duration::ZERO, &[("traceparent", PUBLISHED)]);
+    let spans = exported(|spans| {
+        spans.received(began, slice::from_ref(&message));
+        drop(spans.process(&message, &[], None));
+    });
+    let [receive, process] = &spans[..] else {
+        panic!("{} spans", spans.len());
+    };
+    assert_eq!(receive.start_time, began);
+    assert!(process.start_time > began && receive.end_time > began);
+    assert_eq!(receive.parent_span_id, SpanId::INVALID);
+    let link = &receive.links.links[0];
+    assert_eq!(link.span_context.span_id(), SpanId::from(0xb));
+    assert_eq!(
+        link.attributes,
+        [KeyValue::new(attribute::MESSAGE_ID, "id")]
+    );
+    let link = &process.links.links[0];
+    assert_eq!(link.span_context, receive.span_context);
 }
 
 #[test]
