@@ -10,7 +10,6 @@ pub struct Address(String);
 
 /// Why a text is no address. The texts hold nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum AddressError {
     /// No `@`, or nothing on one side of it.
     #[error("it is not of the form name@domain")]
@@ -36,16 +35,15 @@ pub fn mask(address: &str) -> String {
     let Some((local, domain)) = address.rsplit_once('@') else {
         return "***".to_owned();
     };
-    let first = local
-        .trim_start()
-        .chars()
-        .next()
-        .filter(|c| c.is_alphanumeric());
-    let mut masked: String = first.into_iter().collect();
-    masked.push_str("***@");
+    let first = local.trim_start().chars().next();
+    let first = first.filter(|c| c.is_alphanumeric());
     let name = |c: &char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
-    masked.extend(domain.chars().take_while(name).take(DOMAIN_MAX));
-    masked
+    let domain = domain.chars().take_while(name).take(DOMAIN_MAX);
+    first
+        .into_iter()
+        .chain("***@".chars())
+        .chain(domain)
+        .collect()
 }
 
 impl Address {

@@ -74,9 +74,7 @@ impl Composer {
         let value = event.text(field)?.unwrap_or_default();
         let to = recipients(&value, &self.sender)?;
         if to.is_empty() {
-            return Err(Rejection::NoRecipient {
-                field: field.clone(),
-            });
+            return Err(Rejection::NoRecipient(field.clone()));
         }
         Ok(to)
     }

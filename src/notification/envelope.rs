@@ -13,8 +13,6 @@ pub enum Envelope {
     Notification {
         /// SNS's `MessageId`, the same in every copy of one publication; `None` with raw delivery.
         message_id: Option<String>,
-        /// The topic that it was published to; `None` with raw delivery.
-        topic_arn: Option<String>,
         /// SNS's message attributes of type `String`, which are unsigned: `traceparent` and the
         /// like. With raw delivery they are SQS's attributes instead and not part of the body.
         attributes: Vec<(String, String)>,
@@ -30,7 +28,6 @@ pub enum Envelope {
 
 /// Why a body holds no event. The texts name the place and never the content.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Malformed {
     /// Nothing but white space.
     #[error("{0} is empty")]
@@ -65,7 +62,7 @@ impl Envelope {
         if let [
             Value::String(kind),
             Value::String(message_id),
-            Value::String(topic_arn),
+            Value::String(_),
             Value::String(message),
             attributes,
         ] = read
@@ -74,7 +71,6 @@ impl Envelope {
                 "Notification" => {
                     return Ok(Self::Notification {
                         message_id: Some(message_id),
-                        topic_arn: Some(topic_arn),
                         attributes: string_attributes(attributes),
                         event: event("the event", &message)?,
                     });
@@ -87,7 +83,6 @@ impl Envelope {
         }
         Ok(Self::Notification {
             message_id: None,
-            topic_arn: None,
             attributes: Vec::new(),
             event: event("the body", body)?,
         })

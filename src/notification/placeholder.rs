@@ -90,11 +90,6 @@ impl Pattern {
     pub(super) fn parse(source: &str, declared: &Placeholders) -> Self {
         let mut segments = Vec::new();
         let mut placeholders: Vec<Arc<Placeholder>> = Vec::new();
-        let push_literal = |segments: &mut Vec<Segment>, text: &str| {
-            if !text.is_empty() {
-                segments.push(Segment::Literal(text.to_owned()));
-            }
-        };
         let mut literal = 0;
         for (open, _) in source.match_indices('{') {
             let inner = &source[open + 1..];
@@ -102,7 +97,7 @@ impl Pattern {
             if rest.starts_with('}')
                 && let Some(placeholder) = declared.0.get(name)
             {
-                push_literal(&mut segments, &source[literal..open]);
+                segments.push(Segment::Literal(source[literal..open].to_owned()));
                 let known = placeholders
                     .iter()
                     .position(|other| other.name == placeholder.name);
@@ -113,7 +108,7 @@ impl Pattern {
                 literal = source.len() - rest.len() + 1;
             }
         }
-        push_literal(&mut segments, &source[literal..]);
+        segments.push(Segment::Literal(source[literal..].to_owned()));
         Self {
             segments: segments.into(),
             placeholders,
@@ -159,14 +154,11 @@ pub(super) fn pieces<'a>(
 
 /// The length of the name that a text begins with, zero if it begins with none.
 fn name_length(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    if bytes.first().is_some_and(u8::is_ascii_digit) {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
         return 0;
     }
-    bytes
-        .iter()
-        .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
-        .count()
+    let other = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    text.find(other).unwrap_or(text.len())
 }
 
 /// Whether nothing of a text can be seen.

@@ -12,7 +12,6 @@ pub struct JsonPointer {
 
 /// Why a text is no pointer to a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum PointerError {
     /// Empty (which would be the whole event), or without the leading slash.
     #[error("which does not begin with `/`")]

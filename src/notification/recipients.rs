@@ -26,16 +26,14 @@ pub fn recipients(value: &str, sender: &Sender) -> Result<Vec<Address>, Rejectio
             .map_err(|error| Rejection::BadRecipient { position, error })?;
         let key = address.key();
         if key == sender.address().key() {
-            return Err(Rejection::OwnAddress { position });
+            return Err(Rejection::OwnAddress(position));
         }
         if seen.insert(key) {
             recipients.push(address);
         }
     }
     if recipients.len() > RECIPIENTS_MAX {
-        return Err(Rejection::TooManyRecipients {
-            count: recipients.len(),
-        });
+        return Err(Rejection::TooManyRecipients(recipients.len()));
     }
     Ok(recipients)
 }

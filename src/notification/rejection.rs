@@ -6,7 +6,6 @@ use super::{address::AddressError, pointer::JsonPointer, recipients::RECIPIENTS_
 
 /// Why an event becomes no mail, which no retry changes. The texts hold no value of the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Rejection {
     /// A placeholder has neither a field nor a default to take its value from.
     #[error("no field {field}, which the {needs}'s {{{placeholder}}} needs")]
@@ -27,11 +26,8 @@ pub enum Rejection {
         found: &'static str,
     },
     /// The event names nobody to write to.
-    #[error("no recipient in the field {field}")]
-    NoRecipient {
-        /// Where one was looked for.
-        field: JsonPointer,
-    },
+    #[error("no recipient in the field {0}")]
+    NoRecipient(JsonPointer),
     /// A recipient is no address.
     #[error("recipient {position} is no usable address: {error}")]
     BadRecipient {
@@ -41,17 +37,12 @@ pub enum Rejection {
         error: AddressError,
     },
     /// More than [`RECIPIENTS_MAX`] different recipients.
-    #[error("{count} recipients, and {RECIPIENTS_MAX} are the most")]
-    TooManyRecipients {
-        /// How many different ones.
-        count: usize,
-    },
-    /// A mail to the sender would come back as an event.
-    #[error("recipient {position} is the sender itself, which would loop")]
-    OwnAddress {
-        /// Counted from 1, empty parts left out.
-        position: usize,
-    },
+    #[error("{0} recipients, and {RECIPIENTS_MAX} are the most")]
+    TooManyRecipients(usize),
+    /// A mail to the sender would come back as an event. Recipients count from 1, empty parts left
+    /// out.
+    #[error("recipient {0} is the sender itself, which would loop")]
+    OwnAddress(usize),
 }
 
 /// Who names a placeholder.
@@ -70,10 +61,10 @@ impl Rejection {
         match self {
             Self::MissingField { .. } => "missing_field",
             Self::NotText { .. } => "not_text",
-            Self::NoRecipient { .. } => "no_recipient",
+            Self::NoRecipient(_) => "no_recipient",
             Self::BadRecipient { .. } => "bad_recipient",
-            Self::TooManyRecipients { .. } => "too_many_recipients",
-            Self::OwnAddress { .. } => "own_address",
+            Self::TooManyRecipients(_) => "too_many_recipients",
+            Self::OwnAddress(_) => "own_address",
         }
     }
 }

@@ -15,7 +15,6 @@ pub struct Sender {
 
 /// Why a text is no mailbox. The texts go behind the name of what was read, and hold nothing of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum SenderError {
     /// The address itself.
     #[error("is not one address: {0}")]

@@ -41,20 +41,15 @@ pub(super) fn twin(html: &[Segment]) -> Vec<Segment> {
 pub(super) fn tidy(text: &str) -> String {
     // Its longest: with the line end that the last line may lack.
     let mut tidied = String::with_capacity(text.len() + 1);
-    let mut empty_lines = 0;
     for line in text.lines().map(str::trim_end) {
-        if line.is_empty() {
-            empty_lines += 1;
-            continue;
+        let may_be_empty = !tidied.is_empty() && !tidied.ends_with("\n\n");
+        if may_be_empty || !line.is_empty() {
+            tidied.push_str(line);
+            tidied.push('\n');
         }
-        if !tidied.is_empty() {
-            tidied.push_str(if empty_lines == 0 { "\n" } else { "\n\n" });
-        }
-        tidied.push_str(line);
-        empty_lines = 0;
     }
-    if !tidied.is_empty() {
-        tidied.push('\n');
+    if tidied.ends_with("\n\n") {
+        tidied.pop();
     }
     tidied
 }

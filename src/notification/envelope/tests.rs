@@ -26,7 +26,6 @@ fn raw(body: &str) -> Event {
     match Envelope::open(body) {
         Ok(Envelope::Notification {
             message_id: None,
-            topic_arn: None,
             attributes,
             event,
         }) if attributes.is_empty() => event,
@@ -53,7 +52,6 @@ fn a_notification_is_unwrapped() {
     let body = format!("\u{feff}\r\n {body}\n");
     let Ok(Envelope::Notification {
         message_id,
-        topic_arn,
         attributes,
         event,
     }) = Envelope::open(&body)
@@ -61,7 +59,6 @@ fn a_notification_is_unwrapped() {
         panic!("no notification");
     };
     assert_eq!(message_id.as_deref(), Some("2e5cf2b9"));
-    assert_eq!(topic_arn.as_deref(), Some("arn:topic"));
     assert_eq!(
         attributes,
         [("traceparent".to_owned(), "00-abc-def-01".to_owned())]

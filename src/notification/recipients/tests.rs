@@ -123,10 +123,7 @@ fn fifty_different_recipients_are_the_most() {
         pairs.concat()
     };
     assert_eq!(parsed(&list(50)).unwrap().len(), 50);
-    assert_eq!(
-        parsed(&list(51)),
-        Err(Rejection::TooManyRecipients { count: 51 })
-    );
+    assert_eq!(parsed(&list(51)), Err(Rejection::TooManyRecipients(51)));
 }
 
 #[test]
@@ -138,7 +135,7 @@ fn the_sender_is_not_written_to_however_it_is_spelt() {
         "noreply@example.com.",
     ] {
         assert!(
-            matches!(parsed(value), Err(Rejection::OwnAddress { .. })),
+            matches!(parsed(value), Err(Rejection::OwnAddress(_))),
             "{value}"
         );
     }
@@ -146,7 +143,7 @@ fn the_sender_is_not_written_to_however_it_is_spelt() {
     for value in ["x@bücher.example", "X@xn--BCHER-kva.example"] {
         assert_eq!(
             recipients(value, &sender),
-            Err(Rejection::OwnAddress { position: 1 }),
+            Err(Rejection::OwnAddress(1)),
             "{value}"
         );
     }
