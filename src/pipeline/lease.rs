@@ -61,20 +61,8 @@ struct State {
     next: u64,
 }
 
-/// A renewal to be asked for.
-struct Due {
-    lease: u64,
-    generation: u64,
-    receipt: ReceiptHandle,
-    wanted: Duration,
-}
-
-/// Leases with a renewal under way, until dropped. Settling must not wait for a call that has
-/// panicked or was cut off with the keeper, so a drop ends the calls too.
-struct UnderWay<'a> {
-    leases: &'a Leases,
-    ids: Vec<u64>,
-}
+/// A renewal to be asked for, and the visibility that is wanted.
+type Renewal<'a> = (Call<'a>, Duration);
 
 impl Leases {
     /// A table for leases of `length` (whole seconds) on messages of `queue`.
@@ -172,10 +160,10 @@ impl Leases {
 
     /// What is to be renewed now, marked as busy, and when to look again. Leases whose deadline
     /// has passed become lost here.
-    fn take_due(&self, now: Instant) -> (Vec<Due>, Instant) {
+    fn take_due(&self, now: Instant) -> (Vec<Renewal<'_>>, Instant) {
         let mut due = Vec::new();
         let mut next = now + KEEPER_IDLE_MAX;
-        for (&lease, held) in &mut self.state.lock().held {
+        for (&id, held) in &mut self.state.lock().held {
             if held.lost {
                 continue;
             }
@@ -188,12 +176,7 @@ impl Leases {
                 continue;
             }
             if let Some(wanted) = held.begin_renewal(now, self.length) {
-                due.push(Due {
-                    lease,
-                    generation: held.generation,
-                    receipt: held.receipt.clone(),
-                    wanted,
-                });
+                due.push((Call::new(self, id, held), wanted));
             }
             next = next.min(held.look_at());
         }
@@ -201,23 +184,18 @@ impl Leases {
     }
 
     /// One renewal call for up to ten leases.
-    async fn renew(&self, due: Vec<Due>) {
-        let _under_way = UnderWay {
-            leases: self,
-            ids: due.iter().map(|due| due.lease).collect(),
-        };
+    async fn renew(&self, due: Vec<Renewal<'_>>) {
         let asked_at = Instant::now();
         let changes: Vec<_> = due
             .iter()
-            .map(|due| (due.receipt.clone(), due.wanted))
+            .map(|(call, wanted)| (call.receipt.clone(), *wanted))
             .collect();
         let call = self.queue.change_visibility(&changes);
         let limit = lease_call_timeout(self.length);
         let trouble = "leases not renewed";
         let answers = batch_answers(call, limit, due.len(), trouble, &self.failing).await;
         let mut answers = answers.into_iter();
-        let mut state = self.state.lock();
-        for due in due {
+        for (call, wanted) in due {
             let answer = answers.next();
             if let Some(Err(failure)) = &answer
                 && failure.kind == EntryFailureKind::Refused
@@ -230,30 +208,13 @@ impl Leases {
                 );
             }
             // An answer for a handle that was replaced says nothing of the new one.
-            if let Some(held) = state.held.get_mut(&due.lease)
-                && held.generation == due.generation
+            if let Some(held) = self.state.lock().held.get_mut(&call.id)
+                && held.generation == call.generation
                 && !held.lost
             {
-                held.answered(answer, asked_at, due.wanted, self.length);
+                held.answered(answer, asked_at, wanted, self.length);
             }
         }
-    }
-
-    /// Frees the leases for their next call, and has the keeper see whether that is due.
-    fn calls_ended(&self, ids: &[u64]) {
-        let mut state = self.state.lock();
-        for id in ids {
-            if let Some(held) = state.held.get_mut(id) {
-                held.call_ended();
-            }
-        }
-        self.wake_keeper.notify_one();
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.leases.calls_ended(&self.ids);
     }
 }
 

@@ -87,11 +87,7 @@ impl Lease {
                 return None;
             }
             held.busy = true;
-            Some(Call {
-                lease: self,
-                receipt: held.receipt.clone(),
-                generation: held.generation,
-            })
+            Some(Call::new(&self.leases, self.id, held))
         })
         .await
     }
@@ -132,14 +128,26 @@ impl Drop for Lease {
     }
 }
 
-/// The right to make the one call for a lease that may be under way.
+/// The right to make the one call for a lease that may be under way. Its drop frees the lease for the
+/// next, also where the call has panicked or was cut off, and has the keeper see whether that is due.
 pub struct Call<'a> {
-    lease: &'a Lease,
-    receipt: ReceiptHandle,
-    generation: u64,
+    leases: &'a Leases,
+    pub(super) id: u64,
+    pub(super) receipt: ReceiptHandle,
+    pub(super) generation: u64,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// A call for this lease, which is marked as busy.
+    pub(super) fn new(leases: &'a Leases, id: u64, held: &Held) -> Self {
+        Self {
+            leases,
+            id,
+            receipt: held.receipt.clone(),
+            generation: held.generation,
+        }
+    }
+
     /// The handle to call with.
     #[must_use]
     pub fn receipt(&self) -> &ReceiptHandle {
@@ -149,12 +157,17 @@ impl Call<'_> {
     /// Whether the handle was replaced since, so that the call's answer says nothing.
     #[must_use]
     pub fn is_superseded(&self) -> bool {
-        self.lease.with(|held| held.generation != self.generation)
+        let state = self.leases.state.lock();
+        let held = state.held.get(&self.id);
+        held.is_some_and(|held| held.generation != self.generation)
     }
 }
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        self.lease.leases.calls_ended(&[self.lease.id]);
+        if let Some(held) = self.leases.state.lock().held.get_mut(&self.id) {
+            held.call_ended();
+        }
+        self.leases.wake_keeper.notify_one();
     }
 }
