@@ -57,12 +57,6 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// What is to be done with a message at the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
@@ -173,31 +167,15 @@ pub fn retry_budget(
 /// The messages of one run: how many came and how they ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    received: u64,
+    /// How many were received.
+    pub received: u64,
     ended: [u64; Outcome::ALL.len()],
 }
 
 impl Tally {
-    /// Counts messages that were received.
-    pub fn receive(&mut self, messages: u64) {
-        self.received += messages;
-    }
-
     /// Counts one message's outcome.
     pub fn end(&mut self, outcome: Outcome) {
         self.ended[outcome as usize] += 1;
-    }
-
-    /// How many were received.
-    #[must_use]
-    pub fn received(&self) -> u64 {
-        self.received
-    }
-
-    /// How many ended so.
-    #[must_use]
-    pub fn count(&self, outcome: Outcome) -> u64 {
-        self.ended[outcome as usize]
     }
 
     /// Whether every received message has ended in one outcome.
@@ -211,19 +189,18 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let relation = if self.balanced() { '=' } else { '≠' };
-        write!(f, "received {} {relation} ", self.received)?;
-        let counted = Outcome::ALL
+        let ended: Vec<_> = Outcome::ALL
             .into_iter()
-            .filter(|outcome| self.count(*outcome) > 0);
-        let mut separator = "";
-        for outcome in counted {
-            write!(f, "{separator}{} {outcome}", self.count(outcome))?;
-            separator = " + ";
-        }
-        if separator.is_empty() {
-            f.write_str("0")?;
-        }
-        Ok(())
+            .zip(self.ended)
+            .filter(|(_, count)| *count > 0)
+            .map(|(outcome, count)| format!("{count} {}", outcome.name()))
+            .collect();
+        let sum = if ended.is_empty() {
+            "0".to_owned()
+        } else {
+            ended.join(" + ")
+        };
+        write!(f, "received {} {relation} {sum}", self.received)
     }
 }
 
