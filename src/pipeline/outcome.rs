@@ -62,11 +62,9 @@ impl Outcome {
 pub enum Settlement {
     /// Delete it: its work is done.
     Delete,
-    /// Make it visible again after this time, counted from now; zero is at once.
-    Visible {
-        /// Whole seconds, at most an hour.
-        after: Duration,
-    },
+    /// Make it visible again after this time, counted from now: whole seconds, at most an hour; zero
+    /// is at once.
+    Visible(Duration),
     /// Let its lease run out: nothing is asked of the queue.
     Leave,
 }
@@ -129,12 +127,7 @@ pub fn conclude(
         Ending::BudgetSpent | Ending::UnknownAtLimit => {
             (unsent, visible_unless(last, deferred_delay(receive_count)))
         }
-        Ending::Drained => (
-            Outcome::Released,
-            Settlement::Visible {
-                after: Duration::ZERO,
-            },
-        ),
+        Ending::Drained => (Outcome::Released, Settlement::Visible(Duration::ZERO)),
         Ending::DrainedInSend => (unsent, Settlement::Leave),
         Ending::LeaseLost => (Outcome::Lost, Settlement::Leave),
         Ending::Panicked { sent: true } => (Outcome::Panicked, Settlement::Delete),
@@ -206,9 +199,7 @@ impl fmt::Display for Tally {
 
 /// At once on the last receive, since the queue's next step is to dead-letter it.
 fn visible_unless(last: bool, after: Duration) -> Settlement {
-    Settlement::Visible {
-        after: if last { Duration::ZERO } else { after },
-    }
+    Settlement::Visible(if last { Duration::ZERO } else { after })
 }
 
 /// `min(2^receives, 30)` s.

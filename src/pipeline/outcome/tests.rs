@@ -17,9 +17,7 @@ const ENDINGS: [Ending; 11] = [
 ];
 
 fn visible(seconds: u64) -> Settlement {
-    Settlement::Visible {
-        after: Duration::from_secs(seconds),
-    }
+    Settlement::Visible(Duration::from_secs(seconds))
 }
 
 #[test]
@@ -179,7 +177,7 @@ proptest! {
         if matches!(ending, Ending::DrainedInSend | Ending::LeaseLost | Ending::Panicked { sent: false }) {
             prop_assert_eq!(settlement, Settlement::Leave);
         }
-        if let Settlement::Visible { after } = settlement {
+        if let Settlement::Visible(after) = settlement {
             prop_assert!(after <= Duration::from_hours(1));
             prop_assert_eq!(after.subsec_nanos(), 0);
         }
