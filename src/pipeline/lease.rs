@@ -87,6 +87,7 @@ impl Leases {
         self: &Arc<Self>,
         message_id: &str,
         receipt: ReceiptHandle,
+        receive_count: u32,
         asked_at: Instant,
     ) -> Option<Lease> {
         let now = Instant::now();
@@ -98,6 +99,7 @@ impl Leases {
         if let Some(held) = state.newest(message_id) {
             if !held.is_lost(now) {
                 held.replace(receipt, received_at, self.length);
+                held.receive_count = held.receive_count.max(receive_count);
                 return None;
             }
             held.lose();
@@ -105,19 +107,13 @@ impl Leases {
         let id = state.next;
         state.next += 1;
         state.by_message.insert(message_id.to_owned(), id);
-        let held = Held::new(message_id.to_owned(), receipt, received_at, self.length);
+        let mut held = Held::new(message_id.to_owned(), receipt, received_at, self.length);
+        held.receive_count = receive_count;
         state.held.insert(id, held);
         Some(Lease {
             leases: Arc::clone(self),
             id,
         })
-    }
-
-    /// Takes in how often a message that is held already was received.
-    pub fn received_again(&self, message_id: &str, receive_count: u32) {
-        if let Some(held) = self.state.lock().newest(message_id) {
-            held.receive_count = held.receive_count.max(receive_count);
-        }
     }
 
     /// How many leases are held.

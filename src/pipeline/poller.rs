@@ -217,9 +217,8 @@ impl Poller {
             let receipt = message.receipt.clone();
             report::received(&message);
             // A message that is held already only gets the newer handle.
-            let Some(lease) = self.leases.adopt(&message.id, receipt, began) else {
-                self.leases
-                    .received_again(&message.id, message.receive_count);
+            let receives = message.receive_count;
+            let Some(lease) = self.leases.adopt(&message.id, receipt, receives, began) else {
                 continue;
             };
             let Some(place) = places.pop() else {

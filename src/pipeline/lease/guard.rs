@@ -38,7 +38,7 @@ impl Lease {
         self.with(|held| held.cap() <= Instant::now())
     }
 
-    /// How often the message was received, where it came again while it was held; zero otherwise.
+    /// How often the message was received, the deliveries that came while it was held included.
     #[must_use]
     pub fn receive_count(&self) -> u32 {
         self.with(|held| held.receive_count)

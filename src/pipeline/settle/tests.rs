@@ -39,7 +39,7 @@ fn rig(script: &[Answer], rest: Answer) -> Rig {
 impl Rig {
     fn lease(&self, message: &str) -> Lease {
         self.leases
-            .adopt(message, handle(message), Instant::now())
+            .adopt(message, handle(message), 1, Instant::now())
             .unwrap()
     }
 
@@ -122,7 +122,7 @@ async fn a_delete_confirmed_for_an_old_handle_is_repeated_with_the_new_one() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(
             rig.leases
-                .adopt("m", handle("newer"), Instant::now())
+                .adopt("m", handle("newer"), 1, Instant::now())
                 .is_none()
         );
     };
@@ -162,7 +162,7 @@ async fn giving_back_asks_for_the_delay_and_ends_with_the_lease() {
             tokio::time::sleep(Duration::from_secs(70)).await;
             assert!(
                 rig.leases
-                    .adopt("m", handle("next"), Instant::now())
+                    .adopt("m", handle("next"), 1, Instant::now())
                     .is_some()
             );
         }
