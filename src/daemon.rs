@@ -16,47 +16,26 @@ use crate::{
         self, Report, drain::Drain, health_state::HealthState, ledger::MemoryLedger,
         outcome::Tally, rate::Limiter,
     },
-    ports::{AccountFacts, QueueFacts, SendRate, World, queue_name},
+    ports::{QueueFacts, SendRate, World, queue_name},
     shutdown::Signal,
     telemetry::{Instruments, LIFECYCLE, observed::Observed},
     template_store::TemplateStore,
     text::format_duration,
 };
 
-/// How a run ended.
-#[derive(Clone, Debug)]
-pub enum Ended {
-    /// It was told to stop and did.
-    Stopped {
-        /// What became of the messages.
-        tally: Tally,
-        /// Whether everything was settled or released, and nothing failed.
-        clean: bool,
-    },
-    /// It could not start.
-    NotStarted {
-        /// What is wrong and what to do.
-        reason: String,
-    },
-}
-
-impl Ended {
-    /// Whether the process may exit with 0.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        matches!(self, Self::Stopped { clean: true, .. })
-    }
-}
-
 /// Runs the daemon from boot to its end. `health` shows the health port how it is. `signals` tell
 /// it to stop; the first one starts the clock of `shutdown.grace`.
+///
+/// # Errors
+///
+/// If it could not start: what is wrong and what to do.
 pub async fn run(
     world: World,
     settings: &Settings,
     health: Arc<HealthState>,
     instruments: Arc<Instruments>,
     mut signals: mpsc::UnboundedReceiver<Signal>,
-) -> Ended {
+) -> anyhow::Result<Report> {
     let templates = Arc::new(TemplateStore::new(
         Arc::new(Observed::new(
             Arc::clone(&world.templates),
@@ -72,8 +51,12 @@ pub async fn run(
         async move { templates.run(stop).await }
     });
     let ended = match boot(&world, settings, &templates, &mut signals).await {
-        Ok(facts) => {
+        Ok(Some(facts)) => {
             log_plan(settings, &facts);
+            let limiter = Limiter::new(settings.email.max_send_rate);
+            if let Some(account) = &facts.account {
+                limiter.account_rate(account.max_send_rate);
+            }
             let parts = pipeline::Parts {
                 world: World {
                     // Boot's made-up handles were refused, which is no failure. So the queue's calls
@@ -84,52 +67,47 @@ pub async fn run(
                 ledger: Arc::new(MemoryLedger::default()),
                 templates,
                 composer: settings.composer(),
-                limiter: Arc::new(limiter(settings, facts.account.as_ref())),
+                limiter: Arc::new(limiter),
                 health,
                 instruments,
             };
-            work(parts, settings, facts.queue, signals).await
+            Ok(work(parts, settings, facts.queue, signals).await)
         }
-        Err(ended) => ended,
+        Ok(None) => Ok(Report {
+            tally: Tally::default(),
+            clean: true,
+        }),
+        Err(reason) => {
+            error!(target: LIFECYCLE, "not started: {reason}");
+            Err(reason)
+        }
     };
     stop_fetching.cancel();
     drop(fetching.await);
     ended
 }
 
-/// Waits for the proofs, or for a signal that stops the boot.
+/// Waits for the proofs, or for a signal that stops the boot: then there are no facts.
 async fn boot(
     world: &World,
     settings: &Settings,
     templates: &TemplateStore,
     signals: &mut mpsc::UnboundedReceiver<Signal>,
-) -> Result<Facts, Ended> {
+) -> anyhow::Result<Option<Facts>> {
     let proving = boot::prove(world, settings, templates);
     tokio::pin!(proving);
     loop {
         tokio::select! {
-            proved = &mut proving => return proved.map_err(|error| {
-                error!(target: LIFECYCLE, "not started: {error}");
-                Ended::NotStarted { reason: error.to_string() }
-            }),
+            proved = &mut proving => return proved.map(Some),
             Some(signal) = signals.recv() => match signal {
                 Signal::Stop(name) => {
                     info!(target: LIFECYCLE, "{name} while starting: nothing was received");
-                    return Err(Ended::Stopped { tally: Tally::default(), clean: true });
+                    return Ok(None);
                 }
                 Signal::Reload => templates.refresh(),
             },
         }
     }
-}
-
-/// How fast mails may go out at first.
-fn limiter(settings: &Settings, account: Option<&AccountFacts>) -> Limiter {
-    let limiter = Limiter::new(settings.email.max_send_rate);
-    if let Some(facts) = account {
-        limiter.account_rate(facts.max_send_rate);
-    }
-    limiter
 }
 
 /// Runs the pipeline to its end and passes the signals on to it.
@@ -138,7 +116,7 @@ async fn work(
     settings: &Settings,
     queue: QueueFacts,
     mut signals: mpsc::UnboundedReceiver<Signal>,
-) -> Ended {
+) -> Report {
     let pipeline_settings = pipeline::Settings {
         concurrency: settings.concurrency,
         receive_wait: settings.queue.wait_time,
@@ -148,56 +126,42 @@ async fn work(
         max_receive_count: queue.redrive.map(|redrive| redrive.max_receive_count),
     };
     let drain = Arc::new(Drain::new(settings.shutdown.grace, settings.email.timeout));
-    let mut obey = signal_handler(&parts, &drain, settings.shutdown.grace);
-    parts.health.started();
+    let (health, templates) = (Arc::clone(&parts.health), Arc::clone(&parts.templates));
+    let mut stop_asked = false;
+    health.started();
     let running = pipeline::run(parts, pipeline_settings, Arc::clone(&drain));
     tokio::pin!(running);
     // The pipeline ends by itself when its drain is through. Signals only begin or hurry the drain.
     let report = loop {
         tokio::select! {
             report = &mut running => break report,
-            Some(signal) = signals.recv() => obey(signal),
+            Some(signal) = signals.recv() => match signal {
+                Signal::Reload => {
+                    info!(target: LIFECYCLE, "SIGHUP: fetching the template now");
+                    templates.refresh();
+                }
+                Signal::Stop(name) if stop_asked => {
+                    warn!(
+                        target: LIFECYCLE,
+                        "{name} again: everything without a send under way is released now"
+                    );
+                    drain.hurry();
+                }
+                Signal::Stop(name) => {
+                    stop_asked = true;
+                    info!(
+                        target: LIFECYCLE,
+                        "{name}: receiving stops; what is held is finished or released within {}",
+                        format_duration(settings.shutdown.grace)
+                    );
+                    health.stopping();
+                    drain.begin();
+                }
+            },
         }
     };
     log_end(&report, drain.begun_at());
-    Ended::Stopped {
-        tally: report.tally,
-        clean: report.clean,
-    }
-}
-
-/// What a signal does while the pipeline runs.
-fn signal_handler(
-    parts: &pipeline::Parts,
-    drain: &Arc<Drain>,
-    grace: Duration,
-) -> impl FnMut(Signal) + use<> {
-    let (drain, health) = (Arc::clone(drain), Arc::clone(&parts.health));
-    let templates = Arc::clone(&parts.templates);
-    let mut stop_asked = false;
-    move |signal| match signal {
-        Signal::Reload => {
-            info!(target: LIFECYCLE, "SIGHUP: fetching the template now");
-            templates.refresh();
-        }
-        Signal::Stop(name) if stop_asked => {
-            warn!(
-                target: LIFECYCLE,
-                "{name} again: everything without a send under way is released now"
-            );
-            drain.hurry();
-        }
-        Signal::Stop(name) => {
-            stop_asked = true;
-            info!(
-                target: LIFECYCLE,
-                "{name}: receiving stops; what is held is finished or released within {}",
-                format_duration(grace)
-            );
-            health.stopping();
-            drain.begin();
-        }
-    }
+    report
 }
 
 /// The plan in one line: what an operator compares with what was meant.

@@ -4,20 +4,13 @@
 //! no part of it: an orchestrator that restarted every task in an outage would spend a receive of
 //! each message that the tasks hold.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, sync::Arc};
 
 use axum::{Json, Router, extract::State, http::StatusCode, routing::get};
 use serde::Serialize;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::pipeline::health_state::HealthState;
-
-/// The health port, listening.
-#[derive(Debug)]
-pub struct Health {
-    listener: TcpListener,
-}
 
 #[derive(Serialize)]
 struct Answer {
@@ -26,37 +19,24 @@ struct Answer {
     reasons: Vec<String>,
 }
 
-impl Health {
-    /// Takes the port.
-    ///
-    /// # Errors
-    ///
-    /// If the port is taken or we may not take it.
-    pub async fn listen(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self {
-            listener: TcpListener::bind(address).await?,
-        })
-    }
-
-    /// Answers until stopped.
-    pub async fn serve(self, state: Arc<HealthState>, stop: CancellationToken) {
-        type Shared = State<Arc<HealthState>>;
-        let service = Router::new()
-            .route(
-                "/livez",
-                get(|state: Shared| async move { answer(state.liveness_problems()) }),
-            )
-            .route(
-                "/readyz",
-                get(|state: Shared| async move { answer(state.readiness_problems()) }),
-            )
-            .with_state(state);
-        tokio::select! {
-            // Serving never ends by itself.
-            _ = axum::serve(self.listener, service) => {}
-            () = stop.cancelled() => {}
-        }
-    }
+/// Answers on the health port. It never ends by itself.
+///
+/// # Errors
+///
+/// None that is known: the port's own are tried again.
+pub async fn serve(listener: TcpListener, state: Arc<HealthState>) -> io::Result<()> {
+    type Shared = State<Arc<HealthState>>;
+    let service = Router::new()
+        .route(
+            "/livez",
+            get(|state: Shared| async move { answer(state.liveness_problems()) }),
+        )
+        .route(
+            "/readyz",
+            get(|state: Shared| async move { answer(state.readiness_problems()) }),
+        )
+        .with_state(state);
+    axum::serve(listener, service).await
 }
 
 fn answer(reasons: Vec<String>) -> (StatusCode, Json<Answer>) {

@@ -25,15 +25,6 @@ use self::{export_errors::ExportErrors, metrics::Metrics, otlp::Otlp, spans::Spa
 /// receiving. Without these lines, the log of a quiet daemon looks like that of a dead one.
 pub(crate) const LIFECYCLE: &str = "lifecycle";
 
-/// What is logged, and how.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LogSettings {
-    /// The least severe lines that are written.
-    pub(crate) level: LevelFilter,
-    /// Whether a line is a JSON object. Otherwise it is text.
-    pub(crate) json: bool,
-}
-
 /// What the pipeline is watched with.
 #[derive(Debug)]
 pub struct Instruments {
@@ -59,11 +50,12 @@ impl Instruments {
     }
 }
 
-/// Sets up the log for the whole process, and the panic hook. Spans go to `otlp` where it exports
-/// any, and `errors` hears what the exporters complain of. A second call changes nothing.
-pub(crate) fn init(settings: LogSettings, otlp: &Otlp, errors: ExportErrors) {
+/// Sets up the log for the whole process, and the panic hook. A line is a JSON object, or text.
+/// Spans go to `otlp` where it exports any, and `errors` hears what the exporters complain of. A
+/// second call changes nothing.
+pub(crate) fn init(level: LevelFilter, as_json: bool, otlp: &Otlp, errors: ExportErrors) {
     let lines = fmt::layer().with_writer(stderr);
-    let lines = if settings.json {
+    let lines = if as_json {
         lines
             .json()
             .flatten_event(true)
@@ -75,7 +67,7 @@ pub(crate) fn init(settings: LogSettings, otlp: &Otlp, errors: ExportErrors) {
         let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         lines.with_ansi(colours).with_target(false).boxed()
     };
-    let lines = lines.with_filter(filter(settings.level));
+    let lines = lines.with_filter(filter(level));
     let errors = errors.with_filter(Targets::new().with_target(export_errors::TARGET, Level::WARN));
     let spans = otlp.tracer().map(spans::layer::layer);
     let subscriber = registry().with(lines).with(errors).with(spans);

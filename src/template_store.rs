@@ -74,6 +74,12 @@ impl LoadError {
         }
     }
 
+    /// What is told where the template at this place is needed.
+    #[must_use]
+    pub fn text_at(&self, location: &str) -> String {
+        format!("no template: {self} ({location}); {}", self.remedy())
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn remedy(&self) -> &'static str {

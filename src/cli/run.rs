@@ -6,8 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use tokio::sync::mpsc::UnboundedReceiver;
-use tokio_util::sync::CancellationToken;
+use tokio::{net::TcpListener, sync::mpsc::UnboundedReceiver, task::JoinSet};
 use tracing::{info, warn};
 
 use super::{
@@ -16,14 +15,13 @@ use super::{
     version,
 };
 use crate::{
-    config::{Flags, KeyOrigin, Loaded, Log, LogFormat},
-    daemon,
-    health::Health,
+    config::{Flags, KeyOrigin, Loaded, LogFormat},
+    daemon, health,
     notification::masked_text,
     pipeline::health_state::HealthState,
     shutdown::{self, Signal},
     telemetry::{
-        self, Instruments, LIFECYCLE, LogSettings,
+        self, Instruments, LIFECYCLE,
         export_errors::ExportErrors,
         otlp::{Otlp, Wanted},
     },
@@ -38,7 +36,13 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
     let errors = ExportErrors::default();
     let otlp = Otlp::start(&wanted, &errors).await;
     let otlp = otlp.map_err(|refused| UsageError(refused.to_string()))?;
-    telemetry::init(log_settings(&loaded.settings.log), &otlp, errors.clone());
+    let log = &loaded.settings.log;
+    let as_json = match log.format {
+        LogFormat::Auto => !stderr().is_terminal(),
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    };
+    telemetry::init(log.level.into(), as_json, &otlp, errors.clone());
     if otlp.is_on() {
         tokio::spawn(errors.clone().run());
     }
@@ -74,16 +78,20 @@ async fn work(
     info!("configuration: {}", effective(&loaded.origins));
     let instruments = Arc::new(Instruments::new(otlp, &settings.queue.url));
     let state = Arc::new(HealthState::default());
-    let stop_health = CancellationToken::new();
+    // Dropping it closes the port.
+    let mut serving = JoinSet::new();
     if let Some(address) = settings.health.listen {
-        let health = Health::listen(address).await.with_context(|| {
+        let port = TcpListener::bind(address).await.with_context(|| {
             format!("health.listen: {address} cannot be listened on; choose another port, or off")
         })?;
-        tokio::spawn(health.serve(Arc::clone(&state), stop_health.clone()));
+        serving.spawn(health::serve(port, Arc::clone(&state)));
     }
     let ended = daemon::run(world, settings, state, instruments, signals).await;
-    stop_health.cancel();
-    Ok(if ended.is_clean() { OK } else { FAILED })
+    Ok(match ended {
+        Ok(report) if report.clean => OK,
+        // The log says why.
+        _ => FAILED,
+    })
 }
 
 /// Every key that has a value, with the value's source. No key holds a secret; addresses are masked.
@@ -93,16 +101,4 @@ fn effective(keys: &[KeyOrigin]) -> String {
         Some(format!("{} = {value} ({})", key.key, key.origin))
     });
     set.collect::<Vec<_>>().join(", ")
-}
-
-/// The log's settings for telemetry, which knows nothing of the configuration.
-fn log_settings(log: &Log) -> LogSettings {
-    LogSettings {
-        level: log.level.into(),
-        json: match log.format {
-            LogFormat::Auto => !stderr().is_terminal(),
-            LogFormat::Text => false,
-            LogFormat::Json => true,
-        },
-    }
 }

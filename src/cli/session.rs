@@ -107,12 +107,6 @@ pub(super) async fn load_template(
         Ok(file) => template_store::compile(&file, placeholders, settings.template.max_bytes),
         Err(failure) => Err(LoadError::from(failure)),
     };
-    match loaded {
-        Ok(loaded) => Ok(loaded.template),
-        Err(failure) => Err(anyhow!(
-            "no template: {failure} ({}); {}",
-            source.location(),
-            failure.remedy()
-        )),
-    }
+    let loaded = loaded.map_err(|failure| anyhow!(failure.text_at(source.location())))?;
+    Ok(loaded.template)
 }

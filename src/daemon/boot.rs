@@ -1,8 +1,8 @@
 //! Boot: proves everything that the daemon needs before it touches the first message.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use thiserror::Error;
+use anyhow::bail;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, warn};
 
@@ -13,7 +13,7 @@ use crate::{
         Account, AccountFacts, Queue, QueueFacts, QueueFailure, ReceiptHandle, SendRate, World,
     },
     telemetry::throttle::Throttle,
-    template_store::{LoadError, TemplateStore},
+    template_store::TemplateStore,
 };
 
 /// How long a definite refusal is tried again: new roles and policies take time to reach all of
@@ -22,29 +22,6 @@ const REFUSALS_RETRIED_FOR: Duration = Duration::from_mins(1);
 /// How often a refused template is fetched again: often enough to find one that is put there while
 /// refusals are retried.
 const TEMPLATE_RETRY_EVERY: Duration = Duration::from_secs(5);
-
-/// Why the daemon did not start.
-#[derive(Debug, Error)]
-pub(super) enum BootError {
-    /// The queue is not there, or a right on it is missing.
-    #[error("the queue {url} cannot be used: {failure}; {remedy}", remedy = failure.kind.remedy())]
-    Queue {
-        /// The queue's URL.
-        url: String,
-        /// What its service said.
-        #[source]
-        failure: QueueFailure,
-    },
-    /// There is no usable template.
-    #[error("no template: {failure} ({location}); {remedy}", remedy = failure.remedy())]
-    Template {
-        /// Where it should be.
-        location: String,
-        /// Why it cannot be used.
-        #[source]
-        failure: Arc<LoadError>,
-    },
-}
 
 /// What boot has learnt.
 pub(super) struct Facts {
@@ -59,7 +36,7 @@ pub(super) async fn prove(
     world: &World,
     settings: &Settings,
     templates: &TemplateStore,
-) -> Result<Facts, BootError> {
+) -> anyhow::Result<Facts> {
     let (queue, (), account) = tokio::try_join!(
         prove_queue(&*world.queue, &settings.queue.url),
         await_template(templates),
@@ -75,7 +52,7 @@ pub(super) async fn prove(
 
 /// Proves that the queue is there and that its messages can be settled, without touching one, and
 /// returns what it says of itself. A failure that may pass is retried for ever.
-async fn prove_queue(queue: &dyn Queue, url: &str) -> Result<QueueFacts, BootError> {
+async fn prove_queue(queue: &dyn Queue, url: &str) -> anyhow::Result<QueueFacts> {
     let throttle = Throttle::default();
     let mut refusals = Refusals::default();
     let mut backoff = Backoff::new(
@@ -88,14 +65,11 @@ async fn prove_queue(queue: &dyn Queue, url: &str) -> Result<QueueFacts, BootErr
             Ok(facts) => return Ok(facts),
             Err(failure) => failure,
         };
+        let remedy = failure.kind.remedy();
         if refusals.last_too_long(failure.is_definite()) {
-            return Err(BootError::Queue {
-                url: url.to_owned(),
-                failure,
-            });
+            bail!("the queue {url} cannot be used: {failure}; {remedy}");
         }
         if throttle.due().is_some() {
-            let remedy = failure.kind.remedy();
             error!("not started yet: the queue {url} cannot be used yet: {failure}; {remedy}");
         }
         sleep(backoff.next_delay()).await;
@@ -104,7 +78,7 @@ async fn prove_queue(queue: &dyn Queue, url: &str) -> Result<QueueFacts, BootErr
 
 /// Waits until there is a template, or until it cannot be loaded for a reason that may pass: then
 /// the daemon starts without one, and the messages are held.
-async fn await_template(store: &TemplateStore) -> Result<(), BootError> {
+async fn await_template(store: &TemplateStore) -> anyhow::Result<()> {
     let mut refusals = Refusals::default();
     let mut knowledge = store.watch();
     loop {
@@ -113,10 +87,7 @@ async fn await_template(store: &TemplateStore) -> Result<(), BootError> {
             (Some(_), _) => return Ok(()),
             (None, Some(failure)) if !failure.is_definite() => return Ok(()),
             (None, Some(failure)) if refusals.last_too_long(true) => {
-                return Err(BootError::Template {
-                    location: store.location().to_owned(),
-                    failure,
-                });
+                bail!(failure.text_at(store.location()));
             }
             (None, _) => {}
         }

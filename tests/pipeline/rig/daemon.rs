@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use organizer_notifier::{
-    daemon::{self, Ended},
+    daemon,
     pipeline::{
         self, Report, drain::Drain, health_state::HealthState, ledger::Ledger, outcome::Tally,
         rate::Limiter,
@@ -20,7 +20,7 @@ use super::Rig;
 
 pub(crate) struct Daemon {
     signals: mpsc::UnboundedSender<Signal>,
-    running: JoinHandle<Ended>,
+    running: JoinHandle<anyhow::Result<Report>>,
 }
 
 /// How a daemon ended after it was told to.
@@ -68,9 +68,7 @@ impl Daemon {
     pub(crate) async fn end(self) -> End {
         let began = Instant::now();
         let ended = self.running.await.unwrap();
-        let Ended::Stopped { tally, clean } = ended else {
-            panic!("it did not start: {ended:?}");
-        };
+        let Report { tally, clean } = ended.expect("it starts");
         assert!(tally.balanced(), "{tally}");
         End {
             tally: tally.to_string(),
@@ -82,10 +80,7 @@ impl Daemon {
 
     /// Why it did not start.
     pub(crate) async fn not_started(self) -> String {
-        match self.running.await.unwrap() {
-            Ended::NotStarted { reason } => reason,
-            Ended::Stopped { tally, .. } => panic!("it started: {tally}"),
-        }
+        self.running.await.unwrap().unwrap_err().to_string()
     }
 
     /// The process is killed: nothing of it goes on, and nothing is said to the queue.
