@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::{address::Address, rejection::Rejection, sender::Sender};
-
-/// The most recipients of one mail, which is SES's limit.
-pub const RECIPIENTS_MAX: usize = 50;
+use super::{
+    address::Address,
+    rejection::{RECIPIENTS_MAX, Rejection},
+    sender::Sender,
+};
 
 /// The recipients in a field of an event: one address, or several with commas between them.
 ///

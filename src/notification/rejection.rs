@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{address::AddressError, pointer::JsonPointer, recipients::RECIPIENTS_MAX};
+use super::{address::AddressError, pointer::JsonPointer};
+
+/// The most recipients of one mail, which is SES's limit.
+pub const RECIPIENTS_MAX: usize = 50;
 
 /// Why an event becomes no mail, which no retry changes. The texts hold no value of the event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -61,8 +61,20 @@ struct State {
     next: u64,
 }
 
-/// A renewal to be asked for, and the visibility that is wanted.
-type Renewal<'a> = (Call<'a>, Duration);
+/// A renewal to be asked for.
+struct Due {
+    lease: u64,
+    generation: u64,
+    receipt: ReceiptHandle,
+    wanted: Duration,
+}
+
+/// Leases with a renewal under way, until dropped. Settling must not wait for a call that has
+/// panicked or was cut off with the keeper, so a drop ends the calls too.
+struct UnderWay<'a> {
+    leases: &'a Leases,
+    ids: Vec<u64>,
+}
 
 impl Leases {
     /// A table for leases of `length` (whole seconds) on messages of `queue`.
@@ -87,7 +99,6 @@ impl Leases {
         self: &Arc<Self>,
         message_id: &str,
         receipt: ReceiptHandle,
-        receive_count: u32,
         asked_at: Instant,
     ) -> Option<Lease> {
         let now = Instant::now();
@@ -99,7 +110,6 @@ impl Leases {
         if let Some(held) = state.newest(message_id) {
             if !held.is_lost(now) {
                 held.replace(receipt, received_at, self.length);
-                held.receive_count = held.receive_count.max(receive_count);
                 return None;
             }
             held.lose();
@@ -107,13 +117,19 @@ impl Leases {
         let id = state.next;
         state.next += 1;
         state.by_message.insert(message_id.to_owned(), id);
-        let mut held = Held::new(message_id.to_owned(), receipt, received_at, self.length);
-        held.receive_count = receive_count;
+        let held = Held::new(message_id.to_owned(), receipt, received_at, self.length);
         state.held.insert(id, held);
         Some(Lease {
             leases: Arc::clone(self),
             id,
         })
+    }
+
+    /// Takes in how often a message that is held already was received.
+    pub fn received_again(&self, message_id: &str, receive_count: u32) {
+        if let Some(held) = self.state.lock().newest(message_id) {
+            held.receive_count = held.receive_count.max(receive_count);
+        }
     }
 
     /// How many leases are held.
@@ -156,10 +172,10 @@ impl Leases {
 
     /// What is to be renewed now, marked as busy, and when to look again. Leases whose deadline
     /// has passed become lost here.
-    fn take_due(&self, now: Instant) -> (Vec<Renewal<'_>>, Instant) {
+    fn take_due(&self, now: Instant) -> (Vec<Due>, Instant) {
         let mut due = Vec::new();
         let mut next = now + KEEPER_IDLE_MAX;
-        for (&id, held) in &mut self.state.lock().held {
+        for (&lease, held) in &mut self.state.lock().held {
             if held.lost {
                 continue;
             }
@@ -172,7 +188,12 @@ impl Leases {
                 continue;
             }
             if let Some(wanted) = held.begin_renewal(now, self.length) {
-                due.push((Call::new(self, id, held), wanted));
+                due.push(Due {
+                    lease,
+                    generation: held.generation,
+                    receipt: held.receipt.clone(),
+                    wanted,
+                });
             }
             next = next.min(held.look_at());
         }
@@ -180,18 +201,23 @@ impl Leases {
     }
 
     /// One renewal call for up to ten leases.
-    async fn renew(&self, due: Vec<Renewal<'_>>) {
+    async fn renew(&self, due: Vec<Due>) {
+        let _under_way = UnderWay {
+            leases: self,
+            ids: due.iter().map(|due| due.lease).collect(),
+        };
         let asked_at = Instant::now();
         let changes: Vec<_> = due
             .iter()
-            .map(|(call, wanted)| (call.receipt.clone(), *wanted))
+            .map(|due| (due.receipt.clone(), due.wanted))
             .collect();
         let call = self.queue.change_visibility(&changes);
         let limit = lease_call_timeout(self.length);
         let trouble = "leases not renewed";
         let answers = batch_answers(call, limit, due.len(), trouble, &self.failing).await;
         let mut answers = answers.into_iter();
-        for (call, wanted) in due {
+        let mut state = self.state.lock();
+        for due in due {
             let answer = answers.next();
             if let Some(Err(failure)) = &answer
                 && failure.kind == EntryFailureKind::Refused
@@ -204,13 +230,30 @@ impl Leases {
                 );
             }
             // An answer for a handle that was replaced says nothing of the new one.
-            if let Some(held) = self.state.lock().held.get_mut(&call.id)
-                && held.generation == call.generation
+            if let Some(held) = state.held.get_mut(&due.lease)
+                && held.generation == due.generation
                 && !held.lost
             {
-                held.answered(answer, asked_at, wanted, self.length);
+                held.answered(answer, asked_at, due.wanted, self.length);
             }
         }
+    }
+
+    /// Frees the leases for their next call, and has the keeper see whether that is due.
+    fn calls_ended(&self, ids: &[u64]) {
+        let mut state = self.state.lock();
+        for id in ids {
+            if let Some(held) = state.held.get_mut(id) {
+                held.call_ended();
+            }
+        }
+        self.wake_keeper.notify_one();
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.leases.calls_ended(&self.ids);
     }
 }
 

@@ -57,14 +57,22 @@ impl Outcome {
     }
 }
 
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// What is to be done with a message at the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
     /// Delete it: its work is done.
     Delete,
-    /// Make it visible again after this time, counted from now: whole seconds, at most an hour; zero
-    /// is at once.
-    Visible(Duration),
+    /// Make it visible again after this time, counted from now; zero is at once.
+    Visible {
+        /// Whole seconds, at most an hour.
+        after: Duration,
+    },
     /// Let its lease run out: nothing is asked of the queue.
     Leave,
 }
@@ -127,7 +135,12 @@ pub fn conclude(
         Ending::BudgetSpent | Ending::UnknownAtLimit => {
             (unsent, visible_unless(last, deferred_delay(receive_count)))
         }
-        Ending::Drained => (Outcome::Released, Settlement::Visible(Duration::ZERO)),
+        Ending::Drained => (
+            Outcome::Released,
+            Settlement::Visible {
+                after: Duration::ZERO,
+            },
+        ),
         Ending::DrainedInSend => (unsent, Settlement::Leave),
         Ending::LeaseLost => (Outcome::Lost, Settlement::Leave),
         Ending::Panicked { sent: true } => (Outcome::Panicked, Settlement::Delete),
@@ -160,15 +173,31 @@ pub fn retry_budget(
 /// The messages of one run: how many came and how they ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How many were received.
-    pub received: u64,
+    received: u64,
     ended: [u64; Outcome::ALL.len()],
 }
 
 impl Tally {
+    /// Counts messages that were received.
+    pub fn receive(&mut self, messages: u64) {
+        self.received += messages;
+    }
+
     /// Counts one message's outcome.
     pub fn end(&mut self, outcome: Outcome) {
         self.ended[outcome as usize] += 1;
+    }
+
+    /// How many were received.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// How many ended so.
+    #[must_use]
+    pub fn count(&self, outcome: Outcome) -> u64 {
+        self.ended[outcome as usize]
     }
 
     /// Whether every received message has ended in one outcome.
@@ -182,24 +211,27 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let relation = if self.balanced() { '=' } else { '≠' };
-        let ended: Vec<_> = Outcome::ALL
+        write!(f, "received {} {relation} ", self.received)?;
+        let counted = Outcome::ALL
             .into_iter()
-            .zip(self.ended)
-            .filter(|(_, count)| *count > 0)
-            .map(|(outcome, count)| format!("{count} {}", outcome.name()))
-            .collect();
-        let sum = if ended.is_empty() {
-            "0".to_owned()
-        } else {
-            ended.join(" + ")
-        };
-        write!(f, "received {} {relation} {sum}", self.received)
+            .filter(|outcome| self.count(*outcome) > 0);
+        let mut separator = "";
+        for outcome in counted {
+            write!(f, "{separator}{} {outcome}", self.count(outcome))?;
+            separator = " + ";
+        }
+        if separator.is_empty() {
+            f.write_str("0")?;
+        }
+        Ok(())
     }
 }
 
 /// At once on the last receive, since the queue's next step is to dead-letter it.
 fn visible_unless(last: bool, after: Duration) -> Settlement {
-    Settlement::Visible(if last { Duration::ZERO } else { after })
+    Settlement::Visible {
+        after: if last { Duration::ZERO } else { after },
+    }
 }
 
 /// `min(2^receives, 30)` s.

@@ -217,8 +217,9 @@ impl Poller {
             let receipt = message.receipt.clone();
             report::received(&message);
             // A message that is held already only gets the newer handle.
-            let receives = message.receive_count;
-            let Some(lease) = self.leases.adopt(&message.id, receipt, receives, began) else {
+            let Some(lease) = self.leases.adopt(&message.id, receipt, began) else {
+                self.leases
+                    .received_again(&message.id, message.receive_count);
                 continue;
             };
             let Some(place) = places.pop() else {

@@ -213,7 +213,7 @@ impl Supervisor {
             tokio::select! {
                 delivery = arriving.recv(), if open => match delivery {
                     Some(delivery) => {
-                        self.tally.received += 1;
+                        self.tally.receive(1);
                         workers.spawn(worker::work(Arc::clone(&self.workers), delivery));
                     }
                     None => open = false,

@@ -190,11 +190,11 @@ impl Settler {
             }
             Err(failure) => {
                 if let Some(suppressed) = requests.failing.due() {
-                    let (_, trouble) = requests.action.troubles();
                     warn!(
                         error.r#type = failure.code,
                         notifier.suppressed = suppressed,
-                        "{trouble}, trying again: {failure}"
+                        "message not {}, trying again: {failure}",
+                        requests.action.done()
                     );
                 }
                 None
@@ -224,11 +224,17 @@ impl Requests {
 }
 
 impl Action {
-    /// How a call that fails is told, and how a single message for which it does.
-    fn troubles(self) -> (&'static str, &'static str) {
+    fn trouble(self) -> &'static str {
         match self {
-            Self::Delete => ("delete call failed", "message not deleted"),
-            Self::GiveBack => ("give-back call failed", "message not given back"),
+            Self::Delete => "delete call failed",
+            Self::GiveBack => "give-back call failed",
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Self::Delete => "deleted",
+            Self::GiveBack => "given back",
         }
     }
 
@@ -255,14 +261,14 @@ async fn batches(
     jobs: mpsc::UnboundedReceiver<Job>,
 ) {
     let failing = Throttle::default();
-    let (trouble, _) = action.troubles();
     stream::unfold(jobs, next_batch)
         .for_each_concurrent(CALLS_MAX, async |batch: Vec<Job>| {
             let count = batch.len();
             let (entries, waiting): (Vec<_>, Vec<_>) =
                 batch.into_iter().map(|job| (job.entry, job.done)).unzip();
             let call = action.call(&*queue, entries);
-            let answers = batch_answers(call, call_timeout, count, trouble, &failing).await;
+            let answers =
+                batch_answers(call, call_timeout, count, action.trouble(), &failing).await;
             // A sender without an answer is dropped here, which says that its call failed.
             for (done, answer) in waiting.into_iter().zip(answers) {
                 // A worker that has given up waiting does not need the answer.

@@ -127,7 +127,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
             let failed = || place.settles(false);
             Some(settling.settler.delete(&lease, failed).await)
         }
-        Settlement::Visible(after) => {
+        Settlement::Visible { after } => {
             // A poll of ours that is still under way must not get what is released.
             let after = match ending {
                 Ending::Drained => after.max(settling.open_polls.remaining()),

@@ -1,3 +1,5 @@
+//! Fetching, keeping and replacing the template.
+
 use std::sync::{
     Mutex,
     atomic::{AtomicUsize, Ordering},

@@ -7,6 +7,7 @@
 )]
 
 mod breaches;
+mod circles;
 mod neatness;
 mod reach;
 mod tokens;
@@ -32,10 +33,34 @@ fn each(files: &[File], rule: impl Fn(&File) -> Vec<String>) -> Vec<String> {
 #[test]
 fn modules_use_only_those_below_them() {
     hold(
-        &each(&sources(), reach::modules),
+        &each(&sources(), reach::layers),
         "Move the shared thing down to a module that both may use (`notification`, `ports`), or \
          pass it in from above. Where the architecture itself changes, change the crate docs in \
-         src/lib.rs, and MODULES in tests/house/reach.rs with them.",
+         src/lib.rs, and LAYERS and RESERVED in tests/house/reach.rs with them.",
+    );
+}
+
+#[test]
+fn no_two_files_use_each_other() {
+    hold(
+        &circles::circles(&sources()),
+        "Move what one of them needs from the other to a file that both use, or to their parent.",
+    );
+}
+
+#[test]
+fn words_of_the_wire_stand_in_aws_alone() {
+    hold(
+        &reach::wire_words(&sources()),
+        "Make it a type in `ports`, and let `aws` translate.",
+    );
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    hold(
+        &each(&sources(), neatness::headed),
+        "Begin it with `//!` and a sentence.",
     );
 }
 

@@ -8,6 +8,9 @@ const MAIN_LINES: usize = 100;
 /// The lines that any other file of code may have.
 const LINES: usize = 500;
 
+/// The lines that `README.md` may have: it is for a reader in a hurry.
+const README_LINES: usize = 200;
+
 /// What stands at the top level besides dot-files.
 const TOP_LEVEL: &[&str] = &[
     "CHANGELOG.md",
@@ -26,17 +29,25 @@ const TOP_LEVEL: &[&str] = &[
 pub(crate) fn length(file: &File) -> Vec<String> {
     let code = ["rs", "py", "js", "css"];
     let ours = file.path.starts_with("src/") || file.path.starts_with("tests/");
-    if !ours || !code.iter().any(|extension| file.has_extension(extension)) {
-        return Vec::new();
-    }
-    let most = if file.path == "src/main.rs" {
-        MAIN_LINES
-    } else {
-        LINES
+    let most = match file.path.as_str() {
+        "README.md" => README_LINES,
+        "src/main.rs" => MAIN_LINES,
+        _ if ours && code.iter().any(|extension| file.has_extension(extension)) => LINES,
+        _ => return Vec::new(),
     };
     let lines = file.text.lines().count();
     let breach = format!("{}: {lines} lines, at most {most}", file.path);
     (lines > most).then_some(breach).into_iter().collect()
+}
+
+/// A file of code says first what it is for.
+pub(crate) fn headed(file: &File) -> Vec<String> {
+    let ours = file.path.starts_with("src/") && file.has_extension("rs");
+    let breach = format!("{}: no `//!` on the first line", file.path);
+    (ours && !file.text.starts_with("//! "))
+        .then_some(breach)
+        .into_iter()
+        .collect()
 }
 
 /// No lint is switched off without a reason, no test is ignored, nothing is left for later.

@@ -1,65 +1,42 @@
 //! Who may use whom.
 
+use std::collections::BTreeSet;
+
+use crate::tokens::literals;
 use crate::tree::File;
 use crate::uses::{Named, module, named};
 
-/// What each module of the crate may use besides itself. The command line, which puts the rest
-/// together, may use everything and is not listed.
-const MODULES: &[(&str, &[&str])] = &[
-    ("notification", &[]),
-    ("mutex", &[]),
-    ("text", &[]),
-    ("timing", &[]),
-    ("ports", &["notification"]),
-    ("aws", &["mutex", "notification", "ports"]),
-    ("shutdown", &[]),
-    ("backoff", &[]),
-    ("template_file", &["ports"]),
-    (
-        "template_store",
-        &["backoff", "notification", "ports", "telemetry"],
-    ),
-    (
-        "pipeline",
-        &[
-            "backoff",
-            "mutex",
-            "notification",
-            "ports",
-            "telemetry",
-            "template_store",
-            "text",
-            "timing",
-        ],
-    ),
-    ("config", &["notification", "ports", "text", "timing"]),
-    ("telemetry", &["mutex", "notification", "ports"]),
-    (
-        "health",
-        &["pipeline", "ports", "telemetry", "template_store"],
-    ),
-    (
-        "daemon",
-        &[
-            "backoff",
-            "config",
-            "health",
-            "notification",
-            "pipeline",
-            "ports",
-            "shutdown",
-            "telemetry",
-            "template_store",
-            "text",
-        ],
-    ),
+/// The modules of the crate from top to bottom: each may use those after it, so no ring can be
+/// written down.
+const LAYERS: &[&str] = &[
+    "main",
+    "lib",
+    "cli",
+    "daemon",
+    "health",
+    "shutdown",
+    "pipeline",
+    "aws",
+    "template_store",
+    "template_file",
+    "telemetry",
+    "config",
+    "backoff",
+    "mutex",
+    "ports",
+    "timing",
+    "text",
+    "notification",
 ];
 
-/// They may use everything.
-const TOP: &[&str] = &["cli", "lib", "main", TESTING];
+/// Modules that not all above them may use, and those that may.
+const RESERVED: &[(&str, &[&str])] = &[("aws", &["cli"]), ("config", &["cli", "daemon"])];
 
 /// The furniture of tests, which any module's tests may use; elsewhere it does not compile.
 const TESTING: &str = "testing";
+
+/// Words of AWS's that only `aws` may know, besides the error codes that it tells apart.
+const WIRE_WORDS: &[&str] = &["HEALTHY", "PROBATION", "SHUTDOWN"];
 
 /// The crates that `notification` may name: parsing and derives, and in its tests one more.
 const PURE: &[&str] = &[
@@ -95,7 +72,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("backoff", &["backoff.rs"]),
     ("figment", &["config/"]),
     ("toml_edit", &["config/"]),
-    ("opentelemetry*", &["telemetry/"]),
+    ("opentelemetry*", &["telemetry.rs", "telemetry/"]),
+    ("tracing_opentelemetry", &["telemetry.rs", "telemetry/"]),
     ("tracing_opentelemetry", &["telemetry/"]),
     ("tracing_subscriber", &["telemetry.rs", "telemetry/"]),
     ("html5gum", &["notification/"]),
@@ -105,27 +83,59 @@ const HOMES: &[(&str, &[&str])] = &[
     ("anyhow", &["cli.rs", "cli/", "main.rs"]),
 ];
 
-/// A module uses only those that it may use.
-pub(crate) fn modules(file: &File) -> Vec<String> {
-    let Some(owner) = owner(file) else {
+/// A module uses only those below it, and none that is reserved for others.
+pub(crate) fn layers(file: &File) -> Vec<String> {
+    let Some(owner) = owner(file).filter(|owner| owner != TESTING) else {
         return Vec::new();
     };
-    if TOP.contains(&owner.as_str()) {
-        return Vec::new();
-    }
-    let Some((_, allowed)) = MODULES.iter().find(|(name, _)| *name == owner) else {
-        return vec![format!(
-            "{}: nobody has said what `{owner}` may use; it needs a line in MODULES",
-            file.path
-        )];
+    let floor = |name: &str| LAYERS.iter().position(|layer| *layer == name);
+    let Some(own) = floor(&owner) else {
+        return vec![format!("{}: `{owner}` has no place in LAYERS", file.path)];
     };
     breaches(file, |named| {
         let mut segments = named.segments.iter();
         let inside = segments.next().is_some_and(|first| first == "crate");
-        let used = segments.next()?;
-        (inside && *used != owner && used != TESTING && !allowed.contains(&used.as_str()))
-            .then(|| format!("`{owner}` may not use"))
+        let used = segments.next()?.as_str();
+        if !inside || used == owner || used == TESTING {
+            return None;
+        }
+        let below = floor(used).is_some_and(|used| used > own);
+        let reserved = RESERVED.iter().find(|(name, _)| *name == used);
+        let admitted = reserved.is_none_or(|(_, users)| users.contains(&owner.as_str()));
+        (!below || !admitted).then(|| format!("`{owner}` may not use"))
     })
+}
+
+/// AWS's words stand in `aws` alone. What `classify` tells apart is read from its text.
+pub(crate) fn wire_words(files: &[File]) -> Vec<String> {
+    let aws = |file: &&File| file.path.starts_with("src/aws");
+    let classify = files.iter().filter(aws).filter(|file| !is_test(&file.path));
+    let classify = classify.filter(|file| file.path.starts_with("src/aws/classify"));
+    let codes = classify.flat_map(|file| literals(&file.text));
+    let codes = codes.map(|(word, _)| word).filter(|word| is_code(word));
+    let words: BTreeSet<_> = codes.chain(WIRE_WORDS.iter().copied()).collect();
+    let others = files
+        .iter()
+        .filter(|file| file.path.starts_with("src/") && !aws(file) && !is_test(&file.path));
+    let found = others.flat_map(|file| {
+        let literals = literals(&file.text).into_iter();
+        let known = literals.filter(|(word, _)| words.contains(word));
+        known.map(|(word, line)| format!("{}:{line}: \"{word}\"", file.path))
+    });
+    found.collect()
+}
+
+/// One word with a capital inside, as error codes are.
+fn is_code(word: &str) -> bool {
+    let inner = word.get(1..).unwrap_or_default();
+    word.starts_with(|c: char| c.is_ascii_uppercase())
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
+        && inner.contains(|c: char| c.is_ascii_uppercase())
+}
+
+/// Files of tests, which may say anything, since they are the outside world.
+pub(crate) fn is_test(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("src/testing")
 }
 
 /// `notification` names only crates without effects.

@@ -34,6 +34,22 @@ pub(crate) fn tokens(source: &str) -> Vec<Token<'_>> {
     tokens
 }
 
+/// The plain string literals of a file, each with its line.
+pub(crate) fn literals(source: &str) -> Vec<(&str, usize)> {
+    let mut literals = Vec::new();
+    let mut line = 1;
+    let mut rest = source;
+    while let Some(first) = rest.chars().next() {
+        let (taken, after) = rest.split_at(next(rest, first).0);
+        if let Some(text) = taken.strip_prefix('"').and_then(|t| t.strip_suffix('"')) {
+            literals.push((text, line));
+        }
+        line += taken.matches('\n').count();
+        rest = after;
+    }
+    literals
+}
+
 /// The length of what the text begins with, and the token it makes, if any.
 fn next(rest: &str, first: char) -> (usize, Option<&str>) {
     if rest.starts_with("//") {
@@ -146,6 +162,12 @@ fn comments_and_literals_hold_no_words() {
         .map(|token| token.text)
         .collect();
     assert_eq!(words, ["a", "k", "::", "use"]);
+}
+
+#[test]
+fn literals_are_told_from_comments_and_characters() {
+    let source = "f(\"a b\", '\"') // \"c\"\n g(b\"d\", \"E\")";
+    assert_eq!(literals(source), [("a b", 1), ("E", 2)]);
 }
 
 #[test]

@@ -47,7 +47,7 @@ async fn a_lease_keeper_that_panics_begins_the_drain() {
         }
     });
     let end = daemon.end().await;
-    assert_eq!(end.counts.received, 7);
+    assert_eq!(end.counts.received(), 7);
     assert!(!end.clean);
     assert!(rig.now() < mins(2), "{:?}", rig.now());
     assert_eq!(rig.errors("the lease keeper panicked").len(), 1);

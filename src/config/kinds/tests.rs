@@ -1,3 +1,5 @@
+//! What each kind of value takes and refuses.
+
 use super::split_at_commas;
 
 #[test]

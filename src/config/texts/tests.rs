@@ -1,3 +1,5 @@
+//! What each text of the configuration may be.
+
 use super::{pointer, queue_url, region, repository, sender};
 
 #[test]

@@ -38,7 +38,7 @@ impl Lease {
         self.with(|held| held.cap() <= Instant::now())
     }
 
-    /// How often the message was received, the deliveries that came while it was held included.
+    /// How often the message was received, where it came again while it was held; zero otherwise.
     #[must_use]
     pub fn receive_count(&self) -> u32 {
         self.with(|held| held.receive_count)
@@ -87,7 +87,11 @@ impl Lease {
                 return None;
             }
             held.busy = true;
-            Some(Call::new(&self.leases, self.id, held))
+            Some(Call {
+                lease: self,
+                receipt: held.receipt.clone(),
+                generation: held.generation,
+            })
         })
         .await
     }
@@ -128,26 +132,14 @@ impl Drop for Lease {
     }
 }
 
-/// The right to make the one call for a lease that may be under way. Its drop frees the lease for the
-/// next, also where the call has panicked or was cut off, and has the keeper see whether that is due.
+/// The right to make the one call for a lease that may be under way.
 pub struct Call<'a> {
-    leases: &'a Leases,
-    pub(super) id: u64,
-    pub(super) receipt: ReceiptHandle,
-    pub(super) generation: u64,
+    lease: &'a Lease,
+    receipt: ReceiptHandle,
+    generation: u64,
 }
 
-impl<'a> Call<'a> {
-    /// A call for this lease, which is marked as busy.
-    pub(super) fn new(leases: &'a Leases, id: u64, held: &Held) -> Self {
-        Self {
-            leases,
-            id,
-            receipt: held.receipt.clone(),
-            generation: held.generation,
-        }
-    }
-
+impl Call<'_> {
     /// The handle to call with.
     #[must_use]
     pub fn receipt(&self) -> &ReceiptHandle {
@@ -157,17 +149,12 @@ impl<'a> Call<'a> {
     /// Whether the handle was replaced since, so that the call's answer says nothing.
     #[must_use]
     pub fn is_superseded(&self) -> bool {
-        let state = self.leases.state.lock();
-        let held = state.held.get(&self.id);
-        held.is_some_and(|held| held.generation != self.generation)
+        self.lease.with(|held| held.generation != self.generation)
     }
 }
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        if let Some(held) = self.leases.state.lock().held.get_mut(&self.id) {
-            held.call_ended();
-        }
-        self.leases.wake_keeper.notify_one();
+        self.lease.leases.calls_ended(&[self.lease.id]);
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Held {
     pub(super) receipt: ReceiptHandle,
     /// Bumped with each new receipt handle.
     pub(super) generation: u64,
-    /// How often the message was received, later deliveries included.
+    /// How often the message was received, as far as later deliveries have told.
     pub(super) receive_count: u32,
     /// What [`VISIBILITY_MAX`] counts from.
     pub(super) received_at: Instant,

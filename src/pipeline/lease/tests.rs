@@ -1,3 +1,5 @@
+//! Renewals and the loss of leases, over a scripted queue.
+
 use super::*;
 use crate::{
     ports::QueueFailureKind,
@@ -33,8 +35,7 @@ async fn rig(script: &[Answer], rest: Answer) -> Rig {
 
 impl Rig {
     fn adopt(&self, message: &str, receipt: &str) -> Option<Lease> {
-        self.leases
-            .adopt(message, handle(receipt), 1, Instant::now())
+        self.leases.adopt(message, handle(receipt), Instant::now())
     }
 
     fn elapsed(&self) -> Duration {
@@ -127,7 +128,7 @@ async fn a_first_deadline_counts_from_before_the_answer_was_read() {
     let rig = rig(&[], Answer::Done).await;
     let asked_at = Instant::now();
     tokio::time::sleep(seconds(20)).await;
-    let lease = rig.leases.adopt("m", handle("r"), 1, asked_at).unwrap();
+    let lease = rig.leases.adopt("m", handle("r"), asked_at).unwrap();
     assert_eq!(
         lease.margin(),
         LENGTH.saturating_sub(lease_call_timeout(LENGTH))

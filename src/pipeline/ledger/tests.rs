@@ -1,3 +1,5 @@
+//! What the ledger remembers, and for how long.
+
 use std::{
     collections::HashSet,
     sync::{

@@ -1,3 +1,5 @@
+//! The outcome of every ending.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -17,7 +19,9 @@ const ENDINGS: [Ending; 11] = [
 ];
 
 fn visible(seconds: u64) -> Settlement {
-    Settlement::Visible(Duration::from_secs(seconds))
+    Settlement::Visible {
+        after: Duration::from_secs(seconds),
+    }
 }
 
 #[test]
@@ -147,7 +151,7 @@ fn names_are_distinct_and_in_counting_order() {
 fn a_balanced_tally_reads_as_an_equation() {
     let mut tally = Tally::default();
     assert_eq!(tally.to_string(), "received 0 = 0");
-    tally.received = 3;
+    tally.receive(3);
     tally.end(Outcome::Sent);
     tally.end(Outcome::Sent);
     assert!(!tally.balanced());
@@ -177,7 +181,7 @@ proptest! {
         if matches!(ending, Ending::DrainedInSend | Ending::LeaseLost | Ending::Panicked { sent: false }) {
             prop_assert_eq!(settlement, Settlement::Leave);
         }
-        if let Settlement::Visible(after) = settlement {
+        if let Settlement::Visible { after } = settlement {
             prop_assert!(after <= Duration::from_hours(1));
             prop_assert_eq!(after.subsec_nanos(), 0);
         }

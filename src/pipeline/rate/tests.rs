@@ -1,3 +1,5 @@
+//! The rate as throttling and time change it.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Batches of deletes and returns, over a scripted queue.
+
 use super::*;
 use crate::{
     pipeline::lease::Leases,
@@ -39,7 +41,7 @@ fn rig(script: &[Answer], rest: Answer) -> Rig {
 impl Rig {
     fn lease(&self, message: &str) -> Lease {
         self.leases
-            .adopt(message, handle(message), 1, Instant::now())
+            .adopt(message, handle(message), Instant::now())
             .unwrap()
     }
 
@@ -122,7 +124,7 @@ async fn a_delete_confirmed_for_an_old_handle_is_repeated_with_the_new_one() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(
             rig.leases
-                .adopt("m", handle("newer"), 1, Instant::now())
+                .adopt("m", handle("newer"), Instant::now())
                 .is_none()
         );
     };
@@ -162,7 +164,7 @@ async fn giving_back_asks_for_the_delay_and_ends_with_the_lease() {
             tokio::time::sleep(Duration::from_secs(70)).await;
             assert!(
                 rig.leases
-                    .adopt("m", handle("next"), 1, Instant::now())
+                    .adopt("m", handle("next"), Instant::now())
                     .is_some()
             );
         }

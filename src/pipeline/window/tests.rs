@@ -1,3 +1,5 @@
+//! How many may be held and sent.
+
 mod sequences;
 
 use std::time::Duration;

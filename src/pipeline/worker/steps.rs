@@ -178,7 +178,7 @@ impl Worker<'_> {
 
     /// How often the message was received, later deliveries of what is held included.
     pub(super) fn receive_count(&self) -> u32 {
-        self.lease.receive_count()
+        self.message.receive_count.max(self.lease.receive_count())
     }
 
     pub(super) fn budget(&self) -> Duration {

@@ -1,3 +1,5 @@
+//! Parents and links of spans.
+
 use std::{collections::BTreeMap, slice, sync::Arc};
 
 use opentelemetry::trace::{SpanId, TraceId, TracerProvider as _};

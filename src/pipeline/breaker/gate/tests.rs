@@ -1,3 +1,5 @@
+//! Who waits at a gate, and who is woken.
+
 use std::time::Duration;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! When the mail breaker opens, probes and closes.
+
 mod any_order;
 mod late_results;
 

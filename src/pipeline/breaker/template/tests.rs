@@ -1,3 +1,5 @@
+//! When the template stops the receiving.
+
 use std::time::Duration;
 
 use super::*;

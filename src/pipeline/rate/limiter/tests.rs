@@ -1,3 +1,5 @@
+//! Waiting for the rate, future by future.
+
 use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
