@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::watch, time::sleep};
+use tokio_util::task::JoinMap;
 use tracing::{info, warn};
 
 use super::{breaker::MailGate, gates::Gates, rate::Limiter};
@@ -13,8 +14,24 @@ use crate::{
 
 /// How often the account is read.
 const ACCOUNT_EVERY: Duration = Duration::from_mins(5);
+/// Spawns them, each by its name.
+pub(super) fn spawn(
+    tasks: &mut JoinMap<&'static str, ()>,
+    gates: &Arc<Gates>,
+    templates: watch::Receiver<Knowledge>,
+    limiter: &Arc<Limiter>,
+    account: Arc<dyn Account>,
+) {
+    let follower = follow_template(Arc::clone(gates), templates);
+    tasks.spawn("template's follower", follower);
+    let reader = follow_account(Arc::clone(limiter), Arc::clone(&account));
+    tasks.spawn("account's reader", reader);
+    let check = ask_account(Arc::clone(&gates.mail), account);
+    tasks.spawn("account's check", check);
+}
+
 /// Tells the gates what the template's store finds.
-pub(super) async fn follow_template(gates: Arc<Gates>, mut templates: watch::Receiver<Knowledge>) {
+async fn follow_template(gates: Arc<Gates>, mut templates: watch::Receiver<Knowledge>) {
     let mut before = Knowledge::default();
     loop {
         let now = templates.borrow_and_update().clone();
@@ -32,7 +49,7 @@ pub(super) async fn follow_template(gates: Arc<Gates>, mut templates: watch::Rec
 }
 
 /// Reads the account's rate now and then.
-pub(super) async fn follow_account(limiter: Arc<Limiter>, account: Arc<dyn Account>) {
+async fn follow_account(limiter: Arc<Limiter>, account: Arc<dyn Account>) {
     loop {
         sleep(ACCOUNT_EVERY).await;
         if let Ok(facts) = account.facts().await {
@@ -42,7 +59,7 @@ pub(super) async fn follow_account(limiter: Arc<Limiter>, account: Arc<dyn Accou
 }
 
 /// Asks the account before a probe where it can tell as much without costing a message.
-pub(super) async fn ask_account(mail: Arc<MailGate>, account: Arc<dyn Account>) {
+async fn ask_account(mail: Arc<MailGate>, account: Arc<dyn Account>) {
     loop {
         mail.account_check().await;
         let refused = match account.facts().await {

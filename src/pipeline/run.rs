@@ -8,7 +8,7 @@ use tokio::{
     task::{JoinError, JoinSet},
     time::sleep,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::JoinMap};
 use tracing::error;
 
 use super::{
@@ -32,7 +32,7 @@ use super::{
 use crate::{
     backoff::Backoff,
     notification::Composer,
-    ports::{Account, World},
+    ports::World,
     telemetry::{Instruments, LIFECYCLE},
     template_store::TemplateStore,
     timing::{WORKER_RETURN_TIME, lease_call_timeout},
@@ -138,7 +138,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         deliveries,
     };
     let stop = CancellationToken::new();
-    let mut tasks = Tasks::new();
+    let mut tasks = JoinMap::new();
     tasks.spawn(POLLER, poller.run());
     let keeper = Arc::clone(&health);
     tasks.spawn(
@@ -146,33 +146,37 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         Arc::clone(&leases).keep(move || keeper.lease_keeper_ran(), stop.clone()),
     );
     tasks.spawn("settler", settler_task);
-    let account = world.account;
-    tasks.follow(&gates, &templates, &limiter, &account, readings);
+    followers::spawn(
+        &mut tasks,
+        &gates,
+        templates.watch(),
+        &limiter,
+        world.account,
+    );
+    tasks.spawn("breakers' reporter", report::breakers(readings));
 
-    let delivering = Delivering {
-        composer,
-        templates,
-        gates,
-        window,
-        limiter,
-        mailer: world.mailer,
-        ledger,
-        drain: Arc::clone(&drain),
-        send_timeout: settings.send_timeout,
-        max_elapsed: settings.max_elapsed,
-        max_receive_count: settings.max_receive_count,
-        instruments,
+    let workers = Shared {
+        delivering: Delivering {
+            composer,
+            templates,
+            gates,
+            window,
+            limiter,
+            mailer: world.mailer,
+            ledger,
+            drain: Arc::clone(&drain),
+            send_timeout: settings.send_timeout,
+            max_elapsed: settings.max_elapsed,
+            max_receive_count: settings.max_receive_count,
+            instruments,
+        },
+        settling: Settling {
+            settler,
+            open_polls,
+        },
     };
-    let settling = Settling {
-        settler,
-        open_polls,
-    };
-    let workers = Arc::new(Shared {
-        delivering,
-        settling,
-    });
     let mut supervisor = Supervisor {
-        workers,
+        workers: Arc::new(workers),
         drain,
         health,
         tasks,
@@ -181,7 +185,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     };
     supervisor.work(arriving).await;
     stop.cancel();
-    supervisor.tasks.set.shutdown().await;
+    supervisor.tasks.shutdown().await;
     supervisor.finish(leases.count())
 }
 
@@ -191,7 +195,8 @@ struct Supervisor {
     workers: Arc<Shared>,
     drain: Arc<Drain>,
     health: Arc<HealthState>,
-    tasks: Tasks,
+    /// Tasks that must not end before the drain, by name.
+    tasks: JoinMap<&'static str, ()>,
     tally: Tally,
     clean: bool,
 }
@@ -209,7 +214,7 @@ impl Supervisor {
         tokio::pin!(out_of_time);
         // The poller's end is waited for and not only that of its deliveries, which comes first: how
         // it ended would go unnoticed.
-        while open || self.tasks.is_running(POLLER) || !workers.is_empty() {
+        while open || self.tasks.contains_key(POLLER) || !workers.is_empty() {
             tokio::select! {
                 delivery = arriving.recv(), if open => match delivery {
                     Some(delivery) => {
@@ -218,34 +223,31 @@ impl Supervisor {
                     }
                     None => open = false,
                 },
-                Some(done) = workers.join_next() => self.finished(&done),
-                Some((name, failed)) = self.tasks.ended() => self.task_ended(name, failed.as_ref()),
+                Some(done) = workers.join_next() => self.finished(done),
+                Some((name, ended)) = self.tasks.join_next() => self.task_ended(name, ended.is_err()),
                 () = &mut out_of_time => break,
             }
         }
         // Only a worker that does not return although all its waits have ended is still here.
         workers.shutdown().await;
-        while let Some(Some((name, failed))) = self.tasks.ended().now_or_never() {
-            self.task_ended(name, failed.as_ref());
+        while let Some(Some((name, ended))) = self.tasks.join_next().now_or_never() {
+            self.task_ended(name, ended.is_err());
         }
     }
 
-    fn finished(&mut self, done: &Result<Finished, JoinError>) {
-        let finished = match done {
-            Ok(finished) => *finished,
-            // Its own guard against panics has failed: its message is left to the queue.
-            Err(_) => Finished {
-                outcome: Outcome::Panicked,
-                settled: true,
-            },
-        };
+    fn finished(&mut self, done: Result<Finished, JoinError>) {
+        // Where a worker's own guard against panics has failed, its message is left to the queue.
+        let finished = done.unwrap_or(Finished {
+            outcome: Outcome::Panicked,
+            settled: true,
+        });
         self.tally.end(finished.outcome);
         self.clean &= finished.settled;
     }
 
-    fn task_ended(&mut self, name: &str, failed: Option<&JoinError>) {
+    fn task_ended(&mut self, name: &str, panicked: bool) {
         let drain = &self.drain;
-        if failed.is_none() && drain.has_begun() {
+        if !panicked && drain.has_begun() {
             return;
         }
         self.clean = false;
@@ -254,7 +256,7 @@ impl Supervisor {
         error!(
             target: LIFECYCLE,
             "the {name} {}, which is a fault of ours: stopping, to be started afresh",
-            if failed.is_some() { "panicked" } else { "ended early" }
+            if panicked { "panicked" } else { "ended early" }
         );
     }
 
@@ -271,64 +273,5 @@ impl Supervisor {
             tally: self.tally,
             clean: self.clean,
         }
-    }
-}
-
-/// Tasks that must not end before the drain, by name.
-struct Tasks {
-    set: JoinSet<()>,
-    names: Vec<(tokio::task::Id, &'static str)>,
-}
-
-impl Tasks {
-    fn new() -> Self {
-        Self {
-            set: JoinSet::new(),
-            names: Vec::new(),
-        }
-    }
-
-    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
-        let id = self.set.spawn(task).id();
-        self.names.push((id, name));
-    }
-
-    /// Spawns what follows the template and the account, and what reports.
-    fn follow(
-        &mut self,
-        gates: &Arc<Gates>,
-        templates: &TemplateStore,
-        limiter: &Arc<Limiter>,
-        account: &Arc<dyn Account>,
-        readings: Arc<Readings>,
-    ) {
-        self.spawn(
-            "template's follower",
-            followers::follow_template(Arc::clone(gates), templates.watch()),
-        );
-        self.spawn(
-            "account's reader",
-            followers::follow_account(Arc::clone(limiter), Arc::clone(account)),
-        );
-        self.spawn(
-            "account's check",
-            followers::ask_account(Arc::clone(&gates.mail), Arc::clone(account)),
-        );
-        self.spawn("breakers' reporter", report::breakers(readings));
-    }
-
-    /// The next task that ends, and how it failed where it did. `None` when all have.
-    async fn ended(&mut self) -> Option<(&'static str, Option<JoinError>)> {
-        let (id, failed) = match self.set.join_next_with_id().await? {
-            Ok((id, ())) => (id, None),
-            Err(failed) => (failed.id(), Some(failed)),
-        };
-        let position = self.names.iter().position(|(known, _)| *known == id);
-        let name = position.map(|position| self.names.swap_remove(position).1);
-        Some((name.unwrap_or("task"), failed))
-    }
-
-    fn is_running(&self, name: &str) -> bool {
-        self.names.iter().any(|(_, running)| *running == name)
     }
 }
