@@ -7,8 +7,11 @@ mod inspect;
 mod ses;
 mod sqs;
 
+use std::time::Duration;
+
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, stalled_stream_protection::StalledStreamProtectionConfig,
+    BehaviorVersion, Region, SdkConfig, retry::RetryConfig,
+    stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
 
 pub use self::{
@@ -39,6 +42,23 @@ impl AwsConfig {
     #[cfg(test)]
     pub(crate) fn of(config: SdkConfig) -> Self {
         Self(config)
+    }
+
+    /// For calls that change nothing: the SDK's standard retries, each attempt of at most `timeout`.
+    fn retried(&self, timeout: Duration) -> SdkConfig {
+        let mut timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(timeout)
+            .build();
+        if let Some(defaults) = self.0.timeout_config() {
+            timeouts.take_defaults_from(defaults);
+        }
+        self.0.to_builder().timeout_config(timeouts).build()
+    }
+
+    /// For calls whose callers own the retries: one attempt of at most `timeout`.
+    fn one_attempt(&self, timeout: Duration) -> SdkConfig {
+        let config = self.retried(timeout).into_builder();
+        config.retry_config(RetryConfig::disabled()).build()
     }
 
     /// The region in use, if anything named one.

@@ -10,7 +10,7 @@ use std::error::Error as StdError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sqs::{
     config::http::HttpResponse,
-    error::{ProvideErrorMetadata, SdkError},
+    error::{ErrorMetadata, ProvideErrorMetadata, SdkError},
     operation::RequestId,
 };
 use hyper_util::client::legacy;
@@ -18,14 +18,11 @@ use hyper_util::client::legacy;
 use crate::ports::{
     AccountCause, AccountFailure, AccountFailureKind, CallError, EntryFailure, EntryFailureKind,
     QueueFailure, QueueFailureKind, SendFailure, SendFailureKind, TemplateFailure,
-    TemplateFailureKind,
+    TemplateFailureKind, inspect::RefusalKind,
 };
 
-mod refusal;
 #[cfg(test)]
 mod tests;
-
-pub use refusal::{call_error, refusal_kind};
 
 /// A clock that is off counts too: every signature of ours is refused until it is right.
 const CREDENTIALS: [&str; 13] = [
@@ -93,38 +90,174 @@ enum Reach {
     Answered(u16),
 }
 
-/// An SDK error taken apart.
-struct Failure {
+/// A failed call, taken apart.
+pub struct Failure {
+    /// What is known of it.
+    pub error: Box<CallError>,
     reach: Reach,
-    error: CallError,
+    refusal: RefusalKind,
 }
 
-/// What a failed call on the queue means.
-pub fn queue_failure<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> QueueFailure
-where
-    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-{
-    let Failure { reach, error } = take_apart(operation, error);
-    let kind = match error.code.as_str() {
-        "QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue" | "InvalidAddress" => {
-            QueueFailureKind::NotFound
+impl Failure {
+    /// Takes the SDK's error apart.
+    pub fn new<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let (reach, fallback) = reach(&error);
+        let service = error.as_service_error().map(ProvideErrorMetadata::meta);
+        let code = match (service.and_then(ErrorMetadata::code), reach) {
+            (Some(code), _) => code.to_owned(),
+            (None, Reach::Answered(status)) if status >= 300 => format!("http_{status}"),
+            (None, _) => fallback.to_owned(),
+        };
+        let message = service
+            .and_then(ErrorMetadata::message)
+            .map_or_else(|| innermost(&error), ToOwned::to_owned);
+        let request_id = match &error {
+            SdkError::ServiceError(inner) => inner.raw().request_id().map(ToOwned::to_owned),
+            _ => None,
+        };
+        let error = CallError {
+            operation,
+            code,
+            message,
+            request_id,
+            source: Some(Box::new(error)),
+        };
+        Self {
+            reach,
+            refusal: match refusal_kind(&error) {
+                RefusalKind::Other if reach == Reach::Answered(403) => RefusalKind::Denied,
+                refusal => refusal,
+            },
+            error: Box::new(error),
         }
-        other if THROTTLED.contains(&other) => QueueFailureKind::Throttled,
-        other if other.starts_with("Kms") || other.starts_with("KMS.") => {
-            QueueFailureKind::Encryption
+    }
+
+    /// What it means for the queue.
+    #[must_use]
+    pub fn of_queue(self) -> QueueFailure {
+        let kind = match self.refusal {
+            _ if THROTTLED.contains(&self.error.code.as_str()) => QueueFailureKind::Throttled,
+            RefusalKind::NotFound => QueueFailureKind::NotFound,
+            RefusalKind::Encryption => QueueFailureKind::Encryption,
+            RefusalKind::Credentials | RefusalKind::Denied => QueueFailureKind::AccessDenied,
+            _ if self.reach == Reach::Answered(429) => QueueFailureKind::Throttled,
+            RefusalKind::Unreachable | RefusalKind::Other => QueueFailureKind::Transient,
+        };
+        let error = self.error;
+        QueueFailure { kind, error }
+    }
+
+    /// What it means for the template.
+    #[must_use]
+    pub fn of_template(self) -> TemplateFailure {
+        let kind = match (self.error.code.as_str(), self.refusal) {
+            (
+                "FileTooLargeException"
+                | "InvalidCommitException"
+                | "InvalidPathException"
+                | "InvalidRepositoryNameException"
+                | "PathRequiredException"
+                | "RepositoryNameRequiredException",
+                _,
+            )
+            | (_, RefusalKind::NotFound) => TemplateFailureKind::Missing,
+            ("EncryptionKeyUnavailableException", _)
+            | (_, RefusalKind::Unreachable | RefusalKind::Other) => TemplateFailureKind::Transient,
+            (_, RefusalKind::Credentials | RefusalKind::Denied | RefusalKind::Encryption) => {
+                TemplateFailureKind::AccessDenied
+            }
+        };
+        let error = self.error;
+        TemplateFailure { kind, error }
+    }
+
+    /// What it means for a mail. `sender` is our own bare address: SES refuses an unverified sender
+    /// and, in the sandbox, an unverified recipient with the same text, and only the identity that
+    /// it names tells a broken set-up from one mail that cannot go.
+    #[must_use]
+    pub fn of_send(self, sender: &str) -> SendFailure {
+        let kind = match self.reach {
+            Reach::NoCredentials => SendFailureKind::AccountWide(AccountCause::Credentials),
+            Reach::NotSent => SendFailureKind::Transient,
+            Reach::NoAnswer => SendFailureKind::OutcomeUnknown,
+            Reach::Answered(status) => self.answered_send(status, sender),
+        };
+        let error = self.error;
+        SendFailure { kind, error }
+    }
+
+    /// What it means for a reading of the account.
+    #[must_use]
+    pub fn of_account(self) -> AccountFailure {
+        let kind = match self.refusal {
+            RefusalKind::Credentials | RefusalKind::Denied => AccountFailureKind::AccessDenied,
+            _ => AccountFailureKind::Transient,
+        };
+        let error = self.error;
+        AccountFailure { kind, error }
+    }
+
+    fn answered_send(&self, status: u16, sender: &str) -> SendFailureKind {
+        use SendFailureKind::AccountWide;
+
+        let error = &self.error;
+        let says = |text: &str| error.message.to_ascii_lowercase().contains(text);
+        match error.code.as_str() {
+            // SES names the daily quota only in the text, under the codes of throttling.
+            "LimitExceededException" => AccountWide(AccountCause::DailyQuota),
+            other if THROTTLED.contains(&other) && says("daily message quota") => {
+                AccountWide(AccountCause::DailyQuota)
+            }
+            other if THROTTLED.contains(&other) => SendFailureKind::Throttled,
+            "AccountSuspendedException" => AccountWide(AccountCause::Suspended),
+            "SendingPausedException" => AccountWide(AccountCause::Paused),
+            "MailFromDomainNotVerifiedException" => AccountWide(AccountCause::MailFromNotVerified),
+            "NotFoundException" => AccountWide(AccountCause::ConfigurationSetMissing),
+            "MessageRejected"
+                if says("is not verified") && names_identity(&error.message, sender) =>
+            {
+                AccountWide(AccountCause::SenderNotVerified)
+            }
+            "MessageRejected" | "BadRequestException" => SendFailureKind::Rejected,
+            _ if self.refusal == RefusalKind::Credentials => AccountWide(AccountCause::Credentials),
+            _ if self.refusal == RefusalKind::Denied || status == 403 => {
+                AccountWide(AccountCause::AccessDenied)
+            }
+            other if PASSING.contains(&other) || status == 408 => SendFailureKind::Transient,
+            _ if status == 429 => SendFailureKind::Throttled,
+            // An answer of success that could not be read: SES took the mail, or may have.
+            _ if status < 300 => SendFailureKind::OutcomeUnknown,
+            _ if (400..500).contains(&status) => SendFailureKind::UnknownClientError,
+            // A server's error, or a redirect, which SES never gives: something stood before it.
+            _ => SendFailureKind::Transient,
         }
-        other if is_denied(other) || reach == Reach::NoCredentials => {
-            QueueFailureKind::AccessDenied
+    }
+}
+
+/// What a code means, whichever service gives it: what an operator has to do depends on this.
+#[must_use]
+pub fn refusal_kind(error: &CallError) -> RefusalKind {
+    match error.code.as_str() {
+        "credentials" => RefusalKind::Credentials,
+        code if CREDENTIALS.contains(&code) => RefusalKind::Credentials,
+        "http_403" => RefusalKind::Denied,
+        code if ACCESS_DENIED.contains(&code) => RefusalKind::Denied,
+        "connection" | "timeout" => RefusalKind::Unreachable,
+        code if code.starts_with("Kms")
+            || code.starts_with("KMS.")
+            || code.starts_with("EncryptionKey") =>
+        {
+            RefusalKind::Encryption
         }
-        _ => match reach {
-            Reach::Answered(403) => QueueFailureKind::AccessDenied,
-            Reach::Answered(429) => QueueFailureKind::Throttled,
-            _ => QueueFailureKind::Transient,
-        },
-    };
-    QueueFailure {
-        kind,
-        error: Box::new(error),
+        "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue"
+        | "InvalidAddress"
+        | "NotFoundException" => RefusalKind::NotFound,
+        code if code.ends_with("DoesNotExistException") => RefusalKind::NotFound,
+        _ => RefusalKind::Other,
     }
 }
 
@@ -143,124 +276,6 @@ pub fn entry_failure(code: &str, message: &str, sender_fault: bool) -> EntryFail
         kind,
         code: code.to_owned(),
         message: message.to_owned(),
-    }
-}
-
-/// What a failed `GetFile` means.
-pub fn template_failure<E>(
-    operation: &'static str,
-    error: SdkError<E, HttpResponse>,
-) -> TemplateFailure
-where
-    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-{
-    let Failure { reach, error } = take_apart(operation, error);
-    let kind = match error.code.as_str() {
-        "CommitDoesNotExistException"
-        | "CommitIdDoesNotExistException"
-        | "FileDoesNotExistException"
-        | "FileTooLargeException"
-        | "InvalidCommitException"
-        | "InvalidPathException"
-        | "InvalidRepositoryNameException"
-        | "PathRequiredException"
-        | "RepositoryDoesNotExistException"
-        | "RepositoryNameRequiredException" => TemplateFailureKind::Missing,
-        "EncryptionKeyAccessDeniedException"
-        | "EncryptionKeyDisabledException"
-        | "EncryptionKeyNotFoundException" => TemplateFailureKind::AccessDenied,
-        other if is_denied(other) || reach == Reach::NoCredentials => {
-            TemplateFailureKind::AccessDenied
-        }
-        _ if reach == Reach::Answered(403) => TemplateFailureKind::AccessDenied,
-        _ => TemplateFailureKind::Transient,
-    };
-    TemplateFailure {
-        kind,
-        error: Box::new(error),
-    }
-}
-
-/// What a failed `SendEmail` means. `sender` is our own bare address: SES refuses an unverified
-/// sender and, in the sandbox, an unverified recipient with the same text, and only the identity
-/// that it names tells a broken set-up from one mail that cannot go.
-pub fn send_failure<E>(
-    operation: &'static str,
-    error: SdkError<E, HttpResponse>,
-    sender: &str,
-) -> SendFailure
-where
-    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-{
-    let Failure { reach, error } = take_apart(operation, error);
-    let kind = match reach {
-        Reach::NoCredentials => SendFailureKind::AccountWide(AccountCause::Credentials),
-        Reach::NotSent => SendFailureKind::Transient,
-        Reach::NoAnswer => SendFailureKind::OutcomeUnknown,
-        Reach::Answered(status) => answered_send(status, &error, sender),
-    };
-    SendFailure {
-        kind,
-        error: Box::new(error),
-    }
-}
-
-/// What a failed `GetAccount` means.
-pub fn account_failure<E>(
-    operation: &'static str,
-    error: SdkError<E, HttpResponse>,
-) -> AccountFailure
-where
-    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-{
-    let Failure { reach, error } = take_apart(operation, error);
-    let denied =
-        is_denied(&error.code) || matches!(reach, Reach::NoCredentials | Reach::Answered(403));
-    let kind = if denied {
-        AccountFailureKind::AccessDenied
-    } else {
-        AccountFailureKind::Transient
-    };
-    AccountFailure {
-        kind,
-        error: Box::new(error),
-    }
-}
-
-fn answered_send(status: u16, error: &CallError, sender: &str) -> SendFailureKind {
-    let says = |text: &str| error.message.to_ascii_lowercase().contains(text);
-    match error.code.as_str() {
-        // SES names the daily quota only in the text, under the codes of throttling.
-        other if THROTTLED.contains(&other) || other == "LimitExceededException" => {
-            if says("daily message quota") || other == "LimitExceededException" {
-                SendFailureKind::AccountWide(AccountCause::DailyQuota)
-            } else {
-                SendFailureKind::Throttled
-            }
-        }
-        "AccountSuspendedException" => SendFailureKind::AccountWide(AccountCause::Suspended),
-        "SendingPausedException" => SendFailureKind::AccountWide(AccountCause::Paused),
-        "MailFromDomainNotVerifiedException" => {
-            SendFailureKind::AccountWide(AccountCause::MailFromNotVerified)
-        }
-        "NotFoundException" => SendFailureKind::AccountWide(AccountCause::ConfigurationSetMissing),
-        "MessageRejected" if says("is not verified") && names_identity(&error.message, sender) => {
-            SendFailureKind::AccountWide(AccountCause::SenderNotVerified)
-        }
-        "MessageRejected" | "BadRequestException" => SendFailureKind::Rejected,
-        other if CREDENTIALS.contains(&other) => {
-            SendFailureKind::AccountWide(AccountCause::Credentials)
-        }
-        other if ACCESS_DENIED.contains(&other) || status == 403 => {
-            SendFailureKind::AccountWide(AccountCause::AccessDenied)
-        }
-        other if PASSING.contains(&other) || status == 408 => SendFailureKind::Transient,
-        _ if status == 429 => SendFailureKind::Throttled,
-        // An answer of success that could not be read: SES took the mail, or may have.
-        _ if status < 300 => SendFailureKind::OutcomeUnknown,
-        _ if (400..500).contains(&status) => SendFailureKind::UnknownClientError,
-        // A server's error, or a redirect, which SES never gives: something stood before it.
-        _ => SendFailureKind::Transient,
     }
 }
 
@@ -301,44 +316,6 @@ fn is_lease_lost(code: &str, message: &str) -> bool {
                 || message.contains("receipt handle has expired")
         }
         _ => false,
-    }
-}
-
-fn is_denied(code: &str) -> bool {
-    CREDENTIALS.contains(&code) || ACCESS_DENIED.contains(&code)
-}
-
-fn take_apart<E>(operation: &'static str, error: SdkError<E, HttpResponse>) -> Failure
-where
-    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-{
-    let (reach, fallback) = reach(&error);
-    let service_error = error.as_service_error();
-    let code = service_error
-        .and_then(ProvideErrorMetadata::code)
-        .map_or_else(
-            || match reach {
-                Reach::Answered(status) if status >= 300 => format!("http_{status}"),
-                _ => fallback.to_owned(),
-            },
-            ToOwned::to_owned,
-        );
-    let message = service_error
-        .and_then(ProvideErrorMetadata::message)
-        .map_or_else(|| innermost(&error), ToOwned::to_owned);
-    let request_id = match &error {
-        SdkError::ServiceError(inner) => inner.raw().request_id().map(ToOwned::to_owned),
-        _ => None,
-    };
-    Failure {
-        reach,
-        error: CallError {
-            operation,
-            code,
-            message,
-            request_id,
-            source: Some(Box::new(error)),
-        },
     }
 }
 
@@ -393,10 +370,5 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
 fn chain<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    let mut next = Some(error);
-    std::iter::from_fn(move || {
-        let error = next?;
-        next = error.source();
-        Some(error)
-    })
+    std::iter::successors(Some(error), |error| StdError::source(*error))
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_codecommit::{Client, config::timeout::TimeoutConfig};
+use aws_sdk_codecommit::Client;
 
-use super::{AwsConfig, classify};
+use super::{AwsConfig, classify::Failure};
 use crate::ports::{TemplateFailure, TemplateFile, TemplateSource, TemplateVersion};
 
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,13 +37,8 @@ impl CodeCommitTemplate {
             "repository {}, path {}, at {reference}",
             address.repository, address.path
         );
-        let config = aws_sdk_codecommit::config::Builder::from(&aws.0).timeout_config(
-            TimeoutConfig::builder()
-                .operation_attempt_timeout(FETCH_TIMEOUT)
-                .build(),
-        );
         Self {
-            client: Client::from_conf(config.build()),
+            client: Client::new(&aws.retried(FETCH_TIMEOUT)),
             address,
             location,
         }
@@ -61,7 +56,7 @@ impl TemplateSource for CodeCommitTemplate {
             .set_commit_specifier(self.address.reference.clone())
             .send()
             .await
-            .map_err(|error| classify::template_failure("GetFile", error))?;
+            .map_err(|error| Failure::new("GetFile", error).of_template())?;
         let version = TemplateVersion {
             commit_id: answer.commit_id,
             blob_id: answer.blob_id,

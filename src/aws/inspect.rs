@@ -3,13 +3,14 @@
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use aws_credential_types::provider::ProvideCredentials;
-use aws_sdk_sqs::{
-    config::{retry::RetryConfig, timeout::TimeoutConfig},
-    types::QueueAttributeName,
-};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_sqs::types::QueueAttributeName;
 
-use super::{AwsConfig, classify, sqs};
+use super::{
+    AwsConfig,
+    classify::{Failure, refusal_kind},
+    sqs,
+};
 use crate::ports::{
     CallError,
     inspect::{Encryption, Inspect, QueueDetails, RefusalKind},
@@ -20,8 +21,10 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// A look around in AWS.
 pub struct AwsInspector {
-    aws: aws_config::SdkConfig,
+    credentials: Option<SharedCredentialsProvider>,
     sqs: aws_sdk_sqs::Client,
+    /// For the receive that is meant to be refused, which is not worth a second attempt.
+    receiving: aws_sdk_sqs::Client,
     ses: aws_sdk_sesv2::Client,
     codecommit: aws_sdk_codecommit::Client,
 }
@@ -30,15 +33,13 @@ impl AwsInspector {
     /// Looks around with these credentials in this region.
     #[must_use]
     pub fn new(aws: &AwsConfig) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(ATTEMPT)
-            .build();
-        let aws = aws.0.to_builder().timeout_config(timeouts).build();
+        let config = aws.retried(ATTEMPT);
         Self {
-            sqs: aws_sdk_sqs::Client::new(&aws),
-            ses: aws_sdk_sesv2::Client::new(&aws),
-            codecommit: aws_sdk_codecommit::Client::new(&aws),
-            aws,
+            credentials: config.credentials_provider(),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            receiving: aws_sdk_sqs::Client::new(&aws.one_attempt(ATTEMPT)),
+            ses: aws_sdk_sesv2::Client::new(&config),
+            codecommit: aws_sdk_codecommit::Client::new(&config),
         }
     }
 }
@@ -55,7 +56,7 @@ impl Inspect for AwsInspector {
                 source,
             })
         };
-        let Some(provider) = self.aws.credentials_provider() else {
+        let Some(provider) = &self.credentials else {
             return Err(missing("nothing provides any".to_owned(), None));
         };
         match provider.provide_credentials().await {
@@ -73,7 +74,7 @@ impl Inspect for AwsInspector {
             .attribute_names(QueueAttributeName::All)
             .send()
             .await
-            .map_err(|error| classify::call_error(OPERATION, error))?;
+            .map_err(|error| Failure::new(OPERATION, error).error)?;
         let facts = sqs::facts(OPERATION, &answer).map_err(|failure| failure.error)?;
         let attribute = |name| answer.attributes().and_then(|all| all.get(&name));
         let count = |name| {
@@ -99,47 +100,37 @@ impl Inspect for AwsInspector {
     /// Asks for no message, which SQS refuses to everybody who may ask: its least is one.
     async fn may_receive(&self, url: &str) -> Result<(), Box<CallError>> {
         let answer = self
-            .sqs
+            .receiving
             .receive_message()
             .queue_url(url)
             .max_number_of_messages(0)
-            .customize()
-            .config_override(
-                aws_sdk_sqs::config::Config::builder().retry_config(RetryConfig::disabled()),
-            )
             .send()
             .await;
         let Err(error) = answer else {
             return Ok(());
         };
-        let error = classify::call_error("ReceiveMessage", error);
-        match classify::refusal_kind(&error) {
+        let error = Failure::new("ReceiveMessage", error).error;
+        match refusal_kind(&error) {
             RefusalKind::Other => Ok(()),
             _ => Err(error),
         }
     }
 
     async fn identity(&self, name: &str) -> Result<Option<bool>, Box<CallError>> {
-        let answer = self.ses.get_email_identity().email_identity(name);
-        let answer = answer.send().await;
-        none_if_missing(answer.map_err(|error| classify::call_error("GetEmailIdentity", error)))
-            .map(|answer| answer.map(|identity| identity.verified_for_sending_status))
+        let asked = self.ses.get_email_identity().email_identity(name);
+        let answer = asked.send().await;
+        let answer = answer.map_err(|error| Failure::new("GetEmailIdentity", error).error);
+        let identity = none_if_missing(answer)?;
+        Ok(identity.map(|identity| identity.verified_for_sending_status))
     }
 
     async fn configuration_set(&self, name: &str) -> Result<Option<bool>, Box<CallError>> {
-        let answer = self
-            .ses
-            .get_configuration_set()
-            .configuration_set_name(name);
-        let answer = answer.send().await;
-        let sends =
-            |set: aws_sdk_sesv2::operation::get_configuration_set::GetConfigurationSetOutput| {
-                // Without options it was never switched off.
-                set.sending_options
-                    .is_none_or(|options| options.sending_enabled)
-            };
-        none_if_missing(answer.map_err(|error| classify::call_error("GetConfigurationSet", error)))
-            .map(|answer| answer.map(sends))
+        let asked = self.ses.get_configuration_set();
+        let answer = asked.configuration_set_name(name).send().await;
+        let answer = answer.map_err(|error| Failure::new("GetConfigurationSet", error).error);
+        let options = none_if_missing(answer)?.map(|set| set.sending_options);
+        // Without options it was never switched off.
+        Ok(options.map(|options| options.is_none_or(|options| options.sending_enabled)))
     }
 
     async fn commit_time(
@@ -154,7 +145,7 @@ impl Inspect for AwsInspector {
             .commit_id(commit_id)
             .send()
             .await
-            .map_err(|error| classify::call_error("GetCommit", error))?;
+            .map_err(|error| Failure::new("GetCommit", error).error)?;
         let committer = answer.commit.and_then(|commit| commit.committer);
         Ok(committer
             .and_then(|who| who.date)
@@ -167,7 +158,7 @@ impl Inspect for AwsInspector {
 fn none_if_missing<T>(answer: Result<T, Box<CallError>>) -> Result<Option<T>, Box<CallError>> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(error) if classify::refusal_kind(&error) == RefusalKind::NotFound => Ok(None),
+        Err(error) if refusal_kind(&error) == RefusalKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -7,17 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sesv2::{
     Client,
-    config::{IdentityCache, retry::RetryConfig, timeout::TimeoutConfig},
+    config::{Builder, IdentityCache, timeout::TimeoutConfig},
 };
 
 use self::body::{BodyWriter, ReadyBody};
-use super::{AwsConfig, classify};
+use super::{AwsConfig, classify::Failure};
 use crate::{
     notification::Mail,
-    ports::{
-        Account, AccountFacts, AccountFailure, CallError, EnforcementStatus, Mailer, SendFailure,
-        SendFailureKind,
-    },
+    ports::{Account, AccountFacts, AccountFailure, EnforcementStatus, Mailer, SendFailure},
 };
 
 /// Shorter than any attempt: out of time while connecting is known not to have sent, and an attempt
@@ -50,9 +47,8 @@ impl SesMailer {
         configuration_set: Option<String>,
         timeout: Duration,
     ) -> Self {
-        let config = aws_sdk_sesv2::config::Builder::from(&aws.0)
+        let config = Builder::from(&aws.one_attempt(timeout * LISTENED))
             .interceptor(ReadyBody)
-            .retry_config(RetryConfig::disabled())
             .identity_cache(
                 IdentityCache::lazy()
                     .load_timeout(CREDENTIALS_TIMEOUT.min(timeout / 3))
@@ -61,7 +57,6 @@ impl SesMailer {
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
-                    .operation_attempt_timeout(timeout * LISTENED)
                     .build(),
             );
         Self {
@@ -75,22 +70,12 @@ impl SesMailer {
 #[async_trait]
 impl Mailer for SesMailer {
     async fn send(&self, mail: Box<Mail>, tag: &str) -> Result<String, SendFailure> {
-        const OPERATION: &str = "SendEmail";
-        let body = self.bodies.write(&mail, tag).map_err(|error| SendFailure {
-            kind: SendFailureKind::Rejected,
-            error: Box::new(CallError {
-                operation: OPERATION,
-                code: "request".to_owned(),
-                message: error.to_string(),
-                request_id: None,
-                source: Some(Box::new(error)),
-            }),
-        })?;
+        let body = self.bodies.write(&mail, tag);
         drop(mail);
         let answer = self.client.send_email().send();
         let answer = body::sending(body, answer)
             .await
-            .map_err(|error| classify::send_failure(OPERATION, error, &self.sender))?;
+            .map_err(|error| Failure::new("SendEmail", error).of_send(&self.sender))?;
         Ok(answer.message_id.unwrap_or_default())
     }
 }
@@ -104,13 +89,8 @@ impl SesAccount {
     /// The account that our credentials belong to.
     #[must_use]
     pub fn new(aws: &AwsConfig) -> Self {
-        let config = aws_sdk_sesv2::config::Builder::from(&aws.0).timeout_config(
-            TimeoutConfig::builder()
-                .operation_attempt_timeout(ACCOUNT_TIMEOUT)
-                .build(),
-        );
         Self {
-            client: Client::from_conf(config.build()),
+            client: Client::new(&aws.retried(ACCOUNT_TIMEOUT)),
         }
     }
 }
@@ -123,7 +103,7 @@ impl Account for SesAccount {
             .get_account()
             .send()
             .await
-            .map_err(|error| classify::account_failure("GetAccount", error))?;
+            .map_err(|error| Failure::new("GetAccount", error).of_account())?;
         let quota = answer.send_quota();
         // SES gives -1 for an unlimited daily quota.
         let daily = quota

@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use aws_sdk_sqs::{
     Client,
-    config::{Builder, retry::RetryConfig, timeout::TimeoutConfig},
+    error::BuildError,
     operation::get_queue_attributes::GetQueueAttributesOutput,
     types::{
         BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
@@ -17,7 +17,10 @@ use aws_sdk_sqs::{
 };
 use serde::Deserialize;
 
-use super::{AwsConfig, classify};
+use super::{
+    AwsConfig,
+    classify::{Failure, entry_failure},
+};
 use crate::ports::{
     CallError, EntryFailure, Queue, QueueFacts, QueueFailure, QueueFailureKind, ReceiptHandle,
     ReceiveRequest, ReceivedMessage, Redrive,
@@ -33,8 +36,7 @@ const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Receives, deletes and visibility changes are tried once: poller, settler and lease keeper own
 /// their retries. Reading the attributes is retried by the SDK.
 pub struct SqsQueue {
-    client: Client,
-    /// Of their own, since what differs from call to call is put together anew for each.
+    describing: Client,
     receiving: Client,
     settling: Client,
     url: String,
@@ -46,9 +48,9 @@ impl SqsQueue {
     #[must_use]
     pub fn new(aws: &AwsConfig, url: String, wait: Duration, settle_timeout: Duration) -> Self {
         Self {
-            client: Client::new(&aws.0),
-            receiving: one_attempt(aws, wait + RECEIVE_SLACK),
-            settling: one_attempt(aws, settle_timeout),
+            describing: Client::new(&aws.retried(DESCRIBE_TIMEOUT)),
+            receiving: Client::new(&aws.one_attempt(wait + RECEIVE_SLACK)),
+            settling: Client::new(&aws.one_attempt(settle_timeout)),
             url,
         }
     }
@@ -59,21 +61,13 @@ impl Queue for SqsQueue {
     async fn describe(&self) -> Result<QueueFacts, QueueFailure> {
         const OPERATION: &str = "GetQueueAttributes";
         let answer = self
-            .client
+            .describing
             .get_queue_attributes()
             .queue_url(&self.url)
             .attribute_names(QueueAttributeName::All)
-            .customize()
-            .config_override(
-                aws_sdk_sqs::config::Config::builder().timeout_config(
-                    TimeoutConfig::builder()
-                        .operation_attempt_timeout(DESCRIBE_TIMEOUT)
-                        .build(),
-                ),
-            )
             .send()
             .await
-            .map_err(|error| classify::queue_failure(OPERATION, error))?;
+            .map_err(|error| Failure::new(OPERATION, error).of_queue())?;
         facts(OPERATION, &answer)
     }
 
@@ -92,7 +86,7 @@ impl Queue for SqsQueue {
             .message_attribute_names("tracestate")
             .send()
             .await
-            .map_err(|error| classify::queue_failure("ReceiveMessage", error))?;
+            .map_err(|error| Failure::new("ReceiveMessage", error).of_queue())?;
         Ok(answer
             .messages
             .unwrap_or_default()
@@ -106,18 +100,15 @@ impl Queue for SqsQueue {
         receipts: &[ReceiptHandle],
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
         const OPERATION: &str = "DeleteMessageBatch";
-        if receipts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let entries = receipts.iter().enumerate().map(|(position, receipt)| {
+        let entries = entries(OPERATION, receipts, |id, receipt| {
             DeleteMessageBatchRequestEntry::builder()
-                .id(position.to_string())
+                .id(id)
                 .receipt_handle(&receipt.0)
                 .build()
-        });
-        let entries = entries
-            .collect::<Result<_, _>>()
-            .map_err(|error| unbuilt(OPERATION, error))?;
+        })?;
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
         let answer = self
             .settling
             .delete_message_batch()
@@ -125,7 +116,7 @@ impl Queue for SqsQueue {
             .set_entries(Some(entries))
             .send()
             .await
-            .map_err(|error| classify::queue_failure(OPERATION, error))?;
+            .map_err(|error| Failure::new(OPERATION, error).of_queue())?;
         let done = answer.successful.iter().map(|entry| entry.id.as_str());
         Ok(by_position(receipts.len(), done, &answer.failed))
     }
@@ -135,22 +126,16 @@ impl Queue for SqsQueue {
         changes: &[(ReceiptHandle, Duration)],
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
         const OPERATION: &str = "ChangeMessageVisibilityBatch";
-        if changes.is_empty() {
+        let entries = entries(OPERATION, changes, |id, (receipt, timeout)| {
+            ChangeMessageVisibilityBatchRequestEntry::builder()
+                .id(id)
+                .receipt_handle(&receipt.0)
+                .visibility_timeout(to_i32(timeout.as_secs()))
+                .build()
+        })?;
+        if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let entries = changes
-            .iter()
-            .enumerate()
-            .map(|(position, (receipt, timeout))| {
-                ChangeMessageVisibilityBatchRequestEntry::builder()
-                    .id(position.to_string())
-                    .receipt_handle(&receipt.0)
-                    .visibility_timeout(to_i32(timeout.as_secs()))
-                    .build()
-            });
-        let entries = entries
-            .collect::<Result<_, _>>()
-            .map_err(|error| unbuilt(OPERATION, error))?;
         let answer = self
             .settling
             .change_message_visibility_batch()
@@ -158,7 +143,7 @@ impl Queue for SqsQueue {
             .set_entries(Some(entries))
             .send()
             .await
-            .map_err(|error| classify::queue_failure(OPERATION, error))?;
+            .map_err(|error| Failure::new(OPERATION, error).of_queue())?;
         let done = answer.successful.iter().map(|entry| entry.id.as_str());
         Ok(by_position(changes.len(), done, &answer.failed))
     }
@@ -176,16 +161,8 @@ pub(super) fn facts(
     };
     let redrive = match attribute(QueueAttributeName::RedrivePolicy) {
         Some(policy) if !policy.is_empty() => {
-            Some(redrive(policy).map_err(|error| QueueFailure {
-                kind: QueueFailureKind::Transient,
-                error: Box::new(CallError {
-                    operation,
-                    code: "response".to_owned(),
-                    message: "the redrive policy cannot be read".to_owned(),
-                    request_id: None,
-                    source: Some(Box::new(error)),
-                }),
-            })?)
+            let unread = "the redrive policy cannot be read".to_owned();
+            Some(redrive(policy).map_err(|error| failed(operation, "response", unread, error))?)
         }
         _ => None,
     };
@@ -194,18 +171,6 @@ pub(super) fn facts(
         retention: seconds(QueueAttributeName::MessageRetentionPeriod),
         default_visibility: seconds(QueueAttributeName::VisibilityTimeout),
     })
-}
-
-/// A client whose calls are one attempt of at most `timeout`, without the SDK's retries.
-fn one_attempt(aws: &AwsConfig, timeout: Duration) -> Client {
-    let config = Builder::from(&aws.0)
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(
-            TimeoutConfig::builder()
-                .operation_attempt_timeout(timeout)
-                .build(),
-        );
-    Client::from_conf(config.build())
 }
 
 /// A delivery in our terms. One without a handle could neither be settled nor renewed, so it is
@@ -237,6 +202,19 @@ fn received(message: Message) -> Option<ReceivedMessage> {
     })
 }
 
+/// The entries of a batch. Their ids are their positions.
+fn entries<T, E>(
+    operation: &'static str,
+    items: &[T],
+    entry: impl Fn(String, &T) -> Result<E, BuildError>,
+) -> Result<Vec<E>, QueueFailure> {
+    let numbered = items.iter().enumerate();
+    numbered
+        .map(|(position, item)| entry(position.to_string(), item))
+        .collect::<Result<_, _>>()
+        .map_err(|error| failed(operation, "request", error.to_string(), error))
+}
+
 /// The answers of a batch in the order of its entries, whose ids are their positions. An entry of
 /// which the answer says nothing counts as failed, so that it is tried again.
 fn by_position<'a>(
@@ -244,21 +222,11 @@ fn by_position<'a>(
     done: impl Iterator<Item = &'a str>,
     failed: &[BatchResultErrorEntry],
 ) -> Vec<Result<(), EntryFailure>> {
-    let mut answers: Vec<_> = (0..entries)
-        .map(|_| {
-            Err(classify::entry_failure(
-                "Unanswered",
-                "the answer names no such entry",
-                false,
-            ))
-        })
-        .collect();
+    let unanswered = entry_failure("Unanswered", "the answer names no such entry", false);
+    let mut answers = vec![Err(unanswered); entries];
     let mut set = |id: &str, answer| {
-        if let Some(slot) = id
-            .parse::<usize>()
-            .ok()
-            .and_then(|index| answers.get_mut(index))
-        {
+        let position = id.parse::<usize>().ok();
+        if let Some(slot) = position.and_then(|position| answers.get_mut(position)) {
             *slot = answer;
         }
     };
@@ -267,7 +235,7 @@ fn by_position<'a>(
     }
     for entry in failed {
         let message = entry.message.as_deref().unwrap_or_default();
-        let failure = classify::entry_failure(&entry.code, message, entry.sender_fault);
+        let failure = entry_failure(&entry.code, message, entry.sender_fault);
         set(&entry.id, Err(failure));
     }
     answers
@@ -290,16 +258,19 @@ fn redrive(policy: &str) -> Result<Redrive, serde_json::Error> {
     })
 }
 
-fn unbuilt(
+/// A call that failed on our side of it.
+fn failed(
     operation: &'static str,
+    code: &str,
+    message: String,
     error: impl std::error::Error + Send + Sync + 'static,
 ) -> QueueFailure {
     QueueFailure {
         kind: QueueFailureKind::Transient,
         error: Box::new(CallError {
             operation,
-            code: "request".to_owned(),
-            message: error.to_string(),
+            code: code.to_owned(),
+            message,
             request_id: None,
             source: Some(Box::new(error)),
         }),

@@ -17,7 +17,7 @@ use aws_sdk_sesv2::{
 };
 use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
 use organizer_notifier::{
-    aws::classify,
+    aws::classify::Failure,
     config::{self, Settings},
     notification::{Envelope, Event, Template},
     ports::{AccountCause, SendFailureKind},
@@ -115,7 +115,7 @@ fn classified(
     kind: SendFailureKind,
     error: fn() -> SendError,
 ) {
-    let meaning = |error| classify::send_failure("SendEmail", error, SENDER);
+    let meaning = |error| Failure::new("SendEmail", error).of_send(SENDER);
     assert_eq!(meaning(error()).kind, kind);
     group.bench_function(name, |bencher| {
         bencher.iter_batched(error, meaning, BatchSize::SmallInput);

@@ -4,5 +4,6 @@
 
 mod queue;
 mod reach;
+mod refusal;
 mod send;
 mod template;

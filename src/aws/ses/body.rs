@@ -11,22 +11,19 @@ use aws_sdk_sesv2::{
     },
     error::BoxError,
 };
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     mutex::Mutex,
-    notification::{Address, Html, Mail, Segment},
+    notification::{Address, Mail, Segment},
 };
 
 /// The tag under which a configuration set's events carry the notification's id.
 const TAG: &str = "notification-id";
 /// The longest tag value that SES takes.
 const TAG_LENGTH_MAX: usize = 256;
-/// What the body holds beside text and HTML, and what escapes add to them, as a first guess.
-const FRAME_LENGTH: usize = 1024;
-/// What stands behind the HTML in a [`SendEmail`].
-const AFTER_HTML: &[u8] = br#""}}}}}"#;
+/// Where the HTML belongs in a frame. No text holds this: its quotes are escaped there.
+const PLACE: &str = r#""Data":null"#;
 
 tokio::task_local! {
     /// The body of the one request that is made within [`sending`].
@@ -82,60 +79,6 @@ struct EscapedTemplate {
     literals: Vec<String>,
 }
 
-/// The HTML comes last, so that it can be written behind all the rest.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct SendEmail<'a> {
-    from_email_address: &'a str,
-    destination: Destination<'a>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    reply_to_addresses: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email_tags: Option<[Pair<'a>; 1]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    configuration_set_name: Option<&'a str>,
-    content: Content<'a>,
-}
-
-#[derive(Serialize)]
-enum Destination<'a> {
-    ToAddresses(Vec<&'a str>),
-}
-
-#[derive(Serialize)]
-enum Content<'a> {
-    Simple(Message<'a>),
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Message<'a> {
-    subject: Part<'a>,
-    headers: [Pair<'a>; 1],
-    body: Parts<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Parts<'a> {
-    text: Part<'a>,
-    html: Part<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Part<'a> {
-    charset: &'static str,
-    data: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Pair<'a> {
-    name: &'static str,
-    value: &'a str,
-}
-
 impl BodyWriter {
     pub(super) fn new(configuration_set: Option<String>) -> Self {
         Self {
@@ -145,58 +88,62 @@ impl BodyWriter {
     }
 
     /// The request for one mail, as JSON.
-    pub(super) fn write(&self, mail: &Mail, tag: &str) -> serde_json::Result<Vec<u8>> {
-        let tag = tag_value(tag);
-        // Without a charset SES reads 7-bit ASCII.
-        let part = |data| Part {
-            charset: "UTF-8",
-            data,
-        };
-        let request = SendEmail {
-            from_email_address: &mail.from,
-            destination: Destination::ToAddresses(mail.to.iter().map(Address::as_str).collect()),
-            reply_to_addresses: &mail.reply_to,
-            // An empty one tells nothing.
-            email_tags: (!tag.is_empty()).then_some([Pair {
-                name: TAG,
-                value: &tag,
-            }]),
-            configuration_set_name: self.configuration_set.as_deref(),
-            content: Content::Simple(Message {
-                subject: part(&mail.subject),
-                // RFC 3834: keeps out-of-office replies from answering a confirmation.
-                headers: [Pair {
-                    name: "Auto-Submitted",
-                    value: "auto-generated",
-                }],
-                body: Parts {
-                    text: part(&mail.text),
-                    html: part(""),
-                },
-            }),
-        };
-        let mut body = Vec::with_capacity(mail.text.len() + FRAME_LENGTH);
-        serde_json::to_writer(&mut body, &request)?;
-        body.truncate(body.len() - AFTER_HTML.len());
-        self.write_html(&mut body, &mail.html);
-        body.extend(AFTER_HTML);
-        Ok(body)
-    }
-
-    /// Writes the HTML as it stands between the quotes of a JSON string.
-    fn write_html(&self, body: &mut Vec<u8>, html: &Html) {
-        let values: Vec<_> = html.values().iter().map(|value| in_json(value)).collect();
+    pub(super) fn write(&self, mail: &Mail, tag: &str) -> Vec<u8> {
+        let frame = self.frame(mail, tag);
+        let (before, after) = frame.split_once(PLACE).unwrap_or_default();
+        let values: Vec<_> = mail
+            .html
+            .values()
+            .iter()
+            .map(|value| in_json(value))
+            .collect();
         let mut escaped = self.escaped.lock();
-        if !Arc::ptr_eq(&escaped.template, html.template()) {
-            *escaped = EscapedTemplate::new(html.template());
+        if !Arc::ptr_eq(&escaped.template, mail.html.template()) {
+            *escaped = EscapedTemplate::new(mail.html.template());
         }
         let segments = escaped.template.iter().zip(&escaped.literals);
         let pieces = segments.map(|(segment, literal)| match segment {
             Segment::Literal(_) => literal,
             Segment::Value(index) => values.get(*index).unwrap_or(literal),
         });
-        body.reserve(pieces.clone().map(String::len).sum::<usize>() + AFTER_HTML.len());
+        let length = pieces.clone().map(String::len).sum::<usize>();
+        let mut body = Vec::with_capacity(frame.len() + length);
+        body.extend(before.as_bytes());
+        body.extend(br#""Data":""#);
         pieces.for_each(|piece| body.extend(piece.as_bytes()));
+        body.extend(b"\"");
+        body.extend(after.as_bytes());
+        body
+    }
+
+    /// The request without its HTML, which stands behind [`PLACE`].
+    fn frame(&self, mail: &Mail, tag: &str) -> String {
+        // Without a charset SES reads 7-bit ASCII.
+        let part = |data: Option<&str>| json!({ "Charset": "UTF-8", "Data": data });
+        let to: Vec<_> = mail.to.iter().map(Address::as_str).collect();
+        // RFC 3834: keeps out-of-office replies from answering a confirmation.
+        let automatic = json!({ "Name": "Auto-Submitted", "Value": "auto-generated" });
+        let mut request = json!({
+            "FromEmailAddress": mail.from,
+            "Destination": { "ToAddresses": to },
+            "Content": { "Simple": {
+                "Subject": part(Some(&mail.subject)),
+                "Headers": [automatic],
+                "Body": { "Text": part(Some(&mail.text)), "Html": part(None) },
+            } },
+        });
+        if !mail.reply_to.is_empty() {
+            request["ReplyToAddresses"] = json!(mail.reply_to);
+        }
+        let tag = tag_value(tag);
+        // An empty one tells nothing.
+        if !tag.is_empty() {
+            request["EmailTags"] = json!([{ "Name": TAG, "Value": tag }]);
+        }
+        if let Some(set) = &self.configuration_set {
+            request["ConfigurationSetName"] = json!(set);
+        }
+        request.to_string()
     }
 }
 

@@ -1,0 +1,36 @@
+//! What a failed call means to an operator.
+
+use crate::{
+    aws::classify::refusal_kind,
+    ports::{CallError, inspect::RefusalKind},
+};
+
+#[test]
+fn a_code_tells_what_to_do() {
+    for (code, kind) in [
+        ("credentials", RefusalKind::Credentials),
+        ("ExpiredTokenException", RefusalKind::Credentials),
+        ("AccessDenied", RefusalKind::Denied),
+        ("AccessDeniedException", RefusalKind::Denied),
+        ("http_403", RefusalKind::Denied),
+        ("connection", RefusalKind::Unreachable),
+        ("timeout", RefusalKind::Unreachable),
+        ("KmsAccessDenied", RefusalKind::Encryption),
+        ("EncryptionKeyDisabledException", RefusalKind::Encryption),
+        (
+            "AWS.SimpleQueueService.NonExistentQueue",
+            RefusalKind::NotFound,
+        ),
+        ("RepositoryDoesNotExistException", RefusalKind::NotFound),
+        ("ThrottlingException", RefusalKind::Other),
+    ] {
+        let error = CallError {
+            operation: "Op",
+            code: code.to_owned(),
+            message: String::new(),
+            request_id: None,
+            source: None,
+        };
+        assert_eq!(refusal_kind(&error), kind, "{code}");
+    }
+}
