@@ -3,7 +3,10 @@
 //! A sentence on what is wrong follows the key, so it does not name it: "is empty".
 
 use super::problem::shown_text;
-use crate::notification::{JsonPointer, Sender};
+use crate::{
+    notification::{JsonPointer, Sender},
+    ports::queue_name,
+};
 
 /// Takes all text but blank one.
 pub(super) fn filled(text: &str) -> Result<String, String> {
@@ -47,7 +50,7 @@ pub(super) fn queue_url(text: &str) -> Result<String, String> {
     }
     let rest = rest.unwrap_or_default();
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let name = path.rsplit('/').next().unwrap_or_default();
+    let name = queue_name(path);
     let wrong = if text.starts_with("arn:") {
         "the queue's ARN and not its URL"
     } else if !text.starts_with("https://") && !text.starts_with("http://") {
