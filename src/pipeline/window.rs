@@ -231,12 +231,6 @@ impl Window {
         state.held.saturating_sub(state.aside)
     }
 
-    /// How many more messages may be held now.
-    #[must_use]
-    pub fn free(&self) -> usize {
-        self.state.lock().free()
-    }
-
     /// How many messages may be held while the window grows; at full size, how many mails may be
     /// under way.
     #[must_use]

@@ -10,6 +10,13 @@ use tokio::{task::JoinSet, time};
 use super::*;
 use crate::testing::polled::Polled;
 
+impl Window {
+    /// How many more messages may be held now.
+    fn free(&self) -> usize {
+        self.state.lock().free()
+    }
+}
+
 fn wait(window: &Arc<Window>, max: usize) -> Polled<Vec<Held>> {
     let window = Arc::clone(window);
     let mut acquired = Polled::new(async move { window.hold(max).await });
