@@ -49,16 +49,10 @@ impl Backoff {
         Self { policy, cap }
     }
 
-    /// Between attempts of one message or one call: 0.5 s doubling to 60 s, full jitter.
+    /// Between attempts of one message or one call, and between polls that fail: 0.5 s doubling to 60 s, full jitter.
     #[must_use]
     pub fn retries() -> Self {
         Self::new(Duration::from_millis(500), LONGEST_DELAY, Jitter::Full)
-    }
-
-    /// Between polls that fail: 0.5 s doubling to 60 s, full jitter.
-    #[must_use]
-    pub fn polls() -> Self {
-        Self::retries()
     }
 
     /// Between a breaker's probes: about 1 s doubling to 60 s.

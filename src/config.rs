@@ -22,22 +22,19 @@ mod sources;
 mod suggest;
 mod texts;
 
-use std::ffi::OsString;
+use std::{ffi::OsString, fmt, net::SocketAddr};
 
-use self::{draft::Draft, keys::Required};
+use self::keys::Required;
 pub use self::{
     flags::Flags,
     keys::Part,
     problem::{Origin, Problem, Problems},
     reader::KeyOrigin,
-    settings::{
-        Aws, Email, Health, Log, LogFormat, Message, Queue, Retry, Settings, Shutdown,
-        TemplateSettings,
-    },
+    settings::{Email, Log, LogFormat, Message, Queue, Settings, TemplateSettings},
 };
 
 /// A configuration that was found good.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Loaded {
     /// What it says.
     pub settings: Settings,
@@ -47,31 +44,31 @@ pub struct Loaded {
     pub origins: Vec<KeyOrigin>,
 }
 
+/// Shows no value, since some are addresses.
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").finish_non_exhaustive()
+    }
+}
+
 /// Loads the configuration from the defaults, the environment, the configuration file and the
 /// flags.
 ///
-/// `environment` is all of the process's variables ([`vars_os`](std::env::vars_os)), since misspelt
-/// ones are problems too. An empty variable counts as unset.
+/// `spared` are the parts that the daemon requires and the command at work does not need. Their
+/// settings are empty where no source gives them. `environment` is all of the process's variables
+/// ([`vars_os`](std::env::vars_os)), since misspelt ones are problems too. An empty variable counts
+/// as unset.
 ///
 /// # Errors
 ///
 /// Every problem there is, not only the first.
 pub fn load(
-    flags: &Flags,
-    environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
-) -> Result<Loaded, Problems> {
-    load_without(&[], flags, environment)
-}
-
-/// Loads as [`load`] does, for a command that does not need some of the parts that the daemon
-/// requires. The settings of these parts are empty where no source gives them.
-pub fn load_without(
     spared: &[Part],
     flags: &Flags,
     environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
 ) -> Result<Loaded, Problems> {
     let needed = |required| !matches!(required, Required::Part(part) if spared.contains(&part));
-    let read = reader::read(flags, environment).check(needed)?;
+    let read = reader::read(needed, flags, environment)?;
     Ok(Loaded {
         settings: read.draft.settings().ok_or_else(Problems::default)?,
         notes: read.notes,
@@ -79,15 +76,14 @@ pub fn load_without(
     })
 }
 
-/// Loads the settings of the health endpoints, for a command that needs no others. All other keys
+/// Loads where the health endpoints listen, for a command that needs nothing else. All other keys
 /// that are given are checked too.
 pub fn load_health(
     flags: &Flags,
     environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
-) -> Result<Health, Problems> {
-    let read = reader::read(flags, environment);
-    let Draft { health, .. } = read
-        .check(|required| required == Required::Placeholder)?
-        .draft;
-    Ok(health)
+) -> Result<Option<SocketAddr>, Problems> {
+    let needed = |required| required == Required::Placeholder;
+    Ok(reader::read(needed, flags, environment)?
+        .draft
+        .health_listen)
 }

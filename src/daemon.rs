@@ -122,10 +122,10 @@ async fn work(
         receive_wait: settings.queue.wait_time,
         visibility: settings.queue.visibility_timeout,
         send_timeout: settings.email.timeout,
-        max_elapsed: settings.retry.max_elapsed,
+        max_elapsed: settings.max_elapsed,
         max_receive_count: queue.redrive.map(|redrive| redrive.max_receive_count),
     };
-    let drain = Arc::new(Drain::new(settings.shutdown.grace, settings.email.timeout));
+    let drain = Arc::new(Drain::new(settings.grace, settings.email.timeout));
     let (health, templates) = (Arc::clone(&parts.health), Arc::clone(&parts.templates));
     let mut stop_asked = false;
     health.started();
@@ -152,7 +152,7 @@ async fn work(
                     info!(
                         target: LIFECYCLE,
                         "{name}: receiving stops; what is held is finished or released within {}",
-                        format_duration(settings.shutdown.grace)
+                        format_duration(settings.grace)
                     );
                     health.stopping();
                     drain.begin();
@@ -186,7 +186,7 @@ fn log_plan(settings: &Settings, facts: &Facts) {
         format_duration(facts.queue.retention),
         settings.concurrency,
         format_duration(settings.queue.visibility_timeout),
-        format_duration(settings.shutdown.grace),
+        format_duration(settings.grace),
     );
     if facts.queue.redrive.is_none() {
         warn!(

@@ -248,6 +248,42 @@ pub struct CallError {
     pub source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
+impl CallError {
+    /// A call that failed on our side of the wire, in the words of the error behind it.
+    pub fn local(
+        operation: &'static str,
+        code: &str,
+        source: impl StdError + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            operation,
+            code: code.to_owned(),
+            message: source.to_string(),
+            request_id: None,
+            source: Some(Box::new(source)),
+        }
+    }
+}
+
+/// A call that failed, with what that means for whoever made it.
+#[derive(Debug, Error)]
+#[error("{error}")]
+pub struct Failure<K> {
+    /// What it means.
+    pub kind: K,
+    /// What was said; boxed, since errors are rare and results are moved a lot.
+    #[source]
+    pub error: Box<CallError>,
+}
+
+impl<K> Failure<K> {
+    /// A failure of this kind.
+    pub fn new(kind: K, error: CallError) -> Self {
+        let error = Box::new(error);
+        Self { kind, error }
+    }
+}
+
 /// How a call on the queue failed as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueFailureKind {
@@ -264,15 +300,7 @@ pub enum QueueFailureKind {
 }
 
 /// A call on the queue that failed as a whole.
-#[derive(Debug, Error)]
-#[error("{error}")]
-pub struct QueueFailure {
-    /// What it means.
-    pub kind: QueueFailureKind,
-    /// What was said; boxed, since errors are rare and results are moved a lot.
-    #[source]
-    pub error: Box<CallError>,
-}
+pub type QueueFailure = Failure<QueueFailureKind>;
 
 impl QueueFailure {
     /// Whether waiting does not help: somebody has to change the queue or our rights.
@@ -322,15 +350,7 @@ pub enum TemplateFailureKind {
 }
 
 /// A fetch of the template that failed.
-#[derive(Debug, Error)]
-#[error("{error}")]
-pub struct TemplateFailure {
-    /// What it means.
-    pub kind: TemplateFailureKind,
-    /// What was said.
-    #[source]
-    pub error: Box<CallError>,
-}
+pub type TemplateFailure = Failure<TemplateFailureKind>;
 
 /// Why no mail of ours can go out at the moment, whatever the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -371,15 +391,7 @@ pub enum SendFailureKind {
 }
 
 /// A send that failed.
-#[derive(Debug, Error)]
-#[error("{error}")]
-pub struct SendFailure {
-    /// What it means.
-    pub kind: SendFailureKind,
-    /// What was said.
-    #[source]
-    pub error: Box<CallError>,
-}
+pub type SendFailure = Failure<SendFailureKind>;
 
 /// How reading the account failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -391,12 +403,4 @@ pub enum AccountFailureKind {
 }
 
 /// A reading of the account that failed.
-#[derive(Debug, Error)]
-#[error("{error}")]
-pub struct AccountFailure {
-    /// What it means.
-    pub kind: AccountFailureKind,
-    /// What was said.
-    #[source]
-    pub error: Box<CallError>,
-}
+pub type AccountFailure = Failure<AccountFailureKind>;

@@ -56,16 +56,5 @@ fn failure(error: io::Error) -> TemplateFailure {
         io::ErrorKind::PermissionDenied => (TemplateFailureKind::AccessDenied, "permission_denied"),
         _ => (TemplateFailureKind::Transient, "io"),
     };
-    let message = error.to_string();
-    let error = CallError {
-        operation: "read",
-        code: code.to_owned(),
-        message,
-        request_id: None,
-        source: Some(Box::new(error)),
-    };
-    TemplateFailure {
-        kind,
-        error: Box::new(error),
-    }
+    TemplateFailure::new(kind, CallError::local("read", code, error))
 }

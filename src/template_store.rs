@@ -145,13 +145,12 @@ impl TemplateStore {
         ttl: Duration,
         max_bytes: u64,
     ) -> Self {
-        let knowledge = watch::Sender::new(Knowledge::default());
         Self {
             source,
             placeholders,
             max_bytes,
             ttl,
-            knowledge,
+            knowledge: watch::Sender::new(Knowledge::default()),
             asked: Notify::new(),
             stale: Throttle::every(STALE_WARNING),
         }
@@ -196,7 +195,6 @@ impl TemplateStore {
     /// stopped. Failures are tried again with growing pauses.
     pub async fn run(&self, stop: CancellationToken) {
         let mut backoff = Backoff::probes();
-        let mut good_at = Instant::now();
         loop {
             // Whoever asked until now is answered by this fetch.
             self.asked.notified().now_or_never();
@@ -208,11 +206,10 @@ impl TemplateStore {
                 Ok(fetched) => {
                     self.accept(fetched);
                     backoff.reset();
-                    good_at = Instant::now();
                     self.ttl
                 }
                 Err(failure) => {
-                    self.fail(failure, good_at);
+                    self.fail(failure);
                     backoff.next_delay()
                 }
             };
@@ -257,21 +254,23 @@ impl TemplateStore {
 
     /// Without a good template it is an error, since nothing can be sent; with one it is a
     /// warning, which comes again every hour. Each new cause is told at once.
-    fn fail(&self, failure: LoadError, good_at: Instant) {
+    fn fail(&self, failure: LoadError) {
         let location = self.source.location();
         let remedy = failure.remedy();
-        let last = self.knowledge.borrow().failure.clone();
-        let is_news = last.is_none_or(|last| failure.is_news_after(&last));
+        let known = self.knowledge.borrow().clone();
+        let is_news = known
+            .failure
+            .is_none_or(|last| failure.is_news_after(&last));
         if is_news {
             self.stale.reset();
         }
-        if self.in_force().is_none() {
+        if known.in_force.is_none() {
             if is_news {
                 error!("no template: {failure} ({location}); {remedy}");
             }
         } else if self.stale.due().is_some() {
             warn!(
-                notifier.template.age_s = good_at.elapsed().as_secs(),
+                notifier.template.age_s = known.good_at.map(|at| at.elapsed().as_secs()),
                 "template not refreshed, the last good one serves: {failure} ({location}); {remedy}"
             );
         }

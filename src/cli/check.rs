@@ -55,7 +55,7 @@ pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
     let mut findings = vec![check_configuration(&session.loaded), check_region(&target)];
     findings.extend(target.check_aws(asked.send_to.as_deref()).await?);
     findings.extend(check_collectors(std::env::vars()).await);
-    findings.push(check_stop_time(settings.shutdown.grace, |name| {
+    findings.push(check_stop_time(settings.grace, |name| {
         std::env::var_os(name).is_some()
     }));
     let sum = Sum::of(&findings, asked.strict);

@@ -23,7 +23,7 @@ const ANSWER_MAX: u64 = 1024;
 
 /// Returns the exit code of a daemon that lives, else an error.
 pub(super) async fn healthcheck(flags: &Flags) -> anyhow::Result<u8> {
-    let Some(listen) = session::load_health(flags)?.listen else {
+    let Some(listen) = session::load_health(flags)? else {
         bail!("health.listen is off: there is nobody to ask");
     };
     let address = reachable(listen);

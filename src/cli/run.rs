@@ -80,7 +80,7 @@ async fn work(
     let state = Arc::new(HealthState::default());
     // Dropping it closes the port.
     let mut serving = JoinSet::new();
-    if let Some(address) = settings.health.listen {
+    if let Some(address) = settings.health_listen {
         let port = TcpListener::bind(address).await.with_context(|| {
             format!("health.listen: {address} cannot be listened on; choose another port, or off")
         })?;

@@ -1,6 +1,6 @@
 //! What most commands begin with: the configuration, the connection to AWS, the template.
 
-use std::{path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::anyhow;
 use thiserror::Error;
@@ -8,7 +8,7 @@ use thiserror::Error;
 use super::wiring;
 use crate::{
     aws::AwsConfig,
-    config::{self, Flags, Health, Loaded, Part, Settings},
+    config::{self, Flags, Loaded, Part, Settings},
     notification::Template,
     ports::{TemplateSource, World},
     template_file::TemplateOnDisk,
@@ -36,7 +36,7 @@ pub(super) fn load(flags: &Flags, needs: Needs<'_>) -> Result<Loaded, UsageError
         Needs::Mail(None) => &[Part::Queue],
         Needs::Mail(Some(_)) => &[Part::Queue, Part::Template],
     };
-    let loaded = config::load_without(spared, flags, std::env::vars_os());
+    let loaded = config::load(spared, flags, std::env::vars_os());
     let mut loaded = loaded.map_err(|problems| UsageError(problems.to_string()))?;
     if let Needs::Mail(Some(file)) = needs {
         loaded.settings.template.file = Some(file.to_owned());
@@ -44,8 +44,8 @@ pub(super) fn load(flags: &Flags, needs: Needs<'_>) -> Result<Loaded, UsageError
     Ok(loaded)
 }
 
-/// Loads what the configuration says of the health endpoints, and needs nothing else of it.
-pub(super) fn load_health(flags: &Flags) -> Result<Health, UsageError> {
+/// Loads where the health endpoints listen, and needs nothing else of the configuration.
+pub(super) fn load_health(flags: &Flags) -> Result<Option<SocketAddr>, UsageError> {
     let health = config::load_health(flags, std::env::vars_os());
     health.map_err(|problems| UsageError(problems.to_string()))
 }
@@ -77,7 +77,7 @@ impl Session {
 }
 
 async fn find_aws(settings: &Settings) -> Result<(AwsConfig, String), UsageError> {
-    let aws = AwsConfig::load(settings.aws.region.as_deref()).await;
+    let aws = AwsConfig::load(settings.region.as_deref()).await;
     match aws.region().map(str::to_owned) {
         Some(region) => Ok((aws, region)),
         None => Err(UsageError(

@@ -25,7 +25,7 @@ pub(super) fn refuse_two_templates(sources: &mut Sources) {
 /// Refuses times that do not go together, where both could be read.
 pub(super) fn refuse_times(draft: &Draft, sources: &mut Sources) {
     let timeout = draft.email.timeout;
-    let grace = draft.shutdown.grace;
+    let grace = draft.grace;
     let lease = draft.queue.visibility_timeout;
     let end = TELEMETRY_FLUSH_TIME + SETTLING_TIME;
     let renewal = lease_call_timeout(lease);
@@ -33,21 +33,17 @@ pub(super) fn refuse_times(draft: &Draft, sources: &mut Sources) {
         return;
     }
     if grace <= end + timeout && !sources.is_wrong("shutdown.grace") {
+        let [grace, end, timeout, needed] =
+            [grace, end, timeout, end + timeout].map(format_to_the_millisecond);
         let message = format!(
-            "is {}, in which no mail can be sent: its last {} belong to settling and telemetry, and no send starts later than email.timeout ({}) before them; allowed: more than {}, or a shorter email.timeout",
-            format_to_the_millisecond(grace),
-            format_to_the_millisecond(end),
-            format_to_the_millisecond(timeout),
-            format_to_the_millisecond(end + timeout),
+            "is {grace}, in which no mail can be sent: its last {end} belong to settling and telemetry, and no send starts later than email.timeout ({timeout}) before them; allowed: more than {needed}, or a shorter email.timeout"
         );
         sources.refuse_value("shutdown.grace", message);
     }
     if timeout + renewal >= lease && !sources.is_wrong("queue.visibility_timeout") {
+        let [lease, timeout, renewal] = [lease, timeout, renewal].map(format_to_the_millisecond);
         let message = format!(
-            "is {}, in which no send fits: a message is sent only while its lease outlasts email.timeout ({}), and renewing the lease can take {} of it; allowed: more than the two together, or a shorter email.timeout",
-            format_to_the_millisecond(lease),
-            format_to_the_millisecond(timeout),
-            format_to_the_millisecond(renewal),
+            "is {lease}, in which no send fits: a message is sent only while its lease outlasts email.timeout ({timeout}), and renewing the lease can take {renewal} of it; allowed: more than the two together, or a shorter email.timeout"
         );
         sources.refuse_value("queue.visibility_timeout", message);
     }

@@ -1,17 +1,15 @@
 //! The settings while the table of keys fills them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use super::settings::{
-    Aws, Email, Health, Log, Message, Queue, Retry, Settings, Shutdown, TemplateSettings,
-};
+use super::settings::{Email, Log, Message, Queue, Settings, TemplateSettings};
 use crate::notification::{JsonPointer, Placeholder, Placeholders, Sender};
 
 /// Settings of which some may be missing. What is missing and required has a problem of its own,
 /// or the command at work does without.
 #[derive(Default)]
 pub(super) struct Draft {
-    pub(super) aws: Aws,
+    pub(super) region: Option<String>,
     pub(super) queue: Queue,
     pub(super) concurrency: usize,
     pub(super) template: TemplateSettings,
@@ -19,9 +17,9 @@ pub(super) struct Draft {
     pub(super) placeholders: BTreeMap<String, PlaceholderDraft>,
     pub(super) sender: Option<Sender>,
     pub(super) email: Email,
-    pub(super) retry: Retry,
-    pub(super) shutdown: Shutdown,
-    pub(super) health: Health,
+    pub(super) max_elapsed: Duration,
+    pub(super) grace: Duration,
+    pub(super) health_listen: Option<SocketAddr>,
     pub(super) log: Log,
 }
 
@@ -45,7 +43,7 @@ impl Draft {
             })
         });
         Some(Settings {
-            aws: self.aws,
+            region: self.region,
             queue: self.queue,
             concurrency: self.concurrency,
             template: self.template,
@@ -55,9 +53,9 @@ impl Draft {
             },
             sender: self.sender?,
             email: self.email,
-            retry: self.retry,
-            shutdown: self.shutdown,
-            health: self.health,
+            max_elapsed: self.max_elapsed,
+            grace: self.grace,
+            health_listen: self.health_listen,
             log: self.log,
         })
     }

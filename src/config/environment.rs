@@ -14,43 +14,36 @@ use super::{
 pub(super) const CONFIG: &str = "NOTIFIER_CONFIG";
 
 /// The variables that are set and not empty, of those that may be ours.
-pub(super) struct Variables(BTreeMap<String, String>);
+pub(super) type Variables = BTreeMap<String, String>;
 
-impl Variables {
-    /// Picks them out of the environment. What is not UTF-8 is a problem.
-    pub(super) fn new(
-        environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
-        sources: &mut Sources,
-    ) -> Self {
-        let mut variables = BTreeMap::new();
-        for (name, value) in environment {
-            let Ok(name) = name.into().into_string() else {
-                continue;
-            };
-            let value = value.into();
-            sources.problems.extend(refused_by_sdk(&name, &value));
-            let is_cis = || keys::rows().any(|row| row.cis.contains(&name.as_str()));
-            if !(name.starts_with(keys::PREFIX) || is_cis()) {
-                continue;
+/// Picks them out of the environment. What is not UTF-8 is a problem.
+pub(super) fn variables(
+    environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+    sources: &mut Sources,
+) -> Variables {
+    let mut variables = Variables::new();
+    for (name, value) in environment {
+        let Ok(name) = name.into().into_string() else {
+            continue;
+        };
+        let value = value.into();
+        sources.problems.extend(refused_by_sdk(&name, &value));
+        let is_cis = || keys::rows().any(|row| row.cis.contains(&name.as_str()));
+        if !(name.starts_with(keys::PREFIX) || is_cis()) {
+            continue;
+        }
+        match value.into_string() {
+            Ok(value) if value.is_empty() => {}
+            Ok(value) => {
+                variables.insert(name, value);
             }
-            match value.into_string() {
-                Ok(value) if value.is_empty() => {}
-                Ok(value) => {
-                    variables.insert(name, value);
-                }
-                Err(_) => {
-                    let origin = Origin::Variable(name.clone());
-                    sources.refuse(&name, origin, "is not UTF-8; allowed: text in UTF-8");
-                }
+            Err(_) => {
+                let origin = Origin::Variable(name.clone());
+                sources.refuse(&name, origin, "is not UTF-8; allowed: text in UTF-8");
             }
         }
-        Self(variables)
     }
-
-    /// A variable's value; `None` where it is unset or empty.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
+    variables
 }
 
 /// Adds what CIS's variables give. Returns the keys that they give, with the variable of each.
@@ -61,7 +54,7 @@ pub(super) fn read_cis(
     let mut given = BTreeMap::new();
     for row in keys::rows() {
         let names = row.cis.iter().copied();
-        let set: Vec<&str> = names.filter(|name| variables.get(name).is_some()).collect();
+        let set: Vec<&str> = names.filter(|name| variables.contains_key(*name)).collect();
         if let [_, second, ..] = set[..] {
             let message = format!(
                 "{} are set at once, and each names a template; allowed: one of them",
@@ -71,7 +64,7 @@ pub(super) fn read_cis(
         }
         // Where two variables give a key, the first one counts, so that the key is not missed too.
         if let Some(name) = set.first()
-            && let Some(text) = variables.get(name)
+            && let Some(text) = variables.get(*name)
         {
             let value = (row.from_text)((row.cis_word)(text));
             sources.set(&row.name, &value, Origin::Variable((*name).to_owned()));
@@ -83,7 +76,7 @@ pub(super) fn read_cis(
 
 /// Adds what our variables give.
 pub(super) fn read_own(variables: &Variables, sources: &mut Sources) {
-    for (name, text) in &variables.0 {
+    for (name, text) in variables {
         let Some(rest) = name.strip_prefix(keys::PREFIX).filter(|_| name != CONFIG) else {
             continue;
         };

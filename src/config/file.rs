@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use figment::value::Value;
-use toml_edit::{ImDocument, Item, TableLike};
+use toml_edit::{ImDocument, TableLike};
 
 use super::{
     environment::{CONFIG, Variables},
@@ -59,12 +59,8 @@ fn read_bytes(path: &Path, bytes: &[u8], sources: &mut Sources) -> bool {
 fn read_toml(text: &str, origin: &dyn Fn(Option<usize>) -> Origin, sources: &mut Sources) -> bool {
     match ImDocument::parse(text) {
         Ok(document) => {
-            let mut walk = Walk {
-                text,
-                origin,
-                sources,
-            };
-            walk.table(&mut Vec::new(), document.as_table());
+            let origin_at = |at: Option<usize>| origin(at.map(|at| line(text, at)));
+            read_table(&[], document.as_table(), &origin_at, sources);
             true
         }
         Err(error) => {
@@ -79,36 +75,27 @@ fn read_toml(text: &str, origin: &dyn Fn(Option<usize>) -> Origin, sources: &mut
     }
 }
 
-/// A walk through a TOML text.
-struct Walk<'a> {
-    text: &'a str,
-    origin: &'a dyn Fn(Option<usize>) -> Origin,
-    sources: &'a mut Sources,
-}
-
-impl Walk<'_> {
-    fn table<'t>(&mut self, path: &mut Vec<&'t str>, table: &'t dyn TableLike) {
-        for (name, item) in table.iter() {
-            let span = table.key(name).and_then(toml_edit::Key::span);
-            let at = span.or_else(|| item.span());
-            let origin = (self.origin)(at.map(|span| line(self.text, span.start)));
-            path.push(name);
-            self.item(path, item, origin);
-            path.pop();
-        }
-    }
-
-    fn item<'t>(&mut self, path: &mut Vec<&'t str>, item: &'t Item, origin: Origin) {
+/// Adds a table's keys and those of the tables in it. `origin_at` tells the origin of what stands
+/// at a byte offset.
+fn read_table(
+    outer: &[&str],
+    table: &dyn TableLike,
+    origin_at: &dyn Fn(Option<usize>) -> Origin,
+    sources: &mut Sources,
+) {
+    for (name, item) in table.iter() {
+        let span = table.key(name).and_then(toml_edit::Key::span);
+        let span = span.or_else(|| item.span());
+        let origin = origin_at(span.map(|span| span.start));
+        let path = [outer, &[name]].concat();
         let key = path.join(".");
-        let sources = &mut *self.sources;
-        match (keys::find(path), item.as_table_like()) {
-            (Found::Section, Some(table)) => self.table(path, table),
+        match (keys::find(&path), item.as_table_like()) {
+            (Found::Section, Some(table)) => read_table(&path, table, origin_at, sources),
             (Found::Section, None) => {
                 sources.refuse(&key, origin, "is a section; allowed: keys in it");
             }
             (Found::Key(row), table) => {
-                let value = item.as_value().filter(|_| table.is_none());
-                if let Some(value) = value.and_then(value_of) {
+                if let Some(value) = item.as_value().and_then(value_of) {
                     sources.set(&key, &value, origin);
                 } else {
                     let date = if table.is_none() { "date or a " } else { "" };
@@ -116,7 +103,7 @@ impl Walk<'_> {
                     sources.refuse(&key, origin, message);
                 }
             }
-            (Found::Nothing, table) => sources.refuse_unknown(path, origin, table.is_some()),
+            (Found::Nothing, table) => sources.refuse_unknown(&path, origin, table.is_some()),
         }
     }
 }

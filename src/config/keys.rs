@@ -89,7 +89,7 @@ fn table() -> Vec<Row> {
     let json_pointer = || text(pointer, "a JSON pointer, such as `/summary` or `/detail/name`");
     vec![
         row("aws.region", text(region, "an AWS region, such as `eu-central-1`"),
-            |s, v| s.aws.region = Some(v))
+            |s, v| s.region = Some(v))
             .cis(&["REGION"]),
         row("queue.url", text(queue_url, url), |s, v| s.queue.url = v)
             .required(Required::Part(Part::Queue))
@@ -134,9 +134,9 @@ fn table() -> Vec<Row> {
             |s, v| s.email.configuration_set = Some(v)),
         row("email.timeout", duration(1..=MINUTE), |s, v| s.email.timeout = v),
         row("email.max_send_rate", rate(), |s, v| s.email.max_send_rate = v),
-        row("retry.max_elapsed", duration(1..=11 * HOUR), |s, v| s.retry.max_elapsed = v),
-        row("shutdown.grace", duration(8..=2 * MINUTE), |s, v| s.shutdown.grace = v),
-        row("health.listen", listen(), |s, v| s.health.listen = v),
+        row("retry.max_elapsed", duration(1..=11 * HOUR), |s, v| s.max_elapsed = v),
+        row("shutdown.grace", duration(8..=2 * MINUTE), |s, v| s.grace = v),
+        row("health.listen", listen(), |s, v| s.health_listen = v),
         row("log.level", choice(LEVELS, "; LOG_LEVEL takes Python's names too"),
             |s, v| s.log.level = v)
             .cis(&["LOG_LEVEL"])

@@ -78,13 +78,9 @@ impl fmt::Display for Problem {
 /// Everything that is wrong with a configuration. Its `Display` writes the count and then one line
 /// for each problem.
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems(pub(super) Vec<Problem>);
 
 impl Problems {
-    pub(super) fn new(problems: Vec<Problem>) -> Self {
-        Self(problems)
-    }
-
     /// The problems in the order in which they are shown; at least one.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
@@ -210,11 +206,11 @@ mod tests {
             "is unknown",
         );
         assert_eq!(
-            Problems::new(vec![one.clone()]).to_string(),
+            Problems(vec![one.clone()]).to_string(),
             "1 problem in the configuration:\n  queue.url (a.toml:3): is wrong"
         );
         assert_eq!(
-            Problems::new(vec![one, two]).to_string(),
+            Problems(vec![one, two]).to_string(),
             "2 problems in the configuration:\n  queue.url (a.toml:3): is wrong\n  NOTIFIER_X: is unknown"
         );
     }

@@ -1,17 +1,17 @@
 //! Reads all sources and then every key of the table, collecting problems.
 
-use std::{ffi::OsString, fmt, mem};
+use std::ffi::OsString;
 
 use figment::value::Value;
 
 use super::{
     contradictions,
     draft::Draft,
-    environment::{self, CONFIG, Variables},
+    environment::{self, CONFIG},
     file,
     flags::{self, Flags},
     keys::{self, Part, Required, Row},
-    problem::{Origin, Problem, Problems, number, shown},
+    problem::{Origin, Problems, number, shown},
     sources::Sources,
 };
 
@@ -26,17 +26,7 @@ pub struct KeyOrigin {
     pub origin: Origin,
 }
 
-/// Without the value, which may be an address.
-impl fmt::Debug for KeyOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyOrigin")
-            .field("key", &self.key)
-            .field("origin", &self.origin)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A configuration that was read, good or not.
+/// A configuration in which every given value is good, and every key given that is needed.
 #[derive(Default)]
 pub(super) struct Configuration {
     /// The settings as far as they go.
@@ -45,60 +35,53 @@ pub(super) struct Configuration {
     pub(super) origins: Vec<KeyOrigin>,
     /// What boot should log once: the variables that another source beats.
     pub(super) notes: Vec<String>,
-    problems: Vec<Problem>,
-    /// The keys that somebody requires and no source gives.
-    missing: Vec<(Required, Problem)>,
 }
 
-/// Reads the sources, of which later ones win.
+/// Reads the sources, of which later ones win. Fails with all problems; a missing key is one where
+/// it is `needed`.
 pub(super) fn read(
+    needed: impl Fn(Required) -> bool,
     flags: &Flags,
     environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
-) -> Configuration {
+) -> Result<Configuration, Problems> {
     let mut sources = Sources::default();
-    let variables = Variables::new(environment, &mut sources);
+    let variables = environment::variables(environment, &mut sources);
     file::read_defaults(&mut sources);
     let cis = environment::read_cis(&variables, &mut sources);
     let complete = file::read(flags, &variables, &mut sources);
     environment::read_own(&variables, &mut sources);
     flags::read(flags, &mut sources);
 
+    let spared = sources
+        .is_set("template.file")
+        .then_some(Required::Part(Part::Template));
     let mut read = Configuration::default();
-    read.read_keys(&mut sources);
+    // An unreadable file may give any key, so nobody knows which are missing.
+    read.read_keys(&mut sources, |required| {
+        complete && Some(required) != spared && needed(required)
+    });
     contradictions::refuse_two_templates(&mut sources);
     if complete {
         contradictions::refuse_times(&read.draft, &mut sources);
-    } else {
-        // The unreadable file may give any key, so nobody knows which are missing.
-        read.missing.clear();
     }
-    if flags.config.is_some() && variables.get(CONFIG).is_some() {
+    if flags.config.is_some() && variables.contains_key(CONFIG) {
         read.notes.push(format!("{CONFIG} is shadowed by --config"));
     }
     for (key, variable) in cis {
         read.notes.extend(shadowed(key, variable, &sources));
     }
-    read.problems = sources.problems;
-    read
+    let mut problems = sources.problems;
+    problems.sort_by_key(|problem| keys::place(&problem.key));
+    if problems.is_empty() {
+        Ok(read)
+    } else {
+        Err(Problems(problems))
+    }
 }
 
 impl Configuration {
-    /// Fails with all problems, or where a key is missing that the command needs.
-    pub(super) fn check(mut self, needed: impl Fn(Required) -> bool) -> Result<Self, Problems> {
-        let missing = mem::take(&mut self.missing).into_iter();
-        let missing = missing.filter(|(required, _)| needed(*required));
-        self.problems.extend(missing.map(|(_, problem)| problem));
-        if self.problems.is_empty() {
-            Ok(self)
-        } else {
-            self.problems
-                .sort_by_key(|problem| keys::place(&problem.key));
-            Err(Problems::new(self.problems))
-        }
-    }
-
     /// Reads every key of the table into the draft.
-    fn read_keys(&mut self, sources: &mut Sources) {
+    fn read_keys(&mut self, sources: &mut Sources, needed: impl Fn(Required) -> bool) {
         for row in keys::rows() {
             for placeholder in placeholders(row, sources) {
                 let key = row.name.replace('*', &placeholder);
@@ -108,9 +91,10 @@ impl Configuration {
                         sources.refuse_value(&key, message);
                     }
                 } else if let Some(required) = row.required
+                    && needed(required)
                     && !sources.is_wrong(&key)
                 {
-                    self.missing.push((required, not_set(row, required, &key)));
+                    sources.refuse(&key, Origin::Unset, not_set(row, required, &key));
                 }
                 self.origins.push(KeyOrigin {
                     value: value.as_ref().map(toml),
@@ -118,11 +102,6 @@ impl Configuration {
                     key,
                 });
             }
-        }
-        if sources.is_set("template.file") {
-            let by_template = Required::Part(Part::Template);
-            self.missing
-                .retain(|(required, _)| *required != by_template);
         }
     }
 }
@@ -148,7 +127,7 @@ fn shadowed(key: &str, variable: &str, sources: &Sources) -> Option<String> {
 }
 
 /// Says how to set a required key, for somebody who has never set one.
-fn not_set(row: &Row, required: Required, key: &str) -> Problem {
+fn not_set(row: &Row, required: Required, key: &str) -> String {
     let own = keys::variable(key);
     let variables = match row.cis {
         [] => own,
@@ -159,11 +138,10 @@ fn not_set(row: &Row, required: Required, key: &str) -> Problem {
         Required::Part(Part::Template) => ", or template.file for a local template",
         _ => "",
     };
-    let message = format!(
+    format!(
         "is needed: give `{key}` in the configuration file, or set {variables}{or}; allowed: {}",
         row.allowed
-    );
-    Problem::new(key, Origin::Unset, message)
+    )
 }
 
 /// The value as TOML.

@@ -1,6 +1,6 @@
 //! The settings as the parts of the daemon take them.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use tracing::Level;
 
@@ -9,12 +9,12 @@ use crate::{
     ports::SendRate,
 };
 
-/// A configuration in which every value is in its range and no two contradict. Its `Debug` shows
-/// nothing, since some values are addresses.
+/// A configuration in which every value is in its range and no two contradict. It has no `Debug`,
+/// since some values are addresses.
 #[derive(Clone, PartialEq)]
 pub struct Settings {
-    /// How AWS is reached.
-    pub aws: Aws,
+    /// `aws.region`; `None` leaves it to the SDK's own sources.
+    pub region: Option<String>,
     /// Where the messages come from.
     pub queue: Queue,
     /// The most mails sent at once, 1 to 1000. A few more messages are held.
@@ -28,20 +28,14 @@ pub struct Settings {
     pub sender: Sender,
     /// How the mail is sent.
     pub email: Email,
-    /// How long is retried.
-    pub retry: Retry,
-    /// How the daemon stops.
-    pub shutdown: Shutdown,
-    /// Where health is told.
-    pub health: Health,
+    /// `retry.max_elapsed`: how long one message is retried, 1 second to 11 hours.
+    pub max_elapsed: Duration,
+    /// `shutdown.grace`: the whole time from the signal to the exit, 8 seconds to 2 minutes.
+    pub grace: Duration,
+    /// `health.listen`: where the health endpoints listen; `None` where they are off.
+    pub health_listen: Option<SocketAddr>,
     /// What is logged, and how.
     pub log: Log,
-}
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").finish_non_exhaustive()
-    }
 }
 
 impl Settings {
@@ -55,13 +49,6 @@ impl Settings {
             self.message.recipient.clone(),
         )
     }
-}
-
-/// `aws.*`
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Aws {
-    /// The region; `None` leaves it to the SDK's own sources.
-    pub region: Option<String>,
 }
 
 /// `queue.*`
@@ -114,27 +101,6 @@ pub struct Email {
     pub timeout: Duration,
     /// How fast mails go out.
     pub max_send_rate: SendRate,
-}
-
-/// `retry.*`
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Retry {
-    /// How long one message is retried, 1 second to 11 hours.
-    pub max_elapsed: Duration,
-}
-
-/// `shutdown.*`
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Shutdown {
-    /// The whole time from the signal to the exit, 8 seconds to 2 minutes.
-    pub grace: Duration,
-}
-
-/// `health.*`
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Health {
-    /// Where the health endpoints listen; `None` where they are off.
-    pub listen: Option<SocketAddr>,
 }
 
 /// `log.*`

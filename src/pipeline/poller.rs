@@ -273,7 +273,7 @@ impl Failures {
     fn new(health: Arc<HealthState>) -> Self {
         Self {
             health,
-            backoff: Backoff::polls(),
+            backoff: Backoff::retries(),
             throttle: Throttle::default().quiet_for(QUIET_FAILURES_FOR),
         }
     }

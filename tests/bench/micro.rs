@@ -175,7 +175,7 @@ fn settings() -> Settings {
         ("SENDER", &sender),
         ("SUBJECT", "Registered: {summary} ({uid})"),
     ];
-    config::load(&config::Flags::default(), variables)
+    config::load(&[], &config::Flags::default(), variables)
         .unwrap()
         .settings
 }

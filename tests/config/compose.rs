@@ -1,7 +1,7 @@
 //! From the settings to a mail.
 
 use organizer_notifier::{
-    config::{Flags, Part, Settings, load_health, load_without},
+    config::{Flags, Part, Settings, load, load_health},
     notification::{Envelope, Mail, Template},
 };
 
@@ -71,26 +71,26 @@ reply_to = ["Help <help@x.com>", "b@x.com"]
 fn a_command_gets_by_without_the_parts_that_it_spares() {
     let variables = [("SENDER", "a@x.com"), ("SUBJECT", "Created")];
     let spared = [Part::Queue];
-    let problems = load_without(&spared, &Flags::default(), variables).unwrap_err();
+    let problems = load(&spared, &Flags::default(), variables).unwrap_err();
     let missing: Vec<&str> = problems
         .iter()
         .map(|problem| problem.key.as_str())
         .collect();
     assert_eq!(missing, ["template.repository", "template.path"]);
     let spared = [Part::Queue, Part::Template];
-    let loaded = load_without(&spared, &Flags::default(), variables).unwrap();
+    let loaded = load(&spared, &Flags::default(), variables).unwrap();
     assert_eq!(loaded.settings.sender.header(), "a@x.com");
     assert_eq!(loaded.settings.queue.url, "");
     // What is given is checked all the same.
     let variables = [&variables[..], &[("SQS_URL", "arn:aws:sqs:x:1:q")]].concat();
-    let problems = load_without(&spared, &Flags::default(), variables).unwrap_err();
+    let problems = load(&spared, &Flags::default(), variables).unwrap_err();
     assert_eq!(problems.iter().next().unwrap().key, "queue.url");
 }
 
 #[test]
 fn the_health_port_is_known_without_what_a_mail_needs() {
     let listen = |variables: &[(&'static str, &'static str)]| {
-        load_health(&Flags::default(), variables.iter().copied()).map(|health| health.listen)
+        load_health(&Flags::default(), variables.iter().copied())
     };
     assert_eq!(listen(&[]), Ok(Some("127.0.0.1:8973".parse().unwrap())));
     assert_eq!(listen(&[("NOTIFIER_HEALTH__LISTEN", "off")]), Ok(None));

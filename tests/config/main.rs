@@ -51,7 +51,7 @@ pub(crate) fn load_with(
         for (path, text) in files {
             jail.create_file(path, text)?;
         }
-        result = Some(load(flags, std::env::vars_os()));
+        result = Some(load(&[], flags, std::env::vars_os()));
         Ok(())
     });
     result.unwrap()

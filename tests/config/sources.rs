@@ -26,7 +26,7 @@ subject = "Created"
 #[test]
 fn the_servers_own_variables_are_a_complete_configuration() {
     let settings = load_cis_and(&[]).unwrap().settings;
-    assert_eq!(settings.aws.region.as_deref(), Some("eu-central-1"));
+    assert_eq!(settings.region.as_deref(), Some("eu-central-1"));
     assert_eq!(
         settings.queue.url,
         "https://sqs.eu-central-1.amazonaws.com/123456789012/created"
@@ -43,7 +43,7 @@ fn the_servers_own_variables_are_a_complete_configuration() {
 #[test]
 fn what_nobody_sets_has_its_default() {
     let settings = load_file(REQUIRED).unwrap().settings;
-    assert_eq!(settings.aws.region, None);
+    assert_eq!(settings.region, None);
     assert_eq!(settings.queue.wait_time, Duration::from_secs(20));
     assert_eq!(settings.queue.visibility_timeout, Duration::from_mins(1));
     assert_eq!(settings.concurrency, 32);
@@ -58,10 +58,10 @@ fn what_nobody_sets_has_its_default() {
     assert_eq!(settings.email.configuration_set, None);
     assert_eq!(settings.email.timeout, Duration::from_secs(10));
     assert_eq!(settings.email.max_send_rate, SendRate::Account);
-    assert_eq!(settings.retry.max_elapsed, Duration::from_mins(15));
-    assert_eq!(settings.shutdown.grace, Duration::from_secs(28));
+    assert_eq!(settings.max_elapsed, Duration::from_mins(15));
+    assert_eq!(settings.grace, Duration::from_secs(28));
     assert_eq!(
-        settings.health.listen,
+        settings.health_listen,
         Some("127.0.0.1:8973".parse().unwrap())
     );
     assert_eq!(settings.log.level, Some(Level::INFO));
@@ -124,7 +124,7 @@ format = "json"
 "#;
     let settings = load_file(text).unwrap().settings;
     assert_eq!(settings.concurrency, 7);
-    assert_eq!(settings.aws.region.as_deref(), Some("eu-west-1"));
+    assert_eq!(settings.region.as_deref(), Some("eu-west-1"));
     assert_eq!(settings.queue.url, "http://127.0.0.1:1/q");
     assert_eq!(settings.queue.wait_time, Duration::from_secs(5));
     assert_eq!(settings.queue.visibility_timeout, Duration::from_mins(2));
@@ -150,9 +150,9 @@ format = "json"
     assert_eq!(settings.email.configuration_set.as_deref(), Some("set"));
     assert_eq!(settings.email.timeout, Duration::from_millis(1500));
     assert_eq!(settings.email.max_send_rate, SendRate::PerSecond(14.0));
-    assert_eq!(settings.retry.max_elapsed, Duration::from_hours(1));
-    assert_eq!(settings.shutdown.grace, Duration::from_mins(1));
-    assert_eq!(settings.health.listen, None);
+    assert_eq!(settings.max_elapsed, Duration::from_hours(1));
+    assert_eq!(settings.grace, Duration::from_mins(1));
+    assert_eq!(settings.health_listen, None);
     assert_eq!(settings.log.level, Some(Level::TRACE));
     assert_eq!(settings.log.format, LogFormat::Json);
 }
@@ -247,7 +247,7 @@ fn a_file_that_is_not_utf_8_is_told_with_the_line() {
     figment::Jail::expect_with(|jail| {
         jail.clear_env();
         std::fs::write(jail.directory().join("a.toml"), b"# ok\n# \xff\n").unwrap();
-        result = Some(load(&with_file("a.toml"), std::env::vars_os()));
+        result = Some(load(&[], &with_file("a.toml"), std::env::vars_os()));
         Ok(())
     });
     let problem = only_problem(result.unwrap());

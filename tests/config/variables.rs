@@ -53,7 +53,7 @@ fn other_values_are_read_by_the_keys_kind() {
     assert_eq!(settings.email.max_send_rate, SendRate::PerSecond(12.5));
     assert_eq!(headers(&settings.email.reply_to), ["a@x.com", "b@x.com"]);
     assert_eq!(settings.email.configuration_set.as_deref(), Some("123"));
-    assert_eq!(settings.health.listen, None);
+    assert_eq!(settings.health_listen, None);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn an_empty_variable_is_unset() {
     ])
     .unwrap()
     .settings;
-    assert_eq!(settings.aws.region, None);
+    assert_eq!(settings.region, None);
     assert_eq!(settings.concurrency, 32);
     assert_eq!(settings.email.subject, "Your event {summary}");
 }
@@ -236,7 +236,7 @@ fn a_value_that_is_not_utf_8_is_refused() {
             (OsString::from("OTHER"), bytes),
         ])
         .chain([(OsString::from("SUBJECT"), OsString::from("s"))]);
-    let problem = only_problem(load(&Flags::default(), variables));
+    let problem = only_problem(load(&[], &Flags::default(), variables));
     assert_eq!(
         problem.to_string(),
         "REGION: is not UTF-8; allowed: text in UTF-8"

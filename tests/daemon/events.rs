@@ -163,7 +163,7 @@ fn the_mails_expected_here_are_the_golden_ones() {
 /// The mail by the product's own pure part.
 fn composed(world: &World, event: &str) -> Expected {
     let flags = Flags::default();
-    let settings = load(&flags, world.environment()).unwrap().settings;
+    let settings = load(&[], &flags, world.environment()).unwrap().settings;
     let template = Template::compile(TEMPLATE, &settings.message.placeholders).unwrap();
     let Ok(Envelope::Notification { event, .. }) = Envelope::open(event) else {
         panic!("{event} is no event");

@@ -29,7 +29,7 @@ fn the_daemon_takes_the_variables() {
             .url
             .starts_with(&format!("{local}/000000000000/"))
     );
-    assert!(settings.aws.region.as_ref() == Some(&variables["AWS_REGION"]));
+    assert!(settings.region.as_ref() == Some(&variables["AWS_REGION"]));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn images_and_mounts_are_there() {
 #[test]
 fn the_daemon_is_stopped_and_asked_as_on_ecs() {
     let daemon = services()["daemon"].clone();
-    let grace = settings(&environment(&daemon)).shutdown.grace;
+    let grace = settings(&environment(&daemon)).grace;
     let given = daemon["stop_grace_period"].as_str().unwrap();
     assert!(humantime::parse_duration(given).unwrap() > grace);
     let entrypoint = Image::read().entrypoint();

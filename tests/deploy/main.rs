@@ -60,7 +60,7 @@ pub(crate) fn sources(folder: &str) -> Vec<(String, String)> {
 
 /// What the daemon makes of these variables.
 pub(crate) fn settings(variables: &BTreeMap<String, String>) -> Settings {
-    match load(&Flags::default(), variables.clone()) {
+    match load(&[], &Flags::default(), variables.clone()) {
         Ok(loaded) => {
             assert_eq!(loaded.notes, [] as [String; 0]);
             loaded.settings

@@ -25,10 +25,7 @@ fn the_daemon_is_done_before_it_is_killed_and_leaves_time_to_the_collector() {
     for stack in Stack::both() {
         let daemon = stack.container("daemon").unwrap();
         let stop = number(&daemon["StopTimeout"]);
-        let grace = settings(&stack.environment("daemon"))
-            .shutdown
-            .grace
-            .as_secs();
+        let grace = settings(&stack.environment("daemon")).grace.as_secs();
         assert!(stop <= STOP_TIMEOUT_MAX);
         assert!(grace + 5 <= stop, "{grace} s of grace in {stop} s");
         if let Some(collector) = stack.container("collector") {
@@ -68,7 +65,7 @@ fn the_daemon_takes_the_variables() {
         created.queue.url,
         "https://sqs.eu-central-1.amazonaws.com/123456789012/Queue"
     );
-    assert_eq!(created.aws.region.as_deref(), Some("eu-central-1"));
+    assert_eq!(created.region.as_deref(), Some("eu-central-1"));
     assert_eq!(created.email.timeout, Duration::from_secs(30));
     assert_eq!(created.email.max_send_rate, SendRate::Account);
     assert_eq!(created.email.configuration_set, None);

@@ -118,7 +118,7 @@ async fn what_concerns_one_message_or_our_pace_never_opens_it() {
 #[tokio::test(start_paused = true)]
 async fn with_nothing_held_one_message_at_a_time_is_received_as_the_probe() {
     // Each attempt spends the whole budget, so that nothing is held when the breaker opens.
-    let rig = Rig::with(|settings| settings.retry.max_elapsed = secs(1)).await;
+    let rig = Rig::with(|settings| settings.max_elapsed = secs(1)).await;
     let daemon = rig.start_warm().await;
     let over = rig.now() + mins(10);
     rig.mailer.script(move |send| {

@@ -114,7 +114,7 @@ proptest! {
 }
 
 async fn play(plan: Plan) -> Result<(), TestCaseError> {
-    let rig = Rig::with(|settings| settings.retry.max_elapsed = mins(3)).await;
+    let rig = Rig::with(|settings| settings.max_elapsed = mins(3)).await;
     script(&rig, &plan);
     let playing = async {
         publish(&rig, &plan.messages).await;

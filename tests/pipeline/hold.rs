@@ -35,7 +35,7 @@ async fn an_outage_of_twenty_minutes_costs_each_message_one_receive() {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_for_a_breaker_is_not_the_messages_time() {
-    let rig = Rig::with(|settings| settings.retry.max_elapsed = mins(2)).await;
+    let rig = Rig::with(|settings| settings.max_elapsed = mins(2)).await;
     let daemon = rig.start_warm().await;
     let over = rig.now() + mins(60);
     rig.mailer.script(move |send| {
@@ -56,7 +56,7 @@ async fn waiting_for_a_breaker_is_not_the_messages_time() {
 #[tokio::test(start_paused = true)]
 async fn waiting_for_the_rate_is_not_the_messages_time() {
     let rig = Rig::with(|settings| {
-        settings.retry.max_elapsed = secs(20);
+        settings.max_elapsed = secs(20);
         settings.email.max_send_rate = SendRate::PerSecond(1.0);
     })
     .await;
@@ -77,7 +77,7 @@ async fn waiting_for_the_rate_is_not_the_messages_time() {
 
 #[tokio::test(start_paused = true)]
 async fn probes_are_the_messages_time() {
-    let rig = Rig::with(|settings| settings.retry.max_elapsed = mins(1)).await;
+    let rig = Rig::with(|settings| settings.max_elapsed = mins(1)).await;
     let daemon = rig.start_warm().await;
     rig.mailer
         .script(|_| slow_fail(secs(9), SendFailureKind::Transient));
@@ -161,7 +161,7 @@ async fn a_failure_that_is_known_not_to_have_sent_is_not_limited_to_two() {
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_never_returns_is_aborted_at_its_bound_and_costs_no_neighbour() {
-    let rig = Rig::with(|settings| settings.retry.max_elapsed = mins(5)).await;
+    let rig = Rig::with(|settings| settings.max_elapsed = mins(5)).await;
     let daemon = rig.start_warm().await;
     rig.mailer
         .script(|send| match (send.key.as_str(), send.number) {

@@ -138,7 +138,7 @@ async fn a_stop_releases_no_copy_whose_twin_is_being_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn waiting_for_a_twin_is_not_the_copys_time() {
-    let rig = Rig::with(|settings| settings.retry.max_elapsed = mins(2)).await;
+    let rig = Rig::with(|settings| settings.max_elapsed = mins(2)).await;
     let daemon = rig.start_warm().await;
     rig.mailer.script(|_| fail(SendFailureKind::Throttled));
     twins(&rig, true).await;

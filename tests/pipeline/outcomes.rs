@@ -112,7 +112,7 @@ async fn an_unknown_client_error_is_tried_three_times_a_receive() {
 
 #[tokio::test(start_paused = true)]
 async fn a_message_that_alone_fails_is_deferred_then_exhausted_after_four_times_the_budget() {
-    let rig = Rig::with(|settings| settings.retry.max_elapsed = mins(2)).await;
+    let rig = Rig::with(|settings| settings.max_elapsed = mins(2)).await;
     rig.mailer.script(|send| match send.key.as_str() {
         "bad" => fail(SendFailureKind::Transient),
         _ => accept(),

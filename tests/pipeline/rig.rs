@@ -215,7 +215,7 @@ fn settings() -> Settings {
         ("SENDER", "events@example.net"),
         ("SUBJECT", "Created"),
     ];
-    let mut settings = load(&Flags::default(), variables).unwrap().settings;
+    let mut settings = load(&[], &Flags::default(), variables).unwrap().settings;
     settings.email.max_send_rate = SendRate::Unlimited;
     settings
 }

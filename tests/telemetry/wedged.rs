@@ -100,7 +100,9 @@ async fn a_wedged_poll_loop_is_not_alive_within_its_deadline() {
         ("SUBJECT", "Registered"),
         ("NOTIFIER_EMAIL__MAX_SEND_RATE", "unlimited"),
     ];
-    let settings = config::load(&Flags::default(), variables).unwrap().settings;
+    let settings = config::load(&[], &Flags::default(), variables)
+        .unwrap()
+        .settings;
     let health = Arc::new(HealthState::default());
     let world = World {
         queue: Arc::new(Wedged),

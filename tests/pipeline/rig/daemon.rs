@@ -122,13 +122,10 @@ impl Pipeline {
             receive_wait: settings.queue.wait_time,
             visibility: settings.queue.visibility_timeout,
             send_timeout: settings.email.timeout,
-            max_elapsed: settings.retry.max_elapsed,
+            max_elapsed: settings.max_elapsed,
             max_receive_count: Some(2),
         };
-        let drain = Arc::new(Drain::new(
-            rig.settings.shutdown.grace,
-            rig.settings.email.timeout,
-        ));
+        let drain = Arc::new(Drain::new(rig.settings.grace, rig.settings.email.timeout));
         let running = tokio::spawn(pipeline::run(parts, settings, Arc::clone(&drain)));
         Self { drain, running }
     }

@@ -149,9 +149,9 @@ fn a_rate_is_a_word_or_a_number() {
 
 #[test]
 fn health_listens_on_an_address_or_not_at_all() {
-    assert_eq!(accepted("health.listen", "off").health.listen, None);
+    assert_eq!(accepted("health.listen", "off").health_listen, None);
     assert_eq!(
-        accepted("health.listen", "[::1]:80").health.listen,
+        accepted("health.listen", "[::1]:80").health_listen,
         Some("[::1]:80".parse().unwrap())
     );
     for value in ["localhost:80", "8973", "127.0.0.1"] {
