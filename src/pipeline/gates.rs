@@ -40,9 +40,12 @@ impl Gates {
 
     /// A mail was accepted. A probe has no slot.
     pub(crate) fn accepted(&self, pass: Pass, slot: Option<Sending>) {
+        let fresh = pass.is_current();
         self.changed(Part::Sending, pass.report(Ok(())));
         match slot {
-            Some(slot) => slot.accepted(),
+            // A send that began before the breaker moved proves nothing of the time after it.
+            Some(slot) if fresh => slot.accepted(),
+            Some(_) => {}
             // The probe has closed the breaker and the window has shrunk to one: this success is the
             // first that counts.
             None => self.window.grow(),

@@ -200,12 +200,17 @@ impl Leases {
         (due, next)
     }
 
-    /// One renewal call for up to ten leases.
-    async fn renew(&self, due: Vec<Due>) {
-        let _under_way = UnderWay {
+    /// One renewal call for up to ten leases. They are busy already: the guard that frees them is
+    /// made here and not at the first poll, which a panic of another call can prevent.
+    fn renew(&self, due: Vec<Due>) -> impl Future<Output = ()> {
+        let under_way = UnderWay {
             leases: self,
             ids: due.iter().map(|due| due.lease).collect(),
         };
+        self.renew_under(under_way, due)
+    }
+
+    async fn renew_under(&self, _under_way: UnderWay<'_>, due: Vec<Due>) {
         let asked_at = Instant::now();
         let changes: Vec<_> = due
             .iter()

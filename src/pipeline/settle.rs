@@ -24,7 +24,7 @@ const BATCH_LINGER: Duration = Duration::from_millis(25);
 /// The most calls of one kind under way at once.
 const CALLS_MAX: usize = 4;
 /// The first pause after a failure, doubling to the longest: short beside a lease, since a held
-/// message holds a permit.
+/// message holds a place.
 const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(500);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
 /// A delete that fails for longer than this gets a line of its own.

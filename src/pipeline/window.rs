@@ -189,7 +189,8 @@ impl Window {
     pub fn grow(&self) {
         let mut state = self.state.lock();
         let size = state.size.saturating_mul(2).min(state.concurrency);
-        let limit = size.max(state.limit).max(state.held).min(state.concurrency);
+        let limit = state.limit.saturating_mul(2).max(state.held);
+        let limit = limit.min(state.concurrency);
         // At full size a success changes nothing, and nobody needs to be woken for it.
         if (size, limit) == (state.size, state.limit) {
             return;
@@ -236,12 +237,6 @@ impl Window {
     #[must_use]
     pub fn limit(&self) -> usize {
         self.state.lock().limit
-    }
-
-    /// Whether the window has its full size, so that only sends under way keep others waiting.
-    #[must_use]
-    pub fn is_full_size(&self) -> bool {
-        self.state.lock().is_full_size()
     }
 }
 

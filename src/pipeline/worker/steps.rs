@@ -103,20 +103,18 @@ impl Worker<'_> {
         Ok(pass.is_current().then_some((pass, slot)))
     }
 
-    /// Waits until the window has room for one more send. At its full size only sends under way are
-    /// before this one. They end soon, so a stop does not release what waits for them: its receive
-    /// would be spent for nothing. While the window grows a stop releases it, as it does what waits
-    /// at a breaker.
+    /// Waits until the window has room for one more send. Only sends under way are before this one.
+    /// They end soon, so a stop does not release what waits for them: its receive would be spent for
+    /// nothing. Where they keep failing the breaker opens, and what waits there is released.
     async fn wait_slot(&self) -> Result<Sending, Ending> {
         let shared = self.shared;
         let slot = self.clock.pause_during(shared.window.send());
-        let stays = shared.window.is_full_size() || self.is_last_receive();
         // What is ready is taken even while draining.
         tokio::select! {
             biased;
             slot = slot => Ok(slot),
             () = self.lease.lost() => Err(Ending::LeaseLost),
-            () = shared.drain.wait_release(stays) => Err(Ending::Drained),
+            () = shared.drain.wait_release(true) => Err(Ending::Drained),
         }
     }
 
