@@ -11,7 +11,6 @@ mod sample;
 mod session;
 mod triage;
 mod verdict;
-mod wiring;
 
 use std::{io, process::ExitCode, sync::LazyLock};
 
@@ -24,7 +23,7 @@ use self::{
     output::eprint,
     session::UsageError,
 };
-use crate::config::Flags;
+use crate::config::{Flags, Problems};
 
 /// Everything was settled or released, or the command found no fault.
 const OK: u8 = 0;
@@ -51,15 +50,15 @@ pub fn main() -> ExitCode {
         }
     };
     let flags = Flags {
-        config: cli.common.config,
-        overrides: cli.common.set,
+        config: cli.config,
+        overrides: cli.set,
     };
     let result = match cli.command.unwrap_or(Command::Run) {
         Command::Run => in_runtime(run::run(&flags)),
         Command::Check(asked) => in_runtime(check::check(&flags, &asked)),
         Command::Render(asked) => in_runtime(render::render(&flags, &asked)),
         Command::Triage(asked) => in_runtime(triage::triage(&flags, &asked)),
-        Command::Config(asked) => config::config(&flags, asked.json),
+        Command::Config { json } => config::config(&flags, json),
         Command::Healthcheck => in_runtime(healthcheck::healthcheck(&flags)),
         Command::Completions { shell } => completions(shell),
     };
@@ -73,7 +72,7 @@ fn report(error: &anyhow::Error) -> u8 {
     if cause.is_none_or(|cause| cause.kind() != io::ErrorKind::BrokenPipe) {
         eprint(&format_args!("{error:#}"));
     }
-    if error.is::<UsageError>() {
+    if error.is::<UsageError>() || error.is::<Problems>() {
         USAGE
     } else {
         FAILED
@@ -109,9 +108,8 @@ fn in_runtime(command: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Resu
 
 fn completions(shell: Shell) -> anyhow::Result<u8> {
     let mut script = Vec::new();
-    let mut command = Cli::command();
-    let name = command.get_name().to_owned();
-    clap_complete::generate(shell, &mut command, name, &mut script);
-    output::print(&String::from_utf8_lossy(&script))?;
+    let name = env!("CARGO_PKG_NAME");
+    clap_complete::generate(shell, &mut Cli::command(), name, &mut script);
+    output::print(String::from_utf8_lossy(&script).trim_end())?;
     Ok(OK)
 }

@@ -19,8 +19,12 @@ use super::version;
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
-    #[command(flatten)]
-    pub(super) common: Common,
+    /// The configuration file (TOML); `NOTIFIER_CONFIG` names one too.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// One key of the configuration, such as `--set concurrency=64`; beats every other source.
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(super) set: Vec<(String, String)>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -42,7 +46,11 @@ pub(super) enum Command {
     Triage(Triage),
     /// Print the configuration in force as TOML, and where each value comes from.
     #[command(after_help = include_str!("help/config.txt"))]
-    Config(Config),
+    Config {
+        /// Print one JSON object instead of TOML.
+        #[arg(long)]
+        json: bool,
+    },
     /// Ask the daemon on this machine whether it lives: exit code 0 or 1, within two seconds.
     #[command(after_help = include_str!("help/healthcheck.txt"))]
     Healthcheck,
@@ -52,16 +60,6 @@ pub(super) enum Command {
         /// Which shell.
         shell: Shell,
     },
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Common {
-    /// The configuration file (TOML); `NOTIFIER_CONFIG` names one too.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
-    /// One key of the configuration, such as `--set concurrency=64`; beats every other source.
-    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
-    pub(super) set: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]
@@ -112,13 +110,6 @@ pub(super) struct Triage {
     #[arg(long)]
     pub(super) despite_redrive: bool,
     /// Print one JSON object instead of lines.
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Config {
-    /// Print one JSON object instead of TOML.
     #[arg(long)]
     pub(super) json: bool,
 }

@@ -15,7 +15,7 @@ use self::{
     account::check_account,
     collector::check_collectors,
     environment::{check_configuration, check_credentials, check_region},
-    finding::{Finding, Level, Sum},
+    finding::{Finding, Level},
     identity::check_sender,
     mail::{check_mail, send_sample},
     platform::check_stop_time,
@@ -25,8 +25,8 @@ use self::{
 use super::{
     FAILED, OK,
     arguments::Check,
-    output::{Paint, print},
-    session::{Needs, Session},
+    output::print,
+    session::{self, Session},
 };
 use crate::{
     aws::AwsInspector,
@@ -44,7 +44,7 @@ struct Target<'a> {
 
 /// Checks, prints what was found, and returns the exit code.
 pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
-    let session = Session::open(flags, Needs::Daemon).await?;
+    let session = Session::connect(session::load(flags)?).await?;
     let settings = &session.loaded.settings;
     let target = Target {
         settings,
@@ -58,13 +58,13 @@ pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
     findings.push(check_stop_time(settings.grace, |name| {
         std::env::var_os(name).is_some()
     }));
-    let sum = Sum::of(&findings, asked.strict);
-    print(&if asked.json {
-        finding::json(&findings, &sum)
+    if asked.json {
+        print(format_args!("{:#}", finding::json(&findings, asked.strict)))?;
     } else {
-        finding::table(&findings, &sum, Paint::for_stdout())
-    })?;
-    Ok(if sum.is_good() { OK } else { FAILED })
+        print(finding::table(&findings, asked.strict))?;
+    }
+    let is_good = finding::is_good(&findings, asked.strict);
+    Ok(if is_good { OK } else { FAILED })
 }
 
 impl Target<'_> {
@@ -83,12 +83,8 @@ impl Target<'_> {
             check_account(self),
             check_mail(self),
         );
-        let mut findings = vec![credentials];
-        findings.extend(queue);
-        findings.extend(of_template);
-        findings.push(identity);
-        findings.extend(account);
-        findings.extend(mail);
+        let (credentials, identity) = (vec![credentials], vec![identity]);
+        let mut findings = [credentials, queue, of_template, identity, account, mail].concat();
         if let Some(to) = send_to {
             findings.push(match &template {
                 Some(template) => send_sample(self, &composer, template, to).await,

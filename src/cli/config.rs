@@ -5,21 +5,21 @@ use serde_json::{Map, Value, json};
 use super::{
     OK,
     output::{eprint, print},
-    session::{self, Needs},
+    session,
 };
 use crate::config::{Flags, KeyOrigin, Origin};
 
 /// Prints it and returns the exit code.
 pub(super) fn config(flags: &Flags, as_json: bool) -> anyhow::Result<u8> {
-    let loaded = session::load(flags, Needs::Daemon)?;
+    let loaded = session::load(flags)?;
     for note in &loaded.notes {
         eprint(note);
     }
-    print(&if as_json {
-        format!("{:#}\n", json_of(&loaded.origins))
+    if as_json {
+        print(format_args!("{:#}", json_of(&loaded.origins)))?;
     } else {
-        toml_of(&loaded.origins)
-    })?;
+        print(toml_of(&loaded.origins))?;
+    }
     Ok(OK)
 }
 
@@ -33,13 +33,13 @@ fn toml_of(keys: &[KeyOrigin]) -> String {
             None => sections.push((section, vec![(name, key)])),
         }
     }
-    let mut text = String::new();
+    let mut text = Vec::new();
     for (section, entries) in sections.iter().filter(|(_, entries)| !entries.is_empty()) {
         if !text.is_empty() {
-            text.push('\n');
+            text.push(String::new());
         }
         if !section.is_empty() {
-            push_line(&mut text, &format!("[{section}]"));
+            text.push(format!("[{section}]"));
         }
         let lines: Vec<_> = entries
             .iter()
@@ -51,16 +51,12 @@ fn toml_of(keys: &[KeyOrigin]) -> String {
         // Long values would push every comment of their section out of sight.
         let width = lines.iter().map(|(line, _)| line.chars().count());
         let width = width.filter(|width| *width <= 50).max().unwrap_or(0);
-        for (line, comment) in lines {
-            push_line(&mut text, &format!("{line:width$}  # {comment}"));
-        }
+        let lines = lines
+            .iter()
+            .map(|(line, comment)| format!("{line:width$}  # {comment}"));
+        text.extend(lines);
     }
-    text
-}
-
-fn push_line(text: &mut String, line: &str) {
-    text.push_str(line);
-    text.push('\n');
+    text.join("\n")
 }
 
 /// The origin on one line: the name of a file can hold any character.

@@ -1,35 +1,28 @@
 //! `healthcheck`: asks the daemon on this machine whether it lives.
 
 use std::{
-    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
-use anyhow::{Context, bail, ensure};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use anyhow::{Context, anyhow, bail, ensure};
+use axum::{body::Body, http::Uri};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use tokio::time::timeout;
 
-use super::{OK, session};
-use crate::config::Flags;
+use super::OK;
+use crate::config::{self, Flags};
 
 /// The time for the whole question and answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
-/// The most of an answer that is read: its status line and a little more.
-const ANSWER_MAX: u64 = 1024;
 
 /// Returns the exit code of a daemon that lives, else an error.
 pub(super) async fn healthcheck(flags: &Flags) -> anyhow::Result<u8> {
-    let Some(listen) = session::load_health(flags)? else {
+    let Some(listen) = config::load_health(flags, std::env::vars_os())? else {
         bail!("health.listen is off: there is nobody to ask");
     };
-    let address = reachable(listen);
-    ask(address)
-        .await
-        .with_context(|| format!("http://{address}/livez"))?;
+    let url = format!("http://{}/livez", reachable(listen));
+    ask(url.parse()?).await.context(url)?;
     Ok(OK)
 }
 
@@ -44,42 +37,35 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 /// Fails unless the daemon there says that it is alive.
-async fn ask(address: SocketAddr) -> anyhow::Result<()> {
-    let Ok(answer) = timeout(TIMEOUT, status_line(address)).await else {
+async fn ask(url: Uri) -> anyhow::Result<()> {
+    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
+    let Ok(answer) = timeout(TIMEOUT, client.get(url)).await else {
         bail!("no answer within {} s", TIMEOUT.as_secs());
     };
     let status = match answer {
-        Ok(status) => status,
-        Err(error) => bail!("nobody listens or answers properly: {error}"),
+        Ok(answer) => answer.status(),
+        Err(error) if error.is_connect() => {
+            let error = anyhow!(error);
+            bail!("nobody listens or answers properly: {}", error.root_cause());
+        }
+        Err(_) => bail!("the answer is not HTTP"),
     };
-    let mut words = status.split(' ');
-    let is_http = words
-        .next()
-        .is_some_and(|version| version.starts_with("HTTP/1."));
-    ensure!(is_http, "the answer is not HTTP");
-    let code = words.next().unwrap_or_default();
-    ensure!(code == "200", "the answer is {}", code.escape_debug());
+    ensure!(status == 200, "the answer is {}", status.as_u16());
     Ok(())
-}
-
-async fn status_line(address: SocketAddr) -> io::Result<String> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /livez HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER_MAX).read_to_end(&mut answer).await?;
-    let answer = String::from_utf8_lossy(&answer);
-    Ok(answer.lines().next().unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::{net::TcpListener, task::JoinHandle};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        task::JoinHandle,
+    };
 
     use super::*;
 
     /// Answers one request with these bytes, and gives the request.
-    async fn answering(answer: &'static str) -> (SocketAddr, JoinHandle<String>) {
+    async fn answering(answer: &'static str) -> (Uri, JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let served = tokio::spawn(async move {
@@ -91,16 +77,16 @@ mod tests {
             stream.write_all(answer.as_bytes()).await.unwrap();
             String::from_utf8(request).unwrap()
         });
-        (address, served)
+        (format!("http://{address}/livez").parse().unwrap(), served)
     }
 
     #[tokio::test]
     async fn a_daemon_that_answers_200_is_alive() {
-        let (address, served) = answering("HTTP/1.1 200 OK\r\n\r\nalive\n").await;
-        ask(address).await.unwrap();
+        let (url, served) = answering("HTTP/1.1 200 OK\r\n\r\nalive\n").await;
+        ask(url).await.unwrap();
         let request = served.await.unwrap();
         assert!(
-            request.starts_with("GET /livez HTTP/1.1\r\nHost: 127.0.0.1:"),
+            request.starts_with("GET /livez HTTP/1.1\r\nhost: 127.0.0.1:"),
             "{request}"
         );
     }
@@ -115,8 +101,8 @@ mod tests {
             ("SSH-2.0-OpenSSH_9.9\r\n", "the answer is not HTTP"),
             ("", "the answer is not HTTP"),
         ] {
-            let (address, _served) = answering(answer).await;
-            assert_eq!(ask(address).await.unwrap_err().to_string(), told);
+            let (url, _served) = answering(answer).await;
+            assert_eq!(ask(url).await.unwrap_err().to_string(), told);
         }
     }
 

@@ -6,10 +6,12 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-/// Writes a result. It fails when nobody reads any more, as in `… | head`.
-pub(super) fn print(text: &str) -> io::Result<()> {
+use clap::builder::styling::{AnsiColor, Style};
+
+/// Writes a result and a line's end. It fails when nobody reads any more, as in `… | head`.
+pub(super) fn print(result: impl Display) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    writeln!(out, "{result}")?;
     out.flush()
 }
 
@@ -22,18 +24,14 @@ pub(super) fn eprint(message: &dyn Display) {
     eprintln!("organizer-notifier: {message}");
 }
 
-/// The meaning of a colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
-    /// As it should be.
-    Good,
-    /// Worth a look.
-    Doubtful,
-    /// Wrong.
-    Bad,
-    /// Less important.
-    Faint,
-}
+/// As it should be.
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+/// Worth a look.
+pub(super) const DOUBTFUL: Style = AnsiColor::Yellow.on_default();
+/// Wrong.
+pub(super) const BAD: Style = AnsiColor::Red.on_default().bold();
+/// Less important.
+pub(super) const FAINT: Style = Style::new().dimmed();
 
 /// Colours, if they are wanted.
 #[derive(Clone, Copy, Debug)]
@@ -56,18 +54,9 @@ impl Paint {
     }
 
     /// The text in the colour of its tone.
-    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
-        let code = match tone {
-            Tone::Good => "32",
-            Tone::Doubtful => "33",
-            Tone::Bad => "1;31",
-            Tone::Faint => "2",
-        };
-        if self.on {
-            format!("\u{1b}[{code}m{text}\u{1b}[0m")
-        } else {
-            text.to_owned()
-        }
+    pub(super) fn paint(self, tone: Style, text: &str) -> String {
+        let tone = if self.on { tone } else { Style::new() };
+        format!("{tone}{text}{tone:#}")
     }
 }
 
@@ -97,8 +86,8 @@ mod tests {
     #[test]
     fn colours_are_written_only_where_they_are_on() {
         let on = Paint { on: true };
-        assert_eq!(on.paint(Tone::Good, "ok"), "\u{1b}[32mok\u{1b}[0m");
-        assert_eq!(Paint { on: false }.paint(Tone::Good, "ok"), "ok");
+        assert_eq!(on.paint(GOOD, "ok"), "\u{1b}[32mok\u{1b}[0m");
+        assert_eq!(Paint { on: false }.paint(GOOD, "ok"), "ok");
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! `render`: the mail that a message would become.
 
 use std::{
-    io::Read,
+    fs, io,
     path::Path,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use anyhow::Context;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{
@@ -16,13 +15,12 @@ use super::{
     arguments::Render,
     output::{eprint, print},
     sample,
-    session::{self, Needs, UsageError},
+    session::{self, UsageError},
     verdict::Verdict,
 };
 use crate::{
-    config::{Flags, Settings},
-    notification::{Address, Composer, Mail},
-    ports::TemplateSource,
+    config::Flags,
+    notification::{Address, Mail},
     shutdown::{self, Signal},
 };
 
@@ -34,97 +32,78 @@ const STDIN: &str = "-";
 
 /// Renders once, or again and again, and returns the exit code.
 pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> {
-    let loaded = session::load(flags, Needs::Mail(asked.template.as_deref()))?;
+    let loaded = session::load_for_mail(flags, asked.template.as_deref())?;
     let settings = &loaded.settings;
-    let renderer = Renderer {
-        settings,
-        composer: settings.composer(),
-        source: session::template_source(settings).await?,
-        asked,
+    let source = session::template_source(settings).await?;
+    let once = async || {
+        let body = match &asked.message {
+            Some(path) => read(path)?,
+            None => sample::body(settings, None),
+        };
+        let template = session::load_template(&*source, settings).await?;
+        show(&Verdict::of(&body, &settings.composer(), &template), asked)
     };
     if !asked.watch {
-        return renderer.render().await;
+        return once().await;
     }
-    let files: Vec<&Path> = [asked.message.as_deref(), settings.template.file.as_deref()]
-        .into_iter()
-        .flatten()
+    let files: Vec<_> = asked
+        .message
+        .iter()
+        .chain(&settings.template.file)
         .collect();
-    if files.is_empty() || files.contains(&Path::new(STDIN)) {
+    if files.is_empty() || asked.message.as_deref() == Some(Path::new(STDIN)) {
         let needed =
             "--watch needs a message or a template in a file, and no message from standard input";
         return Err(UsageError(needed.to_owned()).into());
     }
-    renderer.watch(&files).await
+    let mut signals = shutdown::signals().context("signals cannot be handled")?;
+    let mut seen = None;
+    loop {
+        let now: Vec<_> = files.iter().map(|path| stamp(path)).collect();
+        if seen.as_ref() != Some(&now) {
+            seen = Some(now);
+            // A failure ends nothing: an editor may be halfway through its work, and the next
+            // change follows.
+            if let Err(failed) = once().await {
+                eprint(&format_args!("{failed:#}"));
+            }
+            eprint(&"watching; Ctrl-C ends");
+        }
+        // A signal ends the wait at once, so that Ctrl-C does.
+        tokio::select! {
+            signal = signals.recv() => if !matches!(signal, Some(Signal::Reload)) {
+                return Ok(OK);
+            },
+            () = sleep(WATCH_EVERY) => {}
+        }
+    }
 }
 
-/// What every rendering uses.
-struct Renderer<'a> {
-    settings: &'a Settings,
-    composer: Composer,
-    source: Arc<dyn TemplateSource>,
-    asked: &'a Render,
+fn read(path: &Path) -> anyhow::Result<String> {
+    let (read, name) = match path.to_str() {
+        Some(STDIN) => (io::read_to_string(io::stdin()), "standard input".into()),
+        _ => (fs::read_to_string(path), path.to_string_lossy()),
+    };
+    read.with_context(|| format!("{name} cannot be read as UTF-8 text"))
 }
 
-impl Renderer<'_> {
-    async fn render(&self) -> anyhow::Result<u8> {
-        let body = self.body()?;
-        let template = session::load_template(&*self.source, self.settings).await?;
-        let verdict = Verdict::of(&body, &self.composer, &template);
-        if let (Verdict::Mail(mail), Some(path)) = (&verdict, &self.asked.html) {
-            std::fs::write(path, mail.html.to_string())
-                .with_context(|| format!("{} cannot be written", path.display()))?;
-        }
-        let text = match (&verdict, self.asked.json) {
-            (Verdict::Mail(mail), true) => in_json(mail),
-            (Verdict::Mail(mail), false) => in_text(mail),
-            (none, true) => line(&json!({ "verdict": none.name(), "reason": none.reason() })),
-            (none, false) => format!("{none}\n"),
-        };
-        print(&text)?;
-        Ok(match verdict {
-            Verdict::Mail(_) | Verdict::Ignored(_) => OK,
-            Verdict::Rejected(_) => FAILED,
-        })
+/// Prints what becomes of a message, writes the HTML part where that is asked for, and returns the
+/// exit code.
+fn show(verdict: &Verdict, asked: &Render) -> anyhow::Result<u8> {
+    if let (Verdict::Mail(mail), Some(path)) = (verdict, &asked.html) {
+        fs::write(path, mail.html.to_string())
+            .with_context(|| format!("{} cannot be written", path.display()))?;
     }
-
-    /// Renders whenever one of the files has changed, until interrupted. A failure is printed and
-    /// ends nothing: an editor may be halfway through its work, and the next change follows.
-    async fn watch(&self, files: &[&Path]) -> anyhow::Result<u8> {
-        let mut signals = shutdown::signals().context("signals cannot be handled")?;
-        let mut seen = None;
-        loop {
-            let now: Vec<_> = files.iter().map(|path| stamp(path)).collect();
-            if seen.as_ref() != Some(&now) {
-                seen = Some(now);
-                if let Err(failed) = self.render().await {
-                    eprint(&format_args!("{failed:#}"));
-                }
-                eprint(&"watching; Ctrl-C ends");
-            }
-            // A signal ends the wait at once, so that Ctrl-C does.
-            tokio::select! {
-                signal = signals.recv() => if !matches!(signal, Some(Signal::Reload)) {
-                    return Ok(OK);
-                },
-                () = sleep(WATCH_EVERY) => {}
-            }
-        }
-    }
-
-    fn body(&self) -> anyhow::Result<String> {
-        let Some(path) = &self.asked.message else {
-            return Ok(sample::body(self.settings, None));
-        };
-        if path == Path::new(STDIN) {
-            let mut body = String::new();
-            std::io::stdin()
-                .read_to_string(&mut body)
-                .context("standard input cannot be read as UTF-8 text")?;
-            return Ok(body);
-        }
-        std::fs::read_to_string(path)
-            .with_context(|| format!("{} cannot be read as UTF-8 text", path.display()))
-    }
+    match (verdict, asked.json) {
+        (Verdict::Mail(mail), true) => print(in_json(mail)),
+        (Verdict::Mail(mail), false) => print(in_text(mail)),
+        (none, true) => print(json!({ "verdict": none.name(), "reason": none.reason() })),
+        (none, false) => print(none),
+    }?;
+    Ok(match verdict {
+        Verdict::Mail(_) | Verdict::Ignored(_) => OK,
+        Verdict::Rejected(_) => FAILED,
+    })
 }
 
 fn in_text(mail: &Mail) -> String {
@@ -132,18 +111,17 @@ fn in_text(mail: &Mail) -> String {
         [] => String::new(),
         mailboxes => format!("Reply-To: {}\n", mailboxes.join(", ")),
     };
-    let end = if mail.text.ends_with('\n') { "" } else { "\n" };
     format!(
-        "From: {}\nTo: {}\n{reply_to}Subject: {}\n\n{}{end}",
+        "From: {}\nTo: {}\n{reply_to}Subject: {}\n\n{}",
         mail.from,
         addresses(mail).join(", "),
         mail.subject,
-        mail.text
+        mail.text.strip_suffix('\n').unwrap_or(&mail.text)
     )
 }
 
-fn in_json(mail: &Mail) -> String {
-    line(&json!({
+fn in_json(mail: &Mail) -> Value {
+    json!({
         "verdict": "mail",
         "from": mail.from,
         "to": addresses(mail),
@@ -151,11 +129,7 @@ fn in_json(mail: &Mail) -> String {
         "subject": mail.subject,
         "text": mail.text,
         "html": mail.html.to_string(),
-    }))
-}
-
-fn line(json: &serde_json::Value) -> String {
-    format!("{json}\n")
+    })
 }
 
 fn addresses(mail: &Mail) -> Vec<&str> {
@@ -164,6 +138,6 @@ fn addresses(mail: &Mail) -> Vec<&str> {
 
 /// Changes when the file changes; `None` while there is no file.
 fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
+    let metadata = fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::{
     FAILED, OK,
-    session::{self, Needs, Session, UsageError},
+    session::{self, Session, UsageError},
     version,
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
 
 /// Runs the daemon and returns the exit code.
 pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
-    let loaded = session::load(flags, Needs::Daemon)?;
+    let loaded = session::load(flags)?;
     let signals = shutdown::signals().context("signals cannot be handled")?;
     let wanted = Wanted::read(|name| std::env::var(name).ok());
     let errors = ExportErrors::default();

@@ -19,13 +19,10 @@ pub(super) fn body(settings: &Settings, to: Option<&str>) -> String {
         }
     }
     let recipient = settings.message.recipient.as_str();
-    if let Some(to) = to {
+    let has_recipient = event.pointer(recipient).is_some_and(Value::is_string);
+    let made_up = (!has_recipient).then_some("organizer@example.com");
+    if let Some(to) = to.or(made_up) {
         put(&mut event, recipient, to);
-    } else if event
-        .pointer(recipient)
-        .is_none_or(|value| !value.is_string())
-    {
-        put(&mut event, recipient, "organizer@example.com");
     }
     event.to_string()
 }

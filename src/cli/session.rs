@@ -1,56 +1,45 @@
 //! What most commands begin with: the configuration, the connection to AWS, the template.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use anyhow::anyhow;
 use thiserror::Error;
 
-use super::wiring;
 use crate::{
-    aws::AwsConfig,
-    config::{self, Flags, Loaded, Part, Settings},
+    aws::{AwsConfig, CodeCommitTemplate, SesAccount, SesMailer, SqsQueue, TemplateAddress},
+    config::{self, Flags, Loaded, Part, Problems, Settings},
     notification::Template,
     ports::{TemplateSource, World},
     template_file::TemplateOnDisk,
     template_store::{self, LoadError},
+    timing::lease_call_timeout,
 };
 
-/// The command line or the configuration cannot be used; nothing was done.
+/// The command line or AWS's own settings cannot be used; nothing was done.
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub(super) struct UsageError(pub(super) String);
 
-/// What a command needs of the configuration.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Needs<'a> {
-    /// Everything that the daemon needs.
-    Daemon,
-    /// What makes a mail: no queue, and no template either where this local file replaces it.
-    Mail(Option<&'a Path>),
+/// Loads everything that the daemon needs of the configuration, from all its sources.
+pub(super) fn load(flags: &Flags) -> Result<Loaded, Problems> {
+    config::load(&[], flags, std::env::vars_os())
 }
 
-/// Loads the configuration from all its sources.
-pub(super) fn load(flags: &Flags, needs: Needs<'_>) -> Result<Loaded, UsageError> {
-    let spared: &[Part] = match needs {
-        Needs::Daemon => &[],
-        Needs::Mail(None) => &[Part::Queue],
-        Needs::Mail(Some(_)) => &[Part::Queue, Part::Template],
+/// Loads what makes a mail: no queue, and no template either where this local file replaces it.
+pub(super) fn load_for_mail(flags: &Flags, template: Option<&Path>) -> Result<Loaded, Problems> {
+    let spared = match template {
+        None => &[Part::Queue][..],
+        Some(_) => &[Part::Queue, Part::Template],
     };
-    let loaded = config::load(spared, flags, std::env::vars_os());
-    let mut loaded = loaded.map_err(|problems| UsageError(problems.to_string()))?;
-    if let Needs::Mail(Some(file)) = needs {
+    let mut loaded = config::load(spared, flags, std::env::vars_os())?;
+    if let Some(file) = template {
         loaded.settings.template.file = Some(file.to_owned());
     }
     Ok(loaded)
 }
 
-/// Loads where the health endpoints listen, and needs nothing else of the configuration.
-pub(super) fn load_health(flags: &Flags) -> Result<Option<SocketAddr>, UsageError> {
-    let health = config::load_health(flags, std::env::vars_os());
-    health.map_err(|problems| UsageError(problems.to_string()))
-}
-
-/// A configuration and the AWS that it names.
+/// A configuration and the AWS that it names. It is set up the same way for every command: what
+/// `check` finds is what the daemon will meet.
 pub(super) struct Session {
     pub(super) loaded: Loaded,
     pub(super) aws: AwsConfig,
@@ -59,19 +48,31 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Loads the configuration and connects.
-    pub(super) async fn open(flags: &Flags, needs: Needs<'_>) -> anyhow::Result<Self> {
-        Self::connect(load(flags, needs)?).await
-    }
-
     /// Sets the clients up. Nothing is asked of AWS yet.
     pub(super) async fn connect(loaded: Loaded) -> anyhow::Result<Self> {
-        let (aws, region) = find_aws(&loaded.settings).await?;
+        let settings = &loaded.settings;
+        let (aws, region) = find_aws(settings).await?;
+        let world = World {
+            queue: Arc::new(SqsQueue::new(
+                &aws,
+                settings.queue.url.clone(),
+                settings.queue.wait_time,
+                lease_call_timeout(settings.queue.visibility_timeout),
+            )),
+            mailer: Arc::new(SesMailer::new(
+                &aws,
+                settings.sender.address().as_str().to_owned(),
+                settings.email.configuration_set.clone(),
+                settings.email.timeout,
+            )),
+            account: Arc::new(SesAccount::new(&aws)),
+            templates: on_disk(settings).unwrap_or_else(|| in_repository(settings, &aws)),
+        };
         Ok(Self {
-            world: wiring::world(&loaded.settings, &aws),
             loaded,
             aws,
             region,
+            world,
         })
     }
 }
@@ -90,11 +91,24 @@ async fn find_aws(settings: &Settings) -> Result<(AwsConfig, String), UsageError
 pub(super) async fn template_source(
     settings: &Settings,
 ) -> Result<Arc<dyn TemplateSource>, UsageError> {
-    if let Some(path) = &settings.template.file {
-        return Ok(Arc::new(TemplateOnDisk::new(path.clone())));
+    match on_disk(settings) {
+        Some(file) => Ok(file),
+        None => Ok(in_repository(settings, &find_aws(settings).await?.0)),
     }
-    let (aws, _region) = find_aws(settings).await?;
-    Ok(wiring::template(&settings.template, &aws))
+}
+
+fn on_disk(settings: &Settings) -> Option<Arc<dyn TemplateSource>> {
+    let path = settings.template.file.clone()?;
+    Some(Arc::new(TemplateOnDisk::new(path)))
+}
+
+fn in_repository(settings: &Settings, aws: &AwsConfig) -> Arc<dyn TemplateSource> {
+    let address = TemplateAddress {
+        repository: settings.template.repository.clone(),
+        path: settings.template.path.clone(),
+        reference: settings.template.reference.clone(),
+    };
+    Arc::new(CodeCommitTemplate::new(aws, address))
 }
 
 /// Fetches and compiles the template once, as the store does again and again.

@@ -3,14 +3,14 @@
 mod report;
 mod scan;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 
 use self::scan::{End, ScannedMessage, Scanner};
 use super::{
     FAILED, OK,
     arguments::Triage,
     output::{eprint, print},
-    session::{self, Needs, Session},
+    session::{self, Session},
 };
 use crate::{aws::classify, config::Flags, shutdown, text::format_duration};
 
@@ -21,17 +21,14 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
     let queue_url = ("queue.url".to_owned(), asked.queue_url.clone());
     flags.overrides.push(queue_url);
     let mut signals = shutdown::signals().context("signals cannot be handled")?;
-    let Session { loaded, world, .. } =
-        Session::open(&flags, Needs::Mail(asked.template.as_deref())).await?;
+    let loaded = session::load_for_mail(&flags, asked.template.as_deref())?;
+    let Session { loaded, world, .. } = Session::connect(loaded).await?;
     let template = session::load_template(&*world.templates, &loaded.settings).await?;
-    let facts = match world.queue.describe().await {
-        Ok(facts) => facts,
-        Err(failure) => {
-            let remedy = classify::refusal_kind(&failure.error)
-                .remedy("sqs:GetQueueAttributes", "the queue");
-            bail!("the queue cannot be read: {failure}; {remedy}");
-        }
-    };
+    let facts = world.queue.describe().await.map_err(|failure| {
+        let kind = classify::refusal_kind(&failure.error);
+        let remedy = kind.remedy("sqs:GetQueueAttributes", "the queue");
+        anyhow!("the queue cannot be read: {failure}; {remedy}")
+    })?;
     if let Some(redrive) = facts.redrive.filter(|_| !asked.despite_redrive) {
         bail!(
             "the queue has a redrive policy: each scan is a receive, and after {} SQS moves a \
@@ -49,17 +46,17 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
     let mut printed = Ok(());
     let show = |message: &ScannedMessage| {
         if !asked.json {
-            printed = print(&report::line(message));
+            printed = print(report::line(message));
         }
         printed.is_ok()
     };
     let scan = scanner.scan(&mut signals, show).await;
     printed?;
-    print(&if asked.json {
-        report::json(&scan)
+    if asked.json {
+        print(report::json(&scan))?;
     } else {
-        report::summary(&scan)
-    })?;
+        print(report::summary(&scan))?;
+    }
     if let End::Failed(why) = &scan.end {
         eprint(why);
     }

@@ -19,8 +19,8 @@ pub(super) async fn check_account(target: &Target<'_>) -> Vec<Finding> {
         Ok(facts) => vec![standing(&facts), quota(&facts), rate(target, &facts)],
         Err(failure) => {
             let action = "ses:GetAccount";
-            let mut finding =
-                Finding::refused(Level::Warning, CHECK, action, "the account", &failure.error);
+            let mut finding = Finding::refused(CHECK, action, "the account", &failure.error);
+            finding.level = Level::Warning;
             if target.settings.email.max_send_rate == SendRate::Account {
                 finding.found.push_str("; sending would start slowly");
                 let remedy = finding.remedy.unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use axum::http::Uri;
 use tokio::{net::TcpStream, time::timeout};
 
 use super::finding::Finding;
@@ -52,24 +53,19 @@ async fn check_collector(name: &str, endpoint: &str) -> Finding {
     ))
 }
 
-/// Host and port of an endpoint, with the port of its scheme or of OTLP.
+/// Host and port of an endpoint, or its scheme's port.
 fn authority_of(endpoint: &str) -> Option<String> {
-    let (scheme, rest) = endpoint.trim().split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
-    let authority = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_, host)| host);
-    let port = match scheme {
+    let uri: Uri = endpoint.trim().parse().ok()?;
+    let port = match uri.scheme_str()? {
         "http" => 80,
         "https" => 443,
         _ => return None,
     };
-    let host_end = authority.rfind(']').map_or(0, |at| at + 1);
-    match authority {
-        "" => None,
-        with_port if with_port[host_end..].contains(':') => Some(with_port.to_owned()),
-        host => Some(format!("{host}:{port}")),
-    }
+    Some(format!(
+        "{}:{}",
+        uri.host()?,
+        uri.port_u16().unwrap_or(port)
+    ))
 }
 
 #[cfg(test)]

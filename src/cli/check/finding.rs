@@ -1,15 +1,18 @@
 //! What a check found, and how that is shown.
 
-use serde_json::json;
+use clap::builder::styling::Style;
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{
     aws::classify::refusal_kind,
-    cli::output::{Paint, Tone, one_line},
+    cli::output::{BAD, DOUBTFUL, FAINT, GOOD, Paint, one_line},
     ports::{CallError, inspect::RefusalKind},
 };
 
 /// How a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub(super) enum Level {
     /// As it should be.
     Ok,
@@ -25,22 +28,23 @@ pub(super) enum Level {
 
 impl Level {
     /// How it is written, and in which tone.
-    fn shown(self) -> (&'static str, Tone) {
+    fn shown(self) -> (&'static str, Style) {
         match self {
-            Self::Ok => ("ok", Tone::Good),
-            Self::Note => ("note", Tone::Faint),
-            Self::Warning => ("warning", Tone::Doubtful),
-            Self::Failed => ("failed", Tone::Bad),
-            Self::Skipped => ("skipped", Tone::Faint),
+            Self::Ok => ("ok", GOOD),
+            Self::Note => ("note", FAINT),
+            Self::Warning => ("warning", DOUBTFUL),
+            Self::Failed => ("failed", BAD),
+            Self::Skipped => ("skipped", FAINT),
         }
     }
 }
 
 /// One line of the table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     /// What was checked.
     pub(super) check: &'static str,
+    #[serde(rename = "result")]
     pub(super) level: Level,
     /// Addresses in it are masked.
     pub(super) found: String,
@@ -75,13 +79,7 @@ impl Finding {
     }
 
     /// A call that failed. If the right to it is missing, the IAM action is named.
-    pub(super) fn refused(
-        level: Level,
-        check: &'static str,
-        action: &str,
-        on: &str,
-        error: &CallError,
-    ) -> Self {
+    pub(super) fn refused(check: &'static str, action: &str, on: &str, error: &CallError) -> Self {
         let kind = refusal_kind(error);
         let found = match kind {
             RefusalKind::Denied => format!("{action} is not allowed: {error}"),
@@ -91,7 +89,7 @@ impl Finding {
             RefusalKind::Unreachable => format!("no answer: {error}"),
             RefusalKind::Other => format!("it could not be asked: {error}"),
         };
-        Self::new(check, level, found).advising(kind.remedy(action, on))
+        Self::failed(check, found).advising(kind.remedy(action, on))
     }
 
     /// A failed reading that the daemon does not need: a missing right to it is no fault.
@@ -100,7 +98,10 @@ impl Finding {
             RefusalKind::Denied => Level::Note,
             _ => Level::Warning,
         };
-        Self::refused(level, check, action, on, error)
+        Self {
+            level,
+            ..Self::refused(check, action, on, error)
+        }
     }
 
     /// Joins two findings of one check and one level.
@@ -123,35 +124,20 @@ impl Finding {
     }
 }
 
-/// All findings counted.
-pub(super) struct Sum {
-    failed: usize,
-    warnings: usize,
-    strict: bool,
+/// How many findings are of a level.
+fn count(findings: &[Finding], level: Level) -> usize {
+    let of_level = |finding: &&Finding| finding.level == level;
+    findings.iter().filter(of_level).count()
 }
 
-impl Sum {
-    pub(super) fn of(findings: &[Finding], strict: bool) -> Self {
-        let count = |level| {
-            findings
-                .iter()
-                .filter(|finding| finding.level == level)
-                .count()
-        };
-        Self {
-            failed: count(Level::Failed),
-            warnings: count(Level::Warning),
-            strict,
-        }
-    }
-
-    pub(super) fn is_good(&self) -> bool {
-        self.failed == 0 && !(self.strict && self.warnings > 0)
-    }
+/// Whether nothing failed. When `strict`, a warning fails, too.
+pub(super) fn is_good(findings: &[Finding], strict: bool) -> bool {
+    count(findings, Level::Failed) == 0 && !(strict && count(findings, Level::Warning) > 0)
 }
 
 /// The table for people.
-pub(super) fn table(findings: &[Finding], sum: &Sum, paint: Paint) -> String {
+pub(super) fn table(findings: &[Finding], strict: bool) -> String {
+    let paint = Paint::for_stdout();
     let widest = |width: fn(&Finding) -> usize| findings.iter().map(width).max().unwrap_or(0);
     let check_width = widest(|finding| finding.check.len());
     let level_width = widest(|finding| finding.level.shown().0.len());
@@ -166,41 +152,28 @@ pub(super) fn table(findings: &[Finding], sum: &Sum, paint: Paint) -> String {
             lines.push(format!("{:indent$}→ {}", "", one_line(remedy)));
         }
     }
-    let counted = |count: usize, noun: &str| match count {
+    let counted = |level, noun| match count(findings, level) {
         1 => format!("1 {noun}"),
         count => format!("{count} {noun}s"),
     };
-    let end = match (sum.failed, sum.warnings) {
-        (0, 0) => paint.paint(Tone::Good, "all right"),
-        (failed, warnings) => format!(
-            "{}, {}{}",
-            counted(failed, "failure"),
-            counted(warnings, "warning"),
-            if sum.strict && failed == 0 {
-                ", which --strict does not let pass"
-            } else {
-                ""
-            }
-        ),
+    let failures = counted(Level::Failed, "failure");
+    let warnings = counted(Level::Warning, "warning");
+    let end = match (is_good(findings, false), is_good(findings, true)) {
+        (true, true) => paint.paint(GOOD, "all right"),
+        (true, false) if strict => {
+            format!("{failures}, {warnings}, which --strict does not let pass")
+        }
+        _ => format!("{failures}, {warnings}"),
     };
-    format!("{}\n\n{end}\n", lines.join("\n"))
+    format!("{}\n\n{end}", lines.join("\n"))
 }
 
 /// The same for machines.
-pub(super) fn json(findings: &[Finding], sum: &Sum) -> String {
-    let checks = findings.iter().map(|finding| {
-        json!({
-            "check": finding.check,
-            "result": finding.level.shown().0,
-            "found": finding.found,
-            "remedy": finding.remedy,
-        })
-    });
-    let whole = json!({
-        "ok": sum.is_good(),
-        "failed": sum.failed,
-        "warnings": sum.warnings,
-        "checks": checks.collect::<Vec<_>>(),
-    });
-    format!("{whole:#}\n")
+pub(super) fn json(findings: &[Finding], strict: bool) -> Value {
+    json!({
+        "ok": is_good(findings, strict),
+        "failed": count(findings, Level::Failed),
+        "warnings": count(findings, Level::Warning),
+        "checks": findings,
+    })
 }

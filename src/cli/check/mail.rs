@@ -1,9 +1,6 @@
 //! Whether mail can be sent, and the sample mail of `--send-to`.
 
-use super::{
-    Target,
-    finding::{Finding, Level},
-};
+use super::{Target, finding::Finding};
 use crate::{
     cli::{
         sample,
@@ -34,10 +31,9 @@ async fn check_right_to_send(target: &Target<'_>) -> Finding {
         html: Html::from("<p>check</p>"),
         text: "check\n".to_owned(),
     };
-    match target.world.mailer.send(Box::new(nobody), TAG).await {
-        Err(failure) if is_blocked(&failure) => blocked(CHECK, &failure),
-        _ => Finding::ok(CHECK, "SES takes our requests"),
-    }
+    let sent = target.world.mailer.send(Box::new(nobody), TAG).await;
+    let blocked = sent.err().and_then(|failure| blocked(CHECK, &failure));
+    blocked.unwrap_or_else(|| Finding::ok(CHECK, "SES takes our requests"))
 }
 
 async fn check_configuration_set(target: &Target<'_>) -> Option<Finding> {
@@ -72,34 +68,28 @@ pub(super) async fn send_sample(
     let masked = masked(&mail).join(", ");
     match target.world.mailer.send(mail, TAG).await {
         Ok(id) => Finding::ok(CHECK, format!("one real mail was sent to {masked}: {id}")),
-        Err(failure) if is_blocked(&failure) => blocked(CHECK, &failure),
-        Err(failure) => Finding::failed(CHECK, format!("not sent to {masked}: {failure}"))
-            .advising("SES's answer tells why"),
+        Err(failure) => blocked(CHECK, &failure).unwrap_or_else(|| {
+            Finding::failed(CHECK, format!("not sent to {masked}: {failure}"))
+                .advising("SES's answer tells why")
+        }),
     }
 }
 
-/// Whether every mail would fail like this. SES must refuse a mail to nobody, and throttling is no
-/// fault.
-fn is_blocked(failure: &SendFailure) -> bool {
+/// What is wrong where every mail would fail like this. SES must refuse a mail to nobody, and
+/// throttling is no fault.
+fn blocked(check: &'static str, failure: &SendFailure) -> Option<Finding> {
+    let refused = Finding::refused(check, ACTION, "the sender's identity", &failure.error);
     match failure.kind {
-        SendFailureKind::AccountWide(_)
-        | SendFailureKind::Transient
-        | SendFailureKind::OutcomeUnknown => true,
+        SendFailureKind::AccountWide(cause) => {
+            let finding = match cause {
+                AccountCause::Credentials | AccountCause::AccessDenied => refused,
+                _ => Finding::failed(check, format!("SES refuses every mail: {failure}")),
+            };
+            Some(finding.advising(cause.remedy()))
+        }
+        SendFailureKind::Transient | SendFailureKind::OutcomeUnknown => Some(refused),
         SendFailureKind::Throttled
         | SendFailureKind::Rejected
-        | SendFailureKind::UnknownClientError => false,
+        | SendFailureKind::UnknownClientError => None,
     }
-}
-
-fn blocked(check: &'static str, failure: &SendFailure) -> Finding {
-    let on = "the sender's identity";
-    let refused = || Finding::refused(Level::Failed, check, ACTION, on, &failure.error);
-    let SendFailureKind::AccountWide(cause) = failure.kind else {
-        return refused();
-    };
-    let finding = match cause {
-        AccountCause::Credentials | AccountCause::AccessDenied => refused(),
-        _ => Finding::failed(check, format!("SES refuses every mail: {failure}")),
-    };
-    finding.advising(cause.remedy())
 }

@@ -3,14 +3,11 @@
 
 use std::time::Duration;
 
-use super::{
-    Target,
-    finding::{Finding, Level},
-};
+use super::{Target, finding::Finding};
 use crate::{
     aws::classify::refusal_kind,
     ports::{
-        QueueFacts, ReceiptHandle, Redrive,
+        QueueFacts, QueueFailure, ReceiptHandle, Redrive,
         inspect::{Encryption, RefusalKind},
         queue_name,
     },
@@ -38,7 +35,7 @@ pub(super) async fn check_queue(target: &Target<'_>) -> Vec<Finding> {
                 _ => check_rights(target, name).await,
             };
             return vec![
-                Finding::refused(Level::Failed, CHECK, READ, name, &error),
+                Finding::refused(CHECK, READ, name, &error),
                 rights,
                 check_lease(target),
                 Finding::skipped(REDRIVE, "the queue's attributes are not known"),
@@ -73,27 +70,17 @@ async fn check_rights(target: &Target<'_>, name: &str) -> Finding {
         target.world.queue.change_visibility(&revealed),
         target.world.queue.delete(&made_up),
     );
+    let error = |failure: QueueFailure| failure.error;
     // No queue knows this handle, so the entries must fail. A call fails as a whole if the right to
     // make it is missing.
     let tried = [
         ("sqs:ReceiveMessage", received.err()),
-        (
-            "sqs:ChangeMessageVisibility",
-            changed.err().map(|failure| failure.error),
-        ),
-        (
-            "sqs:DeleteMessage",
-            deleted.err().map(|failure| failure.error),
-        ),
+        ("sqs:ChangeMessageVisibility", changed.err().map(error)),
+        ("sqs:DeleteMessage", deleted.err().map(error)),
     ];
     let refused = tried.into_iter().filter_map(|(action, error)| {
-        Some(Finding::refused(
-            Level::Failed,
-            RIGHTS,
-            action,
-            name,
-            &*error?,
-        ))
+        let error = error?;
+        Some(Finding::refused(RIGHTS, action, name, &error))
     });
     refused
         .reduce(Finding::merge)
@@ -150,16 +137,15 @@ fn check_redrive(facts: &QueueFacts) -> Finding {
 
 async fn check_dead_letters(target: &Target<'_>, facts: &QueueFacts, redrive: &Redrive) -> Finding {
     const CHECK: &str = "dead letters";
-    let name = redrive
-        .dead_letter_queue
-        .rsplit(':')
-        .next()
-        .unwrap_or_default();
-    let url = sibling(&target.settings.queue.url, name);
+    let arn = &redrive.dead_letter_queue;
+    let name = arn.rsplit(':').next().unwrap_or_default();
+    // A dead-letter queue is of the same account and region.
+    let own = &target.settings.queue.url;
+    let url = format!("{}{name}", own.strip_suffix(queue_name(own)).unwrap_or(own));
     let details = match target.inspector.queue(&url).await {
         Ok(details) => details,
         Err(error) if refusal_kind(&error) == RefusalKind::NotFound => {
-            return Finding::refused(Level::Failed, CHECK, READ, name, &error);
+            return Finding::refused(CHECK, READ, name, &error);
         }
         Err(error) => return Finding::unread(CHECK, READ, name, &error),
     };
@@ -182,12 +168,6 @@ async fn check_dead_letters(target: &Target<'_>, facts: &QueueFacts, redrive: &R
             "`organizer-notifier triage --queue-url {url}` tells what would become of them"
         )),
     }
-}
-
-/// The URL of another queue of the same account and region, which a dead-letter queue has to be.
-fn sibling(url: &str, name: &str) -> String {
-    let base = url.strip_suffix(queue_name(url)).unwrap_or(url);
-    format!("{base}{name}")
 }
 
 fn check_encryption(encryption: &Encryption) -> Finding {

@@ -2,10 +2,7 @@
 
 use std::{collections::BTreeSet, time::SystemTime};
 
-use super::{
-    Target,
-    finding::{Finding, Level},
-};
+use super::{Target, finding::Finding};
 use crate::{
     aws::classify::refusal_kind,
     cli::{sample, verdict::Verdict},
@@ -51,8 +48,7 @@ fn not_fetched(target: &Target<'_>, failure: TemplateFailure) -> Finding {
     let location = target.world.templates.location();
     let is_file = target.settings.template.file.is_some();
     if !is_file && refusal_kind(&failure.error) != RefusalKind::NotFound {
-        let action = "codecommit:GetFile";
-        return Finding::refused(Level::Failed, TEMPLATE, action, location, &failure.error);
+        return Finding::refused(TEMPLATE, "codecommit:GetFile", location, &failure.error);
     }
     let failure = LoadError::from(failure);
     let remedy = if is_file {

@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 
 use super::scan::{End, Scan, ScannedMessage};
 use crate::cli::{
-    output::{Paint, Tone, one_line},
+    output::{BAD, FAINT, GOOD, Paint, one_line},
     verdict::{Verdict, masked},
 };
 
 /// One message: what would become of it, and a line of facts.
 pub(super) fn line(message: &ScannedMessage) -> String {
     let tone = match &message.verdict {
-        Verdict::Mail(_) => Tone::Good,
-        Verdict::Ignored(_) => Tone::Faint,
-        Verdict::Rejected(_) => Tone::Bad,
+        Verdict::Mail(_) => GOOD,
+        Verdict::Ignored(_) => FAINT,
+        Verdict::Rejected(_) => BAD,
     };
     let sent = match message.age {
         Some(age) => format!("{} ago", coarse(age)),
@@ -31,9 +31,9 @@ pub(super) fn line(message: &ScannedMessage) -> String {
     };
     let paint = Paint::for_stdout();
     format!(
-        "{}\n    sent {sent}, received {received}, forgotten {forgotten} {}\n",
+        "{}\n    sent {sent}, received {received}, forgotten {forgotten} {}",
         paint.paint(tone, &one_line(&message.verdict.to_string())),
-        paint.paint(Tone::Faint, &format!("({})", one_line(&message.id))),
+        paint.paint(FAINT, &format!("({})", one_line(&message.id))),
     )
 }
 
@@ -61,25 +61,17 @@ pub(super) fn summary(scan: &Scan) -> String {
     };
     let kinds = kinds
         .iter()
-        .map(|(kind, count)| format!("{count:>6}  {kind}\n"));
-    format!("{count}{end}\n{}", kinds.collect::<String>())
+        .map(|(kind, count)| format!("\n{count:>6}  {kind}"));
+    format!("{count}{end}{}", kinds.collect::<String>())
 }
 
 /// The whole scan for machines. Times are in seconds.
-pub(super) fn json(scan: &Scan) -> String {
-    let end = match scan.end {
-        End::Emptied => "emptied",
-        End::Limit => "limit",
-        End::OutOfTime => "out_of_time",
-        End::Interrupted => "interrupted",
-        End::Failed(_) => "failed",
-    };
-    let whole = json!({
+pub(super) fn json(scan: &Scan) -> Value {
+    json!({
         "messages": scan.messages.iter().map(message_json).collect::<Vec<_>>(),
-        "end": end,
+        "end": scan.end,
         "not_put_back": scan.left_hidden,
-    });
-    format!("{whole}\n")
+    })
 }
 
 fn message_json(message: &ScannedMessage) -> Value {
@@ -100,15 +92,15 @@ fn message_json(message: &ScannedMessage) -> Value {
 
 /// A time in its two largest units: nobody plans a redrive by the second.
 fn coarse(time: Duration) -> String {
-    let mut rest = time.as_secs();
-    let mut parts = Vec::new();
-    for (name, unit) in [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
-        if rest >= unit || !parts.is_empty() {
-            parts.push((rest / unit, name));
-        }
-        rest %= unit;
-    }
-    let shown = parts.iter().take(2).filter(|(count, _)| *count > 0);
+    let s = time.as_secs();
+    let units = [
+        (s / 86_400, "d"),
+        (s / 3600 % 24, "h"),
+        (s / 60 % 60, "m"),
+        (s % 60, "s"),
+    ];
+    let from_largest = units.iter().skip_while(|(count, _)| *count == 0);
+    let shown = from_largest.take(2).filter(|(count, _)| *count > 0);
     let shown: Vec<_> = shown
         .map(|(count, name)| format!("{count}{name}"))
         .collect();

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use serde::Serialize;
 use tokio::{sync::mpsc, time::Instant};
 
 use crate::{
@@ -47,7 +48,8 @@ pub(super) struct ScannedMessage {
 }
 
 /// Why a scan ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum End {
     /// The queue had nothing more.
     Emptied,
@@ -58,7 +60,7 @@ pub(super) enum End {
     /// A signal came, or nobody reads the output any more.
     Interrupted,
     /// A receive failed, for this reason.
-    Failed(String),
+    Failed(#[serde(skip)] String),
 }
 
 /// What a scan found.
