@@ -18,8 +18,8 @@ pub enum Jitter {
     Off,
 }
 
-/// Delays that double until they reach a cap. It never gives up: whoever asks for delays also
-/// knows when to stop. Sleeping is the caller's.
+/// Delays that double until they reach a cap. It never gives up: the caller that asks for delays
+/// also knows when to stop. Sleeping is the caller's.
 #[derive(Debug)]
 pub struct Backoff {
     policy: ExponentialBackoff,
@@ -29,7 +29,6 @@ pub struct Backoff {
 impl Backoff {
     /// Intervals from `initial`, doubling up to `cap`; no delay is longer than `cap`, jitter
     /// included.
-    #[must_use]
     pub fn new(initial: Duration, cap: Duration, jitter: Jitter) -> Self {
         let cap = cap.max(initial);
         // The crate draws from an interval's both sides, so that half the interval and a factor
@@ -50,13 +49,11 @@ impl Backoff {
     }
 
     /// Between attempts of one message or one call, and between polls that fail: 0.5 s doubling to 60 s, full jitter.
-    #[must_use]
     pub fn retries() -> Self {
         Self::new(Duration::from_millis(500), LONGEST_DELAY, Jitter::Full)
     }
 
     /// Between a breaker's probes: about 1 s doubling to 60 s.
-    #[must_use]
     pub fn probes() -> Self {
         Self::new(Duration::from_secs(1), LONGEST_DELAY, Jitter::Quarter)
     }

@@ -33,7 +33,6 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 64;
 
 /// Runs the command that the command line names.
-#[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -5,7 +5,7 @@
 //! row for each key: what the key takes, and the setting that its value goes to. The table drives
 //! the reading of every source, the checks and the error texts. figment merges the sources. It
 //! would stop at its first error, so the merged values are read key by key here, and all problems
-//! are told at once.
+//! are reported at once.
 
 mod aws_variables;
 mod contradictions;

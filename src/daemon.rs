@@ -23,8 +23,8 @@ use crate::{
     text::format_duration,
 };
 
-/// Runs the daemon from boot to its end. `health` shows the health port how it is. `signals` tell
-/// it to stop; the first one starts the clock of `shutdown.grace`.
+/// Runs the daemon from boot to its end. The health port reads `health`. The first of `signals`
+/// starts the clock of `shutdown.grace`.
 ///
 /// # Errors
 ///
@@ -151,7 +151,8 @@ async fn work(
                     stop_asked = true;
                     info!(
                         target: LIFECYCLE,
-                        "{name}: receiving stops; what is held is finished or released within {}",
+                        "{name}: receiving stops; messages already received are finished or \
+                         released within {}",
                         format_duration(settings.grace)
                     );
                     health.stopping();
@@ -181,8 +182,8 @@ fn log_plan(settings: &Settings, facts: &Facts) {
     };
     info!(
         target: LIFECYCLE,
-        "started: queue {queue} {redrive} and keeps messages {}; up to {} mails sent at once, \
-         their messages under leases of {}; rate {rate}; stops within {}; duplicates are known within this process",
+        "started: queue {queue} {redrive}, retention {}; concurrency {}, visibility timeout {}; \
+         rate {rate}; stops within {}; duplicates are known within this process",
         format_duration(facts.queue.retention),
         settings.concurrency,
         format_duration(settings.queue.visibility_timeout),
@@ -203,7 +204,7 @@ fn log_end(report: &Report, began: Option<Instant>) {
     } else {
         error!(
             target: LIFECYCLE,
-            "stopped after {:.1} s, not in good order, and the lines above say why: {}",
+            "stopped after {:.1} s, with problems, and the lines above say why: {}",
             took.as_secs_f64(),
             report.tally
         );

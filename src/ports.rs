@@ -2,7 +2,7 @@
 //! [`TemplateSource`], a [`Mailer`] and the [`Account`] behind it.
 //!
 //! `aws/` implements these over the AWS SDK; tests implement them as they need. No method retries:
-//! each says what happened to its one call, and whoever called it owns what follows.
+//! each says what happened to its one call, and the caller decides what follows.
 
 pub mod inspect;
 mod remedies;
@@ -37,7 +37,6 @@ pub struct World {
 }
 
 /// The queue's name, which its URL ends with.
-#[must_use]
 pub fn queue_name(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or_default()
 }
@@ -49,7 +48,6 @@ pub struct ReceiptHandle(pub String);
 impl ReceiptHandle {
     /// A handle that no queue ever gave: settling it proves the right to settle and touches no
     /// message.
-    #[must_use]
     pub fn made_up() -> Self {
         Self("organizer-notifier-proves-its-rights".to_owned())
     }
@@ -304,7 +302,6 @@ pub type QueueFailure = Failure<QueueFailureKind>;
 
 impl QueueFailure {
     /// Whether waiting does not help: somebody has to change the queue or our rights.
-    #[must_use]
     pub fn is_definite(&self) -> bool {
         match self.kind {
             QueueFailureKind::NotFound
@@ -352,7 +349,7 @@ pub enum TemplateFailureKind {
 /// A fetch of the template that failed.
 pub type TemplateFailure = Failure<TemplateFailureKind>;
 
-/// Why no mail of ours can go out at the moment, whatever the message.
+/// Why no mail can be sent at the moment, independent of the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AccountCause {
     /// The account may not send any more.

@@ -44,7 +44,6 @@ impl Instruments {
     }
 
     /// Instruments that do nothing.
-    #[must_use]
     pub fn off() -> Self {
         Self::new(&Otlp::default(), "")
     }

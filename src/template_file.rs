@@ -19,8 +19,7 @@ pub struct TemplateOnDisk {
 }
 
 impl TemplateOnDisk {
-    /// The file at `path`, read anew by each fetch.
-    #[must_use]
+    /// The file at `path`, which each fetch reads again.
     pub fn new(path: PathBuf) -> Self {
         let location = format!("file {}", path.display());
         Self { path, location }

@@ -1,5 +1,5 @@
 //! The template in force: fetched by one task however many messages ask for it, compiled once,
-//! replaced only by a good version, and kept for as long as no better one can be had.
+//! replaced only by a good version, and kept until a better one comes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -54,9 +54,7 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// Whether waiting alone will not mend it: somebody has to change the file, its address or our
-    /// rights.
-    #[must_use]
+    /// Whether waiting does not help: somebody has to change the file, its address or our rights.
     pub fn is_definite(&self) -> bool {
         match self {
             Self::Fetch(failure) => failure.kind != TemplateFailureKind::Transient,
@@ -64,7 +62,7 @@ impl LoadError {
         }
     }
 
-    /// Whether it tells more than the failure before it. Failures that may pass are all alike:
+    /// Whether it says more than the failure before it. Failures that may pass are all alike:
     /// their texts change with every attempt of one outage.
     fn is_news_after(&self, last: &Self) -> bool {
         if self.is_definite() {
@@ -75,13 +73,11 @@ impl LoadError {
     }
 
     /// What is told where the template at this place is needed.
-    #[must_use]
     pub fn text_at(&self, location: &str) -> String {
         format!("no template: {self} ({location}); {}", self.remedy())
     }
 
     /// What to do about it.
-    #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self {
             Self::Fetch(failure) => failure.kind.remedy(),
@@ -138,7 +134,6 @@ pub struct TemplateStore {
 impl TemplateStore {
     /// A store that has nothing yet. `ttl` is how old a template may grow before it is fetched
     /// again; files over `max_bytes` are refused.
-    #[must_use]
     pub fn new(
         source: Arc<dyn TemplateSource>,
         placeholders: Placeholders,
@@ -157,7 +152,6 @@ impl TemplateStore {
     }
 
     /// The template in force, if there is one.
-    #[must_use]
     pub fn in_force(&self) -> Option<Arc<TemplateInForce>> {
         self.knowledge.borrow().in_force.clone()
     }
@@ -175,13 +169,11 @@ impl TemplateStore {
     }
 
     /// What is known now and how it changes.
-    #[must_use]
     pub fn watch(&self) -> watch::Receiver<Knowledge> {
         self.knowledge.subscribe()
     }
 
     /// Where the template comes from, for people.
-    #[must_use]
     pub fn location(&self) -> &str {
         self.source.location()
     }
@@ -253,7 +245,7 @@ impl TemplateStore {
     }
 
     /// Without a good template it is an error, since nothing can be sent; with one it is a
-    /// warning, which comes again every hour. Each new cause is told at once.
+    /// warning, which comes again every hour. Each new cause is logged at once.
     fn fail(&self, failure: LoadError) {
         let location = self.source.location();
         let remedy = failure.remedy();

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 /// A duration as people write it, to the second: `1m 30s`.
-#[must_use]
 pub fn format_duration(duration: Duration) -> String {
     format_to_the_millisecond(Duration::from_secs(duration.as_secs()))
 }
 
 /// A duration as people write it, to the millisecond, for texts in which a second more or less
 /// matters: `1s 500ms`.
-#[must_use]
 pub fn format_to_the_millisecond(duration: Duration) -> String {
     let millis = Duration::new(duration.as_secs(), duration.subsec_millis() * 1_000_000);
     humantime::format_duration(millis).to_string()

@@ -17,7 +17,6 @@ const LEASE_CALL_TIMEOUT_MAX: Duration = Duration::from_secs(3);
 
 /// The timeout of one renewal or settling call for leases of this length: a sixth of the length,
 /// so that several calls fit in the half that is left when renewal starts, and at most 3 s.
-#[must_use]
 pub fn lease_call_timeout(lease_length: Duration) -> Duration {
     (lease_length / 6).min(LEASE_CALL_TIMEOUT_MAX)
 }

@@ -24,7 +24,7 @@ use crate::ports::{
 #[cfg(test)]
 mod tests;
 
-/// A clock that is off counts too: every signature of ours is refused until it is right.
+/// A wrong clock counts too: AWS refuses our signatures until it is right.
 const CREDENTIALS: [&str; 13] = [
     "ExpiredToken",
     "ExpiredTokenException",
@@ -136,7 +136,6 @@ impl Failure {
     }
 
     /// What it means for the queue.
-    #[must_use]
     pub fn of_queue(self) -> QueueFailure {
         let kind = match self.refusal {
             _ if THROTTLED.contains(&self.error.code.as_str()) => QueueFailureKind::Throttled,
@@ -151,7 +150,6 @@ impl Failure {
     }
 
     /// What it means for the template.
-    #[must_use]
     pub fn of_template(self) -> TemplateFailure {
         let kind = match (self.error.code.as_str(), self.refusal) {
             (
@@ -176,8 +174,7 @@ impl Failure {
 
     /// What it means for a mail. `sender` is our own bare address: SES refuses an unverified sender
     /// and, in the sandbox, an unverified recipient with the same text, and only the identity that
-    /// it names tells a broken set-up from one mail that cannot go.
-    #[must_use]
+    /// the text names distinguishes a broken set-up from one mail that cannot be sent.
     pub fn of_send(self, sender: &str) -> SendFailure {
         let kind = match self.reach {
             Reach::NoCredentials => SendFailureKind::AccountWide(AccountCause::Credentials),
@@ -190,7 +187,6 @@ impl Failure {
     }
 
     /// What it means for a reading of the account.
-    #[must_use]
     pub fn of_account(self) -> AccountFailure {
         let kind = match self.refusal {
             RefusalKind::Credentials | RefusalKind::Denied => AccountFailureKind::AccessDenied,
@@ -238,7 +234,6 @@ impl Failure {
 }
 
 /// What a code means, whichever service gives it: what an operator has to do depends on this.
-#[must_use]
 pub fn refusal_kind(error: &CallError) -> RefusalKind {
     match error.code.as_str() {
         "credentials" => RefusalKind::Credentials,
@@ -261,9 +256,8 @@ pub fn refusal_kind(error: &CallError) -> RefusalKind {
     }
 }
 
-/// What a failed entry of a batch on the queue means. `sender_fault` is SQS's word that the entry
-/// itself is at fault.
-#[must_use]
+/// What a failed entry of a batch on the queue means. `sender_fault` is SQS's statement that the
+/// entry itself is at fault.
 pub fn entry_failure(code: &str, message: &str, sender_fault: bool) -> EntryFailure {
     let kind = if is_lease_lost(code, message) {
         EntryFailureKind::LeaseLost

@@ -30,7 +30,6 @@ pub struct CodeCommitTemplate {
 
 impl CodeCommitTemplate {
     /// The file at `address`.
-    #[must_use]
     pub fn new(aws: &AwsConfig, address: TemplateAddress) -> Self {
         let reference = address.reference.as_deref().unwrap_or("its default branch");
         let location = format!(

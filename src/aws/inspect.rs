@@ -31,7 +31,6 @@ pub struct AwsInspector {
 
 impl AwsInspector {
     /// Looks around with these credentials in this region.
-    #[must_use]
     pub fn new(aws: &AwsConfig) -> Self {
         let config = aws.retried(ATTEMPT);
         Self {

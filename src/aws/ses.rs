@@ -21,12 +21,12 @@ use crate::{
 /// out of time is not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Credentials that take longer to come are none. Waiting for them is part of an attempt, and ends
+/// Credentials that take longer count as missing. Waiting for them is part of an attempt, and ends
 /// well before it: an attempt out of time would count as one that may have sent. Sends that wait
 /// for the same credentials each count from their own start.
 const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(5);
-/// An answer that comes late is still an answer. This many timeouts are listened for one before its
-/// outcome counts as unknown, since an attempt after that may mail a second time.
+/// A late answer is still an answer. The mailer waits this many timeouts for one before the outcome
+/// counts as unknown, since another attempt after that may mail a second time.
 const LISTENED: u32 = 2;
 
 /// `SendEmail`, one attempt a call: SES has no idempotency token, so a retry inside the SDK could
@@ -38,9 +38,8 @@ pub struct SesMailer {
 }
 
 impl SesMailer {
-    /// A send is answered within `timeout`; a late answer is listened for as long again, and only
-    /// then is the outcome unknown. `sender` is the bare address that mails come from.
-    #[must_use]
+    /// SES should answer a send within `timeout`. The mailer waits as long again for a late answer;
+    /// only then is the outcome unknown. `sender` is the bare address that mails come from.
     pub fn new(
         aws: &AwsConfig,
         sender: String,
@@ -87,7 +86,6 @@ pub struct SesAccount {
 
 impl SesAccount {
     /// The account that our credentials belong to.
-    #[must_use]
     pub fn new(aws: &AwsConfig) -> Self {
         Self {
             client: Client::new(&aws.retried(ACCOUNT_TIMEOUT)),

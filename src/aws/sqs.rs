@@ -45,7 +45,6 @@ pub struct SqsQueue {
 impl SqsQueue {
     /// The queue at `url`, received from with waits of at most `wait`; a delete or a visibility
     /// change may take `settle_timeout`.
-    #[must_use]
     pub fn new(aws: &AwsConfig, url: String, wait: Duration, settle_timeout: Duration) -> Self {
         Self {
             describing: Client::new(&aws.retried(DESCRIBE_TIMEOUT)),
@@ -192,7 +191,7 @@ fn received(message: Message) -> Option<ReceivedMessage> {
     }
     let receipt = message.receipt_handle?;
     Some(ReceivedMessage {
-        // SQS always gives one; the handle is as good to tell messages apart by.
+        // SQS always gives an id; the receipt handle distinguishes messages as well.
         id: message.message_id.unwrap_or_else(|| receipt.clone()),
         receipt: ReceiptHandle(receipt),
         body: message.body.unwrap_or_default(),

@@ -67,7 +67,7 @@ pub(super) struct Check {
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub(super) json: bool,
-    /// Let warnings fail, too.
+    /// Fail on warnings, too.
     #[arg(long)]
     pub(super) strict: bool,
     /// Also send one real mail to this address: the sample event through the real template.

@@ -7,7 +7,7 @@ use super::problem::{Origin, Problem};
 
 /// What is wrong with a variable that the SDK would not start with.
 pub(super) fn refused_by_sdk(name: &str, value: &OsString) -> Option<Problem> {
-    // What is not UTF-8 the SDK takes for unset.
+    // The SDK treats a value that is not UTF-8 as unset.
     let value = value.to_str()?;
     let allowed = match name {
         "AWS_MAX_ATTEMPTS" => match value.parse::<u32>() {

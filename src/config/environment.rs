@@ -10,7 +10,7 @@ use super::{
     suggest,
 };
 
-/// The variable that names the configuration file, and so is no key's.
+/// The variable that names the configuration file. It belongs to no key.
 pub(super) const CONFIG: &str = "NOTIFIER_CONFIG";
 
 /// The variables that are set and not empty, of those that may be ours.

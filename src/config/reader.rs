@@ -65,7 +65,7 @@ pub(super) fn read(
         contradictions::refuse_times(&read.draft, &mut sources);
     }
     if flags.config.is_some() && variables.contains_key(CONFIG) {
-        read.notes.push(format!("{CONFIG} is shadowed by --config"));
+        read.notes.push(format!("{CONFIG} is replaced by --config"));
     }
     for (key, variable) in cis {
         read.notes.extend(shadowed(key, variable, &sources));
@@ -118,11 +118,11 @@ fn placeholders(row: &Row, sources: &Sources) -> Vec<String> {
 fn shadowed(key: &str, variable: &str, sources: &Sources) -> Option<String> {
     match sources.origin(key) {
         Origin::Variable(name) if name == variable => None,
-        Origin::Variable(name) => Some(format!("{variable} is shadowed by {name}")),
+        Origin::Variable(name) => Some(format!("{variable} is replaced by {name}")),
         Origin::Flag => Some(format!(
-            "{variable} is shadowed by {key} on the command line"
+            "{variable} is replaced by {key} on the command line"
         )),
-        origin => Some(format!("{variable} is shadowed by {key} in {origin}")),
+        origin => Some(format!("{variable} is replaced by {key} in {origin}")),
     }
 }
 

@@ -40,7 +40,6 @@ pub struct Settings {
 
 impl Settings {
     /// What turns events into mails.
-    #[must_use]
     pub fn composer(&self) -> Composer {
         Composer::new(
             self.sender.clone(),
@@ -97,7 +96,8 @@ pub struct Email {
     pub reply_to: Vec<Sender>,
     /// SES's configuration set.
     pub configuration_set: Option<String>,
-    /// How long a send is awaited, 1 to 60 seconds; a late answer is listened for as long again.
+    /// How long to wait for SES's answer to a send, 1 to 60 seconds. The mailer waits as long again
+    /// for a late answer.
     pub timeout: Duration,
     /// How fast mails go out.
     pub max_send_rate: SendRate,

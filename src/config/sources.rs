@@ -75,8 +75,8 @@ impl Sources {
         let message = match (path, suggest::suggest(path, section)) {
             (["message", "placeholders", ..], _) if path.len() < 4 => {
                 "is no placeholder; allowed: \
-                `[message.placeholders.NAME]` with a name of letters, digits and `_`, not a digit \
-                first"
+                `[message.placeholders.NAME]` with a name of letters, digits and `_` that does \
+                not begin with a digit"
                     .to_owned()
             }
             (_, Some(meant)) => format!("is an unknown {what}; did you mean `{meant}`?"),

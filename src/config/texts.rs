@@ -56,7 +56,7 @@ pub(super) fn queue_url(text: &str) -> Result<String, String> {
     } else if !text.starts_with("https://") && !text.starts_with("http://") {
         "which does not begin with `https://` or `http://`"
     } else if rest.contains(|char: char| char.is_whitespace() || char.is_control()) {
-        "which holds blanks"
+        "which contains spaces"
     } else if host.is_empty() || host.starts_with(':') {
         "which names no host"
     } else if name.is_empty() {

@@ -15,7 +15,7 @@ pub enum AddressError {
     #[error("it is not of the form name@domain")]
     NoAt,
     /// White space, or a control character.
-    #[error("it holds a blank or a control character")]
+    #[error("it contains a space or a control character")]
     Blank,
     /// A character with a meaning of its own in a header.
     #[error("it holds one of < > \" ( ) , ;")]
@@ -30,7 +30,6 @@ pub enum AddressError {
 
 /// An address as it may be logged: `d***@example.com`. Safe on any text; of one that is no address
 /// next to nothing is left.
-#[must_use]
 pub fn mask(address: &str) -> String {
     let Some((local, domain)) = address.rsplit_once('@') else {
         return "***".to_owned();
@@ -47,7 +46,7 @@ pub fn mask(address: &str) -> String {
 }
 
 impl Address {
-    /// Takes a bare address, a non-ASCII domain of which goes to punycode.
+    /// Parses a bare address. A non-ASCII domain becomes punycode.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(AddressError::Blank);
@@ -75,7 +74,6 @@ impl Address {
     }
 
     /// The whole address. Only the mail may hold it.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -4,7 +4,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Unicode's general category Cf: what steers how other characters are shown.
 pub(super) fn is_format(c: char) -> bool {
-    // No ASCII character is one, which spares most characters the search in the table.
+    // No ASCII character is one, so most characters need no search in the table.
     !c.is_ascii() && c.general_category() == GeneralCategory::Format
 }
 

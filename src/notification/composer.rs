@@ -37,7 +37,6 @@ pub struct Mail {
 
 impl Composer {
     /// `recipient` is the field of the event that holds whom to write to.
-    #[must_use]
     pub fn new(
         sender: Sender,
         subject: Subject,

@@ -32,7 +32,7 @@ pub enum Malformed {
     /// Nothing but white space.
     #[error("{0} is empty")]
     Empty(&'static str),
-    /// Not JSON, or nested deeper than 128 levels, of which those that nobody reads do not count.
+    /// Not JSON, or nested deeper than 128 levels. Levels in parts that are skipped do not count.
     #[error("{part} is not JSON (line {}, column {})", source.line(), source.column())]
     NotJson {
         /// `the body` or `the event`.
@@ -91,7 +91,6 @@ impl Envelope {
 
 impl Malformed {
     /// A name out of a small fixed set, for metrics.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Empty(_) => "empty_body",

@@ -19,13 +19,11 @@ impl Html {
     }
 
     /// The template's segments, the same allocation in each mail of one version.
-    #[must_use]
     pub fn template(&self) -> &Arc<[Segment]> {
         &self.template
     }
 
     /// What [`Segment::Value`] counts in, escaped for HTML.
-    #[must_use]
     pub fn values(&self) -> &[String] {
         &self.values
     }

@@ -4,9 +4,8 @@ use super::address::mask;
 
 /// A text with every address in it masked.
 ///
-/// A word that holds an `@` is masked from its start, whatever else stands there: in
+/// A word that contains an `@` is masked from its start, whatever else is in it: in
 /// `user:o'brien@example.com` nobody knows where the address begins.
-#[must_use]
 pub fn masked_text(text: &str) -> String {
     // None of these can be part of an [`Address`](super::Address).
     let ends_word = |c: char| c.is_whitespace() || c.is_control() || "<>\"(),;".contains(c);

@@ -45,7 +45,6 @@ pub enum Segment {
 
 impl Placeholders {
     /// Declares placeholders.
-    #[must_use]
     pub fn new(declared: Vec<Placeholder>) -> Self {
         let by_name = declared
             .into_iter()
@@ -61,7 +60,6 @@ impl Placeholders {
 
 impl Placeholder {
     /// Whether a text can name a placeholder: letters, digits and underscores, not a digit first.
-    #[must_use]
     pub fn is_name(text: &str) -> bool {
         !text.is_empty() && name_length(text) == text.len()
     }

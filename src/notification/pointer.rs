@@ -39,7 +39,6 @@ impl JsonPointer {
     }
 
     /// The pointer as it was written.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }

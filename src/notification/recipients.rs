@@ -39,7 +39,7 @@ pub fn recipients(value: &str, sender: &Sender) -> Result<Vec<Address>, Rejectio
     Ok(recipients)
 }
 
-/// Splits at commas, but for those in a comment that is closed again: `jane@x.com (Doe, Jane)`.
+/// Splits at commas, except in a closed comment: `jane@x.com (Doe, Jane)`.
 fn split(value: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let mut start = 0;

@@ -32,7 +32,7 @@ pub enum Rejection {
     #[error("no recipient in the field {0}")]
     NoRecipient(JsonPointer),
     /// A recipient is no address.
-    #[error("recipient {position} is no usable address: {error}")]
+    #[error("recipient {position} is not a valid address: {error}")]
     BadRecipient {
         /// Counted from 1, empty parts left out.
         position: usize,
@@ -40,7 +40,7 @@ pub enum Rejection {
         error: AddressError,
     },
     /// More than [`RECIPIENTS_MAX`] different recipients.
-    #[error("{0} recipients, and {RECIPIENTS_MAX} are the most")]
+    #[error("{0} recipients, but at most {RECIPIENTS_MAX} are allowed")]
     TooManyRecipients(usize),
     /// A mail to the sender would come back as an event. Recipients count from 1, empty parts left
     /// out.
@@ -59,7 +59,6 @@ pub enum Needs {
 
 impl Rejection {
     /// A name out of a small fixed set, for metrics.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::MissingField { .. } => "missing_field",

@@ -20,11 +20,11 @@ pub enum SenderError {
     #[error("is not one address: {0}")]
     Address(#[from] AddressError),
     /// An angle bracket without its partner, or text after the address.
-    #[error("is not one address: its angle brackets are not around its end")]
+    #[error("is not one address: its angle brackets do not enclose its end")]
     Brackets,
     /// A display name that would break the header.
     #[error(
-        "has a display name with control characters, or with quotes other than around the whole"
+        "has a display name with control characters, or with quotes that do not enclose all of it"
     )]
     Name,
 }
@@ -46,7 +46,6 @@ impl Sender {
     }
 
     /// The value of a `From` or `Reply-To` header, ASCII: the name quoted or encoded where needed.
-    #[must_use]
     pub fn header(&self) -> String {
         let address = self.address.as_str();
         if self.name.is_empty() {
@@ -57,7 +56,6 @@ impl Sender {
     }
 
     /// The address without the name.
-    #[must_use]
     pub fn address(&self) -> &Address {
         &self.address
     }
@@ -112,7 +110,7 @@ fn is_atom(word: &str) -> bool {
     word.chars().all(allowed) && !word.contains("=?")
 }
 
-/// Whether somebody has written an encoded word already, as SES's manual tells to.
+/// Whether the name is already an encoded word, as SES's manual asks for.
 fn is_encoded(word: &str) -> bool {
     let inner = word
         .strip_prefix("=?")

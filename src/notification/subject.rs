@@ -16,7 +16,6 @@ pub struct Subject(Pattern);
 
 impl Subject {
     /// Finds the placeholders. What a subject is made of is cleaned when it is rendered.
-    #[must_use]
     pub fn compile(source: &str, declared: &Placeholders) -> Self {
         Self(Pattern::parse(source, declared))
     }

@@ -101,7 +101,7 @@ fn plain(value: &str) -> String {
     printable(value).collect()
 }
 
-/// A value without control characters, but for tabs and line ends, which become line feeds.
+/// A value without control characters, except tabs and line ends; line ends become line feeds.
 fn printable(value: &str) -> impl Iterator<Item = char> {
     let mut chars = value.chars().peekable();
     std::iter::from_fn(move || {

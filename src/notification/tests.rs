@@ -139,7 +139,7 @@ fn a_rejection_says_what_is_wrong_and_not_what_was_in_it() {
         ),
         (
             r#"{"mailto": "secret"}"#,
-            "recipient 1 is no usable address: it is not of the form name@domain",
+            "recipient 1 is not a valid address: it is not of the form name@domain",
             "bad_recipient",
         ),
         (

@@ -1,8 +1,8 @@
-//! Breakers: what stops the work while something that every message needs is out of order.
+//! Breakers stop the work while something that every message needs does not work.
 //!
 //! Each is a machine that is told what happened and when, and a gate at which workers wait.
 //! While one is open nothing new is received, and what was received is held. The changes are
-//! returned to whoever caused them, so that each is logged once.
+//! returned to the caller that caused them, so that each is logged once.
 
 mod cause;
 mod gate;
@@ -27,7 +27,7 @@ pub enum Receiving {
     OneProbe,
 }
 
-/// A change of a breaker, to be logged and acted on by whoever is given it.
+/// A change of a breaker. The caller that gets it logs it and acts on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transition<C> {
     /// It opened.

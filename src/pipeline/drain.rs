@@ -43,7 +43,6 @@ impl Timetable {
     /// The timetable of a drain that begins at `now` and may take `grace` in all, for sends that
     /// take at most `send_timeout`. A grace that is too short leaves no time for a send, and no panic
     /// comes of it.
-    #[must_use]
     pub fn new(now: Instant, grace: Duration, send_timeout: Duration) -> Self {
         let before_telemetry = grace.saturating_sub(TELEMETRY_FLUSH_TIME);
         let before_settling = before_telemetry.saturating_sub(SETTLING_TIME);
@@ -68,7 +67,6 @@ pub struct Drain {
 
 impl Drain {
     /// A drain that has not begun, for this whole grace and this timeout of a send.
-    #[must_use]
     pub fn new(grace: Duration, send_timeout: Duration) -> Self {
         Self {
             grace,
@@ -102,13 +100,11 @@ impl Drain {
     }
 
     /// Whether it has begun.
-    #[must_use]
     pub fn has_begun(&self) -> bool {
         self.timetable.borrow().is_some()
     }
 
     /// When it began, once it has.
-    #[must_use]
     pub fn begun_at(&self) -> Option<Instant> {
         self.timetable.borrow().map(|times| times.began)
     }
@@ -119,7 +115,6 @@ impl Drain {
     }
 
     /// Whether a send may start now.
-    #[must_use]
     pub fn may_send(&self) -> bool {
         let times = self.timetable.borrow();
         times.is_none_or(|times| Instant::now() < times.last_send)

@@ -58,7 +58,7 @@ async fn follow_account(limiter: Arc<Limiter>, account: Arc<dyn Account>) {
     }
 }
 
-/// Asks the account before a probe where it can tell as much without costing a message.
+/// Asks the account before a probe, if its answer can spare a message from being the probe.
 async fn ask_account(mail: Arc<MailGate>, account: Arc<dyn Account>) {
     loop {
         mail.account_check().await;

@@ -1,5 +1,5 @@
-//! The signs of life, for whoever restarts what is stuck, and the hindrances to work, for whoever
-//! asks whether the daemon works.
+//! The signs of life, for an orchestrator that restarts what is stuck, and what hinders the work,
+//! for a person who asks whether the daemon works.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use crate::mutex::Mutex;
 
 /// Poll loop and lease keeper turn at least once a second, whatever they wait for. One that has not
-/// turned for this long hangs: nothing that they await takes longer by right, and half the shortest
-/// lease is not over yet when an orchestrator that asks every few seconds has noticed.
+/// run for this long hangs: nothing that they await may take longer, and half the shortest lease is
+/// not over yet when an orchestrator that asks every few seconds has noticed.
 const STUCK_AFTER: Duration = Duration::from_secs(15);
 
 /// What the loops say of themselves, to be read at any time. The default is the state of a daemon
@@ -44,7 +44,6 @@ impl Part {
     const ALL: [Self; 2] = [Self::Sending, Self::Rendering];
 
     /// Its name in sentences.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Sending => "sending",
@@ -90,13 +89,11 @@ impl HealthState {
     }
 
     /// Why the process should be restarted: what hangs, and for how long. Empty while it lives.
-    #[must_use]
     pub fn liveness_problems(&self) -> Vec<String> {
         self.0.lock().liveness_problems().collect()
     }
 
     /// Why no work is taken. Empty while it is.
-    #[must_use]
     pub fn readiness_problems(&self) -> Vec<String> {
         let state = self.0.lock();
         let stopped = Part::ALL.into_iter().filter_map(|part| {
@@ -124,7 +121,7 @@ impl State {
         loops.into_iter().filter_map(|(name, ran)| {
             let since = ran?.elapsed();
             let seconds = since.as_secs();
-            (since > STUCK_AFTER).then(|| format!("the {name} has not turned for {seconds} s"))
+            (since > STUCK_AFTER).then(|| format!("the {name} has not run for {seconds} s"))
         })
     }
 }
@@ -147,7 +144,7 @@ mod tests {
         advance(Duration::from_secs(1)).await;
         assert_eq!(
             health.liveness_problems(),
-            ["the poll loop has not turned for 16 s"]
+            ["the poll loop has not run for 16 s"]
         );
         health.poller_ran();
         assert!(health.liveness_problems().is_empty());

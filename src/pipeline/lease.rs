@@ -105,7 +105,7 @@ impl Leases {
         let latest = now.checked_sub(lease_call_timeout(self.length));
         let received_at = asked_at.max(latest.unwrap_or(now));
         let mut state = self.state.lock();
-        // The keeper looks afresh: a lease has come, or another moment is the next for this one.
+        // The keeper looks again: there is a new lease, or this one has another next moment.
         self.wake_keeper.notify_one();
         if let Some(held) = state.newest(message_id) {
             if !held.is_lost(now) {
@@ -133,13 +133,11 @@ impl Leases {
     }
 
     /// How many leases are held.
-    #[must_use]
     pub fn count(&self) -> usize {
         self.state.lock().held.len()
     }
 
     /// How long ago the message that is held longest was received.
-    #[must_use]
     pub fn oldest(&self) -> Option<Duration> {
         let state = self.state.lock();
         let received = state.held.values().map(|held| held.received_at);
@@ -231,7 +229,8 @@ impl Leases {
                 error!(
                     error.r#type = failure.code,
                     notifier.suppressed = untold,
-                    "the queue refuses a renewal that we asked for, which is a fault of ours: {failure}"
+                    "the queue refuses a renewal that we asked for, which is a bug in this \
+                     program: {failure}"
                 );
             }
             // An answer for a handle that was replaced says nothing of the new one.

@@ -20,7 +20,7 @@ pub enum Outcome {
     /// The daemon stopped before the send began. Another one may take the message, at once or as
     /// soon as no receive of this process can bring it.
     Released,
-    /// The lease was lost before the send: whoever holds the message now deals with it.
+    /// The lease was lost before the send: the receiver that holds the message now deals with it.
     Lost,
     /// Its worker panicked or overran its bound.
     Panicked,
@@ -41,7 +41,6 @@ impl Outcome {
     ];
 
     /// Its name in logs and metrics.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Sent => "sent",
@@ -100,7 +99,7 @@ pub enum Ending {
     LeaseLost,
     /// Its worker panicked or was aborted.
     Panicked {
-        /// Whether the ledger knows it as sent all the same.
+        /// Whether the ledger knows it as sent nevertheless.
         sent: bool,
     },
 }
@@ -112,7 +111,6 @@ pub enum Ending {
 /// time within the second. Its lease runs out instead, which gives the first mail's traces time
 /// to be seen. It counts as deferred, since it comes back by itself later, or as exhausted where
 /// it cannot, since then a person has to find out whether it was mailed.
-#[must_use]
 pub fn conclude(
     ending: Ending,
     receive_count: u32,
@@ -150,14 +148,12 @@ pub fn conclude(
 
 /// Whether the queue dead-letters the message the next time that anybody asks for it. Without a
 /// redrive policy there is no last receive.
-#[must_use]
 pub fn is_last_receive(receive_count: u32, max_receive_count: Option<u32>) -> bool {
     max_receive_count.is_some_and(|max| receive_count >= max)
 }
 
 /// How much of its own time a message may spend on attempts: `max_elapsed`, or four times as much
 /// on its last receive, after which nobody tries again.
-#[must_use]
 pub fn retry_budget(
     max_elapsed: Duration,
     receive_count: u32,
@@ -189,19 +185,16 @@ impl Tally {
     }
 
     /// How many were received.
-    #[must_use]
     pub fn received(&self) -> u64 {
         self.received
     }
 
     /// How many ended so.
-    #[must_use]
     pub fn count(&self, outcome: Outcome) -> u64 {
         self.ended[outcome as usize]
     }
 
     /// Whether every received message has ended in one outcome.
-    #[must_use]
     pub fn balanced(&self) -> bool {
         self.received == self.ended.iter().sum::<u64>()
     }

@@ -188,7 +188,7 @@ impl Poller {
         }
     }
 
-    /// One receive. What it brings goes to the workers, each message with a place of its own.
+    /// One receive. The messages go to the workers, each with its own place in the window.
     async fn receive(
         self: Arc<Self>,
         mut places: Vec<Held>,
@@ -315,8 +315,8 @@ impl Failures {
         error!(
             error.r#type = failure.error.code,
             notifier.suppressed = suppressed,
-            "nothing can be received: {failure}; {remedy}it is tried again by itself, and what is \
-             held is worked on"
+            "nothing can be received: {failure}; {remedy}it is tried again by itself, and \
+             messages already received are still processed"
         );
     }
 

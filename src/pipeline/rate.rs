@@ -71,7 +71,6 @@ pub struct RateLimiter {
 impl RateLimiter {
     /// A limiter whose bucket holds a second's worth. A fixed rate that is no positive number
     /// counts as unknown.
-    #[must_use]
     pub fn new(setting: SendRate, now: Instant) -> Self {
         let (rate, ceiling) = match setting {
             SendRate::PerSecond(rate) if is_rate(rate) => (rate, Some(rate)),
@@ -125,7 +124,6 @@ impl RateLimiter {
     }
 
     /// When the bucket will be out of debt, if nothing is taken or throttled until then.
-    #[must_use]
     pub fn ready_at(&self, now: Instant) -> Instant {
         let mut then = self.clone();
         then.advance(now);
@@ -180,7 +178,6 @@ impl RateLimiter {
     }
 
     /// The rate now, in recipients per second; `None` where it is unlimited.
-    #[must_use]
     pub fn rate(&self) -> Option<f64> {
         self.rate.is_finite().then_some(self.rate)
     }

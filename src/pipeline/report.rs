@@ -50,8 +50,8 @@ pub(crate) fn ended(
     notes.span.end(outcome.name(), error);
 }
 
-/// What went wrong with a message that did not end well: what kind, and in words where there are
-/// any. A failure that a later attempt made good is none.
+/// What went wrong with a message that did not end well: the kind, and words if there are any. A
+/// failure before a successful attempt does not count.
 fn error_of(outcome: Outcome, failure: Option<&(String, String)>) -> Option<(&str, Option<&str>)> {
     let failure = failure.map(|(kind, text)| (kind.as_str(), Some(text.as_str())));
     match outcome {
@@ -111,8 +111,8 @@ pub(crate) fn outcome(
     }
 }
 
-/// A mail that went out while its message could not be deleted. Whether the message is seen again
-/// is the queue's to know; whoever finds it later must not send it a second time.
+/// A mail that went out while its message could not be deleted. Only the queue knows whether the
+/// message comes again; a person who finds it later must not send it a second time.
 pub(crate) fn not_deleted(
     message: &ReceivedMessage,
     max_receive_count: Option<u32>,
@@ -231,7 +231,7 @@ fn sentence(outcome: Outcome, ending: Ending, last: bool, reason: Option<&str>) 
             "released on its last receive, since the daemon stopped before it could be sent: the queue \
              will dead-letter it{reason}"
         ),
-        Outcome::Released => "released to whoever receives it next".to_owned(),
+        Outcome::Released => "released: returned to the queue".to_owned(),
         Outcome::Lost if last => {
             "lost its lease before it was sent, on its last receive: the queue \
                                   will dead-letter it"
@@ -241,12 +241,12 @@ fn sentence(outcome: Outcome, ending: Ending, last: bool, reason: Option<&str>) 
             "lost its lease before it was sent; whoever has it now sends it".to_owned()
         }
         Outcome::Panicked if ending == (Ending::Panicked { sent: true }) => {
-            "its worker failed after the mail had gone; it is deleted".to_owned()
+            "its worker failed after the mail was sent; the message is deleted".to_owned()
         }
         Outcome::Panicked if last => {
             "its worker failed on its last receive: the queue will dead-letter it".to_owned()
         }
-        Outcome::Panicked => "its worker failed; it comes back by itself".to_owned(),
+        Outcome::Panicked => "its worker failed; the message comes back by itself".to_owned(),
     }
 }
 
@@ -280,6 +280,6 @@ mod tests {
         let ending = Ending::Panicked { sent: false };
         let said = |last| sentence(Outcome::Panicked, ending, last, None);
         assert!(said(true).contains("the queue will dead-letter it"));
-        assert!(said(false).contains("it comes back by itself"));
+        assert!(said(false).contains("the message comes back by itself"));
     }
 }

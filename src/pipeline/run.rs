@@ -88,15 +88,7 @@ pub struct Report {
 
 /// Works until the drain is through. Its tasks are watched: one that fails begins the drain.
 pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report {
-    let Parts {
-        world,
-        ledger,
-        templates,
-        composer,
-        limiter,
-        health,
-        instruments,
-    } = parts;
+    let (world, templates, limiter) = (parts.world, parts.templates, parts.limiter);
     let leases = Leases::new(Arc::clone(&world.queue), settings.visibility);
     let (settler, settler_task) = settle::settler(
         Arc::clone(&world.queue),
@@ -109,7 +101,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         breaker,
         &templates,
         Arc::clone(&window),
-        Arc::clone(&health),
+        Arc::clone(&parts.health),
     );
     let readings = Readings::new(
         Arc::clone(&leases),
@@ -117,10 +109,10 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         Arc::clone(&gates.mail),
         Arc::clone(&gates.template),
         Arc::clone(&limiter),
-        Arc::clone(&ledger),
+        Arc::clone(&parts.ledger),
         templates.watch(),
     );
-    gauges::observe(&readings, &instruments);
+    gauges::observe(&readings, &parts.instruments);
     let open_polls = Arc::new(OpenPolls::default());
     let (deliveries, arriving) = mpsc::unbounded_channel();
     let poller = Poller {
@@ -132,7 +124,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         limiter: Arc::clone(&limiter),
         open_polls: Arc::clone(&open_polls),
         drain: Arc::clone(&drain),
-        health: Arc::clone(&health),
+        health: Arc::clone(&parts.health),
         wait: settings.receive_wait,
         visibility: settings.visibility,
         deliveries,
@@ -140,7 +132,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     let stop = CancellationToken::new();
     let mut tasks = JoinMap::new();
     tasks.spawn(POLLER, poller.run());
-    let keeper = Arc::clone(&health);
+    let keeper = Arc::clone(&parts.health);
     tasks.spawn(
         "lease keeper",
         Arc::clone(&leases).keep(move || keeper.lease_keeper_ran(), stop.clone()),
@@ -157,18 +149,18 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
 
     let workers = Shared {
         delivering: Delivering {
-            composer,
+            composer: parts.composer,
             templates,
             gates,
             window,
             limiter,
             mailer: world.mailer,
-            ledger,
+            ledger: parts.ledger,
             drain: Arc::clone(&drain),
             send_timeout: settings.send_timeout,
             max_elapsed: settings.max_elapsed,
             max_receive_count: settings.max_receive_count,
-            instruments,
+            instruments: parts.instruments,
         },
         settling: Settling {
             settler,
@@ -178,7 +170,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     let mut supervisor = Supervisor {
         workers: Arc::new(workers),
         drain,
-        health,
+        health: parts.health,
         tasks,
         tally: Tally::default(),
         clean: true,
@@ -255,7 +247,8 @@ impl Supervisor {
         self.health.stopping();
         error!(
             target: LIFECYCLE,
-            "the {name} {}, which is a fault of ours: stopping, to be started afresh",
+            "the {name} {}, which is a bug in this program: the process stops and must be started \
+             again",
             if panicked { "panicked" } else { "ended early" }
         );
     }
@@ -266,7 +259,7 @@ impl Supervisor {
             error!(
                 target: LIFECYCLE,
                 { notifier.held = held },
-                "messages are unaccounted for: {}; their leases run out by themselves", self.tally
+                "messages are missing in the count: {}; they come back by themselves", self.tally
             );
         }
         Report {

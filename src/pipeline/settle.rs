@@ -35,7 +35,7 @@ const DELETE_FAILS_QUIETLY_FOR: Duration = Duration::from_mins(1);
 pub enum SettleResult {
     /// The queue has confirmed it.
     Done,
-    /// The lease was lost: whoever has the message now settles it.
+    /// The lease was lost: the receiver that has the message now settles it.
     LeaseLost,
     /// Time ran out first: the drain's, the lease's, or the queue's 12 hours.
     GivenUp,
@@ -135,8 +135,8 @@ impl Settler {
         }
     }
 
-    /// Makes the message visible again in `after`, or as late as the queue allows. The lease is not
-    /// renewed any more: where this keeps failing, it runs out, and the message is visible then.
+    /// Makes the message visible again in `after`, or as late as the queue allows. The lease is no
+    /// longer renewed: if this keeps failing, the lease ends, and the message is visible then.
     pub async fn give_back(&self, lease: &Lease, after: Duration) -> SettleResult {
         lease.end();
         let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
@@ -207,7 +207,8 @@ impl Settler {
         if began.elapsed() >= DELETE_FAILS_QUIETLY_FOR && self.deletes_failing.due().is_some() {
             error!(
                 notifier.delete.failing_s = began.elapsed().as_secs(),
-                "deletes keep failing: the mails have gone out and their messages stay held, so \
+                "deletes keep failing: mails were sent, but their messages cannot be deleted and \
+                 stay held, so \
                  receiving slows down and stops; check the role's sqs:DeleteMessage and SQS itself"
             );
         }

@@ -72,7 +72,6 @@ pub struct Aside<'a>(&'a Window);
 
 impl Window {
     /// A window of size one that grows up to `concurrency` sends at once, at least one.
-    #[must_use]
     pub fn new(concurrency: usize) -> Arc<Self> {
         let concurrency = concurrency.max(1);
         Arc::new(Self {
@@ -128,7 +127,6 @@ impl Window {
 
     /// Takes places for as many messages as may be held, up to `max`, which counts as at least one;
     /// none where none may.
-    #[must_use]
     pub fn try_hold(self: &Arc<Self>, max: usize) -> Vec<Held> {
         let mut state = self.state.lock();
         let count = state.free().min(max.max(1));
@@ -141,7 +139,6 @@ impl Window {
 
     /// Takes a place even where the limit allows none, and one more than the full size has: for
     /// a probe, when what is held may itself be at fault.
-    #[must_use]
     pub fn try_hold_beyond(self: &Arc<Self>) -> Option<Held> {
         let mut state = self.state.lock();
         if state.is_exceeded() {
@@ -160,7 +157,6 @@ impl Window {
     }
 
     /// Whether more are held than the full size has places for.
-    #[must_use]
     pub fn is_exceeded(&self) -> bool {
         self.state.lock().is_exceeded()
     }
@@ -174,7 +170,8 @@ impl Window {
         };
         loop {
             let slots_then = Arc::clone(&self.state.lock().slots);
-            // A shrink closes the slots that it replaces: whoever waited at them asks for new ones.
+            // A shrink closes the slots that it replaces, so tasks that waited there ask for new
+            // ones.
             if let Ok(one) = Arc::clone(&slots_then).acquire_owned().await {
                 return Sending {
                     window: Arc::clone(self),
@@ -214,7 +211,6 @@ impl Window {
     }
 
     /// How many messages are held, which after a shrink may be more than the limit.
-    #[must_use]
     pub fn held(&self) -> usize {
         self.state.lock().held
     }
@@ -226,7 +222,6 @@ impl Window {
     }
 
     /// How many of the messages held are on their way to the mail service.
-    #[must_use]
     pub fn on_the_way(&self) -> usize {
         let state = self.state.lock();
         state.held.saturating_sub(state.aside)
@@ -234,7 +229,6 @@ impl Window {
 
     /// How many messages may be held while the window grows; at full size, how many mails may be
     /// under way.
-    #[must_use]
     pub fn limit(&self) -> usize {
         self.state.lock().limit
     }
@@ -250,8 +244,8 @@ impl Sending {
 }
 
 impl Held {
-    /// Whether the message only waits for its delete, and that has not failed yet. A place that is
-    /// freed meanwhile tells of a delete that worked.
+    /// Whether the message only waits for its delete, and the delete has not failed yet. A place
+    /// that is freed meanwhile means that a delete worked.
     pub fn settles(&mut self, settling: bool) {
         if self.settling == settling {
             return;

@@ -30,13 +30,13 @@ use crate::{
     template_store::TemplateStore,
 };
 
-/// An unknown client error this many times is taken for a refusal of the message.
+/// An unknown client error this many times counts as a refusal of the message.
 const CLIENT_ERRORS_MAX: u32 = 3;
 /// What a worker may take beyond its retry budget and one send before it counts as stuck. All its
-/// waits are bounded or excused, so that only a fault of ours comes here.
+/// waits are bounded or do not count, so only a bug can exceed this.
 const STUCK_AFTER: Duration = Duration::from_mins(1);
 
-/// The longest notification's id that is taken for one; SNS's have 36 characters.
+/// The longest text that counts as a notification's id; SNS's have 36 characters.
 const NOTIFICATION_ID_LEN_MAX: usize = 128;
 /// At most this many attempts of one receive may end without an answer: each of them may have been
 /// mailed.
@@ -97,10 +97,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let began = Instant::now();
     let notes = Mutex::new(Notes::default());
     let clock = RetryClock::start();
-    let Shared {
-        delivering,
-        settling,
-    } = &*shared;
+    let (delivering, settling) = (&shared.delivering, &shared.settling);
     let worker = Worker {
         shared: delivering,
         message: &message,
@@ -114,10 +111,10 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     report::ended(
         &delivering.instruments,
         outcome,
-        &mut worker.notes(),
+        &mut notes.lock(),
         began.elapsed(),
     );
-    let notes = mem::take(&mut *worker.notes());
+    let notes = mem::take(&mut *notes.lock());
     let receive = (receive_count, delivering.max_receive_count);
     report::outcome(&message, receive, outcome, ending, &notes, began.elapsed());
     let aside = delivering.window.step_aside();
@@ -179,7 +176,7 @@ impl Worker<'_> {
                 error!(
                     messaging.message.id = self.message.id,
                     notifier.bound_s = bound.as_secs(),
-                    "a worker was aborted at its bound, which is a fault of ours"
+                    "a worker took too long and was aborted, which is a bug in this program"
                 );
                 None
             }
@@ -187,7 +184,7 @@ impl Worker<'_> {
         if let Some(Ok(ending) | Err(ending)) = handled {
             ending
         } else {
-            let key = self.notes().key.clone();
+            let key = self.notes.lock().key.clone();
             let sent = match key {
                 Some(key) => self.shared.ledger.is_sent(&key).await,
                 None => false,
@@ -214,13 +211,13 @@ impl Worker<'_> {
             ),
             _ => spans.process(self.message, &[], None),
         };
-        self.notes().span = span;
+        self.notes.lock().span = span;
         match opened {
             Ok(Envelope::Notification {
                 message_id, event, ..
             }) => {
                 let key = self.key(message_id.as_deref());
-                self.notes().key = Some(key.to_owned());
+                self.notes.lock().key = Some(key.to_owned());
                 self.claim(key, &event).await
             }
             Ok(Envelope::Control { kind }) => {
@@ -246,8 +243,9 @@ impl Worker<'_> {
         let claim = {
             let _aside = self.shared.window.step_aside();
             let begin = self.clock.pause_during(self.shared.ledger.begin(key));
-            // A stop does not release a copy whose twin is being sent: whoever got it would send it
-            // a second time. Where that send gets no answer in time, the copy is left like it.
+            // A stop does not release a copy whose twin is being sent: the next receiver would send
+            // it a second time. If that send gets no answer in time, the copy is kept like the
+            // twin.
             tokio::select! {
                 biased;
                 () = self.shared.drain.wait_abandon() => return Err(Ending::DrainedInSend),
@@ -279,7 +277,7 @@ impl Worker<'_> {
             let instruments = &self.shared.instruments;
             instruments.metrics.sending(self.lease.margin());
             let span = {
-                let mut notes = self.notes();
+                let mut notes = self.notes.lock();
                 notes.attempts += 1;
                 let recipients = mail.to.len();
                 instruments
@@ -298,7 +296,7 @@ impl Worker<'_> {
                     instruments.metrics.attempted(None);
                     span.set(ours::EMAIL_ID, &email_id);
                     drop(span);
-                    self.notes().email_id = Some(email_id);
+                    self.notes.lock().email_id = Some(email_id);
                     self.shared.gates.accepted(pass, slot);
                     return Ok(Ending::Sent);
                 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::{CallError, QueueFacts};
 
-/// What kind of refusal a failed call was, as far as it tells an operator what to do.
+/// The kind of refusal, as far as the operator's remedy depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
     /// There are no credentials, or they are not accepted.
@@ -50,8 +50,8 @@ pub struct QueueDetails {
 /// Reads what the daemon does not read, and proves rights. Changes nothing.
 #[async_trait]
 pub trait Inspect: Send + Sync {
-    /// Whether there are credentials at all; holds when they end, where they do. Whether they are
-    /// accepted only a call can tell.
+    /// Whether there are credentials, and when they expire, if they do. Only a call can show
+    /// whether AWS accepts them.
     async fn credentials(&self) -> Result<Option<SystemTime>, Box<CallError>>;
 
     /// Reads a queue's attributes.
@@ -64,7 +64,7 @@ pub trait Inspect: Send + Sync {
     /// not know it.
     async fn identity(&self, name: &str) -> Result<Option<bool>, Box<CallError>>;
 
-    /// Whether a configuration set sends; `None` where there is none of that name.
+    /// Whether a configuration set sends; `None` if none has that name.
     async fn configuration_set(&self, name: &str) -> Result<Option<bool>, Box<CallError>>;
 
     /// When a commit was made.

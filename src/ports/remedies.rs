@@ -7,15 +7,14 @@ use super::{
 
 impl QueueFailureKind {
     /// What to do about it.
-    #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {
             Self::NotFound => "check queue.url (SQS_URL) and the region",
             Self::AccessDenied => {
-                "check the credentials, and allow sqs:ReceiveMessage, sqs:DeleteMessage, \
-                 sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on it to the role"
+                "check the credentials, and give the role sqs:ReceiveMessage, sqs:DeleteMessage, \
+                 sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on the queue"
             }
-            Self::Encryption => "allow kms:Decrypt on the queue's key to the role",
+            Self::Encryption => "give the role kms:Decrypt on the queue's key",
             Self::Throttled | Self::Transient => "it is tried again by itself",
         }
     }
@@ -23,7 +22,6 @@ impl QueueFailureKind {
 
 impl TemplateFailureKind {
     /// What to do about it.
-    #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Missing => {
@@ -31,8 +29,8 @@ impl TemplateFailureKind {
                  there"
             }
             Self::AccessDenied => {
-                "allow codecommit:GetFile on the repository to the role, and kms:Decrypt where its \
-                 key is yours"
+                "give the role codecommit:GetFile on the repository, and kms:Decrypt if the \
+                 repository has its own KMS key"
             }
             Self::Transient => {
                 "check the AWS Health Dashboard and the network to CodeCommit; it is tried again by \
@@ -44,7 +42,6 @@ impl TemplateFailureKind {
 
 impl AccountCause {
     /// What to do about it.
-    #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {
             Self::Suspended => {
@@ -72,8 +69,8 @@ impl AccountCause {
             }
             Self::Credentials => CREDENTIALS,
             Self::AccessDenied => {
-                "allow ses:SendEmail on the sender's identity, and on the configuration set if \
-                 there is one, to the role"
+                "give the role ses:SendEmail on the sender's identity, and on the configuration \
+                 set if there is one"
             }
         }
     }
@@ -81,10 +78,9 @@ impl AccountCause {
 
 impl AccountFailureKind {
     /// What to do about it.
-    #[must_use]
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::AccessDenied => "allow ses:GetAccount to the role, or set email.max_send_rate",
+            Self::AccessDenied => "give the role ses:GetAccount, or set email.max_send_rate",
             Self::Transient => "it is read again every five minutes",
         }
     }
@@ -92,19 +88,18 @@ impl AccountFailureKind {
 
 impl RefusalKind {
     /// What to do about a refusal of this IAM action on this resource.
-    #[must_use]
     pub fn remedy(self, action: &str, on: &str) -> String {
         match self {
-            Self::Denied => return format!("allow {action} on {on} to the role"),
+            Self::Denied => return format!("give the role {action} on {on}"),
             Self::Credentials => CREDENTIALS,
             Self::NotFound => "check its name, the account and the region",
             Self::Encryption => {
-                "allow kms:Decrypt on the key to the role, and see that it is enabled"
+                "give the role kms:Decrypt on the key, and check that it is enabled"
             }
             Self::Unreachable => {
                 "check the network, its endpoints for AWS, AWS_ENDPOINT_URL and the region"
             }
-            Self::Other => "try again; AWS's answer tells more",
+            Self::Other => "try again; AWS's answer says more",
         }
         .to_owned()
     }

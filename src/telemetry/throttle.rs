@@ -59,7 +59,7 @@ impl Throttle {
         Some(mem::take(&mut state.suppressed))
     }
 
-    /// Begins anew, since the fault is over. Returns how long it lasted if a line told of it.
+    /// Starts again, since the fault is over. Returns how long it lasted, if it was logged.
     pub(crate) fn reset(&self) -> Option<Duration> {
         let ended = mem::take(&mut *self.state.lock());
         ended.written.and(ended.since).map(|since| since.elapsed())

@@ -148,7 +148,7 @@ pub(crate) fn at(endpoint: &str) -> AwsConfig {
     config(Some(good_credentials()), None, Some(endpoint))
 }
 
-/// AWS at an address that nobody asks, for want of what these credentials should be.
+/// AWS at an address that is never asked, since these credentials do not allow a call.
 pub(crate) fn with_credentials(provider: Option<SharedCredentialsProvider>) -> AwsConfig {
     config(provider, None, Some("http://127.0.0.1:1"))
 }

@@ -1,4 +1,4 @@
-//! A queue for the tests of single parts: it answers as it was told and remembers what it was
+//! A queue for the tests of single parts: it gives prepared answers and remembers what it was
 //! asked. The semantics of a real queue are the local AWS's, not this one's.
 
 use std::{

@@ -222,7 +222,12 @@ fn complain_of_exit(status: ExitStatus, complaints: &mut Vec<String>) {
 
 fn complain_of_log(log: &Path, complaints: &mut Vec<String>) -> anyhow::Result<()> {
     let text = fs::read_to_string(log)?;
-    for bad in ["unaccounted", "panic", "fault of ours", "bug of ours"] {
+    for bad in [
+        "missing in the count",
+        "panic",
+        "fault of ours",
+        "bug in this program",
+    ] {
         if text.contains(bad) {
             complaints.push(format!("{}: says {bad:?}", log.display()));
         }

@@ -166,7 +166,7 @@ async fn a_collector_is_reached_or_told() {
     stage.set("OTEL_EXPORTER_OTLP_ENDPOINT", "collector");
     let done = stage.run(&["check", "--strict"]).await;
     done.exits(1);
-    assert!(done.finding("telemetry").contains("is no URL"), "{done}");
+    assert!(done.finding("telemetry").contains("is not a URL"), "{done}");
     stage.set("OTEL_SDK_DISABLED", "true");
     let done = stage.run(&["check", "--strict"]).await;
     done.exits(0);
@@ -194,7 +194,7 @@ async fn a_shadowed_variable_is_a_note() {
     let done = stage.run(&arguments).await;
     done.exits(0);
     let finding = done.finding("configuration");
-    assert!(finding.contains("SUBJECT is shadowed"), "{done}");
+    assert!(finding.contains("SUBJECT is replaced"), "{done}");
 }
 
 #[tokio::test]

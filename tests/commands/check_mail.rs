@@ -78,7 +78,10 @@ async fn rights_that_only_the_check_would_use_are_notes() {
         let finding = done.finding(check);
         let found = format!("{check} note {action} is not allowed: ");
         assert!(finding.starts_with(&found), "{done}");
-        assert!(finding.contains(&format!("→ allow {action} on ")), "{done}");
+        assert!(
+            finding.contains(&format!("→ give the role {action} on ")),
+            "{done}"
+        );
     }
 }
 
@@ -105,7 +108,7 @@ async fn a_missing_right_to_send_names_its_action() {
         finding.starts_with("right to send failed ses:SendEmail is not allowed"),
         "{done}"
     );
-    assert!(finding.contains("→ allow ses:SendEmail on the sender's identity"));
+    assert!(finding.contains("→ give the role ses:SendEmail on the sender's identity"));
 }
 
 #[tokio::test]
@@ -116,7 +119,7 @@ async fn an_account_that_may_not_send_is_told() {
         (
             true,
             false,
-            "account failed SES has shut the account's sending down",
+            "account failed SES has shut down sending for the account",
         ),
         (
             false,

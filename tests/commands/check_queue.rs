@@ -48,7 +48,7 @@ async fn each_missing_right_on_the_queue_names_its_action() {
         let finding = done.finding(check);
         let found = format!("{check} failed {action} is not allowed: ");
         assert!(finding.starts_with(&found), "{done}");
-        let remedy = format!("→ allow {action} on created to the role");
+        let remedy = format!("→ give the role {action} on created");
         assert!(finding.contains(&remedy), "{done}");
     }
 }
@@ -59,7 +59,10 @@ async fn a_key_that_cannot_be_used_is_told() {
     let done = check_with(&stage, "sqs:ReceiveMessage", "KmsAccessDenied").await;
     done.exits(1);
     let finding = done.finding("queue rights");
-    assert!(finding.contains("→ allow kms:Decrypt on the key"), "{done}");
+    assert!(
+        finding.contains("→ give the role kms:Decrypt on the key"),
+        "{done}"
+    );
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn a_missing_right_to_the_template_names_its_action() {
         finding.starts_with("template failed codecommit:GetFile is not allowed"),
         "{done}"
     );
-    assert!(finding.contains("→ allow codecommit:GetFile on repository templates"));
+    assert!(finding.contains("→ give the role codecommit:GetFile on repository templates"));
 }
 
 #[tokio::test]

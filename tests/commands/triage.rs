@@ -33,7 +33,7 @@ async fn each_message_is_told_and_none_is_removed() {
     let done = stage.run(&["triage", "--queue-url", &dead(&stage)]).await;
     done.exits(0);
     for told in [
-        "would be sent to d***@example.com\n    sent 0s ago, received once, forgotten in 13d 23h",
+        "would be sent to d***@example.com\n    sent 0s ago, received once, expires in 13d 23h",
         "rejected: no recipient in the field /mailto\n",
         "rejected: the body is not JSON",
         "ignored: UnsubscribeConfirmation of the topic, no event\n",
@@ -195,7 +195,7 @@ async fn a_queue_that_cannot_be_looked_at_is_told() {
         (
             "sqs:GetQueueAttributes",
             "AccessDenied",
-            "allow sqs:GetQueueAttributes",
+            "give the role sqs:GetQueueAttributes",
         ),
         (
             "sqs:ReceiveMessage",

@@ -173,7 +173,7 @@ fn placeholders_are_checked_like_other_keys() {
     for name in ["'a b'", "a-b", "2nd", "''"] {
         let (_, _, message) = mistake(&format!("[message.placeholders.{name}]\nfield = '/a'"));
         assert!(
-            message.contains("a name of letters, digits and `_`, not a digit first"),
+            message.contains("a name of letters, digits and `_` that does not begin with a digit"),
             "{name}: {message}"
         );
     }

@@ -188,7 +188,7 @@ fn the_file_is_that_of_the_variable_unless_the_flag_names_one() {
     assert!(loaded.notes.is_empty());
     let loaded = load_with(&variables, &files, &with_file("b.toml")).unwrap();
     assert_eq!(loaded.settings.concurrency, 2);
-    assert_eq!(loaded.notes, ["NOTIFIER_CONFIG is shadowed by --config"]);
+    assert_eq!(loaded.notes, ["NOTIFIER_CONFIG is replaced by --config"]);
 }
 
 #[test]
@@ -321,9 +321,9 @@ fn shadowed_variables_are_noted_with_what_beats_them() {
     assert_eq!(
         notes,
         [
-            "LOG_LEVEL is shadowed by log.level on the command line",
-            "SENDER is shadowed by email.sender in notifier.toml:2",
-            "SQS_URL is shadowed by NOTIFIER_QUEUE__URL",
+            "LOG_LEVEL is replaced by log.level on the command line",
+            "SENDER is replaced by email.sender in notifier.toml:2",
+            "SQS_URL is replaced by NOTIFIER_QUEUE__URL",
         ]
     );
     assert!(load_cis_and(&[]).unwrap().notes.is_empty());

@@ -181,7 +181,7 @@ async fn odd_recipients_are_read_as_far_as_they_can_be() {
     let unusable = |reason: &str| {
         Becomes::Rejected(
             "bad_recipient",
-            format!("recipient 1 is no usable address: {reason}"),
+            format!("recipient 1 is not a valid address: {reason}"),
         )
     };
     let to = |count: usize| {
@@ -200,16 +200,19 @@ async fn odd_recipients_are_read_as_far_as_they_can_be() {
         (&to(50).join(","), Becomes::Mail(to(50))),
         (
             &to(51).join(","),
-            rejected("too_many_recipients", "51 recipients, and 50 are the most"),
+            rejected(
+                "too_many_recipients",
+                "51 recipients, but at most 50 are allowed",
+            ),
         ),
         ("<>", unusable("it is not of the form name@domain")),
         (
             "nobody at all",
-            unusable("it holds a blank or a control character"),
+            unusable("it contains a space or a control character"),
         ),
         (
             "eve@x.com\r\nBcc: all@x.com",
-            unusable("it holds a blank or a control character"),
+            unusable("it contains a space or a control character"),
         ),
         (
             "jürgen@x.com",

@@ -85,7 +85,8 @@ async fn a_wrong_variable_flag_or_command_ends_with_64() {
         (
             &[][..],
             &named[..],
-            "email.sender (SENDER): is not one address: it holds a blank or a control character; allowed: one address",
+            "email.sender (SENDER): is not one address: it contains a space or a control \
+             character; allowed: one address",
         ),
         (
             &[],

@@ -80,7 +80,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("idna", &["notification/"]),
     ("signal_hook*", &["shutdown.rs"]),
     ("clap*", &["cli.rs", "cli/", "main.rs"]),
-    ("anyhow", &["cli.rs", "cli/", "main.rs"]),
+    (
+        "anyhow",
+        &["cli.rs", "cli/", "daemon.rs", "daemon/", "main.rs"],
+    ),
 ];
 
 /// A module uses only those below it, and none that is reserved for others.

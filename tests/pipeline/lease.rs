@@ -11,7 +11,7 @@ use crate::rig::{
     secs,
 };
 
-const OUR_FAULT: &str = "a fault of ours";
+const OUR_FAULT: &str = "a bug in this program";
 
 fn out_of_quota() -> crate::rig::Step {
     fail(SendFailureKind::AccountWide(AccountCause::DailyQuota))

@@ -80,7 +80,7 @@ async fn a_helper_that_panics_begins_the_drain_and_is_named() {
     assert_eq!(end.tally, "received 7 = 7 sent");
     assert!(!end.clean);
     assert_eq!(rig.errors("the account's reader panicked").len(), 1);
-    let told = rig.said("not in good order");
+    let told = rig.said("with problems");
     assert_eq!(told.len(), 1);
     assert!(
         !told[0].text.contains("stopped after 0.0 s"),

@@ -134,6 +134,6 @@ async fn a_wedged_poll_loop_is_not_alive_within_its_deadline() {
     }
     let reasons = health.liveness_problems();
     assert_eq!(reasons.len(), 1, "{reasons:?}");
-    assert!(reasons[0].starts_with("the poll loop has not turned for"));
+    assert!(reasons[0].starts_with("the poll loop has not run for"));
     running.abort();
 }

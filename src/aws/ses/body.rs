@@ -136,7 +136,7 @@ impl BodyWriter {
             request["ReplyToAddresses"] = json!(mail.reply_to);
         }
         let tag = tag_value(tag);
-        // An empty one tells nothing.
+        // An empty tag says nothing.
         if !tag.is_empty() {
             request["EmailTags"] = json!([{ "Name": TAG, "Value": tag }]);
         }

@@ -34,7 +34,7 @@ pub(super) async fn check_account(target: &Target<'_>) -> Vec<Finding> {
 fn standing(facts: &AccountFacts) -> Finding {
     const CHECK: &str = "account";
     if facts.enforcement_status == EnforcementStatus::Shutdown {
-        return Finding::failed(CHECK, "SES has shut the account's sending down")
+        return Finding::failed(CHECK, "SES has shut down sending for the account")
             .advising(AccountCause::Suspended.remedy());
     }
     if !facts.sending_enabled {
@@ -44,13 +44,13 @@ fn standing(facts: &AccountFacts) -> Finding {
     if !facts.production_access {
         return Finding::warning(
             CHECK,
-            "in the sandbox: mail goes to verified recipients alone, others are rejected",
+            "in the sandbox: mail goes only to verified recipients, others are rejected",
         )
         .advising("ask for production access in SES");
     }
     if facts.enforcement_status == EnforcementStatus::Probation {
         return Finding::warning(CHECK, "on probation: SES is about to pause it")
-            .advising("bring bounces and complaints down; SES's reputation page tells which");
+            .advising("reduce bounces and complaints; SES's reputation page shows them");
     }
     Finding::ok(CHECK, "sending is enabled, in production")
 }
@@ -91,7 +91,7 @@ fn rate(target: &Target<'_>, facts: &AccountFacts) -> Finding {
                 CHECK,
                 format!("unlimited on our side, and the account may send {theirs}/s"),
             )
-            .advising("\"account\" spares the throttled requests");
+            .advising("\"account\" avoids throttled requests");
         }
     };
     let concurrency = target.settings.concurrency;

@@ -36,7 +36,7 @@ pub(super) async fn check_collectors(
 
 async fn check_collector(name: &str, endpoint: &str) -> Finding {
     let Some(authority) = authority_of(endpoint) else {
-        return Finding::warning(CHECK, format!("{name} is no URL"))
+        return Finding::warning(CHECK, format!("{name} is not a URL"))
             .advising("set it to one, such as http://localhost:4318");
     };
     let why = match timeout(CONNECT_TIMEOUT, TcpStream::connect(&authority)).await {

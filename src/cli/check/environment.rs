@@ -23,7 +23,7 @@ pub(super) fn check_configuration(loaded: &Loaded) -> Finding {
         return Finding::ok(CHECK, found);
     }
     Finding::note(CHECK, format!("{found}; {}", loaded.notes.join("; ")))
-        .advising("`organizer-notifier config` tells where each value comes from")
+        .advising("`organizer-notifier config` shows where each value comes from")
 }
 
 fn source(origin: &Origin) -> Option<String> {
@@ -52,10 +52,10 @@ pub(super) fn check_region(target: &Target<'_>) -> Finding {
 pub(super) async fn check_credentials(inspector: &dyn Inspect) -> Finding {
     const CHECK: &str = "credentials";
     match inspector.credentials().await {
-        Ok(None) => Finding::ok(CHECK, "there, without an end"),
+        Ok(None) => Finding::ok(CHECK, "found, no expiry"),
         Ok(Some(end)) => {
             let left = end.duration_since(SystemTime::now()).unwrap_or_default();
-            Finding::ok(CHECK, format!("there, good for {}", format_duration(left)))
+            Finding::ok(CHECK, format!("found, valid for {}", format_duration(left)))
         }
         Err(error) => Finding::failed(CHECK, format!("none: {}", error.message))
             .advising("give the task a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),

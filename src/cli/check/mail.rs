@@ -20,7 +20,7 @@ pub(super) async fn check_mail(target: &Target<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Tries the right to send with a mail to nobody, which SES has to refuse whoever asks.
+/// Tries the right to send with a mail to nobody, which SES has to refuse for every role.
 async fn check_right_to_send(target: &Target<'_>) -> Finding {
     const CHECK: &str = "right to send";
     let nobody = Mail {
@@ -70,7 +70,7 @@ pub(super) async fn send_sample(
         Ok(id) => Finding::ok(CHECK, format!("one real mail was sent to {masked}: {id}")),
         Err(failure) => blocked(CHECK, &failure).unwrap_or_else(|| {
             Finding::failed(CHECK, format!("not sent to {masked}: {failure}"))
-                .advising("SES's answer tells why")
+                .advising("SES's answer says why")
         }),
     }
 }

@@ -43,7 +43,7 @@ pub(super) async fn check_queue(target: &Target<'_>) -> Vec<Finding> {
         }
     };
     let found = format!(
-        "{name}: {} waiting, {} in flight, keeps messages {}",
+        "{name}: {} waiting, {} in flight, retention {}",
         details.waiting,
         details.in_flight,
         format_duration(details.facts.retention)
@@ -152,8 +152,8 @@ async fn check_dead_letters(target: &Target<'_>, facts: &QueueFacts, redrive: &R
     let kept = details.facts.retention;
     if kept <= facts.retention {
         let found = format!(
-            "{name} keeps messages {} and the queue {}, both counted from when a message was first \
-             sent: it may be forgotten before anybody looks",
+            "{name} keeps messages {} and the queue {}, both counted from when a message was \
+             first sent: messages may expire before anybody looks",
             format_duration(kept),
             format_duration(facts.retention)
         );
@@ -165,7 +165,7 @@ async fn check_dead_letters(target: &Target<'_>, facts: &QueueFacts, redrive: &R
     match details.waiting {
         0 => Finding::ok(CHECK, found),
         waiting => Finding::note(CHECK, format!("{found}, and holds {waiting}")).advising(format!(
-            "`organizer-notifier triage --queue-url {url}` tells what would become of them"
+            "`organizer-notifier triage --queue-url {url}` shows what would become of them"
         )),
     }
 }
@@ -180,10 +180,10 @@ fn check_encryption(encryption: &Encryption) -> Finding {
             CHECK,
             "with alias/aws/sqs, whose policy does not let SNS use it: nothing arrives",
         )
-        .advising("take SQS's own key (SqsManagedSseEnabled), or a key of yours that SNS may use"),
+        .advising("use SQS's own key (SqsManagedSseEnabled), or a key of yours that SNS may use"),
         Encryption::Key(key) => Finding::note(
             CHECK,
-            format!("with the KMS key {key}; whether we may use it only a message can tell"),
+            format!("with the KMS key {key}; only a message can show whether we may use it"),
         )
         .advising("the role needs kms:Decrypt on it, SNS kms:GenerateDataKey and kms:Decrypt"),
     }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 const TEMPLATE: &str = "template";
-/// How alike two names must be, from 0 to 1, for one to be taken for a misspelling of the other.
+/// How alike two names must be, from 0 to 1, for one to count as a misspelling of the other.
 const ALIKE_MIN: f64 = 0.6;
 
 /// The findings, and the template if there is a usable one.

@@ -31,7 +31,7 @@ pub(super) fn line(message: &ScannedMessage) -> String {
     };
     let paint = Paint::for_stdout();
     format!(
-        "{}\n    sent {sent}, received {received}, forgotten {forgotten} {}",
+        "{}\n    sent {sent}, received {received}, expires {forgotten} {}",
         paint.paint(tone, &one_line(&message.verdict.to_string())),
         paint.paint(FAINT, &format!("({})", one_line(&message.id))),
     )

@@ -28,7 +28,7 @@ fn a_queues_url_has_a_scheme_a_host_and_a_name() {
             "https://sqs.example.com/1/",
             "does not end with a queue's name",
         ),
-        ("https://sqs.example.com/1/q q", "holds blanks"),
+        ("https://sqs.example.com/1/q q", "contains spaces"),
         ("https://sqs.example.com/1/q.x", "is not a queue's name"),
         ("https://sqs.example.com/1/q?x=1", "holds a `?`"),
     ] {

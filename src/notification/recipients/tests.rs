@@ -109,7 +109,7 @@ fn one_bad_recipient_refuses_all_and_is_named_by_position() {
     let error = parsed("a@x.com,,b").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "recipient 2 is no usable address: it is not of the form name@domain"
+        "recipient 2 is not a valid address: it is not of the form name@domain"
     );
     assert_eq!(error.kind(), "bad_recipient");
 }

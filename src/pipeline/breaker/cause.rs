@@ -1,4 +1,4 @@
-//! Why a breaker is open, in words for whoever is woken by it.
+//! Why a breaker is open, in words for the person whom the alarm wakes.
 
 use std::borrow::Cow;
 

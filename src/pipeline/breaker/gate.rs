@@ -35,7 +35,6 @@ struct Place<'a> {
 
 impl MailGate {
     /// A gate at this breaker.
-    #[must_use]
     pub fn new(breaker: MailBreaker) -> Arc<Self> {
         Arc::new(Self {
             breaker: Mutex::new(breaker),
@@ -147,14 +146,12 @@ impl MailGate {
 
 impl Pass {
     /// Whether this send is the probe of an open breaker.
-    #[must_use]
     pub fn is_probe(&self) -> bool {
         self.permission.as_ref().is_some_and(Permission::is_probe)
     }
 
     /// Whether the breaker has neither opened nor closed since this was given. To be asked right
     /// before the send, where something was waited for in between.
-    #[must_use]
     pub fn is_current(&self) -> bool {
         let breaker = self.gate.breaker.lock();
         self.permission

@@ -14,9 +14,10 @@ use crate::{backoff::Backoff, ports::SendFailureKind};
 pub const TRANSIENT_LIMIT: usize = 3;
 
 /// Opens at once when the mail service refuses every mail of ours, and after transient failures
-/// of [`TRANSIENT_LIMIT`] distinct messages in a row; closes when a probe is accepted. Where fewer
-/// may be held it opens when all of those have failed, with as many failures in all: else an
-/// outage at the start, when one is held, would never be seen for one.
+/// of [`TRANSIENT_LIMIT`] distinct messages in a row; closes when a probe is accepted. If fewer
+/// messages may be held, it opens when all of those have failed, with the same number of failures
+/// in total. Without this rule it would never see an outage at the start, when only one message is
+/// held.
 ///
 /// Messages are known by their keys, which are the same on each delivery. Every send needs a
 /// [`Permission`], which is reported or abandoned when the send has ended. While the breaker is
@@ -26,12 +27,12 @@ pub const TRANSIENT_LIMIT: usize = 3;
 /// A send that began before the opening says little of the time after it. Its failure changes
 /// nothing, except that a refusal of every mail explains failures better than they do
 /// themselves. Its success does not close the breaker: the service may have taken the request
-/// before it failed, and may answer late; and a refusal that came since is the newer word. But
-/// where transient failures opened it the success is reason to probe at once.
+/// before it failed, and may answer late, and a refusal that came since is newer. But if transient
+/// failures opened the breaker, the success is a reason to probe at once.
 #[derive(Debug)]
 pub struct MailBreaker {
     probes: Backoff,
-    /// Grows with each opening and closing, so that a permission tells when it was given.
+    /// Grows with each opening and closing, so that a permission shows when it was given.
     epoch: u64,
     /// The messages that failed in a row while it is closed, and how often each did.
     failed: BTreeMap<String, usize>,
@@ -63,7 +64,6 @@ pub struct Permission {
 
 impl Permission {
     /// Whether this send is the probe of an open breaker.
-    #[must_use]
     pub fn is_probe(&self) -> bool {
         self.is_probe
     }
@@ -74,7 +74,6 @@ impl MailBreaker {
     /// fail as probes, again and again, for as long as `patience`. Then another is wanted, which
     /// costs it a receive if the service is down indeed; without it one message that is refused for
     /// ever would hold up all that come after it.
-    #[must_use]
     pub fn new(probes: Backoff, patience: Duration) -> Self {
         Self {
             probes,
@@ -89,7 +88,6 @@ impl MailBreaker {
     }
 
     /// Whether it is open.
-    #[must_use]
     pub fn is_open(&self) -> bool {
         self.open.is_some()
     }
@@ -100,7 +98,6 @@ impl MailBreaker {
     }
 
     /// Whether the breaker has neither opened nor closed since the permission was given.
-    #[must_use]
     pub fn is_current(&self, permission: &Permission) -> bool {
         permission.epoch == self.epoch
     }
@@ -171,11 +168,9 @@ impl MailBreaker {
         }
     }
 
-    /// Whether a message is to be received to be the probe, alone: where a probe is due and none
-    /// waits, or where the few that wait have failed so often that they may be to blame. The
-    /// answer stays the same until that message arrives here, so that whoever receives it sees to
-    /// it that no other is on its way.
-    #[must_use]
+    /// Whether to receive one message as the probe: a probe is due and no message waits, or the few
+    /// that wait have failed so often that they may be the cause. The answer stays the same until
+    /// that message arrives here, so the caller must make sure that no other is on its way.
     pub fn wants_probe_message(&self, now: Instant) -> bool {
         self.open
             .as_ref()
@@ -209,7 +204,6 @@ impl MailBreaker {
     }
 
     /// When something becomes due by itself, where that is in the future.
-    #[must_use]
     pub fn next_due(&self, now: Instant) -> Option<Instant> {
         self.open
             .as_ref()
@@ -217,7 +211,6 @@ impl MailBreaker {
     }
 
     /// What there is to say of it while it is open.
-    #[must_use]
     pub fn status(&self) -> Option<Status<MailCause>> {
         self.open.as_ref().map(|open| Status {
             cause: open.cause,
@@ -226,7 +219,6 @@ impl MailBreaker {
     }
 
     /// How many messages wait at it while it is open.
-    #[must_use]
     pub fn waiting(&self) -> usize {
         self.open.as_ref().map_or(0, |_| self.waiting.len())
     }

@@ -64,7 +64,6 @@ struct Missing {
 
 impl TemplateGate {
     /// The gate of this store's template.
-    #[must_use]
     pub fn new(templates: &TemplateStore) -> Arc<Self> {
         Arc::new(Self {
             knowledge: templates.watch(),
@@ -140,13 +139,11 @@ impl TemplateGate {
     }
 
     /// Whether the template in force is suspected.
-    #[must_use]
     pub fn is_open(&self) -> bool {
         self.breaker.borrow().is_open()
     }
 
     /// What there is to say while no mail can be written.
-    #[must_use]
     pub fn status(&self) -> Option<Status<TemplateCause>> {
         let known = self.knowledge.borrow();
         if known.in_force.is_none() {
@@ -180,7 +177,6 @@ impl TemplateBreaker {
     }
 
     /// Whether it is open.
-    #[must_use]
     pub fn is_open(&self) -> bool {
         self.open.is_some()
     }
@@ -264,13 +260,11 @@ impl TemplateBreaker {
     }
 
     /// When a single message may be received, while it is open.
-    #[must_use]
     pub fn receive_at(&self) -> Option<Instant> {
         self.open.as_ref().map(|open| open.receive_at)
     }
 
     /// What there is to say of it while it is open.
-    #[must_use]
     pub fn status(&self) -> Option<Status<TemplateCause>> {
         self.open.as_ref().map(|open| Status {
             cause: open.cause(),

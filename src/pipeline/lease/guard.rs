@@ -16,13 +16,11 @@ pub struct Lease {
 
 impl Lease {
     /// Whether the lease was lost.
-    #[must_use]
     pub fn is_lost(&self) -> bool {
         self.with(|held| held.is_lost(Instant::now()))
     }
 
     /// How long the message is ours for sure; zero once lost.
-    #[must_use]
     pub fn margin(&self) -> Duration {
         self.with(|held| {
             if held.lost {
@@ -33,19 +31,16 @@ impl Lease {
     }
 
     /// Whether the message has been held for as long as the queue allows.
-    #[must_use]
     pub fn is_at_cap(&self) -> bool {
         self.with(|held| held.cap() <= Instant::now())
     }
 
     /// How often the message was received, where it came again while it was held; zero otherwise.
-    #[must_use]
     pub fn receive_count(&self) -> u32 {
         self.with(|held| held.receive_count)
     }
 
     /// The longest visibility that the queue still grants, in whole seconds.
-    #[must_use]
     pub fn longest(&self) -> Duration {
         self.with(|held| held.longest(Instant::now()))
     }
@@ -141,13 +136,11 @@ pub struct Call<'a> {
 
 impl Call<'_> {
     /// The handle to call with.
-    #[must_use]
     pub fn receipt(&self) -> &ReceiptHandle {
         &self.receipt
     }
 
     /// Whether the handle was replaced since, so that the call's answer says nothing.
-    #[must_use]
     pub fn is_superseded(&self) -> bool {
         self.lease.with(|held| held.generation != self.generation)
     }

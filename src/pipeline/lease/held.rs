@@ -1,4 +1,4 @@
-//! One lease as the table keeps it: plain state that knows no time but what it is told.
+//! One lease as the table keeps it: plain state that gets the time as an argument.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ pub(super) struct Held {
     pub(super) receipt: ReceiptHandle,
     /// Bumped with each new receipt handle.
     pub(super) generation: u64,
-    /// How often the message was received, as far as later deliveries have told.
+    /// How often the message was received, by the latest delivery that came in.
     pub(super) receive_count: u32,
     /// What [`VISIBILITY_MAX`] counts from.
     pub(super) received_at: Instant,
@@ -31,7 +31,7 @@ pub(super) struct Held {
     pub(super) busy: bool,
     /// Nothing more is renewed: the message is being given back.
     pub(super) ending: bool,
-    /// Whether the loss has been noticed, and whoever waits for it told.
+    /// Whether the loss has been noticed, and its waiters woken.
     pub(super) lost: bool,
     pub(super) changed: Arc<Notify>,
 }
@@ -59,7 +59,7 @@ impl Held {
         }
     }
 
-    /// Takes in a later delivery of the same message: its visibility began anew.
+    /// Records a later delivery of the same message: its visibility timeout started again.
     pub(super) fn replace(
         &mut self,
         receipt: ReceiptHandle,

@@ -152,7 +152,7 @@ impl SendGuard for Guard {
     async fn sent(self: Box<Self>) {
         let Place { shared, key } = &self.place;
         shared.state.lock().sent.remember(*key);
-        // After the key is known as sent: whoever waits learns that it was.
+        // After the key is known as sent, so that the waiters learn it.
         self.turn.semaphore().close();
     }
 }
@@ -207,7 +207,7 @@ impl Sent {
         self.unlist(slot);
         self.keys[slot] = key;
         // A removal can leave a mark that takes up room like an entry. Once marks fill the table,
-        // it would grow although it holds no more than before, so it is filled afresh.
+        // it would grow although it holds no more than before, so it is filled again.
         if self.slots.len() == self.slots.capacity() {
             self.slots.clear();
             (0..self.keys.len()).for_each(|slot| self.list(slot));

@@ -32,7 +32,6 @@ struct Waiting<'a> {
 
 impl Limiter {
     /// A limiter whose bucket holds a second's worth.
-    #[must_use]
     pub fn new(setting: SendRate) -> Self {
         Self {
             state: Mutex::new(State {

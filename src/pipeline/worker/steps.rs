@@ -2,7 +2,6 @@
 
 use std::{
     pin::{Pin, pin},
-    sync::MutexGuard,
     time::Duration,
 };
 
@@ -15,7 +14,6 @@ use crate::{
     pipeline::{
         breaker::Pass,
         outcome::{Ending, is_last_receive, retry_budget},
-        report::Notes,
         window::Sending,
     },
     ports::{SendFailure, TemplateVersion},
@@ -39,7 +37,8 @@ impl Worker<'_> {
             let rejection = match shared.composer.compose(&template.template, event) {
                 Ok(mail) => {
                     shared.gates.rendered(&template.version);
-                    self.notes().to = Some(masked(&mail));
+                    let to: Vec<_> = mail.to.iter().map(ToString::to_string).collect();
+                    self.notes.lock().to = Some(to.join(", "));
                     return Ok((mail, template.version.clone()));
                 }
                 Err(rejection) => rejection,
@@ -188,11 +187,11 @@ impl Worker<'_> {
         )
     }
 
-    /// The first failure of a message is worth a line, the others are for whoever looks closely.
+    /// The first failure of a message is logged at warn, the others at debug.
     pub(super) fn note_failure(&self, failure: &SendFailure) {
         let error = &failure.error;
         self.note_error(&error.code, &masked_text(&error.message));
-        let notes = self.notes();
+        let notes = self.notes.lock();
         let (key, attempt) = (notes.key.as_deref().unwrap_or_default(), notes.attempts);
         let (trace_id, span_id) = (notes.span.trace_id(), notes.span.span_id());
         let text = masked_text(&error.to_string());
@@ -221,15 +220,6 @@ impl Worker<'_> {
     }
 
     pub(super) fn note_error(&self, kind: &str, text: &dyn std::fmt::Display) {
-        self.notes().error = Some((kind.to_owned(), text.to_string()));
+        self.notes.lock().error = Some((kind.to_owned(), text.to_string()));
     }
-
-    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.notes.lock()
-    }
-}
-
-fn masked(mail: &Mail) -> String {
-    let masked: Vec<_> = mail.to.iter().map(ToString::to_string).collect();
-    masked.join(", ")
 }

@@ -21,7 +21,6 @@ impl Default for Clock {
 
 impl Clock {
     /// A clock that starts at the present time of day.
-    #[must_use]
     pub fn new() -> Self {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -33,13 +32,11 @@ impl Clock {
     }
 
     /// Milliseconds since the epoch.
-    #[must_use]
     pub fn now_millis(&self) -> u64 {
         self.start_millis + millis(self.start.elapsed())
     }
 
     /// The first instant at which [`Clock::now_millis`] is at least `at_millis`.
-    #[must_use]
     pub fn instant(&self, at_millis: u64) -> Instant {
         self.start + Duration::from_millis(at_millis.saturating_sub(self.start_millis))
     }

@@ -27,7 +27,6 @@ pub struct CodeCommit {
 
 impl CodeCommit {
     /// No repositories yet.
-    #[must_use]
     pub fn new(clock: Arc<Clock>) -> Self {
         Self {
             clock,

@@ -104,7 +104,6 @@ pub enum Fault {
 
 impl Rule {
     /// A rule that always strikes, to be narrowed by setting its fields.
-    #[must_use]
     pub fn new(operation: &str, fault: Fault) -> Self {
         Self {
             operation: operation.to_owned(),
@@ -119,7 +118,6 @@ impl Rule {
 
 impl Fault {
     /// An error with a code and an HTTP status.
-    #[must_use]
     pub fn error(code: &str, status: u16) -> Self {
         Self::Error {
             code: code.to_owned(),
@@ -184,7 +182,6 @@ impl Default for Faults {
 
 impl Faults {
     /// Nothing goes wrong.
-    #[must_use]
     pub fn new() -> Self {
         Self {
             state: Mutex::new(Armed {

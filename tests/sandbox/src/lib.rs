@@ -55,7 +55,6 @@ pub struct Sandbox {
 
 impl Sandbox {
     /// Every service, empty.
-    #[must_use]
     pub fn new() -> Arc<Self> {
         let clock = Arc::new(Clock::new());
         let faults = Arc::new(Faults::new());
@@ -166,7 +165,6 @@ pub struct Running {
 
 impl Running {
     /// The endpoint, without a slash at the end.
-    #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }

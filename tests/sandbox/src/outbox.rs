@@ -65,7 +65,6 @@ impl Default for Outbox {
 
 impl Outbox {
     /// No mails yet.
-    #[must_use]
     pub fn new() -> Self {
         Self {
             mails: Mutex::new(Mails {

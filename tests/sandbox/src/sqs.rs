@@ -90,7 +90,6 @@ pub enum Standing {
 
 impl Sqs {
     /// No queues yet.
-    #[must_use]
     pub fn new(clock: Arc<Clock>) -> Self {
         Self {
             clock,

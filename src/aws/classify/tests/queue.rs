@@ -139,7 +139,7 @@ async fn each_code_of_sqs_says_what_became_of_the_call() {
     }
 }
 
-/// Only a fault of ours brings these about; the messages wait in the queue until it is mended.
+/// Only a bug in this program causes these; the messages wait in the queue until it is fixed.
 #[tokio::test(start_paused = true)]
 async fn a_request_that_sqs_does_not_take_may_pass() {
     for (shape, code) in [

@@ -8,7 +8,6 @@ const PREFIX: &str = "/v2/email/";
 ///
 /// `None` where the path is not SES's. `PUT /ses/account` is ours: it sets what the real
 /// account's owner could only wait for.
-#[must_use]
 pub fn route(method: &str, path: &str, query: &str) -> Option<(&'static str, Map<String, Value>)> {
     if (method, path) == ("PUT", "/ses/account") {
         return Some(("PutSandboxAccount", Map::new()));

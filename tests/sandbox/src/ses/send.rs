@@ -43,7 +43,6 @@ struct Destination {
 impl SendEmail {
     /// `None` for a body that is no such object; what is wrong with it, reading it as a tree of
     /// values tells.
-    #[must_use]
     pub fn read(body: &[u8]) -> Option<Self> {
         // A list would do as well for serde.
         let object = body.trim_ascii_start().starts_with(b"{");

@@ -3,7 +3,6 @@
 use super::super::http::ServiceError;
 
 /// The code under which the query protocol knew an error, which SDKs go on reporting.
-#[must_use]
 pub fn query_code(code: &str) -> Option<String> {
     let legacy = match code {
         "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue",
