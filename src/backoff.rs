@@ -48,7 +48,8 @@ impl Backoff {
         Self { policy, cap }
     }
 
-    /// Between attempts of one message or one call, and between polls that fail: 0.5 s doubling to 60 s, full jitter.
+    /// Between attempts of one message or one call, and between polls that fail: 0.5 s doubling to
+    /// 60 s, full jitter.
     pub fn retries() -> Self {
         Self::new(Duration::from_millis(500), LONGEST_DELAY, Jitter::Full)
     }

@@ -1,4 +1,4 @@
-//! Words for people: how the log, the commands and the error texts write durations.
+//! Words for people: how texts write durations, and which known word a misspelt one stands for.
 
 use std::time::Duration;
 
@@ -14,9 +14,33 @@ pub fn format_to_the_millisecond(duration: Duration) -> String {
     humantime::format_duration(millis).to_string()
 }
 
+/// How alike two words must be, from 0 to 1, for one to be offered for the other.
+const SIMILARITY_MIN: f64 = 0.6;
+
+/// Of the words that are known the one that a misspelt word probably stands for.
+pub fn most_alike<T: AsRef<str>>(written: &str, known: impl Iterator<Item = T>) -> Option<T> {
+    known
+        .map(|word| {
+            (
+                strsim::normalized_damerau_levenshtein(word.as_ref(), written),
+                word,
+            )
+        })
+        .filter(|(similarity, _)| *similarity >= SIMILARITY_MIN)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, word)| word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_resembles_none_is_left_alone() {
+        let known = ["summary", "uid"];
+        assert_eq!(most_alike("sumary", known.iter()), Some(&"summary"));
+        assert_eq!(most_alike("zebra", known.iter()), None);
+    }
 
     #[test]
     fn a_duration_is_written_to_the_second_or_to_the_millisecond() {

@@ -1,34 +1,48 @@
 //! "Did you mean": the key that a misspelt one probably stands for.
 
 use super::keys;
-
-/// How alike two names must be, from 0 to 1, for one to be offered for the other.
-const LIKENESS_MIN: f64 = 0.6;
+use crate::text::most_alike;
 
 /// The key, or the section, that somebody probably meant by a path that names none.
 pub(super) fn suggest(path: &[&str], section: bool) -> Option<String> {
     let written = path.join(".");
     let name = path.get(2).copied().unwrap_or("name");
-    let keys = keys::rows().map(|row| row.name.replace('*', name));
-    let candidates: Vec<String> = if section {
-        keys.flat_map(|key| sections(&key)).collect()
-    } else {
-        keys.collect()
-    };
-    candidates
-        .into_iter()
-        .filter(|candidate| *candidate != written)
-        .map(|candidate| (likeness(&candidate, &written), candidate))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, candidate)| candidate)
+    let mut candidates: Vec<String> = keys::rows()
+        .map(|row| row.name.replace('*', name))
+        .collect();
+    if section {
+        candidates = candidates.iter().flat_map(|key| sections(key)).collect();
+    } else if let Some(only) = only_one_ending_alike(&candidates, path) {
+        return Some(only);
+    }
+    let others = candidates.into_iter().filter(|key| *key != written);
+    most_alike(&written, others)
 }
 
-/// From 0 to 1: by edits, which finds a slip of the finger, or by the pairs of letters that both
-/// hold, which finds a part that was left out.
-fn likeness(one: &str, other: &str) -> f64 {
-    let by_edits = strsim::normalized_damerau_levenshtein(one, other);
-    by_edits.max(strsim::sorensen_dice(one, other))
+/// The only key of the same section whose name holds the written one. Where there is no such key,
+/// or more than one, the only key of another section with the same name.
+fn only_one_ending_alike(candidates: &[String], path: &[&str]) -> Option<String> {
+    let (last, section) = path.split_last()?;
+    let section = section.join(".");
+    let parts = |key: &String| {
+        let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+        (section.to_owned(), name.to_owned())
+    };
+    let near = |key: &&String| {
+        let (its_section, name) = parts(key);
+        its_section == section && last.len() > 2 && name.contains(last) && name != *last
+    };
+    let far = |key: &&String| {
+        let (its_section, name) = parts(key);
+        name == *last && its_section != section
+    };
+    only(candidates.iter().filter(near))
+        .or_else(|| only(candidates.iter().filter(far)))
+        .cloned()
+}
+
+fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
+    items.next().filter(|_| items.next().is_none())
 }
 
 /// The sections that a key stands in, the outermost first.
@@ -51,6 +65,8 @@ mod tests {
             ("queue_url", "queue.url"),
             ("concurency", "concurrency"),
             ("template.repo", "template.repository"),
+            ("ttl", "template.ttl"),
+            ("email.set", "email.configuration_set"),
             (
                 "message.placeholders.place.feild",
                 "message.placeholders.place.field",

@@ -9,11 +9,10 @@ use crate::{
     notification::{Composer, Placeholder, Template},
     ports::{TemplateFailure, TemplateFile, inspect::RefusalKind},
     template_store::{self, LoadError},
+    text::most_alike,
 };
 
 const TEMPLATE: &str = "template";
-/// How alike two names must be, from 0 to 1, for one to count as a misspelling of the other.
-const ALIKE_MIN: f64 = 0.6;
 
 /// The findings, and the template if there is a usable one.
 pub(super) async fn check_template(
@@ -170,15 +169,10 @@ fn meant<'a>(written: &str, declared: &[&'a str]) -> Option<&'a str> {
     let name = written
         .trim_matches(['{', '}', ' ', '\t'])
         .to_ascii_lowercase();
-    declared
-        .iter()
-        .map(|known| {
-            let alike = strsim::normalized_damerau_levenshtein(&known.to_ascii_lowercase(), &name);
-            (alike, *known)
-        })
-        .filter(|(alike, _)| *alike >= ALIKE_MIN)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, known)| known)
+    let lower = declared.iter().map(|known| known.to_ascii_lowercase());
+    let meant = most_alike(&name, lower)?;
+    let mut declared = declared.iter().copied();
+    declared.find(|known| known.eq_ignore_ascii_case(&meant))
 }
 
 #[cfg(test)]
