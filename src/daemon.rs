@@ -3,7 +3,7 @@
 
 mod boot;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -198,15 +198,14 @@ fn log_plan(settings: &Settings, facts: &Facts) {
 }
 
 fn log_end(report: &Report, began: Option<Instant>) {
-    let took = began.map_or(Duration::ZERO, |began| began.elapsed());
+    let took = began.map_or(0.0, |began| began.elapsed().as_secs_f64());
+    let tally = &report.tally;
     if report.clean {
-        info!(target: LIFECYCLE, "stopped after {:.1} s: {}", took.as_secs_f64(), report.tally);
+        info!(target: LIFECYCLE, "stopped after {took:.1} s: {tally}");
     } else {
         error!(
             target: LIFECYCLE,
-            "stopped after {:.1} s, with problems, and the lines above say why: {}",
-            took.as_secs_f64(),
-            report.tally
+            "stopped after {took:.1} s, with problems, and the lines above say why: {tally}"
         );
     }
 }

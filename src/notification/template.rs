@@ -20,7 +20,6 @@ pub struct Template {
 
 /// Why a file is no template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum TemplateError {
     /// Some other encoding, or no text at all.
     #[error("the template is not UTF-8 (at byte {offset})")]

@@ -29,13 +29,13 @@ pub(crate) fn observe(readings: &Arc<Readings>, instruments: &Instruments) {
         metric::HELD,
         "{message}",
         "Messages held under a lease.",
-        |now| plain(number(now.held())),
+        |now| count(now.held()),
     );
     gauge(
         metric::BUSY,
         "{worker}",
         "Workers on their way to the mail service.",
-        |now| plain(number(now.on_the_way())),
+        |now| count(now.on_the_way()),
     );
     gauge(
         metric::BREAKER_OPEN,
@@ -58,18 +58,13 @@ pub(crate) fn observe(readings: &Arc<Readings>, instruments: &Instruments) {
         metric::TEMPLATE_AGE,
         "s",
         "Time since the template was fetched well.",
-        |now| {
-            let good_at = now.template_good_at();
-            good_at
-                .map(|at| plain(at.elapsed().as_secs_f64()))
-                .unwrap_or_default()
-        },
+        |now| now.template_age().map(plain).unwrap_or_default(),
     );
     gauge(
         metric::LEDGER_SIZE,
         "{message}",
         "Sent messages remembered.",
-        |now| plain(number(now.ledger_len())),
+        |now| count(now.ledger_len()),
     );
     sum(
         metric::LEDGER_HITS,
@@ -100,7 +95,8 @@ fn plain(value: f64) -> Points {
     vec![(value, Vec::new())]
 }
 
+/// The same of a count.
 #[expect(clippy::cast_precision_loss, reason = "these numbers are small")]
-fn number(count: usize) -> f64 {
-    count as f64
+fn count(number: usize) -> Points {
+    plain(number as f64)
 }

@@ -62,16 +62,8 @@ pub(crate) struct Poller {
     pub(crate) deliveries: mpsc::UnboundedSender<Delivery>,
 }
 
-/// What one receive came to.
-enum Received {
-    Empty,
-    /// So many of so many asked for.
-    Some {
-        count: usize,
-        asked: usize,
-    },
-    Failed(QueueFailure),
-}
+/// What one receive came to: so many messages of so many asked for.
+type Received = Result<(usize, usize), QueueFailure>;
 
 /// How many receives may be under way, by what the last ones brought: full ones ask for more of them,
 /// others for fewer, down to the one long poll of an empty queue. So a backlog is received side by
@@ -205,11 +197,11 @@ impl Poller {
         // Asked after the poll was made known: whatever is released from here on knows of it.
         if self.drain.has_begun() {
             open_polls.end(poll);
-            return (Received::Empty, began);
+            return (Ok((0, asked)), began);
         }
         let messages = match self.queue.receive(request).await {
             Ok(messages) => messages,
-            Err(failure) => return (Received::Failed(failure), began),
+            Err(failure) => return (Err(failure), began),
         };
         open_polls.end(poll);
         let count = messages.len();
@@ -233,12 +225,7 @@ impl Poller {
                 place,
             }));
         }
-        let received = if count == 0 {
-            Received::Empty
-        } else {
-            Received::Some { count, asked }
-        };
-        (received, began)
+        (Ok((count, asked)), began)
     }
 
     /// A receive under way when the drain begins gets a second to return, or as long as something
@@ -253,7 +240,8 @@ impl Poller {
             }
             tokio::select! {
                 Some(done) = receives.join_next() => {
-                    task_result(done);
+                    // How it ended changes nothing any more; its panic goes on here.
+                    drop(task_result(done));
                 }
                 () = sleep(DRAIN_RECHECK_EVERY) => {}
             }
@@ -281,25 +269,20 @@ impl Failures {
     /// How to go on after a receive that began at `began`.
     fn after(&mut self, received: Received, began: Instant, pace: Pace) -> (Pace, Instant) {
         let now = Instant::now();
-        match received {
-            Received::Failed(failure) => {
+        let (count, asked) = match received {
+            Ok(brought) => brought,
+            Err(failure) => {
                 self.tell(&failure);
-                (Pace::SLOWEST, now + self.backoff.next_delay())
+                return (Pace::SLOWEST, now + self.backoff.next_delay());
             }
-            Received::Empty => {
-                self.end();
-                (Pace::SLOWEST, began + EMPTY_RECEIVE_MIN)
-            }
-            Received::Some { count, asked } => {
-                self.end();
-                let pause = if count < asked {
-                    RECEIVE_LINGER
-                } else {
-                    Duration::ZERO
-                };
-                (pace.after(count, asked), now + pause)
-            }
-        }
+        };
+        self.end();
+        let not_before = match count {
+            0 => return (Pace::SLOWEST, began + EMPTY_RECEIVE_MIN),
+            count if count < asked => now + RECEIVE_LINGER,
+            _ => now,
+        };
+        (pace.after(count, asked), not_before)
     }
 
     fn tell(&self, failure: &QueueFailure) {
@@ -339,7 +322,7 @@ mod tests {
     use crate::ports::{CallError, QueueFailureKind};
 
     fn failed(code: &str) -> Received {
-        Received::Failed(QueueFailure {
+        Err(QueueFailure {
             kind: QueueFailureKind::Transient,
             error: Box::new(CallError {
                 operation: "ReceiveMessage",
@@ -362,7 +345,7 @@ mod tests {
             health.readiness_problems().join(", ")
         };
         assert_eq!(told(failed("first")), "");
-        assert_eq!(told(Received::Empty), "");
+        assert_eq!(told(Ok((0, 10))), "");
         tokio::time::advance(QUIET_FAILURES_FOR).await;
         assert_eq!(told(failed("first")), "", "the quiet time begins anew");
         tokio::time::advance(QUIET_FAILURES_FOR).await;
@@ -371,6 +354,6 @@ mod tests {
         assert_eq!(told(failed("third")), "receiving fails: second");
         tokio::time::advance(Duration::from_secs(30)).await;
         assert_eq!(told(failed("fourth")), "receiving fails: fourth");
-        assert_eq!(told(Received::Empty), "");
+        assert_eq!(told(Ok((0, 10))), "");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{sync::watch, time::Instant};
+use tokio::sync::watch;
 
 use super::{
     breaker::{MailCause, MailGate, Status, TemplateCause, TemplateGate},
@@ -75,9 +75,10 @@ impl Readings {
         self.limiter.rate()
     }
 
-    /// When the template was last fetched well.
-    pub(crate) fn template_good_at(&self) -> Option<Instant> {
-        self.templates.borrow().good_at
+    /// How long ago the template was last fetched well, in seconds.
+    pub(crate) fn template_age(&self) -> Option<f64> {
+        let good_at = self.templates.borrow().good_at;
+        good_at.map(|at| at.elapsed().as_secs_f64())
     }
 
     /// How often the template was fetched, well or badly.
