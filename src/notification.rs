@@ -1,7 +1,7 @@
 //! What a message says and the mail that it becomes: pure, without I/O.
 //!
 //! In reading order: [`Envelope::open`] finds the [`Event`] in a message body, [`Placeholders`] say
-//! which fields of it are wanted, [`Template`] and [`Subject`] where they go, [`recipients`] who is
+//! which fields of it are wanted, [`Template`] and [`Subject`] where they go, [`recipients()`] who is
 //! written to, and the [`Composer`] makes the [`Mail`] of all of them, or a [`Rejection`].
 //!
 //! Everything in an event is hostile until proven otherwise: it comes from the public internet. No
