@@ -12,7 +12,8 @@ COPY Cargo.toml Cargo.lock ./
 COPY tests/sandbox/Cargo.toml tests/sandbox/
 # Programs and libraries of nothing, so that there is something to build the dependencies for.
 RUN mkdir src tests/sandbox/src \
-    && echo 'fn main() {}' | tee src/main.rs >tests/sandbox/src/main.rs \
+    && echo 'fn main() {}' >src/main.rs \
+    && cp src/main.rs tests/sandbox/src/ \
     && touch src/lib.rs tests/sandbox/src/lib.rs \
     && cargo build --release --locked --package organizer-notifier \
     && rm -r src target/release/organizer-notifier* target/release/deps/*organizer_notifier* \
