@@ -11,7 +11,7 @@ use aws_sdk_sesv2::{
     },
     error::BoxError,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     mutex::Mutex,
@@ -22,8 +22,8 @@ use crate::{
 const TAG: &str = "notification-id";
 /// The longest tag value that SES takes.
 const TAG_LENGTH_MAX: usize = 256;
-/// Where the HTML belongs in a frame. No text holds this: its quotes are escaped there.
-const PLACE: &str = r#""Data":null"#;
+/// What a body holds beside subject, text and HTML, and what escapes add to them, as a first guess.
+const FRAME: usize = 1024;
 
 tokio::task_local! {
     /// The body of the one request that is made within [`sending`].
@@ -89,61 +89,46 @@ impl BodyWriter {
 
     /// The request for one mail, as JSON.
     pub(super) fn write(&self, mail: &Mail, tag: &str) -> Vec<u8> {
-        let frame = self.frame(mail, tag);
-        let (before, after) = frame.split_once(PLACE).unwrap_or_default();
-        let values: Vec<_> = mail
-            .html
-            .values()
-            .iter()
-            .map(|value| in_json(value))
-            .collect();
+        let to: Vec<_> = mail.to.iter().map(Address::as_str).collect();
+        let tag = tag_value(tag);
+        let values = mail.html.values().iter().map(|value| in_json(value));
+        let values: Vec<_> = values.collect();
         let mut escaped = self.escaped.lock();
         if !Arc::ptr_eq(&escaped.template, mail.html.template()) {
             *escaped = EscapedTemplate::new(mail.html.template());
         }
         let segments = escaped.template.iter().zip(&escaped.literals);
-        let pieces = segments.map(|(segment, literal)| match segment {
+        let html = segments.map(|(segment, literal)| match segment {
             Segment::Literal(_) => literal,
             Segment::Value(index) => values.get(*index).unwrap_or(literal),
         });
-        let length = pieces.clone().map(String::len).sum::<usize>();
-        let mut body = Vec::with_capacity(frame.len() + length);
-        body.extend(before.as_bytes());
-        body.extend(br#""Data":""#);
-        pieces.for_each(|piece| body.extend(piece.as_bytes()));
-        body.extend(b"\"");
-        body.extend(after.as_bytes());
-        body
-    }
-
-    /// The request without its HTML, which stands behind [`PLACE`].
-    fn frame(&self, mail: &Mail, tag: &str) -> String {
-        // Without a charset SES reads 7-bit ASCII.
-        let part = |data: Option<&str>| json!({ "Charset": "UTF-8", "Data": data });
-        let to: Vec<_> = mail.to.iter().map(Address::as_str).collect();
-        // RFC 3834: keeps out-of-office replies from answering a confirmation.
-        let automatic = json!({ "Name": "Auto-Submitted", "Value": "auto-generated" });
-        let mut request = json!({
-            "FromEmailAddress": mail.from,
-            "Destination": { "ToAddresses": to },
-            "Content": { "Simple": {
-                "Subject": part(Some(&mail.subject)),
-                "Headers": [automatic],
-                "Body": { "Text": part(Some(&mail.text)), "Html": part(None) },
-            } },
-        });
+        let length = html.clone().map(String::len).sum::<usize>();
+        let mut body = Vec::with_capacity(FRAME + mail.text.len() + length);
+        append(&mut body, r#"{"Destination":{"ToAddresses":"#, &to);
+        append(&mut body, r#"},"FromEmailAddress":"#, &mail.from);
         if !mail.reply_to.is_empty() {
-            request["ReplyToAddresses"] = json!(mail.reply_to);
+            append(&mut body, r#","ReplyToAddresses":"#, &mail.reply_to);
         }
-        let tag = tag_value(tag);
         // An empty tag says nothing.
         if !tag.is_empty() {
-            request["EmailTags"] = json!([{ "Name": TAG, "Value": tag }]);
+            append(&mut body, r#","EmailTags":[{"Name":"#, TAG);
+            append(&mut body, r#","Value":"#, &tag);
+            body.extend(b"}]");
         }
         if let Some(set) = &self.configuration_set {
-            request["ConfigurationSetName"] = json!(set);
+            append(&mut body, r#","ConfigurationSetName":"#, set);
         }
-        request.to_string()
+        // Without a charset SES reads 7-bit ASCII.
+        let subject = r#","Content":{"Simple":{"Subject":{"Charset":"UTF-8","Data":"#;
+        append(&mut body, subject, &mail.subject);
+        // RFC 3834: keeps out-of-office replies from answering a confirmation.
+        body.extend(br#"},"Headers":[{"Name":"Auto-Submitted","Value":"auto-generated"}]"#);
+        let text = r#","Body":{"Text":{"Charset":"UTF-8","Data":"#;
+        append(&mut body, text, &mail.text);
+        body.extend(br#"},"Html":{"Charset":"UTF-8","Data":""#);
+        html.for_each(|piece| body.extend(piece.as_bytes()));
+        body.extend(br#""}}}}}"#);
+        body
     }
 }
 
@@ -160,10 +145,19 @@ impl EscapedTemplate {
     }
 }
 
+/// Appends what stands before a value, and the value as JSON.
+fn append(body: &mut Vec<u8>, before: &str, value: &(impl Serialize + ?Sized)) {
+    body.extend(before.as_bytes());
+    // Neither texts nor memory refuse to be written.
+    let _ = serde_json::to_writer(body, value);
+}
+
 /// A text as it stands between the quotes of a JSON string.
 fn in_json(text: &str) -> String {
-    let quoted = Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
+    let mut quoted = serde_json::to_string(text).unwrap_or_default();
+    quoted.pop();
+    quoted.drain(..1);
+    quoted
 }
 
 /// SES takes only letters, digits, `_` and `-` in a tag.

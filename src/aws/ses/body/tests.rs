@@ -126,20 +126,3 @@ fn a_templates_text_is_escaped_once() {
     ours(&writer, &mail.clone(), "two");
     assert_eq!(writer.escaped.lock().literals.as_ptr(), first);
 }
-
-#[test]
-fn a_text_like_the_htmls_place_is_not_taken_for_it() {
-    let writer = BodyWriter::default();
-    let mail = Mail {
-        from: super::PLACE.to_owned(),
-        subject: super::PLACE.to_owned(),
-        text: format!("{{{}}}", super::PLACE),
-        ..mail()
-    };
-    let body = ours(&writer, &mail, "tag");
-    assert_eq!(body["FromEmailAddress"], mail.from);
-    let message = &body["Content"]["Simple"];
-    assert_eq!(message["Subject"]["Data"], mail.subject);
-    assert_eq!(message["Body"]["Text"]["Data"], mail.text);
-    assert_eq!(message["Body"]["Html"]["Data"], mail.html.to_string());
-}
