@@ -1,4 +1,4 @@
-//! The fault campaign: `cargo run --release --example campaign`.
+//! The fault campaign: `cargo bench --bench campaign`.
 //!
 //! Real daemons, each a process of its own, work against a local AWS that fails in every way that
 //! the real one can. The table says what that cost, and the exit code whether a promise broke.
@@ -43,6 +43,9 @@ struct Arguments {
     /// Scenarios played at once; those that measure times are played alone.
     #[arg(long, default_value_t = 4)]
     jobs: usize,
+    /// Said by cargo.
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
 fn main() -> ExitCode {
