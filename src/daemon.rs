@@ -18,7 +18,7 @@ use crate::{
     },
     ports::{QueueFacts, SendRate, World, queue_name},
     shutdown::Signal,
-    telemetry::{Instruments, LIFECYCLE, observed::Observed},
+    telemetry::{Instruments, LIFECYCLE, measured_ports::Measured},
     template_store::TemplateStore,
     text::format_duration,
 };
@@ -37,7 +37,7 @@ pub async fn run(
     mut signals: mpsc::UnboundedReceiver<Signal>,
 ) -> anyhow::Result<Report> {
     let templates = Arc::new(TemplateStore::new(
-        Arc::new(Observed::new(
+        Arc::new(Measured::new(
             Arc::clone(&world.templates),
             Arc::clone(&instruments),
         )),
@@ -61,7 +61,7 @@ pub async fn run(
                 world: World {
                     // Boot's made-up handles were refused, which is no failure. So the queue's calls
                     // are measured only from here on.
-                    queue: Arc::new(Observed::new(world.queue, Arc::clone(&instruments))),
+                    queue: Arc::new(Measured::new(world.queue, Arc::clone(&instruments))),
                     ..world
                 },
                 ledger: Arc::new(MemoryLedger::default()),

@@ -3,9 +3,9 @@
 //! it.
 
 pub(crate) mod export_errors;
+pub(crate) mod measured_ports;
 pub(crate) mod metrics;
 pub mod names;
-pub(crate) mod observed;
 pub(crate) mod otlp;
 pub(crate) mod spans;
 pub(crate) mod throttle;

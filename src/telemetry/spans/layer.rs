@@ -24,7 +24,7 @@ where
         .with_location(false)
         .with_target(false)
         .with_level(false)
-        // Every span would bear `busy_ns` and `idle_ns`, which are no convention's names.
+        // Every span would carry `busy_ns` and `idle_ns`, which are no convention's names.
         .with_tracked_inactivity(false)
         .with_filter(Targets::new().with_target(SPANS, Level::INFO))
 }

@@ -27,19 +27,19 @@ const UNANSWERED: &str = "timeout";
 type Answers = Result<Vec<Result<(), EntryFailure>>, QueueFailure>;
 
 /// A port whose calls are measured.
-pub(crate) struct Observed<T: ?Sized> {
+pub(crate) struct Measured<T: ?Sized> {
     port: Arc<T>,
     instruments: Arc<Instruments>,
 }
 
-impl<T: ?Sized> Observed<T> {
+impl<T: ?Sized> Measured<T> {
     /// Measures the calls on `port`.
     pub(crate) fn new(port: Arc<T>, instruments: Arc<Instruments>) -> Self {
         Self { port, instruments }
     }
 }
 
-impl Observed<dyn Queue> {
+impl Measured<dyn Queue> {
     /// Makes a settling call and records it.
     async fn settle(
         &self,
@@ -92,7 +92,7 @@ impl Drop for Settling<'_> {
 }
 
 #[async_trait]
-impl Queue for Observed<dyn Queue> {
+impl Queue for Measured<dyn Queue> {
     async fn describe(&self) -> Result<QueueFacts, QueueFailure> {
         self.port.describe().await
     }
@@ -127,7 +127,7 @@ impl Queue for Observed<dyn Queue> {
 }
 
 #[async_trait]
-impl TemplateSource for Observed<dyn TemplateSource> {
+impl TemplateSource for Measured<dyn TemplateSource> {
     async fn fetch(&self) -> Result<TemplateFile, TemplateFailure> {
         let span = self.instruments.spans.fetch();
         let fetched = self.port.fetch().await;
