@@ -84,7 +84,7 @@ pub(crate) fn outcome(
         error.map(|(kind, _)| kind),
         error.and_then(|(_, text)| text),
     );
-    let text = sentence(outcome, ending, last, reason);
+    let text = sentence(ending, last, reason);
     macro_rules! line {
         ($level:ident) => {
             $level!(
@@ -213,52 +213,58 @@ fn still_open<C: Cause>(part: Part, status: &Status<C>, readings: &Readings) {
     );
 }
 
-fn sentence(outcome: Outcome, ending: Ending, last: bool, reason: Option<&str>) -> String {
+/// What the line says, by how the work ended: the outcome follows from that.
+fn sentence(ending: Ending, last: bool, reason: Option<&str>) -> String {
     let reason = reason
         .map(|reason| format!(": {reason}"))
         .unwrap_or_default();
-    match outcome {
-        Outcome::Sent => "sent".to_owned(),
-        Outcome::Duplicate => "duplicate: it was sent before, and is deleted now".to_owned(),
-        Outcome::Ignored => "ignored: a control message of the topic".to_owned(),
-        Outcome::Rejected => format!("rejected{reason}"),
-        Outcome::Deferred => format!("deferred, {}{reason}", unsent(ending)),
-        Outcome::Exhausted => format!(
-            "exhausted: this was its last receive, {}, and the queue will dead-letter it{reason}",
-            unsent(ending)
+    match ending {
+        Ending::Sent => "sent".to_owned(),
+        Ending::AlreadySent => "duplicate: it was sent before, and is deleted now".to_owned(),
+        Ending::ControlMessage => "ignored: a control message of the topic".to_owned(),
+        Ending::Rejected => format!("rejected{reason}"),
+        Ending::BudgetSpent => unsent("its retry budget is spent", last, &reason),
+        Ending::UnknownAtLimit => unsent(
+            "its outcome is unknown after two attempts without an answer: it may have been mailed",
+            last,
+            &reason,
         ),
-        Outcome::Released if last => format!(
+        Ending::DrainedInSend => unsent(
+            "the daemon stopped before its send was answered: it may have been mailed",
+            last,
+            &reason,
+        ),
+        Ending::Drained if last => format!(
             "released on its last receive, since the daemon stopped before it could be sent: the queue \
              will dead-letter it{reason}"
         ),
-        Outcome::Released => "released: returned to the queue".to_owned(),
-        Outcome::Lost if last => {
-            "lost its lease before it was sent, on its last receive: the queue \
-                                  will dead-letter it"
+        Ending::Drained => "released: returned to the queue".to_owned(),
+        Ending::LeaseLost if last => {
+            "lost its lease before it was sent, on its last receive: the queue will dead-letter it"
                 .to_owned()
         }
-        Outcome::Lost => {
+        Ending::LeaseLost => {
             "lost its lease before it was sent; whoever has it now sends it".to_owned()
         }
-        Outcome::Panicked if ending == (Ending::Panicked { sent: true }) => {
+        Ending::Panicked { sent: true } => {
             "its worker failed after the mail was sent; the message is deleted".to_owned()
         }
-        Outcome::Panicked if last => {
+        Ending::Panicked { sent: false } if last => {
             "its worker failed on its last receive: the queue will dead-letter it".to_owned()
         }
-        Outcome::Panicked => "its worker failed; the message comes back by itself".to_owned(),
+        Ending::Panicked { sent: false } => {
+            "its worker failed; the message comes back by itself".to_owned()
+        }
     }
 }
 
-fn unsent(ending: Ending) -> &'static str {
-    match ending {
-        Ending::UnknownAtLimit => {
-            "its outcome is unknown after two attempts without an answer: it may have been mailed"
-        }
-        Ending::DrainedInSend => {
-            "the daemon stopped before its send was answered: it may have been mailed"
-        }
-        _ => "its retry budget is spent",
+fn unsent(why: &str, last: bool, reason: &str) -> String {
+    if last {
+        format!(
+            "exhausted: this was its last receive, {why}, and the queue will dead-letter it{reason}"
+        )
+    } else {
+        format!("deferred, {why}{reason}")
     }
 }
 
@@ -278,7 +284,7 @@ mod tests {
     #[test]
     fn a_worker_that_failed_on_the_last_receive_is_not_said_to_come_back() {
         let ending = Ending::Panicked { sent: false };
-        let said = |last| sentence(Outcome::Panicked, ending, last, None);
+        let said = |last| sentence(ending, last, None);
         assert!(said(true).contains("the queue will dead-letter it"));
         assert!(said(false).contains("the message comes back by itself"));
     }
