@@ -15,36 +15,16 @@ use crate::template_store::Knowledge;
 
 /// A view of the pipeline that can change nothing.
 pub(crate) struct Readings {
-    leases: Arc<Leases>,
-    window: Arc<Window>,
-    mail: Arc<MailGate>,
-    template: Arc<TemplateGate>,
-    limiter: Arc<Limiter>,
-    ledger: Arc<dyn Ledger>,
-    templates: watch::Receiver<Knowledge>,
+    pub(crate) leases: Arc<Leases>,
+    pub(crate) window: Arc<Window>,
+    pub(crate) mail: Arc<MailGate>,
+    pub(crate) template: Arc<TemplateGate>,
+    pub(crate) limiter: Arc<Limiter>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) templates: watch::Receiver<Knowledge>,
 }
 
 impl Readings {
-    pub(crate) fn new(
-        leases: Arc<Leases>,
-        window: Arc<Window>,
-        mail: Arc<MailGate>,
-        template: Arc<TemplateGate>,
-        limiter: Arc<Limiter>,
-        ledger: Arc<dyn Ledger>,
-        templates: watch::Receiver<Knowledge>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            leases,
-            window,
-            mail,
-            template,
-            limiter,
-            ledger,
-            templates,
-        })
-    }
-
     /// How many messages are held under a lease.
     pub(crate) fn held(&self) -> usize {
         self.leases.count()

@@ -103,15 +103,15 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         Arc::clone(&window),
         Arc::clone(&parts.health),
     );
-    let readings = Readings::new(
-        Arc::clone(&leases),
-        Arc::clone(&window),
-        Arc::clone(&gates.mail),
-        Arc::clone(&gates.template),
-        Arc::clone(&limiter),
-        Arc::clone(&parts.ledger),
-        templates.watch(),
-    );
+    let readings = Arc::new(Readings {
+        leases: Arc::clone(&leases),
+        window: Arc::clone(&window),
+        mail: Arc::clone(&gates.mail),
+        template: Arc::clone(&gates.template),
+        limiter: Arc::clone(&limiter),
+        ledger: Arc::clone(&parts.ledger),
+        templates: templates.watch(),
+    });
     gauges::observe(&readings, &parts.instruments);
     let open_polls = Arc::new(OpenPolls::default());
     let (deliveries, arriving) = mpsc::unbounded_channel();

@@ -208,8 +208,8 @@ impl Settler {
             error!(
                 notifier.delete.failing_s = began.elapsed().as_secs(),
                 "deletes keep failing: mails were sent, but their messages cannot be deleted and \
-                 stay held, so \
-                 receiving slows down and stops; check the role's sqs:DeleteMessage and SQS itself"
+                 stay held, so receiving slows down and stops; check the role's \
+                 sqs:DeleteMessage and SQS itself"
             );
         }
     }
