@@ -19,9 +19,7 @@ async fn every_command_is_helped_with_examples() {
         let help = run_bare(&[], &[command, "--help"]).await;
         help.exits(0);
         assert!(!help.out.contains('\u{1b}'), "{help}");
-        if command != "run" && command != "healthcheck" {
-            assert!(help.out.contains("Examples:"), "{help}");
-        }
+        assert!(help.out.contains("Examples:"), "{help}");
         if command != "completions" {
             assert!(help.out.contains("Exit codes: 0 "), "{help}");
         }
