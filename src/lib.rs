@@ -27,7 +27,7 @@
 //!
 //! # The layers
 //!
-//! Each module uses only modules below it; `tests/house` holds the list.
+//! Each module uses only modules below it, or after it in its line. `tests/house` holds the list.
 //!
 //! ```text
 //! cli                                   the commands; joins aws to the rest
@@ -37,9 +37,10 @@
 //! template_store  template_file         the template in force
 //! telemetry                             logs, spans, metrics
 //! config                                the settings and where they come from
+//! backoff  mutex                        delays, the lock
 //! ports                                 the outside world in our own types
+//! timing  text                          derived times, words
 //! notification                          message to mail; pure
-//! timing  backoff  text  mutex          derived times, delays, words, the lock
 //! ```
 //!
 //! # Where a change goes
@@ -47,15 +48,20 @@
 //! | change | place |
 //! |---|---|
 //! | an AWS error code gets a meaning | [`aws::classify`], one test per code |
-//! | a cause gets another remedy | `ports/remedies.rs` |
-//! | an outcome, or when it applies | [`pipeline::outcome`] |
-//! | a configuration key | `config/keys.rs`, one row; `config/default.toml` |
-//! | a metric, a span, a name of one | [`telemetry`], `telemetry/names.rs`; read in `pipeline/gauges.rs` |
-//! | a line that repeats | `telemetry/throttle.rs` limits it |
+//! | a cause gets another remedy | `ports/remedies.rs`; a new cause: `ports.rs`, `pipeline/breaker/cause.rs` |
+//! | an outcome, or when it applies | [`pipeline::outcome`]; its line: `pipeline/report.rs` |
+//! | what a log line says | `pipeline/report.rs`; a breaker's reason `pipeline/breaker/cause.rs`, what to do `ports/remedies.rs` |
+//! | a line that repeats | where it is written, with a `Throttle` of its own (`telemetry/throttle.rs`) |
+//! | a configuration key | `config/keys.rs`, one row; `config/settings.rs`; `config/default.toml` |
+//! | a metric | its name in `telemetry/names.rs`, the instrument in `telemetry/metrics.rs`; a call on a port is counted in `telemetry/measured_ports.rs`, a value read at export in `pipeline/gauges.rs` |
+//! | a span | its name in `telemetry/names.rs`, the rest in `telemetry/spans.rs` |
+//! | what stops receiving | `pipeline/poller.rs` (`next_places`); another breaker also needs `gates.rs`, `readings.rs`, `health_state.rs`, `gauges.rs`, `report.rs` |
 //! | when a breaker opens or closes | [`pipeline::breaker`]; what follows from it: `pipeline/gates.rs` |
 //! | how many messages are held or sent at once | [`pipeline::window`] |
 //! | what a mail looks like | [`notification`] |
+//! | a source of templates | in `aws`, or beside `template_file.rs`; chosen in `cli/session.rs` |
 //! | what a command prints | `cli`, a file for each command |
+//! | a command | `cli/arguments.rs`, its file in `cli/`, its text in `cli/help/`; called in `cli.rs` |
 //! | how long a stop takes | [`timing`] and [`pipeline::drain`] |
 //!
 //! # Our words

@@ -1,8 +1,12 @@
 //! Breakers stop the work while something that every message needs does not work.
 //!
-//! Each is a machine that is told what happened and when, and a gate at which workers wait.
-//! While one is open nothing new is received, and what was received is held. The changes are
-//! returned to the caller that caused them, so that each is logged once.
+//! There are two: the mail breaker stops sending, the template breaker stops rendering. Each is a
+//! machine that is told what happened and when, and a gate at which workers wait. While one is open
+//! nothing new is received, and what was received is held. The changes are returned to the caller
+//! that caused them, so that each is logged once.
+//!
+//! A third would stand here too. `gates.rs` acts on its changes, and `poller.rs` waits for it.
+//! `health_state.rs` has a part for it. `readings.rs` shows it to `gauges.rs` and `report.rs`.
 
 mod cause;
 mod gate;

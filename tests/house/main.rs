@@ -1,5 +1,5 @@
 //! Holds the house's rules over the source text: who may use whom, which crate belongs where, how
-//! large a file may grow, what stands at the top level. A breach says how to mend it.
+//! large a file may grow, what stands at the top level. A test that fails says how to fix it.
 
 #![expect(
     clippy::unwrap_used,
@@ -97,7 +97,7 @@ fn nothing_is_muted_or_left_undone() {
     hold(
         &each(&sources(), neatness::muted),
         "Write `#[expect(lint, reason = \"...\")]` for `allow`, finish what `todo!` and \
-         `unimplemented!` stand for, mend or delete an ignored test.",
+         `unimplemented!` stand for, fix or delete an ignored test.",
     );
 }
 
