@@ -6,23 +6,30 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail, ensure};
-use axum::{body::Body, http::Uri};
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use tokio::time::timeout;
+use axum::{
+    body::Body,
+    http::{Request, StatusCode, header::HOST},
+};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, time::timeout};
 
 use super::OK;
 use crate::config::{self, Flags};
 
 /// The time for the whole question and answer.
 const TIMEOUT: Duration = Duration::from_secs(2);
+const PATH: &str = "/livez";
 
 /// Returns the exit code of a daemon that lives, else an error.
 pub(super) async fn healthcheck(flags: &Flags) -> anyhow::Result<u8> {
     let Some(listen) = config::load_health(flags, std::env::vars_os())? else {
         bail!("health.listen is off: there is nobody to ask");
     };
-    let url = format!("http://{}/livez", reachable(listen));
-    ask(url.parse()?).await.context(url)?;
+    let address = reachable(listen);
+    ask(address)
+        .await
+        .with_context(|| format!("http://{address}{PATH}"))?;
     Ok(OK)
 }
 
@@ -37,21 +44,25 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 /// Fails unless the daemon there says that it is alive.
-async fn ask(url: Uri) -> anyhow::Result<()> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Body>();
-    let Ok(answer) = timeout(TIMEOUT, client.get(url)).await else {
+async fn ask(address: SocketAddr) -> anyhow::Result<()> {
+    let Ok(status) = timeout(TIMEOUT, answer(address)).await else {
         bail!("no answer within {} s", TIMEOUT.as_secs());
     };
-    let status = match answer {
-        Ok(answer) => answer.status(),
-        Err(error) if error.is_connect() => {
-            let error = anyhow!(error);
-            bail!("nobody listens or answers properly: {}", error.root_cause());
-        }
-        Err(_) => bail!("the answer is not HTTP"),
-    };
+    let status = status?;
     ensure!(status == 200, "the answer is {}", status.as_u16());
     Ok(())
+}
+
+/// One request needs no pool of connections, and a client with one takes much longer to compile.
+async fn answer(address: SocketAddr) -> anyhow::Result<StatusCode> {
+    let stream = TcpStream::connect(address).await;
+    let stream = stream.map_err(|error| anyhow!("nobody listens there: {error}"))?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let request = Request::get(PATH).header(HOST, address.to_string());
+    let answer = sender.send_request(request.body(Body::empty())?).await;
+    let answer = answer.map_err(|_| anyhow!("the answer is not HTTP"))?;
+    Ok(answer.status())
 }
 
 #[cfg(test)]
@@ -65,7 +76,7 @@ mod tests {
     use super::*;
 
     /// Answers one request with these bytes, and gives the request.
-    async fn answering(answer: &'static str) -> (Uri, JoinHandle<String>) {
+    async fn answering(answer: &'static str) -> (SocketAddr, JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let served = tokio::spawn(async move {
@@ -77,13 +88,13 @@ mod tests {
             stream.write_all(answer.as_bytes()).await.unwrap();
             String::from_utf8(request).unwrap()
         });
-        (format!("http://{address}/livez").parse().unwrap(), served)
+        (address, served)
     }
 
     #[tokio::test]
     async fn a_daemon_that_answers_200_is_alive() {
-        let (url, served) = answering("HTTP/1.1 200 OK\r\n\r\nalive\n").await;
-        ask(url).await.unwrap();
+        let (address, served) = answering("HTTP/1.1 200 OK\r\n\r\nalive\n").await;
+        ask(address).await.unwrap();
         let request = served.await.unwrap();
         assert!(
             request.starts_with("GET /livez HTTP/1.1\r\nhost: 127.0.0.1:"),
@@ -101,8 +112,8 @@ mod tests {
             ("SSH-2.0-OpenSSH_9.9\r\n", "the answer is not HTTP"),
             ("", "the answer is not HTTP"),
         ] {
-            let (url, _served) = answering(answer).await;
-            assert_eq!(ask(url).await.unwrap_err().to_string(), told);
+            let (address, _served) = answering(answer).await;
+            assert_eq!(ask(address).await.unwrap_err().to_string(), told);
         }
     }
 

@@ -68,6 +68,7 @@ const IMPURE: &[&str] = &[
 /// Crates, a `*` for the rest of the name, and the only places under `src` that may name them.
 const HOMES: &[(&str, &[&str])] = &[
     ("aws_*", &["aws.rs", "aws/", "testing/"]),
+    ("hyper", &["cli/healthcheck.rs"]),
     ("hyper_util", &["aws/", "cli/healthcheck.rs"]),
     ("backoff", &["backoff.rs"]),
     ("figment", &["config/"]),
