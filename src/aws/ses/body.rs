@@ -149,7 +149,7 @@ impl EscapedTemplate {
 fn append(body: &mut Vec<u8>, before: &str, value: &(impl Serialize + ?Sized)) {
     body.extend(before.as_bytes());
     // Neither texts nor memory refuse to be written.
-    let _ = serde_json::to_writer(body, value);
+    drop(serde_json::to_writer(body, value));
 }
 
 /// A text as it stands between the quotes of a JSON string.
