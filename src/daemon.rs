@@ -123,6 +123,7 @@ async fn work(
         visibility: settings.queue.visibility_timeout,
         send_timeout: settings.email.timeout,
         max_elapsed: settings.max_elapsed,
+        witness: settings.email.witness,
         max_receive_count: queue.redrive.map(|redrive| redrive.max_receive_count),
     };
     let drain = Arc::new(Drain::new(settings.grace, settings.email.timeout));

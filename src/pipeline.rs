@@ -28,6 +28,7 @@ mod retry_clock;
 mod run;
 pub mod settle;
 pub mod window;
+mod witness;
 mod worker;
 
 pub use self::run::{Parts, Report, Settings, run};

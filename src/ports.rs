@@ -171,13 +171,32 @@ pub trait TemplateSource: Send + Sync {
     fn location(&self) -> &str;
 }
 
+/// What a mail's events can be joined with it by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tags<'a> {
+    /// The notification's id.
+    pub notification_id: &'a str,
+    /// Whether the mail is a witness: one that goes to the mail service's own simulator, to find out
+    /// whose fault a refusal is.
+    pub witness: bool,
+}
+
+impl<'a> Tags<'a> {
+    /// The tags of an organizer's mail.
+    pub const fn of(notification_id: &'a str) -> Self {
+        Self {
+            notification_id,
+            witness: false,
+        }
+    }
+}
+
 /// What sends the mail.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Sends one mail in one attempt. `tag` is the notification's id, so that the mail's events
-    /// can be joined with it. `Ok` holds the mail service's id of the accepted mail. It takes the mail,
-    /// which need not be held beside the request that is made of it.
-    async fn send(&self, mail: Box<Mail>, tag: &str) -> Result<String, SendFailure>;
+    /// Sends one mail in one attempt. `Ok` holds the mail service's id of the accepted mail. It takes
+    /// the mail, which need not be held beside the request that is made of it.
+    async fn send(&self, mail: Box<Mail>, tags: Tags<'_>) -> Result<String, SendFailure>;
 }
 
 /// How fast mails may go out.
@@ -218,6 +237,14 @@ pub struct AccountFacts {
     pub enforcement_status: EnforcementStatus,
     /// Whether the account has left the sandbox.
     pub production_access: bool,
+}
+
+impl AccountFacts {
+    /// Whether the quota of 24 hours leaves room for a mail.
+    pub fn is_within_quota(&self) -> bool {
+        self.max_24_hour_send
+            .is_none_or(|most| self.sent_last_24_hours < most)
+    }
 }
 
 /// The mail service's account.
@@ -368,6 +395,8 @@ pub enum AccountCause {
     Credentials,
     /// Our role lacks the permission to send.
     AccessDenied,
+    /// The account is in SES's sandbox, where only verified addresses get mail.
+    Sandbox,
 }
 
 /// How a send failed.
@@ -381,10 +410,11 @@ pub enum SendFailureKind {
     OutcomeUnknown,
     /// Refused, as every other mail of ours would be. Not sent.
     AccountWide(AccountCause),
-    /// Refused for what this mail holds. Not sent, and never will be.
-    Rejected,
-    /// A client error that we do not know. Not sent.
-    UnknownClientError,
+    /// Refused with a code that does not say whose fault it is: this mail's alone, or every mail's of
+    /// ours. Not sent.
+    Refused,
+    /// Refused since the recipient's address is not verified, as in SES's sandbox. Not sent.
+    RecipientNotVerified,
 }
 
 /// A send that failed.

@@ -74,6 +74,8 @@ const PASSING: [&str; 3] = [
 
 /// What the SDK says, in a private type, where nothing was set up that could give credentials.
 const NO_PROVIDER: &str = "failed to select an auth scheme";
+/// What the SDK says of each of its time-outs, before the time.
+const TIMED_OUT: &str = " occurred after ";
 /// What the SDK's cache says, only as a text, when credentials do not come within its time.
 const PROVIDER_LATE: &str = "identity resolver timed out";
 
@@ -209,15 +211,43 @@ impl Failure {
             }
             other if THROTTLED.contains(&other) => SendFailureKind::Throttled,
             "AccountSuspendedException" => AccountWide(AccountCause::Suspended),
-            "SendingPausedException" => AccountWide(AccountCause::Paused),
-            "MailFromDomainNotVerifiedException" => AccountWide(AccountCause::MailFromNotVerified),
-            "NotFoundException" => AccountWide(AccountCause::ConfigurationSetMissing),
+            // The last two and those that follow are v1's names, which proxies and emulators give.
+            "SendingPausedException"
+            | "AccountSendingPausedException"
+            | "ConfigurationSetSendingPausedException" => AccountWide(AccountCause::Paused),
+            "MailFromDomainNotVerifiedException" | "MailFromDomainNotVerified" => {
+                AccountWide(AccountCause::MailFromNotVerified)
+            }
+            "NotFoundException"
+            | "ConfigurationSetDoesNotExist"
+            | "ConfigurationSetDoesNotExistException" => {
+                AccountWide(AccountCause::ConfigurationSetMissing)
+            }
             "MessageRejected"
                 if says("is not verified") && names_identity(&error.message, sender) =>
             {
                 AccountWide(AccountCause::SenderNotVerified)
             }
-            "MessageRejected" | "BadRequestException" => SendFailureKind::Rejected,
+            // A refusal that is the account's by its text comes under any code of a client's error.
+            _ if (400..500).contains(&status) && says("sending paused for") => {
+                AccountWide(AccountCause::Paused)
+            }
+            _ if (400..500).contains(&status)
+                && says("account")
+                && (says("suspended from sending") || says("sending suspended for")) =>
+            {
+                AccountWide(AccountCause::Suspended)
+            }
+            _ if (400..500).contains(&status)
+                && says("configuration set")
+                && says("does not exist") =>
+            {
+                AccountWide(AccountCause::ConfigurationSetMissing)
+            }
+            "MessageRejected" if says("is not verified") && says("failed the check") => {
+                SendFailureKind::RecipientNotVerified
+            }
+            "MessageRejected" | "BadRequestException" => SendFailureKind::Refused,
             _ if self.refusal == RefusalKind::Credentials => AccountWide(AccountCause::Credentials),
             _ if self.refusal == RefusalKind::Denied || status == 403 => {
                 AccountWide(AccountCause::AccessDenied)
@@ -226,7 +256,7 @@ impl Failure {
             _ if status == 429 => SendFailureKind::Throttled,
             // An answer of success that could not be read: SES took the mail, or may have.
             _ if status < 300 => SendFailureKind::OutcomeUnknown,
-            _ if (400..500).contains(&status) => SendFailureKind::UnknownClientError,
+            _ if (400..500).contains(&status) => SendFailureKind::Refused,
             // A server's error, or a redirect, which SES never gives: something stood before it.
             _ => SendFailureKind::Transient,
         }
@@ -354,11 +384,18 @@ fn client_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a legacy::E
     chain(error).find_map(|cause| cause.downcast_ref())
 }
 
-/// The last error of the chain says most plainly what went wrong: "connection refused".
+/// The last error of the chain says most plainly what went wrong: "connection refused". The SDK's own
+/// words for a time-out name its parts ("operation attempt timeout (single attempt) occurred after
+/// 20s"), so that only the time is taken from them.
 fn innermost(error: &(dyn StdError + 'static)) -> String {
-    chain(error)
+    let text = chain(error)
         .last()
-        .map_or_else(String::new, ToString::to_string)
+        .map_or_else(String::new, ToString::to_string);
+    match text.split_once(TIMED_OUT) {
+        Some((what, after)) if what.contains("connect") => format!("no connection within {after}"),
+        Some((_, after)) => format!("no answer within {after}"),
+        None => text,
+    }
 }
 
 fn chain<'a>(

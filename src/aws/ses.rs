@@ -14,7 +14,8 @@ use self::body::{BodyWriter, ReadyBody};
 use super::{AwsConfig, classify::Failure};
 use crate::{
     notification::Mail,
-    ports::{Account, AccountFacts, AccountFailure, EnforcementStatus, Mailer, SendFailure},
+    ports::{Account, AccountFacts, AccountFailure, EnforcementStatus, Mailer, SendFailure, Tags},
+    text::format_duration,
 };
 
 /// Shorter than any attempt: out of time while connecting is known not to have sent, and an attempt
@@ -35,6 +36,7 @@ pub struct SesMailer {
     client: Client,
     bodies: BodyWriter,
     sender: String,
+    timeout: Duration,
 }
 
 impl SesMailer {
@@ -62,19 +64,27 @@ impl SesMailer {
             client: Client::from_conf(config.build()),
             bodies: BodyWriter::new(configuration_set),
             sender,
+            timeout,
         }
     }
 }
 
 #[async_trait]
 impl Mailer for SesMailer {
-    async fn send(&self, mail: Box<Mail>, tag: &str) -> Result<String, SendFailure> {
-        let body = self.bodies.write(&mail, tag);
+    async fn send(&self, mail: Box<Mail>, tags: Tags<'_>) -> Result<String, SendFailure> {
+        let body = self.bodies.write(&mail, tags);
         drop(mail);
         let answer = self.client.send_email().send();
-        let answer = body::sending(body, answer)
-            .await
-            .map_err(|error| Failure::new("SendEmail", error).of_send(&self.sender))?;
+        let answer = body::sending(body, answer).await.map_err(|error| {
+            let mut failure = Failure::new("SendEmail", error);
+            if failure.error.code == "timeout" {
+                failure.error.message = format!(
+                    "SES has not answered for {} (twice email.timeout)",
+                    format_duration(self.timeout * LISTENED)
+                );
+            }
+            failure.of_send(&self.sender)
+        })?;
         Ok(answer.message_id.unwrap_or_default())
     }
 }

@@ -8,7 +8,9 @@ use tracing::Level;
 
 use super::{
     draft::{Draft, PlaceholderDraft},
-    kinds::{Kind, choice, count, duration, listen, rate, size, text, texts, whole_seconds},
+    kinds::{
+        Kind, choice, count, duration, listen, rate, size, switch, text, texts, whole_seconds,
+    },
     settings::LogFormat,
     texts::{configuration_set, filled, pointer, queue_url, region, repository, sender},
 };
@@ -134,6 +136,7 @@ fn table() -> Vec<Row> {
             |s, v| s.email.configuration_set = Some(v)),
         row("email.timeout", duration(1..=MINUTE), |s, v| s.email.timeout = v),
         row("email.max_send_rate", rate(), |s, v| s.email.max_send_rate = v),
+        row("email.witness", switch(), |s, v| s.email.witness = v),
         row("retry.max_elapsed", duration(1..=11 * HOUR), |s, v| s.max_elapsed = v),
         row("shutdown.grace", duration(8..=2 * MINUTE), |s, v| s.grace = v),
         row("health.listen", listen(), |s, v| s.health_listen = v),

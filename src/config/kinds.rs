@@ -153,6 +153,19 @@ pub(super) fn choice<T: Copy + Send + Sync + 'static, const N: usize>(
     })
 }
 
+/// A switch: a boolean, or `true` or `false` as text.
+pub(super) fn switch() -> Kind<bool> {
+    Kind::new("true or false", |value| match value {
+        Value::Bool(_, switch) => Ok(*switch),
+        _ => Err(is(value)),
+    })
+    .written(|text| match text {
+        "true" => Value::from(true),
+        "false" => Value::from(false),
+        _ => Value::from(text),
+    })
+}
+
 /// A rate of sending.
 pub(super) fn rate() -> Kind<SendRate> {
     let (least, most) = (RATES.start(), RATES.end());

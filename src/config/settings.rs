@@ -101,6 +101,8 @@ pub struct Email {
     pub timeout: Duration,
     /// How fast mails go out.
     pub max_send_rate: SendRate,
+    /// Whether mails may go to SES's simulator to find out whose fault a refusal is.
+    pub witness: bool,
 }
 
 /// `log.*`

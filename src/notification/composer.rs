@@ -68,6 +68,20 @@ impl Composer {
         })
     }
 
+    /// A witness: the mail to this address that differs from every organizer's only in what comes from
+    /// an event.
+    pub fn witness(&self, template: &Template, to: Address) -> Mail {
+        let bodies = template.render_neutral();
+        Mail {
+            from: self.from.clone(),
+            to: vec![to],
+            reply_to: self.reply_to.clone(),
+            subject: self.subject.render_neutral(),
+            html: bodies.html,
+            text: bodies.text,
+        }
+    }
+
     fn recipients(&self, event: &Event) -> Result<Vec<Address>, Rejection> {
         let field = &self.recipient;
         let value = event.text(field)?.unwrap_or_default();

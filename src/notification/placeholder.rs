@@ -43,6 +43,9 @@ pub enum Segment {
     Value(usize),
 }
 
+/// What stands in the place of a value that no event gave.
+pub(super) const NEUTRAL: &str = "-";
+
 impl Placeholders {
     /// Declares placeholders.
     pub fn new(declared: Vec<Placeholder>) -> Self {

@@ -3,7 +3,7 @@
 use super::{
     characters::is_format,
     event::Event,
-    placeholder::{Pattern, Placeholders, pieces},
+    placeholder::{NEUTRAL, Pattern, Placeholders, pieces},
     rejection::{Needs, Rejection},
 };
 
@@ -28,9 +28,18 @@ impl Subject {
     /// The subject for an event: one line of at most [`SUBJECT_MAX_CHARS`], without control and
     /// format characters, white space folded and trimmed.
     pub(super) fn render(&self, event: &Event) -> Result<String, Rejection> {
-        let values = self.0.values(event, Needs::Subject)?;
-        let pieces = pieces(&self.0.segments, &values);
-        Ok(one_line(pieces.flat_map(str::chars)))
+        Ok(self.filled(&self.0.values(event, Needs::Subject)?))
+    }
+
+    /// The subject with the same neutral text in the place of each value.
+    pub(super) fn render_neutral(&self) -> String {
+        let values: Vec<_> = self.placeholders().map(|_| NEUTRAL).collect();
+        self.filled(&values)
+    }
+
+    fn filled(&self, values: &[impl AsRef<str>]) -> String {
+        let pieces = pieces(&self.0.segments, values);
+        one_line(pieces.flat_map(str::chars))
     }
 }
 

@@ -1,11 +1,11 @@
 //! The HTML template, and the two bodies of a mail that it becomes.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use super::{
     event::Event,
     html::Html,
-    placeholder::{Pattern, Placeholders, Segment, fill},
+    placeholder::{NEUTRAL, Pattern, Placeholders, Segment, fill},
     rejection::{Needs, Rejection},
     text,
 };
@@ -59,14 +59,23 @@ impl Template {
     }
 
     pub(super) fn render(&self, event: &Event) -> Result<Bodies, Rejection> {
-        let values = self.html.values(event, Needs::Template)?;
+        Ok(self.filled(&self.html.values(event, Needs::Template)?))
+    }
+
+    /// The bodies with the same neutral text in the place of each value.
+    pub(super) fn render_neutral(&self) -> Bodies {
+        let values: Vec<_> = self.placeholders().map(|_| NEUTRAL.into()).collect();
+        self.filled(&values)
+    }
+
+    fn filled(&self, values: &[Cow<'_, str>]) -> Bodies {
         // A template names a placeholder several times; its value is prepared once for each part.
         let escaped = values.iter().map(|value| escaped(value)).collect();
         let plain: Vec<_> = values.iter().map(|value| plain(value)).collect();
-        Ok(Bodies {
+        Bodies {
             html: Html::new(Arc::clone(&self.html.segments), escaped),
             text: text::tidy(&fill(&self.text, &plain)),
-        })
+        }
     }
 }
 

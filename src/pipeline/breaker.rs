@@ -16,10 +16,13 @@ mod template;
 use tokio::time::{Duration, Instant};
 
 pub use self::{
-    cause::{Cause, MailCause, TemplateCause},
-    gate::{MailGate, Pass},
-    mail::{Answer, MailBreaker, Permission, TRANSIENT_LIMIT, Ticket},
-    template::{MISSING_FIELD_LIMIT, TemplateBreaker, TemplateGate},
+    cause::{Cause, MailCause, Said, TemplateCause},
+    gate::{MailGate, Pass, Suspicion, WitnessPass},
+    mail::{
+        Answer, MailBreaker, MailBreakerSettings, Permission, Standing, TRANSIENT_LIMIT, Ticket,
+        Verdict, WitnessPermission,
+    },
+    template::{Blame, MISSING_FIELD_LIMIT, TemplateBreaker, TemplateGate},
 };
 
 /// What may be received.

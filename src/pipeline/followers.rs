@@ -77,5 +77,7 @@ async fn ask_account(mail: Arc<MailGate>, account: Arc<dyn Account>) {
 }
 
 fn may_send(facts: &AccountFacts) -> bool {
-    facts.sending_enabled && facts.enforcement_status != EnforcementStatus::Shutdown
+    facts.sending_enabled
+        && facts.enforcement_status != EnforcementStatus::Shutdown
+        && facts.is_within_quota()
 }

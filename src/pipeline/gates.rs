@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use tokio::time::{Duration, Instant};
+
 use super::{
-    breaker::{Cause, MailBreaker, MailGate, Pass, TemplateGate, Transition},
+    breaker::{
+        Blame, Cause, MailBreaker, MailGate, Pass, Standing, TemplateGate, Transition, WitnessPass,
+    },
     health_state::{HealthState, Part},
+    rate::Limiter,
     report,
     window::{Sending, Window},
 };
 use crate::{
-    ports::{SendFailureKind, TemplateVersion},
+    ports::{SendFailure, TemplateVersion},
     template_store::{Knowledge, TemplateStore},
 };
 
@@ -20,6 +25,7 @@ pub(crate) struct Gates {
     pub(crate) mail: Arc<MailGate>,
     pub(crate) template: Arc<TemplateGate>,
     window: Arc<Window>,
+    limiter: Arc<Limiter>,
     health: Arc<HealthState>,
 }
 
@@ -28,20 +34,25 @@ impl Gates {
         breaker: MailBreaker,
         templates: &TemplateStore,
         window: Arc<Window>,
+        limiter: Arc<Limiter>,
         health: Arc<HealthState>,
     ) -> Arc<Self> {
+        let starting = breaker.status().map(|status| status.cause.name());
+        health.stopped_by(Part::Sending, starting);
         Arc::new(Self {
             mail: MailGate::new(breaker),
             template: TemplateGate::new(templates),
             window,
+            limiter,
             health,
         })
     }
 
-    /// A mail was accepted. A probe has no slot.
-    pub(crate) fn accepted(&self, pass: Pass, slot: Option<Sending>) {
+    /// A mail was accepted whose send began then. A probe has no slot.
+    pub(crate) fn accepted(&self, pass: Pass, slot: Option<Sending>, began: Instant) {
         let fresh = pass.is_current();
-        self.changed(Part::Sending, pass.report(Ok(())));
+        let verdict = pass.report(began, Ok(()));
+        self.changed(Part::Sending, verdict.transition);
         match slot {
             // A send that began before the breaker moved proves nothing of the time after it.
             Some(slot) if fresh => slot.accepted(),
@@ -52,10 +63,24 @@ impl Gates {
         }
     }
 
-    /// A send failed.
-    pub(crate) fn failed(&self, pass: Pass, kind: SendFailureKind) {
-        self.mail.set_room(self.window.limit());
-        self.changed(Part::Sending, pass.report(Err(kind)));
+    /// A send failed that began then. Whether the message itself is at fault.
+    pub(crate) fn failed(&self, pass: Pass, began: Instant, failure: &SendFailure) -> bool {
+        let rate = self.limiter.rate().unwrap_or(f64::INFINITY);
+        let pace = Duration::try_from_secs_f64(rate.recip()).unwrap_or_default();
+        self.mail.set_room(self.window.limit(), pace);
+        let verdict = pass.report(began, Err(failure));
+        self.changed(Part::Sending, verdict.transition);
+        verdict.at_fault
+    }
+
+    /// A witness ended that began then. Accepted, it lets the first message be received and no more.
+    pub(crate) fn witnessed(
+        &self,
+        pass: WitnessPass,
+        began: Instant,
+        result: Result<Standing, &SendFailure>,
+    ) {
+        self.changed(Part::Sending, pass.report(began, result));
     }
 
     /// A mail was written with this version of the template.
@@ -63,22 +88,26 @@ impl Gates {
         let closed = self
             .template
             .tell(|breaker, now| breaker.rendered(version, now));
-        self.changed(Part::Rendering, closed);
+        self.changed(Part::Rendering, closed.flatten());
     }
 
     /// The message with this key lacks the field of a placeholder that this version of the template
-    /// names. Whether the template is suspected now.
+    /// names. Whose fault that is.
     pub(crate) fn field_missing(
         &self,
         key: &str,
         placeholder: &str,
         version: &TemplateVersion,
-    ) -> bool {
-        let opened = self
+    ) -> Blame {
+        let told = self
             .template
             .tell(|breaker, now| breaker.field_missing(key, placeholder, version, now));
+        let (blame, opened) = told.unwrap_or((Blame::Template, None));
         self.changed(Part::Rendering, opened);
-        self.template.is_open()
+        if blame == (Blame::Unclear { first: true }) {
+            report::field_missing(placeholder, version);
+        }
+        blame
     }
 
     /// The template's store knows this now, and knew that before.
@@ -97,6 +126,10 @@ impl Gates {
                 self.window.shrink();
             }
         }
-        report::transition(part, &transition);
+        let said = match part {
+            Part::Sending => self.mail.said(),
+            Part::Rendering => None,
+        };
+        report::transition(part, &transition, said.as_ref());
     }
 }

@@ -93,6 +93,8 @@ pub enum Ending {
     UnknownAtLimit,
     /// The daemon stops, and no send of it was under way.
     Drained,
+    /// The daemon stops while it is not known whose fault its refusal or its missing field is.
+    DrainedUnjudged,
     /// The daemon stops, and its send has not been answered: it may have been mailed.
     DrainedInSend,
     /// Its lease was lost before its send began.
@@ -133,7 +135,7 @@ pub fn conclude(
         Ending::BudgetSpent | Ending::UnknownAtLimit => {
             (unsent, visible_unless(last, deferred_delay(receive_count)))
         }
-        Ending::Drained => (
+        Ending::Drained | Ending::DrainedUnjudged => (
             Outcome::Released,
             Settlement::Visible {
                 after: Duration::ZERO,

@@ -145,8 +145,11 @@ impl Poller {
             let alone = under_way == 0 && self.window.on_the_way() <= self.mail.waiting();
             let suspected = self.template.receiving().await == Receiving::OneProbe;
             let failing = self.mail.receiving().await == Receiving::OneProbe;
-            let held = self.window.held();
-            let coming = held.saturating_sub(self.limiter.waiting_recipients());
+            // What waits for a template, its twin, its delete or a verdict does not come to the
+            // limiter, and suspects must not keep out the message that shows whose fault it is.
+            let held = self.window.held_in_good_faith();
+            let on_the_way = self.window.on_the_way().min(held);
+            let coming = on_the_way.saturating_sub(self.limiter.waiting_recipients());
             let wanted = match (suspected, failing) {
                 (_, true) if !alone => 0,
                 (false, false) => BATCH_MAX,
@@ -174,6 +177,9 @@ impl Poller {
             if (suspected || !self.template.is_open()) && (failing || !self.mail.is_open()) {
                 if suspected {
                     self.template.receive_one();
+                }
+                if failing {
+                    self.mail.receive_one();
                 }
                 return places;
             }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use super::{
-    breaker::{MailCause, MailGate, Status, TemplateCause, TemplateGate},
+    breaker::{MailCause, MailGate, Said, Status, TemplateCause, TemplateGate},
     lease::Leases,
     ledger::Ledger,
     rate::Limiter,
@@ -43,6 +43,11 @@ impl Readings {
     /// Why no mail can be sent, while the breaker is open.
     pub(crate) fn mail(&self) -> Option<Status<MailCause>> {
         self.mail.status()
+    }
+
+    /// What the mail service said when the breaker opened.
+    pub(crate) fn mail_said(&self) -> Option<Said> {
+        self.mail.said()
     }
 
     /// Why no mail can be written, while none can.

@@ -6,13 +6,13 @@ use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, warn};
 
 use super::{
-    breaker::{Cause, Status, Transition},
+    breaker::{Cause, Said, Status, TemplateCause, Transition},
     health_state::Part,
     outcome::{Ending, Outcome, is_last_receive},
     readings::Readings,
 };
 use crate::{
-    ports::ReceivedMessage,
+    ports::{ReceivedMessage, TemplateVersion},
     telemetry::{Instruments, LIFECYCLE, spans::MessageSpan, throttle::Throttle},
     text::format_duration,
 };
@@ -79,7 +79,10 @@ pub(crate) fn outcome(
         Some(max) => format!("{count} of {max}"),
         None => count.to_string(),
     };
-    let error = error_of(outcome, notes.error.as_ref());
+    let error = match ending {
+        Ending::DrainedUnjudged => error_of(Outcome::Rejected, notes.error.as_ref()),
+        _ => error_of(outcome, notes.error.as_ref()),
+    };
     let (error_type, reason) = (
         error.map(|(kind, _)| kind),
         error.and_then(|(_, text)| text),
@@ -148,16 +151,17 @@ pub(crate) fn not_deleted(
     );
 }
 
-/// Logs a change of a breaker: the `part` that it stops.
-pub(crate) fn transition<C: Cause>(part: Part, transition: &Transition<C>) {
+/// Logs a change of a breaker: the `part` that it stops, and what the service said.
+pub(crate) fn transition<C: Cause>(part: Part, transition: &Transition<C>, said: Option<&Said>) {
     let what = part.name();
     match transition {
         Transition::Opened { cause } | Transition::Changed { cause } => error!(
             target: LIFECYCLE,
-            { notifier.breaker.cause = cause.name() },
-            "{what} has stopped, and receiving with it: {}; {}. Messages stay in the queue, and \
+            { notifier.breaker.cause = cause.name(), error.r#type = said.map(|said| &*said.code) },
+            "{what} has stopped, and receiving with it: {}{}; {}. Messages stay in the queue, and \
              those held keep their leases.",
             cause.describe(),
+            in_brackets(said),
             cause.remedy(),
         ),
         // At each start there is no template at first, and nothing has stopped for it.
@@ -171,20 +175,41 @@ pub(crate) fn transition<C: Cause>(part: Part, transition: &Transition<C>) {
     }
 }
 
+/// A message lacks a field that the template names, and no mail was written with this version yet.
+pub(crate) fn field_missing(placeholder: &str, version: &TemplateVersion) {
+    let cause = TemplateCause::FieldMissing {
+        placeholder: placeholder.to_owned(),
+    };
+    warn!(
+        template.blob_id = version.blob_id,
+        template.commit_id = version.commit_id,
+        "a message lacks the field of {{{placeholder}}}, which the template names, and no mail was \
+         written with this version of the template yet: such messages are held until one is; {}",
+        cause.remedy(),
+    );
+}
+
 /// Says once a minute what is held while a breaker is open. Runs until dropped.
 pub(crate) async fn breakers(readings: Arc<Readings>) {
     let throttle = Throttle::every(STILL_OPEN_EVERY);
     loop {
         sleep(RECHECK_EVERY).await;
-        let mail = readings.mail().filter(is_old);
+        let mail = readings
+            .mail()
+            .filter(|status| is_old(status) && !status.cause.is_start());
         let template = readings.template().filter(is_old);
         // Both breakers share one limit, so that their lines stand together.
         if (mail.is_some() || template.is_some()) && throttle.due().is_some() {
             if let Some(status) = mail {
-                still_open(Part::Sending, &status, &readings);
+                still_open(
+                    Part::Sending,
+                    &status,
+                    readings.mail_said().as_ref(),
+                    &readings,
+                );
             }
             if let Some(status) = template {
-                still_open(Part::Rendering, &status, &readings);
+                still_open(Part::Rendering, &status, None, &readings);
             }
         }
     }
@@ -195,22 +220,29 @@ fn is_old<C: Cause>(status: &Status<C>) -> bool {
     Instant::now().saturating_duration_since(status.since) >= STILL_OPEN_EVERY
 }
 
-fn still_open<C: Cause>(part: Part, status: &Status<C>, readings: &Readings) {
+fn still_open<C: Cause>(part: Part, status: &Status<C>, said: Option<&Said>, readings: &Readings) {
     let open_for = Instant::now().saturating_duration_since(status.since);
     let (held, oldest) = (readings.held(), readings.oldest_held());
     error!(
         target: LIFECYCLE,
-        { notifier.breaker.cause = status.cause.name(), notifier.breaker.open_s = open_for.as_secs(), notifier.held = held, notifier.held.oldest_s = oldest.as_secs() },
-        "{} has been stopped for {}: {}; {} held, the oldest for {}",
+        { notifier.breaker.cause = status.cause.name(), error.r#type = said.map(|said| &*said.code), notifier.breaker.open_s = open_for.as_secs(), notifier.held = held, notifier.held.oldest_s = oldest.as_secs() },
+        "{} has been stopped for {}: {}{}; {} held, the oldest for {}",
         part.name(),
         format_duration(open_for),
         status.cause.describe(),
+        in_brackets(said),
         match held {
             1 => "1 message is".to_owned(),
             count => format!("{count} messages are"),
         },
         format_duration(oldest),
     );
+}
+
+/// What the service said, as it stands behind what that means.
+fn in_brackets(said: Option<&Said>) -> String {
+    said.map(|said| format!(" ({})", said.text))
+        .unwrap_or_default()
 }
 
 /// What the line says, by how the work ended: the outcome follows from that.
@@ -234,11 +266,15 @@ fn sentence(ending: Ending, last: bool, reason: Option<&str>) -> String {
             last,
             &reason,
         ),
+        Ending::DrainedUnjudged if last => format!(
+            "released on its last receive, since the daemon stopped before it was known whose fault its \
+             failure is: the queue will dead-letter it{reason}"
+        ),
         Ending::Drained if last => format!(
             "released on its last receive, since the daemon stopped before it could be sent: the queue \
              will dead-letter it{reason}"
         ),
-        Ending::Drained => "released: returned to the queue".to_owned(),
+        Ending::Drained | Ending::DrainedUnjudged => "released: returned to the queue".to_owned(),
         Ending::LeaseLost if last => {
             "lost its lease before it was sent, on its last receive: the queue will dead-letter it"
                 .to_owned()

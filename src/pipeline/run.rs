@@ -6,13 +6,13 @@ use futures_util::FutureExt;
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet},
-    time::sleep,
+    time::{Instant, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::JoinMap};
 use tracing::error;
 
 use super::{
-    breaker::MailBreaker,
+    breaker::{MailBreaker, MailBreakerSettings},
     drain::Drain,
     followers,
     gates::Gates,
@@ -27,6 +27,7 @@ use super::{
     readings::Readings,
     report, settle,
     window::Window,
+    witness::Witnesses,
     worker::{self, Delivering, Delivery, Finished, Settling, Shared},
 };
 use crate::{
@@ -38,6 +39,9 @@ use crate::{
     timing::{WORKER_RETURN_TIME, lease_call_timeout},
 };
 
+/// A suspect without a verdict is held for this share of its retry budget: with two receives it is
+/// then dead-lettered within two budgets, its way back through the queue included.
+const UNJUDGED_SHARE: f64 = 0.95;
 /// The task that everything begins with.
 const POLLER: &str = "poller";
 
@@ -72,8 +76,21 @@ pub struct Settings {
     pub send_timeout: Duration,
     /// How much of its own time a message may spend on attempts.
     pub max_elapsed: Duration,
+    /// Whether witnesses may be sent to SES's simulator.
+    pub witness: bool,
     /// The queue's `maxReceiveCount`, where it has a redrive policy.
     pub max_receive_count: Option<u32>,
+}
+
+impl Settings {
+    fn breaker(&self) -> MailBreakerSettings {
+        MailBreakerSettings {
+            witness: self.witness,
+            unjudged_for: self.max_elapsed.mul_f64(UNJUDGED_SHARE),
+            probes_held: self.concurrency,
+            backoff: Backoff::probes,
+        }
+    }
 }
 
 /// How a pipeline's run ended.
@@ -96,11 +113,11 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         Arc::clone(&drain),
     );
     let window = Window::new(settings.concurrency);
-    let breaker = MailBreaker::new(Backoff::probes(), settings.max_elapsed);
     let gates = Gates::new(
-        breaker,
+        MailBreaker::new(settings.breaker(), Instant::now()),
         &templates,
         Arc::clone(&window),
+        Arc::clone(&limiter),
         Arc::clone(&parts.health),
     );
     let readings = Arc::new(Readings {
@@ -143,7 +160,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         &gates,
         templates.watch(),
         &limiter,
-        world.account,
+        Arc::clone(&world.account),
     );
     tasks.spawn("breakers' reporter", report::breakers(readings));
 
@@ -167,6 +184,8 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
             open_polls,
         },
     };
+    let witnesses = Witnesses::new(&workers.delivering, world.account);
+    tasks.spawn("sender of witnesses", witnesses.run());
     let mut supervisor = Supervisor {
         workers: Arc::new(workers),
         drain,

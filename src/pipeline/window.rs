@@ -63,12 +63,19 @@ struct State {
     settling: usize,
     /// How many of those held are not on their way to the mail service.
     aside: usize,
+    /// How many of those held are suspects.
+    suspects: usize,
 }
 
 /// A held message that is not on its way to the mail service, until dropped: one that settles, or
 /// waits for a template or for its twin.
 #[derive(Debug)]
 pub struct Aside<'a>(&'a Window);
+
+/// A held message that may itself be at fault for what stopped it, until dropped. It is held beside
+/// the window, so that others can show whose fault it is.
+#[derive(Debug)]
+pub struct Suspect<'a>(&'a Window);
 
 impl Window {
     /// A window of size one that grows up to `concurrency` sends at once, at least one.
@@ -84,6 +91,7 @@ impl Window {
                 held: 0,
                 settling: 0,
                 aside: 0,
+                suspects: 0,
             }),
             changes: watch::Sender::new(()),
             slots: Arc::new(Semaphore::new(concurrency)),
@@ -221,6 +229,18 @@ impl Window {
         Aside(self)
     }
 
+    /// Takes in that a held message is a suspect.
+    pub fn suspect(&self) -> Suspect<'_> {
+        self.state.lock().suspects += 1;
+        self.changes.send_replace(());
+        Suspect(self)
+    }
+
+    /// How many messages are held that are no suspects.
+    pub fn held_in_good_faith(&self) -> usize {
+        self.state.lock().others()
+    }
+
     /// How many of the messages held are on their way to the mail service.
     pub fn on_the_way(&self) -> usize {
         let state = self.state.lock();
@@ -283,17 +303,38 @@ impl Drop for Aside<'_> {
     }
 }
 
+impl Drop for Suspect<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.suspects = state.suspects.saturating_sub(1);
+    }
+}
+
 impl State {
     fn is_full_size(&self) -> bool {
         self.size == self.concurrency
     }
 
     fn free(&self) -> usize {
-        if self.is_full_size() && self.deletes_work {
+        let free = if self.is_full_size() && self.deletes_work {
             self.total().saturating_sub(self.counted())
         } else {
-            self.limit.saturating_sub(self.held)
-        }
+            self.limit.saturating_sub(self.in_the_window())
+        };
+        // However many suspects there are, one place stays for another message.
+        free.max(usize::from(self.others() == 0))
+    }
+
+    /// How many are held and no suspects.
+    fn others(&self) -> usize {
+        self.held.saturating_sub(self.suspects)
+    }
+
+    /// How many are held, but for as many suspects as mails may be under way: those stand beside the
+    /// window.
+    fn in_the_window(&self) -> usize {
+        self.held
+            .saturating_sub(self.suspects.min(self.concurrency))
     }
 
     /// How many are held ready beside those that are being sent.
@@ -311,7 +352,7 @@ impl State {
             .settling
             .min(SETTLING_NOT_COUNTED_MAX)
             .min(self.ahead());
-        self.held.saturating_sub(not_counted)
+        self.in_the_window().saturating_sub(not_counted)
     }
 
     fn is_exceeded(&self) -> bool {

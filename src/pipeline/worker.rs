@@ -25,13 +25,11 @@ use crate::{
     backoff::Backoff,
     mutex::Mutex,
     notification::{Composer, Envelope, Event},
-    ports::{Mailer, ReceivedMessage, SendFailureKind},
+    ports::{AccountCause, Mailer, ReceivedMessage, SendFailureKind, Tags},
     telemetry::{Instruments, names::ours},
     template_store::TemplateStore,
 };
 
-/// An unknown client error this many times counts as a refusal of the message.
-const CLIENT_ERRORS_MAX: u32 = 3;
 /// What a worker may take beyond its retry budget and one send before it counts as stuck. All its
 /// waits are bounded or do not count, so only a bug can exceed this.
 const STUCK_AFTER: Duration = Duration::from_mins(1);
@@ -127,7 +125,9 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
         Settlement::Visible { after } => {
             // A poll of ours that is still under way must not get what is released.
             let after = match ending {
-                Ending::Drained => after.max(settling.open_polls.remaining()),
+                Ending::Drained | Ending::DrainedUnjudged => {
+                    after.max(settling.open_polls.remaining())
+                }
                 _ => after,
             };
             Some(settling.settler.give_back(&lease, after).await)
@@ -267,10 +267,13 @@ impl Worker<'_> {
         guard: Box<dyn SendGuard>,
     ) -> Result<Ending, Ending> {
         let mut retries = Backoff::retries();
-        let (mut client_errors, mut unknown) = (0, 0);
+        let mut unknown = 0;
+        // What it is held by once it was refused and it is not known whose fault that is.
+        let mut suspicion = None;
         loop {
             let (mail, version) = self.compose(key, event).await?;
-            let Some((pass, slot)) = self.clear_to_send(key, &mail).await? else {
+            let suspected = suspicion.as_ref().map(|(suspicion, _)| suspicion);
+            let Some((pass, slot)) = self.clear_to_send(key, &mail, suspected).await? else {
                 continue;
             };
             let began = Instant::now();
@@ -287,7 +290,7 @@ impl Worker<'_> {
             // An answer that came with the last moment of the drain is an answer.
             let result = tokio::select! {
                 biased;
-                result = self.shared.mailer.send(Box::new(mail), key) => result,
+                result = self.shared.mailer.send(Box::new(mail), Tags::of(key)) => result,
                 () = self.shared.drain.wait_abandon() => return Ok(Ending::DrainedInSend),
             };
             let failure = match result {
@@ -297,7 +300,7 @@ impl Worker<'_> {
                     span.set(ours::EMAIL_ID, &email_id);
                     drop(span);
                     self.notes.lock().email_id = Some(email_id);
-                    self.shared.gates.accepted(pass, slot);
+                    self.shared.gates.accepted(pass, slot, began);
                     return Ok(Ending::Sent);
                 }
                 Err(failure) => failure,
@@ -312,18 +315,27 @@ impl Worker<'_> {
                     self.shared.limiter.throttled(began);
                 }
                 SendFailureKind::OutcomeUnknown => unknown += 1,
-                SendFailureKind::UnknownClientError => client_errors += 1,
-                _ => {}
-            }
-            self.shared.gates.failed(pass, failure.kind);
-            match failure.kind {
-                SendFailureKind::Rejected => return Ok(Ending::Rejected),
-                SendFailureKind::UnknownClientError if client_errors >= CLIENT_ERRORS_MAX => {
-                    return Ok(Ending::Rejected);
+                SendFailureKind::Refused
+                | SendFailureKind::RecipientNotVerified
+                | SendFailureKind::AccountWide(AccountCause::AccessDenied) => {
+                    suspicion.get_or_insert_with(|| {
+                        let gate = &self.shared.gates.mail;
+                        (gate.suspect(key), self.shared.window.suspect())
+                    });
                 }
-                // The breaker is open now, and says when to go on.
-                SendFailureKind::AccountWide(_) => continue,
-                _ => {}
+                SendFailureKind::Transient | SendFailureKind::AccountWide(_) => {}
+            }
+            if self.shared.gates.failed(pass, began, &failure) {
+                return Ok(Ending::Rejected);
+            }
+            match failure.kind {
+                // The breaker says when to go on: it is open now, or knows the message as a suspect.
+                SendFailureKind::AccountWide(_)
+                | SendFailureKind::Refused
+                | SendFailureKind::RecipientNotVerified => continue,
+                SendFailureKind::Throttled
+                | SendFailureKind::Transient
+                | SendFailureKind::OutcomeUnknown => {}
             }
             if unknown >= UNKNOWN_SENDS_MAX {
                 return Ok(Ending::UnknownAtLimit);

@@ -72,6 +72,9 @@ impl AccountCause {
                 "give the role ses:SendEmail on the sender's identity, and on the configuration \
                  set if there is one"
             }
+            Self::Sandbox => {
+                "ask for production access in the SES console, or verify the recipients' addresses"
+            }
         }
     }
 }

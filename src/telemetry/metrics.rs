@@ -43,6 +43,7 @@ struct Exported {
     process_duration: Histogram<f64>,
     outcomes: Counter<u64>,
     emails: Counter<u64>,
+    witnesses: Counter<u64>,
     queue_lag: Histogram<f64>,
     receive_counts: Histogram<u64>,
     lease_margin: Histogram<f64>,
@@ -115,6 +116,15 @@ impl Metrics {
         if let Some(exported) = &self.0 {
             with_error(slice::from_ref(&exported.queue), error, |attributes| {
                 exported.emails.add(1, attributes);
+            });
+        }
+    }
+
+    /// A witness was accepted or failed.
+    pub(crate) fn witnessed(&self, error: Option<&str>) {
+        if let Some(exported) = &self.0 {
+            with_error(slice::from_ref(&exported.queue), error, |attributes| {
+                exported.witnesses.add(1, attributes);
             });
         }
     }
@@ -213,6 +223,11 @@ impl Exported {
                 metric::EMAILS,
                 "{attempt}",
                 "Attempts to send, by error type.",
+            ),
+            witnesses: counter(
+                metric::WITNESSES,
+                "{mail}",
+                "Mails to SES's simulator, by error type.",
             ),
             queue_lag: seconds(
                 metric::QUEUE_LAG,

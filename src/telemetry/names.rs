@@ -73,6 +73,8 @@ pub mod metric {
     pub const OUTCOMES: &str = "notifier.outcomes";
     /// How many attempts to send were made, by error type.
     pub const EMAILS: &str = "notifier.emails";
+    /// How many mails went to SES's simulator to find out whose fault a refusal is, by error type.
+    pub const WITNESSES: &str = "notifier.witnesses";
     /// How old a message was when it was received, in seconds.
     pub const QUEUE_LAG: &str = "notifier.queue.lag";
     /// How often a message had been received.

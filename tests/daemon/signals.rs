@@ -61,7 +61,9 @@ async fn a_send_under_way_is_awaited_and_a_message_in_backoff_is_released_at_onc
     let slow = world.publish_numbered(1).await;
     let failing = world.publish_numbered(2).await;
     daemon
-        .until("both tries", || world.calls("ses:SendEmail") >= 3)
+        .until("a witness and both tries", || {
+            world.calls("ses:SendEmail") >= 4
+        })
         .await;
     daemon.line("a send failed: ").await;
     daemon.signal("TERM").await;
@@ -89,11 +91,14 @@ async fn a_send_under_way_is_awaited_and_a_message_in_backoff_is_released_at_onc
 #[tokio::test]
 async fn a_second_signal_gives_a_send_under_way_two_seconds_and_never_releases_it() {
     let world = World::new().await;
-    world.set_fault(Rule::new("ses:SendEmail", Fault::Hang));
+    world.set_fault(Rule {
+        body_contains: Some("uid-0001".to_owned()),
+        ..Rule::new("ses:SendEmail", Fault::Hang)
+    });
     let hanging = world.publish_numbered(1).await;
     let mut daemon = Daemon::started(&world, &[]).await;
     daemon
-        .until("a send", || world.calls("ses:SendEmail") == 1)
+        .until("a witness and a send", || world.calls("ses:SendEmail") == 2)
         .await;
     daemon.signal("TERM").await;
     daemon.line("SIGTERM: receiving stops; ").await;

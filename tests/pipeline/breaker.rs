@@ -70,6 +70,13 @@ async fn each_refusal_of_the_whole_account_opens_it_at_once() {
                 accept()
             }
         });
+        rig.account.script(move |now| {
+            let mut says = facts(50.0);
+            says.max_24_hour_send = Some(50_000.0);
+            let used_up = cause == AccountCause::DailyQuota && now < over;
+            says.sent_last_24_hours = if used_up { 50_000.0 } else { 10.0 };
+            Ok(says)
+        });
         rig.publish("first").await;
         rig.pass(millis(500)).await;
         assert_eq!(rig.errors(STOPPED).len(), 1, "{cause:?}");
@@ -84,7 +91,14 @@ async fn each_refusal_of_the_whole_account_opens_it_at_once() {
             .iter()
             .filter(|d| d.name.starts_with("later"))
             .count();
-        assert!(received <= 2, "{cause:?}: {received} were received");
+        // Where even a witness may not be sent, the messages may be the ones that are refused: with
+        // each probe one more is received.
+        let most = if cause == AccountCause::AccessDenied {
+            20
+        } else {
+            2
+        };
+        assert!(received <= most, "{cause:?}: {received} were received");
         assert_eq!(
             rig.errors("sending has been stopped").len(),
             18,
@@ -99,15 +113,11 @@ async fn each_refusal_of_the_whole_account_opens_it_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn what_concerns_one_message_or_our_pace_never_opens_it() {
-    for kind in [
-        SendFailureKind::Throttled,
-        SendFailureKind::UnknownClientError,
-        // An unverified recipient is refused so.
-        SendFailureKind::Rejected,
-    ] {
+    for kind in [SendFailureKind::Throttled, SendFailureKind::Refused] {
         let rig = Rig::new().await;
         let daemon = rig.start_warm().await;
         rig.mailer.script(move |_| fail(kind));
+        rig.mailer.script_witnesses(|_| accept());
         rig.publish_many("bad", 20).await;
         rig.pass(mins(1)).await;
         assert!(rig.errors(STOPPED).is_empty(), "{kind:?}");
@@ -118,7 +128,11 @@ async fn what_concerns_one_message_or_our_pace_never_opens_it() {
 #[tokio::test(start_paused = true)]
 async fn with_nothing_held_one_message_at_a_time_is_received_as_the_probe() {
     // Each attempt spends the whole budget, so that nothing is held when the breaker opens.
-    let rig = Rig::with(|settings| settings.max_elapsed = secs(1)).await;
+    let rig = Rig::with(|settings| {
+        settings.max_elapsed = secs(1);
+        settings.email.witness = false;
+    })
+    .await;
     let daemon = rig.start_warm().await;
     let over = rig.now() + mins(10);
     rig.mailer.script(move |send| {
@@ -209,7 +223,7 @@ async fn a_probe_that_is_rejected_hands_on_to_the_next_at_once() {
     rig.mailer
         .script(move |send| match (send.at < over, send.key.as_str()) {
             (true, _) => fail(SendFailureKind::Transient),
-            (false, "bad") => fail(SendFailureKind::Rejected),
+            (false, "bad") => fail(SendFailureKind::Refused),
             (false, _) => accept(),
         });
     rig.publish_all(&["bad", "dana", "erik"]).await;

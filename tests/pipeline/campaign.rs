@@ -166,6 +166,7 @@ fn script(rig: &Rig, plan: &Plan) {
         .enumerate()
         .map(|(number, message)| (name(number), message.attempts.clone()))
         .collect();
+    rig.mailer.script_witnesses(|_| accept());
     rig.mailer.script(move |send| {
         let attempt = attempts[&send.key].get(send.number - 1);
         attempt.map_or_else(accept, |attempt| step(*attempt))
@@ -202,7 +203,7 @@ fn step(attempt: Attempt) -> Step {
         Attempt::Unseen => hang().but_mailed(),
         Attempt::Panic => Step::panic_after(Duration::from_millis(100)),
         Attempt::QuotaUsedUp => fail(SendFailureKind::AccountWide(AccountCause::DailyQuota)),
-        Attempt::Unknown => fail(SendFailureKind::UnknownClientError),
+        Attempt::Unknown => fail(SendFailureKind::Refused),
     }
 }
 

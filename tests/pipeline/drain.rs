@@ -142,9 +142,10 @@ async fn last_receive_that_works(works: u64) -> (Rig, crate::rig::End) {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
     rig.mailer.script(|send| match send.number {
-        1 => fail(SendFailureKind::Rejected),
+        1 | 2 => fail(SendFailureKind::Refused),
         _ => fail(SendFailureKind::Throttled),
     });
+    rig.mailer.script_witnesses(|_| accept());
     rig.publish("dana").await;
     rig.until(|| rig.queue.deliveries_of("dana").len() == 2)
         .await;
@@ -220,9 +221,10 @@ async fn a_second_signal_releases_what_waits_and_gives_sends_two_seconds() {
     rig.mailer.script(|send| match send.key.as_str() {
         "quick" => accept_after(secs(4)),
         "slow" => accept_after(secs(9)),
-        _ if send.number == 1 => fail(SendFailureKind::Rejected),
+        _ if send.number <= 2 => fail(SendFailureKind::Refused),
         _ => fail(SendFailureKind::Throttled),
     });
+    rig.mailer.script_witnesses(|_| accept());
     rig.publish("last").await;
     rig.until(|| rig.queue.deliveries_of("last").len() == 2)
         .await;

@@ -29,6 +29,8 @@ mod probation;
 #[cfg(test)]
 mod rate;
 #[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod settle;

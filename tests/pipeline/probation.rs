@@ -8,6 +8,7 @@ use crate::rig::{Operation, Rig, Standing, accept, accept_after, fail, millis, m
 async fn at_boot_the_permits_double_with_each_mail() {
     let rig = Rig::new().await;
     rig.mailer.script(|_| accept_after(secs(1)));
+    rig.mailer.script_witnesses(|_| accept());
     rig.publish_many("event", 60).await;
     let daemon = rig.start();
     rig.until(|| rig.queue.is_empty()).await;
@@ -97,6 +98,7 @@ async fn a_deploy_during_an_outage_burns_one_receive() {
 async fn each_turn_of_a_crash_loop_burns_one_receive() {
     let rig = Rig::new().await;
     rig.mailer.script(|_| accept_after(secs(3)));
+    rig.mailer.script_witnesses(|_| accept());
     rig.publish_many("event", 40).await;
     for turn in 1..=5 {
         let daemon = rig.start();

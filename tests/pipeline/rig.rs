@@ -27,7 +27,7 @@ pub(crate) use self::{
     calls::{Call, Operation, Reaction},
     daemon::{Daemon, End, Pipeline},
     lines::Line,
-    mailer::{Send, Step, TestMailer, accept, accept_after, fail, hang, slow_fail},
+    mailer::{Send, Step, TestMailer, accept, accept_after, fail, hang, refuse, slow_fail},
     queue::TestQueue,
     repository::{Fetch, TestAccount, TestTemplate, facts},
 };

@@ -4,7 +4,7 @@ use organizer_notifier::ports::TemplateFailureKind;
 use serde_json::json;
 
 use crate::rig::{
-    Fetch, Operation, Rig, Send, accept, accept_after, assert_about, millis, mins, secs,
+    Fetch, Operation, Rig, Send, Standing, accept, accept_after, assert_about, millis, mins, secs,
 };
 
 const STOPPED: &str = "rendering has stopped";
@@ -155,6 +155,68 @@ async fn a_message_that_holds_the_field_shows_that_the_others_were_at_fault() {
     assert_eq!(lacking_mailed(&rig), 0);
     let end = daemon.stop().await;
     assert!(end.clean);
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_messages_of_a_quiet_queue_that_lack_what_a_new_version_names_are_held_until_it_is_mended()
+ {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.template.put("<p>{uid}</p>");
+    daemon.reload();
+    for number in 0..10 {
+        publish_without_uid(&rig, &format!("lacking-{number}")).await;
+        rig.pass(mins(5)).await;
+    }
+    let told = rig.said("a message lacks the field of {uid}, which the template names");
+    assert_eq!(told.len(), 1);
+    assert!(told[0].text.contains("commit a template without {uid}"));
+    assert_eq!(rig.errors(STOPPED).len(), 1);
+    assert!(rig.queue.dead().is_empty(), "{:?}", rig.queue.dead());
+    rig.template.put("<p>{summary}</p>");
+    daemon.reload();
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(lacking_mailed(&rig), 10);
+    assert!(rig.queue.dead().is_empty());
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_lacks_a_field_first_after_a_start_does_not_stop_good_ones() {
+    for concurrency in [1, 32] {
+        let rig = Rig::with(|settings| settings.concurrency = concurrency).await;
+        rig.template.put("<p>{uid}</p>");
+        publish_without_uid(&rig, "lacking").await;
+        let daemon = rig.start();
+        rig.pass(mins(20)).await;
+        assert_eq!(rig.queue.state("lacking"), Some((1, Standing::InFlight)));
+        let good = rig.publish_many("whole", 40).await;
+        let published = rig.now();
+        rig.until(|| good.iter().all(|name| rig.mailer.times_mailed(name) == 1))
+            .await;
+        assert!(
+            rig.now() - published < secs(10),
+            "{:?}",
+            rig.now() - published
+        );
+        rig.until(|| rig.queue.dead() == ["lacking"]).await;
+        assert!(rig.errors(STOPPED).is_empty());
+        drop(daemon.stop().await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_releases_what_lacks_a_field_and_on_its_last_receive_says_so() {
+    let rig = Rig::new().await;
+    rig.template.put("<p>{uid}</p>");
+    publish_without_uid(&rig, "lacking").await;
+    for receive in 1..=2 {
+        let daemon = rig.start();
+        rig.pass(mins(2)).await;
+        daemon.stop().await.is("received 1 = 1 released");
+        let told = rig.errors("before it was known whose fault its failure is");
+        assert_eq!(told.len(), receive - 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

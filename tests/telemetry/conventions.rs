@@ -9,7 +9,7 @@ use crate::telemetry::{
 };
 
 /// The metrics with their units and kinds: the conventions' and ours.
-const METRICS: [(&str, &str, Kind); 17] = [
+const METRICS: [(&str, &str, Kind); 18] = [
     ("messaging.client.operation.duration", "s", Kind::Histogram),
     (
         "messaging.client.consumed.messages",
@@ -19,6 +19,7 @@ const METRICS: [(&str, &str, Kind); 17] = [
     ("messaging.process.duration", "s", Kind::Histogram),
     ("notifier.outcomes", "{message}", Kind::Counter),
     ("notifier.emails", "{attempt}", Kind::Counter),
+    ("notifier.witnesses", "{mail}", Kind::Counter),
     ("notifier.queue.lag", "s", Kind::Histogram),
     ("notifier.receive.count", "{receive}", Kind::Histogram),
     ("notifier.lease.margin", "s", Kind::Histogram),

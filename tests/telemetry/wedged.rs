@@ -10,8 +10,8 @@ use organizer_notifier::{
     pipeline::health_state::HealthState,
     ports::{
         Account, AccountFacts, AccountFailure, EntryFailure, Mailer, Queue, QueueFacts,
-        QueueFailure, ReceiptHandle, ReceiveRequest, ReceivedMessage, SendFailure, TemplateFailure,
-        TemplateFile, TemplateSource, TemplateVersion, World,
+        QueueFailure, ReceiptHandle, ReceiveRequest, ReceivedMessage, SendFailure, Tags,
+        TemplateFailure, TemplateFile, TemplateSource, TemplateVersion, World,
     },
     telemetry::Instruments,
 };
@@ -74,7 +74,7 @@ impl TemplateSource for Wedged {
 
 #[async_trait]
 impl Mailer for Wedged {
-    async fn send(&self, _: Box<Mail>, _: &str) -> Result<String, SendFailure> {
+    async fn send(&self, _: Box<Mail>, _: Tags<'_>) -> Result<String, SendFailure> {
         pending().await
     }
 }
@@ -99,6 +99,7 @@ async fn a_wedged_poll_loop_is_not_alive_within_its_deadline() {
         ("SENDER", "events@example.com"),
         ("SUBJECT", "Registered"),
         ("NOTIFIER_EMAIL__MAX_SEND_RATE", "unlimited"),
+        ("NOTIFIER_EMAIL__WITNESS", "false"),
     ];
     let settings = config::load(&[], &Flags::default(), variables)
         .unwrap()

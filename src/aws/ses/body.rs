@@ -16,10 +16,13 @@ use serde::Serialize;
 use crate::{
     mutex::Mutex,
     notification::{Address, Mail, Segment},
+    ports::Tags,
 };
 
 /// The tag under which a configuration set's events carry the notification's id.
-const TAG: &str = "notification-id";
+const ID_TAG: &str = "notification-id";
+/// The tag that only a witness has.
+const WITNESS_TAG: &str = "witness";
 /// The longest tag value that SES takes.
 const TAG_LENGTH_MAX: usize = 256;
 /// What a body holds beside subject, text and HTML, and what escapes add to them, as a first guess.
@@ -88,9 +91,9 @@ impl BodyWriter {
     }
 
     /// The request for one mail, as JSON.
-    pub(super) fn write(&self, mail: &Mail, tag: &str) -> Vec<u8> {
+    pub(super) fn write(&self, mail: &Mail, tags: Tags<'_>) -> Vec<u8> {
         let to: Vec<_> = mail.to.iter().map(Address::as_str).collect();
-        let tag = tag_value(tag);
+        let id = tag_value(tags.notification_id);
         let values = mail.html.values().iter().map(|value| in_json(value));
         let values: Vec<_> = values.collect();
         let mut escaped = self.escaped.lock();
@@ -110,10 +113,14 @@ impl BodyWriter {
             append(&mut body, r#","ReplyToAddresses":"#, &mail.reply_to);
         }
         // An empty tag says nothing.
-        if !tag.is_empty() {
-            append(&mut body, r#","EmailTags":[{"Name":"#, TAG);
-            append(&mut body, r#","Value":"#, &tag);
-            body.extend(b"}]");
+        let tags = [
+            (ID_TAG, &*id),
+            (WITNESS_TAG, if tags.witness { "true" } else { "" }),
+        ];
+        let tags = tags.into_iter().filter(|(_, value)| !value.is_empty());
+        let tags: Vec<_> = tags.map(|(name, value)| Tag { name, value }).collect();
+        if !tags.is_empty() {
+            append(&mut body, r#","EmailTags":"#, &tags);
         }
         if let Some(set) = &self.configuration_set {
             append(&mut body, r#","ConfigurationSetName":"#, set);
@@ -130,6 +137,13 @@ impl BodyWriter {
         body.extend(br#""}}}}}"#);
         body
     }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Tag<'a> {
+    name: &'a str,
+    value: &'a str,
 }
 
 impl EscapedTemplate {

@@ -16,7 +16,9 @@ use super::{SesAccount, SesMailer};
 use crate::{
     aws::AwsConfig,
     notification::{Address, Html, Mail},
-    ports::{Account, AccountCause, AccountFacts, EnforcementStatus, Mailer, SendFailureKind},
+    ports::{
+        Account, AccountCause, AccountFacts, EnforcementStatus, Mailer, SendFailureKind, Tags,
+    },
     testing::canned::{Answer, Canned, SENDER, at, mail, over, with_credentials},
 };
 
@@ -46,7 +48,10 @@ async fn a_mail_goes_out_as_the_golden_request_and_nothing_else() {
         text: "\"Füße\" & Hände ✓\n".to_owned(),
     };
     let id = mailer
-        .send(Box::new(mail), "95df01b4-ee98-5cb9-9903-4c221d41eb5e")
+        .send(
+            Box::new(mail),
+            Tags::of("95df01b4-ee98-5cb9-9903-4c221d41eb5e"),
+        )
         .await
         .unwrap();
     assert_eq!(id, "0107-1");
@@ -74,7 +79,7 @@ async fn mails_that_are_sent_at_once_keep_their_own_bodies() {
         .into();
     let sends = mails
         .iter()
-        .map(|mail| mailer.send(Box::new(mail.clone()), &mail.subject));
+        .map(|mail| mailer.send(Box::new(mail.clone()), Tags::of(&mail.subject)));
     futures_util::future::join_all(sends).await;
     let asked = canned.asked();
     assert_eq!(asked.len(), 3);
@@ -89,7 +94,7 @@ async fn mails_that_are_sent_at_once_keep_their_own_bodies() {
 async fn what_is_not_configured_is_not_sent() {
     let canned = Canned::new(taken());
     mailer(&canned.aws)
-        .send(Box::new(mail()), "tag")
+        .send(Box::new(mail()), Tags::of("tag"))
         .await
         .unwrap();
     let body = canned.only().body;
@@ -115,7 +120,7 @@ async fn a_tag_is_made_of_what_ses_takes() {
     ] {
         let canned = Canned::new(taken());
         mailer(&canned.aws)
-            .send(Box::new(mail()), tag)
+            .send(Box::new(mail()), Tags::of(tag))
             .await
             .unwrap();
         let tags = canned.only().body["EmailTags"].clone();
@@ -127,7 +132,7 @@ async fn a_tag_is_made_of_what_ses_takes() {
 async fn an_empty_tag_is_left_out() {
     let canned = Canned::new(taken());
     mailer(&canned.aws)
-        .send(Box::new(mail()), "")
+        .send(Box::new(mail()), Tags::of(""))
         .await
         .unwrap();
     assert_eq!(canned.only().body.get("EmailTags"), None);
@@ -150,7 +155,7 @@ async fn a_send_is_one_attempt_whatever_comes_back() {
     ] {
         let canned = Canned::new(answer);
         mailer(&canned.aws)
-            .send(Box::new(mail()), "tag")
+            .send(Box::new(mail()), Tags::of("tag"))
             .await
             .unwrap_err();
         assert_eq!(canned.asked().len(), 1);
@@ -163,8 +168,14 @@ async fn a_send_is_given_up_after_twice_its_timeout_and_not_tried_again() {
         let never = NeverClient::new();
         let mailer = SesMailer::new(&over(never.clone()), SENDER.to_owned(), None, timeout);
         let began = Instant::now();
-        let failure = mailer.send(Box::new(mail()), "tag").await.unwrap_err();
+        let failure = mailer
+            .send(Box::new(mail()), Tags::of("tag"))
+            .await
+            .unwrap_err();
         assert_eq!(failure.kind, SendFailureKind::OutcomeUnknown);
+        let said = &failure.error.message;
+        assert!(said.starts_with("SES has not answered for "), "{said}");
+        assert!(said.ends_with(" (twice email.timeout)"), "{said}");
         assert_eq!(began.elapsed().as_secs(), 2 * timeout.as_secs());
         assert_eq!(never.num_calls(), 1);
     }
@@ -185,7 +196,13 @@ async fn an_answer_that_comes_late_is_still_an_answer() {
         stream.write_all(answer.as_bytes()).await.unwrap();
     });
     let mailer = SesMailer::new(&at(&endpoint), SENDER.to_owned(), None, timeout);
-    assert_eq!(mailer.send(Box::new(mail()), "tag").await.unwrap(), "late");
+    assert_eq!(
+        mailer
+            .send(Box::new(mail()), Tags::of("tag"))
+            .await
+            .unwrap(),
+        "late"
+    );
     serving.await.unwrap();
 }
 
@@ -207,7 +224,7 @@ async fn credentials_that_never_come_are_no_unknown_outcome() {
     let provider = SharedCredentialsProvider::new(Hanging);
     let aws = with_credentials(Some(provider));
     let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, Duration::from_millis(300));
-    let sends = (0..10).map(|_| mailer.send(Box::new(mail()), "tag"));
+    let sends = (0..10).map(|_| mailer.send(Box::new(mail()), Tags::of("tag")));
     for answer in futures_util::future::join_all(sends).await {
         let failure = answer.unwrap_err();
         assert_eq!(

@@ -235,6 +235,8 @@ async fn each_call_ends_in_its_own_time_after_one_attempt() {
     let failure = queue.receive(REQUEST).await.unwrap_err();
     assert_eq!(failure.kind, QueueFailureKind::Transient);
     assert_eq!(failure.error.code, "timeout");
+    let said = &failure.error.message;
+    assert!(said.starts_with("no answer within "), "{said}");
     assert_eq!(began.elapsed().as_secs(), 30, "the wait and ten seconds");
 
     let began = Instant::now();

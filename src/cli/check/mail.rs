@@ -7,11 +7,11 @@ use crate::{
         verdict::{Verdict, masked},
     },
     notification::{Composer, Html, Mail, Template, mask},
-    ports::{AccountCause, SendFailure, SendFailureKind},
+    ports::{AccountCause, SendFailure, SendFailureKind, Tags},
 };
 
 /// The tag of every mail of this command. Its events carry it.
-const TAG: &str = "check";
+const TAGS: Tags<'static> = Tags::of("check");
 const ACTION: &str = "ses:SendEmail";
 
 pub(super) async fn check_mail(target: &Target<'_>) -> Vec<Finding> {
@@ -31,7 +31,7 @@ async fn check_right_to_send(target: &Target<'_>) -> Finding {
         html: Html::from("<p>check</p>"),
         text: "check\n".to_owned(),
     };
-    let sent = target.world.mailer.send(Box::new(nobody), TAG).await;
+    let sent = target.world.mailer.send(Box::new(nobody), TAGS).await;
     let blocked = sent.err().and_then(|failure| blocked(CHECK, &failure));
     blocked.unwrap_or_else(|| Finding::ok(CHECK, "SES takes our requests"))
 }
@@ -66,7 +66,7 @@ pub(super) async fn send_sample(
         }
     };
     let masked = masked(&mail).join(", ");
-    match target.world.mailer.send(mail, TAG).await {
+    match target.world.mailer.send(mail, TAGS).await {
         Ok(id) => Finding::ok(CHECK, format!("one real mail was sent to {masked}: {id}")),
         Err(failure) => blocked(CHECK, &failure).unwrap_or_else(|| {
             Finding::failed(CHECK, format!("not sent to {masked}: {failure}"))
@@ -89,7 +89,7 @@ fn blocked(check: &'static str, failure: &SendFailure) -> Option<Finding> {
         }
         SendFailureKind::Transient | SendFailureKind::OutcomeUnknown => Some(refused),
         SendFailureKind::Throttled
-        | SendFailureKind::Rejected
-        | SendFailureKind::UnknownClientError => None,
+        | SendFailureKind::Refused
+        | SendFailureKind::RecipientNotVerified => None,
     }
 }

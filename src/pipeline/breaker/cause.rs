@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::ports::{AccountCause, TemplateFailureKind};
+use crate::ports::{AccountCause, Failure, TemplateFailureKind};
 
 /// Why a breaker is open.
 pub trait Cause {
@@ -24,10 +24,33 @@ pub trait Cause {
 /// Why no mail can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MailCause {
+    /// No mail was sent yet: the first witness is still to come.
+    Starting,
     /// The mail service refuses every mail of ours.
     Account(AccountCause),
+    /// The mail service refuses every mail of ours, with a code that does not say why.
+    Refused,
     /// The sends of several messages in a row failed or were not answered.
     Failing,
+}
+
+/// What a service said when it refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Its code, fit for `error.type`.
+    pub code: String,
+    /// Operation, code and text, with masked addresses.
+    pub text: String,
+}
+
+impl Said {
+    /// What this failure said.
+    pub fn of<K>(failure: &Failure<K>) -> Self {
+        Self {
+            code: failure.error.code.clone(),
+            text: failure.error.to_string(),
+        }
+    }
 }
 
 /// Why no mail can be written.
@@ -47,9 +70,16 @@ pub enum TemplateCause {
 }
 
 impl Cause for MailCause {
+    fn is_start(&self) -> bool {
+        *self == Self::Starting
+    }
+
     fn name(&self) -> &'static str {
         match self {
+            Self::Starting => "starting",
+            Self::Refused => "refused",
             Self::Failing => "failing",
+            Self::Account(AccountCause::Sandbox) => "sandbox",
             Self::Account(AccountCause::Suspended) => "suspended",
             Self::Account(AccountCause::Paused) => "paused",
             Self::Account(AccountCause::DailyQuota) => "daily_quota",
@@ -63,7 +93,12 @@ impl Cause for MailCause {
 
     fn describe(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
+            Self::Starting => "no mail has been sent yet",
+            Self::Refused => "SES refuses every mail",
             Self::Failing => "SES fails or does not answer",
+            Self::Account(AccountCause::Sandbox) => {
+                "the account is in the SES sandbox, and the recipients are not verified"
+            }
             Self::Account(AccountCause::Suspended) => "SES has suspended the account",
             Self::Account(AccountCause::Paused) => {
                 "sending is paused for the account or for the configuration set"
@@ -87,6 +122,11 @@ impl Cause for MailCause {
 
     fn remedy(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
+            Self::Starting => "wait for the first one",
+            Self::Refused => {
+                "read what SES said: it concerns the sender, the configuration set, the account or \
+                 the template; sending resumes by itself"
+            }
             Self::Failing => {
                 "check the AWS Health Dashboard and the network to SES; sending resumes by itself"
             }
@@ -164,8 +204,13 @@ mod tests {
             AccountCause::ConfigurationSetMissing,
             AccountCause::Credentials,
             AccountCause::AccessDenied,
+            AccountCause::Sandbox,
         ];
-        let mut causes: Vec<Box<dyn Cause>> = vec![Box::new(MailCause::Failing)];
+        let mut causes: Vec<Box<dyn Cause>> = vec![
+            Box::new(MailCause::Starting),
+            Box::new(MailCause::Refused),
+            Box::new(MailCause::Failing),
+        ];
         for account in accounts {
             causes.push(Box::new(MailCause::Account(account)));
         }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use futures_util::future::OptionFuture;
 use tokio::{
     sync::watch,
-    time::{self, Instant},
+    time::{self, Duration, Instant},
 };
 
-use super::{Answer, MailBreaker, MailCause, Permission, Receiving, Status, Ticket, Transition};
-use crate::{mutex::Mutex, ports::SendFailureKind};
+use super::{
+    Answer, MailBreaker, MailCause, Permission, Receiving, Said, Standing, Status, Ticket,
+    Transition, Verdict, WitnessPermission,
+};
+use crate::{mutex::Mutex, ports::SendFailure};
 
 /// A mail breaker that can be waited for. Every wait ends by a change of the breaker or at the time
 /// that the breaker names, and may be dropped at any moment.
@@ -25,6 +28,21 @@ pub struct MailGate {
 pub struct Pass {
     gate: Arc<MailGate>,
     permission: Option<Permission>,
+}
+
+/// The right to send one witness. Dropped unreported, it hands a probe on.
+#[derive(Debug)]
+pub struct WitnessPass {
+    gate: Arc<MailGate>,
+    permission: Option<WitnessPermission>,
+}
+
+/// What the breaker knows of a message that it may suspect, until dropped: then the message is no
+/// longer held.
+#[derive(Debug)]
+pub struct Suspicion<'a> {
+    gate: &'a MailGate,
+    key: &'a str,
 }
 
 /// A place among the waiting, given up when dropped.
@@ -48,7 +66,7 @@ impl MailGate {
         let result = act(&mut breaker, Instant::now());
         // A breaker that stays closed lets everybody pass. Those that watch it wait for its opening,
         // and are not woken for each mail that is sent.
-        let stays_closed = !was_open && !breaker.is_open();
+        let stays_closed = !was_open && !breaker.is_open() && !breaker.take_stirred();
         drop(breaker);
         if !stays_closed {
             self.changes.send_replace(());
@@ -91,6 +109,35 @@ impl MailGate {
         }
     }
 
+    /// Waits until a witness may be sent.
+    pub async fn witness(self: &Arc<Self>) -> WitnessPass {
+        let permission = self.wait(MailBreaker::ask_witness).await;
+        WitnessPass {
+            gate: Arc::clone(self),
+            permission: Some(permission),
+        }
+    }
+
+    /// Remembers what the breaker learns of the message with this key until this is dropped.
+    pub fn suspect<'a>(&'a self, key: &'a str) -> Suspicion<'a> {
+        Suspicion { gate: self, key }
+    }
+
+    /// Whether a suspect cannot wait for an acceptance to come by itself.
+    pub fn is_hurried(&self) -> bool {
+        self.breaker.lock().is_hurried()
+    }
+
+    /// Whether what an accepted witness proves depends on the account.
+    pub fn needs_standing(&self) -> bool {
+        self.breaker.lock().needs_standing()
+    }
+
+    /// Takes in that the probe is being received; see [`MailBreaker::receive_one`].
+    pub fn receive_one(&self) {
+        self.breaker.lock().receive_one(Instant::now());
+    }
+
     /// Waits until something may be received, and says how much.
     pub async fn receiving(&self) -> Receiving {
         self.wait(|breaker, now| {
@@ -123,9 +170,17 @@ impl MailGate {
         self.change(|breaker, now| breaker.end_account_check(refused, now));
     }
 
-    /// Tells the breaker how many messages may be held at once.
-    pub fn set_room(&self, messages: usize) {
-        self.breaker.lock().set_room(messages);
+    /// Tells the breaker how many messages may be held at once, and how long one mail takes at the
+    /// rate in force.
+    pub fn set_room(&self, messages: usize, pace: Duration) {
+        let mut breaker = self.breaker.lock();
+        breaker.set_room(messages);
+        breaker.set_pace(pace);
+    }
+
+    /// What the mail service said when the breaker opened.
+    pub fn said(&self) -> Option<Said> {
+        self.breaker.lock().said()
     }
 
     /// Whether the breaker is open.
@@ -169,12 +224,71 @@ impl Pass {
             .await;
     }
 
-    /// Reports how the send ended.
+    /// Reports how the send ended that began then.
     #[must_use = "a transition is logged by whoever caused it"]
-    pub fn report(mut self, result: Result<(), SendFailureKind>) -> Option<Transition<MailCause>> {
+    pub fn report(mut self, began: Instant, result: Result<(), &SendFailure>) -> Verdict {
+        let Some(permission) = self.permission.take() else {
+            return Verdict {
+                transition: None,
+                at_fault: false,
+            };
+        };
+        self.gate
+            .change(|breaker, now| breaker.report(permission, began, result, now))
+    }
+}
+
+impl WitnessPass {
+    /// Whether the breaker has neither opened nor closed since this was given.
+    pub fn is_current(&self) -> bool {
+        let breaker = self.gate.breaker.lock();
+        self.permission
+            .as_ref()
+            .is_some_and(|permission| breaker.is_witness_current(permission))
+    }
+
+    /// Waits until this is no longer current.
+    pub async fn outdated(&self) {
+        self.gate
+            .wait(|breaker, _| match &self.permission {
+                Some(permission) if breaker.is_witness_current(permission) => Err(None),
+                _ => Ok(()),
+            })
+            .await;
+    }
+
+    /// Reports how the witness ended that began then.
+    #[must_use = "a transition is logged by whoever caused it"]
+    pub fn report(
+        mut self,
+        began: Instant,
+        result: Result<Standing, &SendFailure>,
+    ) -> Option<Transition<MailCause>> {
         let permission = self.permission.take()?;
         self.gate
-            .change(|breaker, now| breaker.report(permission, result, now))
+            .change(|breaker, now| breaker.report_witness(&permission, began, result, now))
+    }
+}
+
+impl Suspicion<'_> {
+    /// An acceptance is wanted at once.
+    pub fn hurry(&self) {
+        self.gate.change(|breaker, _| breaker.hurry(self.key));
+    }
+}
+
+impl Drop for Suspicion<'_> {
+    fn drop(&mut self) {
+        self.gate.change(|breaker, _| breaker.forget(self.key));
+    }
+}
+
+impl Drop for WitnessPass {
+    fn drop(&mut self) {
+        if let Some(permission) = self.permission.take() {
+            self.gate
+                .change(|breaker, now| breaker.abandon_witness(&permission, now));
+        }
     }
 }
 

@@ -1,16 +1,26 @@
-//! The mail breaker: stops the sending while no mail of ours would be accepted.
+//! The mail breaker: stops the sending while no mail of ours would be accepted, and finds out whose
+//! fault a refusal is.
 
 mod open;
+mod results;
+mod suspects;
+mod witness;
 
 use std::collections::BTreeMap;
 
 use tokio::time::{Duration, Instant};
 
-use self::open::{Check, Open};
-use super::{MailCause, Status, Transition};
-use crate::{backoff::Backoff, ports::SendFailureKind};
+pub use self::witness::Standing;
+use self::{
+    open::{Check, Open},
+    suspects::{Evidence, Suspects},
+    witness::Witness,
+};
+use super::{MailCause, Said, Status, Transition};
+use crate::backoff::Backoff;
 
-/// Transient failures of this many distinct messages in a row open the breaker.
+/// Transient failures of this many distinct messages in a row open the breaker, and where no witness
+/// can tell whose fault it is, as many refusals with the same code.
 pub const TRANSIENT_LIMIT: usize = 3;
 
 /// Opens at once when the mail service refuses every mail of ours, and after transient failures
@@ -19,10 +29,22 @@ pub const TRANSIENT_LIMIT: usize = 3;
 /// in total. Without this rule it would never see an outage at the start, when only one message is
 /// held.
 ///
+/// Most codes of a refusal do not say whose fault it is. A message that is refused with one is a
+/// suspect, and at fault only where it is refused again after another mail, begun in between, was
+/// accepted. If no mail is accepted by itself within a second, a *witness* is sent to the service's
+/// simulator: a mail that differs from the refused one only in what came from the event. Accepted, it
+/// is the acceptance that the suspects need; refused with the same code, it opens the breaker. Where
+/// it says neither, or may not be sent, refusals of three distinct messages with the same code open the
+/// breaker, and fewer are at fault when they have lasted for the retry budget.
+///
+/// The probe of an open breaker is a witness, too, and costs no message. A held message probes only
+/// where the witness cannot tell: the one that waits longest untried, and after it the others in turn.
+/// When each has been the probe, one more is received, so that no message can keep the breaker open by
+/// itself. A breaker that sends witnesses is open until its first probe, so that a task that cannot mail
+/// receives nothing.
+///
 /// Messages are known by their keys, which are the same on each delivery. Every send needs a
-/// [`Permission`], which is reported or abandoned when the send has ended. While the breaker is
-/// open one message at a time is permitted, on a schedule: the one that waits longest untried,
-/// and after it the others in turn, so that no message can keep the breaker open by itself.
+/// [`Permission`], which is reported or abandoned when the send has ended.
 ///
 /// A send that began before the opening says little of the time after it. Its failure changes
 /// nothing, except that a refusal of every mail explains failures better than they do
@@ -31,6 +53,7 @@ pub const TRANSIENT_LIMIT: usize = 3;
 /// failures opened the breaker, the success is a reason to probe at once.
 #[derive(Debug)]
 pub struct MailBreaker {
+    settings: MailBreakerSettings,
     probes: Backoff,
     /// Grows with each opening and closing, so that a permission shows when it was given.
     epoch: u64,
@@ -38,12 +61,27 @@ pub struct MailBreaker {
     failed: BTreeMap<String, usize>,
     /// How many messages may be held.
     room: usize,
-    /// For how long one or two messages that fail as probes are believed.
-    patience: Duration,
+    suspects: Suspects,
+    witness: Witness,
     open: Option<Open>,
     /// The keys of the messages that wait.
     waiting: BTreeMap<Ticket, String>,
     next_number: u64,
+    /// Whether those that wait may have something to do, although the breaker stays closed.
+    stirred: bool,
+}
+
+/// How a mail breaker works.
+#[derive(Clone, Copy, Debug)]
+pub struct MailBreakerSettings {
+    /// Whether witnesses may be sent.
+    pub witness: bool,
+    /// How long a suspect is held where no verdict can be had.
+    pub unjudged_for: Duration,
+    /// How many messages are held at most so that one of them may turn out to be accepted.
+    pub probes_held: usize,
+    /// How the delays of probes and witnesses grow.
+    pub backoff: fn() -> Backoff,
 }
 
 /// A place among the waiting, in the order of arrival.
@@ -60,6 +98,24 @@ pub struct Permission {
     key: String,
     epoch: u64,
     is_probe: bool,
+    /// What was accepted since the message's last refusal, if it is a suspect.
+    evidence: Option<Evidence>,
+}
+
+/// The right to send one witness.
+#[derive(Debug)]
+pub struct WitnessPermission {
+    epoch: u64,
+    is_probe: bool,
+}
+
+/// What the breaker makes of a send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// What changed by it.
+    pub transition: Option<Transition<MailCause>>,
+    /// Whether the message itself is at fault.
+    pub at_fault: bool,
 }
 
 impl Permission {
@@ -70,20 +126,21 @@ impl Permission {
 }
 
 impl MailBreaker {
-    /// A closed breaker whose probes come after these delays. It believes one or two messages that
-    /// fail as probes, again and again, for as long as `patience`. Then another is wanted, which
-    /// costs it a receive if the service is down indeed; without it one message that is refused for
-    /// ever would hold up all that come after it.
-    pub fn new(probes: Backoff, patience: Duration) -> Self {
+    /// A breaker that is open until its first probe, where it sends witnesses, else closed.
+    pub fn new(settings: MailBreakerSettings, now: Instant) -> Self {
+        let start = Open::new(MailCause::Starting, None, now, now);
         Self {
-            probes,
+            settings,
+            probes: (settings.backoff)(),
             epoch: 0,
             failed: BTreeMap::new(),
             room: usize::MAX,
-            patience,
-            open: None,
+            suspects: Suspects::default(),
+            witness: Witness::new(settings.witness, (settings.backoff)()),
+            open: settings.witness.then_some(start),
             waiting: BTreeMap::new(),
             next_number: 0,
+            stirred: false,
         }
     }
 
@@ -97,9 +154,25 @@ impl MailBreaker {
         self.room = messages;
     }
 
+    /// Takes in how long one mail takes at the rate in force.
+    pub fn set_pace(&mut self, pace: Duration) {
+        self.suspects.pace = pace;
+    }
+
     /// Whether the breaker has neither opened nor closed since the permission was given.
     pub fn is_current(&self, permission: &Permission) -> bool {
         permission.epoch == self.epoch
+    }
+
+    /// The same of a witness's permission.
+    pub fn is_witness_current(&self, permission: &WitnessPermission) -> bool {
+        permission.epoch == self.epoch
+    }
+
+    /// Whether something happened since the last question that those who wait at a closed breaker
+    /// should know.
+    pub(super) fn take_stirred(&mut self) -> bool {
+        std::mem::take(&mut self.stirred)
     }
 
     /// Takes a place for a message that wants to be sent.
@@ -118,12 +191,24 @@ impl MailBreaker {
     /// [`Permission::is_probe`] says so, as the probe. The ticket is used up then. One whose place is
     /// not held waits for ever.
     pub fn ask(&mut self, ticket: Ticket, now: Instant) -> Answer<Permission> {
-        if let Some(open) = &self.open {
-            if !open.may_probe(now) {
-                return Err(open.probe_in_future(now));
+        let key = self.waiting.get(&ticket).ok_or(None)?;
+        match &self.open {
+            Some(open) => {
+                if self.probes_by_witness() {
+                    return Err(None);
+                }
+                if !open.may_probe(now) {
+                    return Err(open.probe_in_future(now));
+                }
+                if open.next(&self.waiting) != Some(ticket) {
+                    return Err(None);
+                }
             }
-            if open.next(&self.waiting) != Some(ticket) {
-                return Err(None);
+            None if self.suspects.is_empty() => {}
+            None => {
+                let unjudged_for = self.unjudged_for();
+                let waiting = self.waiting.values();
+                self.suspects.may_try(key, waiting, unjudged_for, now)?;
             }
         }
         let key = self.waiting.remove(&ticket).ok_or(None)?;
@@ -132,49 +217,95 @@ impl MailBreaker {
             open.begin_probe(&key, turn);
         }
         Ok(Permission {
+            evidence: self.suspects.begin_try(&key),
             key,
             epoch: self.epoch,
             is_probe: self.open.is_some(),
         })
     }
 
-    /// Takes in how a send ended.
-    pub fn report(
-        &mut self,
-        permission: Permission,
-        result: Result<(), SendFailureKind>,
-        now: Instant,
-    ) -> Option<Transition<MailCause>> {
-        // Nothing but its probe closes an open breaker, so that a probe is always of this opening.
-        if permission.is_probe {
-            return self.report_probe(result, now);
+    /// Whether a witness may be sent now: as the probe, or since a suspect has waited for an
+    /// acceptance for a second.
+    pub fn ask_witness(&mut self, now: Instant) -> Answer<WitnessPermission> {
+        let at = match &self.open {
+            Some(open) if self.probes_by_witness() => {
+                if !open.may_probe(now) {
+                    return Err(open.probe_in_future(now));
+                }
+                now
+            }
+            Some(_) => return Err(None),
+            None => {
+                let due = self.suspects.witness_due().ok_or(None)?;
+                self.witness.at(due).ok_or(None)?
+            }
+        };
+        if now < at {
+            return Err(Some(at));
         }
-        let current = self.is_current(&permission);
-        match &mut self.open {
-            None if current => self.report_closed(permission.key, result, now),
-            Some(open) if permission.epoch + 1 == self.epoch => open.report_late(result, now),
-            _ => None,
+        self.witness.begin();
+        if let Some(open) = &mut self.open {
+            open.probing = true;
         }
+        Ok(WitnessPermission {
+            epoch: self.epoch,
+            is_probe: self.open.is_some(),
+        })
     }
 
     /// Takes in that a send did not come about or ended without saying anything of the service:
     /// where it was the probe, the next message may probe at once.
     pub fn abandon(&mut self, permission: &Permission, now: Instant) {
-        if let Some(open) = &mut self.open
-            && permission.is_probe
-        {
-            open.probing = false;
-            open.probe_at = now;
+        self.suspects.end_try(&permission.key);
+        self.stirred |= !self.suspects.is_empty();
+        if permission.is_probe {
+            self.probe_abandoned(now);
         }
     }
 
-    /// Whether to receive one message as the probe: a probe is due and no message waits, or the few
-    /// that wait have failed so often that they may be the cause. The answer stays the same until
-    /// that message arrives here, so the caller must make sure that no other is on its way.
+    /// The same of a witness.
+    pub fn abandon_witness(&mut self, permission: &WitnessPermission, now: Instant) {
+        self.witness.abandoned();
+        self.stirred = true;
+        if permission.is_probe {
+            self.probe_abandoned(now);
+        }
+    }
+
+    /// The message with this key is no longer held.
+    pub fn forget(&mut self, key: &str) {
+        self.suspects.forget(key);
+        self.stirred = true;
+    }
+
+    /// The suspect with this key cannot wait for an acceptance to come by itself.
+    pub fn hurry(&mut self, key: &str) {
+        self.suspects.hurry(key);
+        self.stirred = true;
+    }
+
+    /// Whether a suspect cannot wait.
+    pub fn is_hurried(&self) -> bool {
+        self.suspects.is_hurried()
+    }
+
+    /// Whether to receive one message as the probe: held messages probe, and none is held or each has
+    /// been the probe. A task that has not mailed anything since its start receives one and no more. The answer stays the same until that message arrives here, so the caller must
+    /// make sure that no other is on its way.
     pub fn wants_probe_message(&self, now: Instant) -> bool {
-        self.open
-            .as_ref()
-            .is_some_and(|open| open.wants_another(&self.waiting, now))
+        !self.probes_by_witness()
+            && self.waiting.len() < self.settings.probes_held
+            && self
+                .open
+                .as_ref()
+                .is_some_and(|open| open.wants_another(&self.waiting, now))
+    }
+
+    /// Takes in that the message is being received: the next may be after a growing delay.
+    pub fn receive_one(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open {
+            open.receive_at = now + open.receives.next_delay();
+        }
     }
 
     /// Whether the account is to be asked now, before a probe. It is being asked then, and no
@@ -205,9 +336,7 @@ impl MailBreaker {
 
     /// When something becomes due by itself, where that is in the future.
     pub fn next_due(&self, now: Instant) -> Option<Instant> {
-        self.open
-            .as_ref()
-            .and_then(|open| open.probe_in_future(now))
+        self.open.as_ref().and_then(|open| open.next_due(now))
     }
 
     /// What there is to say of it while it is open.
@@ -218,80 +347,56 @@ impl MailBreaker {
         })
     }
 
+    /// What the mail service said when it opened, or last gave its cause.
+    pub fn said(&self) -> Option<Said> {
+        self.open.as_ref().and_then(|open| open.said.clone())
+    }
+
     /// How many messages wait at it while it is open.
     pub fn waiting(&self) -> usize {
         self.open.as_ref().map_or(0, |_| self.waiting.len())
     }
 
-    fn report_closed(
-        &mut self,
-        key: String,
-        result: Result<(), SendFailureKind>,
-        now: Instant,
-    ) -> Option<Transition<MailCause>> {
-        match result {
-            Ok(()) => {
-                self.failed.clear();
-                None
-            }
-            Err(SendFailureKind::AccountWide(cause)) => {
-                Some(self.open(MailCause::Account(cause), now))
-            }
-            Err(SendFailureKind::Transient | SendFailureKind::OutcomeUnknown) => {
-                *self.failed.entry(key).or_default() += 1;
-                let all = self.failed.len() >= TRANSIENT_LIMIT.min(self.room);
-                let failures: usize = self.failed.values().sum();
-                (all && failures >= TRANSIENT_LIMIT).then(|| self.open(MailCause::Failing, now))
-            }
-            Err(
-                SendFailureKind::Throttled
-                | SendFailureKind::Rejected
-                | SendFailureKind::UnknownClientError,
-            ) => None,
-        }
+    /// Whether what an accepted witness proves depends on the account.
+    pub fn needs_standing(&self) -> bool {
+        !self.suspects.is_empty()
     }
 
-    fn report_probe(
-        &mut self,
-        result: Result<(), SendFailureKind>,
-        now: Instant,
-    ) -> Option<Transition<MailCause>> {
-        let open = self.open.as_mut()?;
-        open.probing = false;
-        match result {
-            Ok(()) => {
-                let open = self.open.take()?;
-                self.epoch += 1;
-                Some(Transition::Closed {
-                    cause: open.cause,
-                    open_for: now.duration_since(open.since),
-                })
-            }
-            // The answer concerns this message alone, and the message is done with.
-            Err(SendFailureKind::Rejected) => {
-                open.probe_at = now;
-                None
-            }
-            // A transient failure does not take back what the service refused.
-            Err(failure) => {
-                let delay = self.probes.next_delay();
-                let changed = match failure {
-                    SendFailureKind::AccountWide(cause) => open.change(MailCause::Account(cause)),
-                    _ => None,
-                };
-                open.schedule(now + delay);
-                changed
-            }
-        }
+    /// Whether the next probe is a witness.
+    fn probes_by_witness(&self) -> bool {
+        let open = self.open.as_ref();
+        open.is_some_and(|open| !open.witness_is_mute) && self.witness.may_probe()
     }
 
-    fn open(&mut self, cause: MailCause, now: Instant) -> Transition<MailCause> {
+    /// For how long a suspect is held where no verdict can be had; `None` where one can.
+    fn unjudged_for(&self) -> Option<Duration> {
+        self.witness.is_mute().then_some(self.settings.unjudged_for)
+    }
+
+    fn open(&mut self, cause: MailCause, said: Said, now: Instant) -> Transition<MailCause> {
         self.epoch += 1;
         self.failed.clear();
         self.probes.reset();
         let probe_at = now + self.probes.next_delay();
-        self.open = Some(Open::new(cause, now, probe_at, self.patience));
+        self.open = Some(Open::new(cause, Some(said), now, probe_at));
         Transition::Opened { cause }
+    }
+
+    fn close(&mut self, now: Instant) -> Option<Transition<MailCause>> {
+        let open = self.open.take()?;
+        self.epoch += 1;
+        self.suspects.begin_again(now);
+        Some(Transition::Closed {
+            cause: open.cause,
+            open_for: now.duration_since(open.since),
+        })
+    }
+
+    fn probe_abandoned(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open {
+            open.probing = false;
+            open.probe_at = now;
+        }
     }
 
     fn number(&mut self) -> u64 {

@@ -28,9 +28,9 @@ pub struct TemplateGate {
 
 /// Suspects the template in force. Opens when [`MISSING_FIELD_LIMIT`] distinct messages in a row lack
 /// the same field that this version of the template names, since then the template is the likelier
-/// culprit. A version that replaced another and that no mail was written with yet is suspected at
-/// the first such message: on a quiet queue the same few would otherwise be rejected again and again
-/// until they are dead-lettered.
+/// culprit. While no mail was written with this version yet, fewer of them are held as suspects: on a
+/// quiet queue the same few would otherwise be rejected again and again until they are dead-lettered.
+/// The first mail that is written shows that they are at fault themselves.
 ///
 /// A version with another content closes it. A message that holds the field closes it too, since
 /// then it was the messages that were at fault; so that there is one, now and then a single message
@@ -41,10 +41,12 @@ pub struct TemplateBreaker {
     open: Option<Open>,
     /// The content of the version that messages are rendered with, once there is one.
     blob_id: Option<String>,
-    /// Whether that version is trusted: it was there from the start, or a mail was written with it.
+    /// Whether a mail was written with that version.
     proven: bool,
     missing: Option<Missing>,
     probes: Backoff,
+    /// Whether something changed that those who wait should know.
+    stirred: bool,
 }
 
 #[derive(Debug)]
@@ -53,6 +55,20 @@ struct Open {
     since: Instant,
     /// When the next single message may be received.
     receive_at: Instant,
+}
+
+/// Whose fault it is that a message lacks a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The message's own: mails were written with this version.
+    Message,
+    /// Nobody knows yet; whether this is the first message that lacks it with this version.
+    Unclear {
+        /// Whether to say so.
+        first: bool,
+    },
+    /// The template's, as far as can be told.
+    Template,
 }
 
 /// Messages in a row that lacked one placeholder's field.
@@ -72,11 +88,16 @@ impl TemplateGate {
         })
     }
 
-    /// Waits until the template in force is not suspected.
-    pub async fn trusted(&self) {
+    /// Waits until a message that lacks a field with this version is worth another look: another
+    /// version is in force, or a mail was written with this one, and the template is not suspected.
+    pub async fn judged(&self, version: &TemplateVersion) {
         let mut changes = self.breaker.subscribe();
         // The sender lives as long as this gate, so that this is never an error.
-        drop(changes.wait_for(|breaker| !breaker.is_open()).await);
+        drop(
+            changes
+                .wait_for(|breaker| breaker.has_judged(version))
+                .await,
+        );
     }
 
     /// Waits until something may be received, and says how much.
@@ -109,16 +130,13 @@ impl TemplateGate {
     }
 
     /// Tells the breaker what happened; see its methods. Only a change of it wakes who waits.
-    pub fn tell(
-        &self,
-        what: impl FnOnce(&mut TemplateBreaker, Instant) -> Option<Transition<TemplateCause>>,
-    ) -> Option<Transition<TemplateCause>> {
-        let mut transition = None;
+    pub fn tell<R>(&self, what: impl FnOnce(&mut TemplateBreaker, Instant) -> R) -> Option<R> {
+        let mut told = None;
         self.breaker.send_if_modified(|breaker| {
-            transition = what(breaker, Instant::now());
-            transition.is_some()
+            told = Some(what(breaker, Instant::now()));
+            breaker.take_stirred()
         });
-        transition
+        told
     }
 
     /// Takes in what the store knows now, and knew before.
@@ -129,6 +147,7 @@ impl TemplateGate {
             return (cause != without_template(before)).then_some(Transition::Changed { cause });
         };
         let closed = self.tell(|breaker, at| breaker.in_force(&template.version, at));
+        let closed = closed.flatten();
         if before.in_force.is_some() {
             return closed;
         }
@@ -173,7 +192,17 @@ impl TemplateBreaker {
             proven: false,
             missing: None,
             probes: Backoff::probes(),
+            stirred: false,
         }
+    }
+
+    fn take_stirred(&mut self) -> bool {
+        std::mem::take(&mut self.stirred)
+    }
+
+    fn has_judged(&self, version: &TemplateVersion) -> bool {
+        let replaced = self.blob_id.as_ref() != Some(&version.blob_id);
+        !self.is_open() && (self.proven || replaced)
     }
 
     /// Whether it is open.
@@ -192,8 +221,8 @@ impl TemplateBreaker {
         if self.blob_id.as_ref() == Some(&version.blob_id) {
             return None;
         }
-        // The first one was in use before we came: there the message is the likelier culprit.
-        self.proven = self.blob_id.is_none();
+        self.proven = false;
+        self.stirred = true;
         self.blob_id = Some(version.blob_id.clone());
         self.missing = None;
         self.close(now)
@@ -207,49 +236,56 @@ impl TemplateBreaker {
     ) -> Option<Transition<TemplateCause>> {
         let closed = self.in_force(version, now);
         self.missing = None;
+        self.stirred |= !self.proven;
         self.proven = true;
         closed.or_else(|| self.close(now))
     }
 
     /// Takes in that the message with this key lacks the field of a placeholder that this version
-    /// of the template names. The message that opens the breaker is best held like those that
-    /// follow it, and tried with the next version.
+    /// of the template names, and says whose fault that is. The message that opens the breaker is best
+    /// held like those that follow it, and tried with the next version.
     pub fn field_missing(
         &mut self,
         key: &str,
         placeholder: &str,
         version: &TemplateVersion,
         now: Instant,
-    ) -> Option<Transition<TemplateCause>> {
+    ) -> (Blame, Option<Transition<TemplateCause>>) {
         let closed = self.in_force(version, now);
         if self.is_open() {
-            return closed;
+            return (Blame::Template, closed);
         }
         let missing = self
             .missing
             .take()
             .filter(|missing| missing.placeholder == placeholder);
+        let first = missing.is_none();
         let mut messages = missing.map(|missing| missing.messages).unwrap_or_default();
         if !messages.iter().any(|message| message == key) {
             messages.push(key.to_owned());
         }
         let placeholder = placeholder.to_owned();
-        if self.proven && messages.len() < MISSING_FIELD_LIMIT {
+        if messages.len() < MISSING_FIELD_LIMIT {
             self.missing = Some(Missing {
                 placeholder,
                 messages,
             });
-            return closed;
+            let blame = if self.proven {
+                Blame::Message
+            } else {
+                Blame::Unclear { first }
+            };
+            return (blame, closed);
         }
         self.probes.reset();
+        self.stirred = true;
         self.open = Some(Open {
             placeholder: placeholder.clone(),
             since: now,
             receive_at: now + self.probes.next_delay(),
         });
-        Some(Transition::Opened {
-            cause: TemplateCause::FieldMissing { placeholder },
-        })
+        let cause = TemplateCause::FieldMissing { placeholder };
+        (Blame::Template, Some(Transition::Opened { cause }))
     }
 
     /// Takes in that a single message is being received: the next may be after a growing delay.
@@ -274,6 +310,7 @@ impl TemplateBreaker {
 
     fn close(&mut self, now: Instant) -> Option<Transition<TemplateCause>> {
         let open = self.open.take()?;
+        self.stirred = true;
         Some(Transition::Closed {
             cause: open.cause(),
             open_for: now.duration_since(open.since),

@@ -1,6 +1,7 @@
 //! The steps of a worker: writing the mail, waiting for its turn, taking notes.
 
 use std::{
+    future::pending,
     pin::{Pin, pin},
     time::Duration,
 };
@@ -12,11 +13,11 @@ use super::Worker;
 use crate::{
     notification::{Event, Mail, Needs, Rejection, masked_text},
     pipeline::{
-        breaker::Pass,
+        breaker::{Blame, Pass, Suspicion},
         outcome::{Ending, is_last_receive, retry_budget},
         window::Sending,
     },
-    ports::{SendFailure, TemplateVersion},
+    ports::{SendFailure, SendFailureKind, TemplateVersion},
 };
 
 /// The longest pause between the attempts of a message on its last receive while draining.
@@ -52,18 +53,23 @@ impl Worker<'_> {
             else {
                 return Err(Ending::Rejected);
             };
-            // The template may be the culprit: this message waits for a better one. Where all that
-            // may be held do so already, it makes room.
-            let suspected = shared
+            // The template may be the culprit: this message waits for a better one, or for a mail that
+            // shows that it is not. Where all that may be held wait so already, one that may itself be
+            // the culprit makes room.
+            let blame = shared
                 .gates
                 .field_missing(key, placeholder, &template.version);
-            if !suspected || shared.window.is_exceeded() {
-                return Err(Ending::Rejected);
+            match blame {
+                Blame::Message => return Err(Ending::Rejected),
+                Blame::Template if shared.window.is_exceeded() => return Err(Ending::Rejected),
+                Blame::Template | Blame::Unclear { .. } => {}
             }
-            self.wait_aside(pin!(shared.gates.template.trusted()))
-                .await?;
+            let _suspect = shared.window.suspect();
+            let judged = pin!(shared.gates.template.judged(&template.version));
+            self.wait_aside(judged).await.map_err(unjudged)?;
         }
     }
+
     /// Waits until the mail may go: the breaker, the number of sends under way, the rate and the
     /// drain allow it, and the lease outlasts the send. `None` where the breaker moved on meanwhile:
     /// ask again.
@@ -71,9 +77,14 @@ impl Worker<'_> {
         &self,
         key: &str,
         mail: &Mail,
+        suspicion: Option<&Suspicion<'_>>,
     ) -> Result<Option<(Pass, Option<Sending>)>, Ending> {
         let shared = self.shared;
-        let pass = self.wait(pin!(shared.gates.mail.pass(key))).await?;
+        let pass = shared.gates.mail.pass(key);
+        let pass = match suspicion {
+            None => self.wait(pin!(pass)).await?,
+            Some(suspicion) => self.wait_as_suspect(suspicion, pin!(pass)).await?,
+        };
         // A probe does not wait for sends that began before the breaker opened and may hang.
         let slot = if pass.is_probe() {
             None
@@ -100,6 +111,27 @@ impl Worker<'_> {
             return Err(Ending::Drained);
         }
         Ok(pass.is_current().then_some((pass, slot)))
+    }
+
+    /// Waits at the breaker as a suspect. A stop releases it, but on its last receive, where that
+    /// sends it to the dead-letter queue, it first wants to know whose fault its refusal is.
+    async fn wait_as_suspect(
+        &self,
+        suspicion: &Suspicion<'_>,
+        pass: Pin<&mut impl Future<Output = Pass>>,
+    ) -> Result<Pass, Ending> {
+        let hurried = async {
+            self.shared.drain.wait_begun().await;
+            suspicion.hurry();
+            pending().await
+        };
+        let wait = async {
+            tokio::select! {
+                pass = pass => pass,
+                pass = hurried => pass,
+            }
+        };
+        self.wait_aside(pin!(wait)).await.map_err(unjudged)
     }
 
     /// Waits until the window has room for one more send. Only sends under way are before this one.
@@ -187,7 +219,8 @@ impl Worker<'_> {
         )
     }
 
-    /// The first failure of a message is logged at warn, the others at debug.
+    /// The first failure of a message is logged at warn, the others at debug. A refusal is told with
+    /// the message's outcome, or by the breaker.
     pub(super) fn note_failure(&self, failure: &SendFailure) {
         let error = &failure.error;
         self.note_error(&error.code, &masked_text(&error.message));
@@ -195,7 +228,13 @@ impl Worker<'_> {
         let (key, attempt) = (notes.key.as_deref().unwrap_or_default(), notes.attempts);
         let (trace_id, span_id) = (notes.span.trace_id(), notes.span.span_id());
         let text = masked_text(&error.to_string());
-        if attempt == 1 {
+        let transient = matches!(
+            failure.kind,
+            SendFailureKind::Throttled
+                | SendFailureKind::Transient
+                | SendFailureKind::OutcomeUnknown
+        );
+        if attempt == 1 && transient {
             warn!(
                 messaging.message.id = self.message.id,
                 notifier.notification.id = key,
@@ -214,12 +253,20 @@ impl Worker<'_> {
                 aws.request_id = error.request_id,
                 trace_id,
                 span_id,
-                "a send failed again: {text}"
+                "send attempt {attempt} failed: {text}"
             );
         }
     }
 
     pub(super) fn note_error(&self, kind: &str, text: &dyn std::fmt::Display) {
         self.notes.lock().error = Some((kind.to_owned(), text.to_string()));
+    }
+}
+
+/// The ending of a suspect that a stop releases.
+fn unjudged(ending: Ending) -> Ending {
+    match ending {
+        Ending::Drained => Ending::DrainedUnjudged,
+        other => other,
     }
 }

@@ -123,6 +123,7 @@ impl Pipeline {
             visibility: settings.queue.visibility_timeout,
             send_timeout: settings.email.timeout,
             max_elapsed: settings.max_elapsed,
+            witness: rig.settings.email.witness,
             max_receive_count: Some(2),
         };
         let drain = Arc::new(Drain::new(rig.settings.grace, rig.settings.email.timeout));

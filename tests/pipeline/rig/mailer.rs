@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use organizer_notifier::{
     notification::Mail,
-    ports::{CallError, Mailer, SendFailure, SendFailureKind},
+    ports::{CallError, Mailer, SendFailure, SendFailureKind, Tags},
 };
 use tokio::time::{Instant, sleep};
 
@@ -43,7 +43,7 @@ pub(crate) struct Step {
 #[derive(Clone, Copy, Debug)]
 enum Answer {
     Accepted,
-    Failed(SendFailureKind),
+    Failed(SendFailureKind, &'static str),
     /// None within the send's timeout, which the client keeps.
     Timeout,
     /// None ever, although the port promises one.
@@ -70,8 +70,16 @@ pub(crate) fn fail(kind: SendFailureKind) -> Step {
 pub(crate) fn slow_fail(after: Duration, kind: SendFailureKind) -> Step {
     Step {
         after,
-        answer: Answer::Failed(kind),
+        answer: Answer::Failed(kind, "Scripted"),
         mailed: false,
+    }
+}
+
+/// Refused with this code, which does not say whose fault it is.
+pub(crate) fn refuse(code: &'static str) -> Step {
+    Step {
+        answer: Answer::Failed(SendFailureKind::Refused, code),
+        ..fail(SendFailureKind::Refused)
     }
 }
 
@@ -120,6 +128,9 @@ pub(crate) struct TestMailer {
     start: Instant,
     timeout: Duration,
     script: Mutex<Script>,
+    /// The answers to witnesses; without it they are answered as mails are.
+    witness_script: Mutex<Option<Script>>,
+    witnesses: Mutex<Vec<Send>>,
     sends: Mutex<Vec<Send>>,
     attempts: Mutex<HashMap<String, usize>>,
     mails: Mutex<Vec<(Duration, String)>>,
@@ -136,6 +147,8 @@ impl TestMailer {
             start,
             timeout,
             script: Mutex::new(Box::new(|_| accept())),
+            witness_script: Mutex::default(),
+            witnesses: Mutex::default(),
             sends: Mutex::default(),
             attempts: Mutex::default(),
             mails: Mutex::default(),
@@ -147,6 +160,19 @@ impl TestMailer {
     /// From now on every attempt is answered so.
     pub(crate) fn script(&self, script: impl FnMut(&Send) -> Step + std::marker::Send + 'static) {
         *lock(&self.script) = Box::new(script);
+    }
+
+    /// From now on every witness is answered so.
+    pub(crate) fn script_witnesses(
+        &self,
+        script: impl FnMut(&Send) -> Step + std::marker::Send + 'static,
+    ) {
+        *lock(&self.witness_script) = Some(Box::new(script));
+    }
+
+    /// All witnesses, in order. They are in none of the other lists.
+    pub(crate) fn witnesses(&self) -> Vec<Send> {
+        lock(&self.witnesses).clone()
     }
 
     /// All attempts, in order.
@@ -198,27 +224,30 @@ impl TestMailer {
         lock(&self.sends).push(send.clone());
         send
     }
-}
 
-#[async_trait]
-impl Mailer for TestMailer {
-    async fn send(&self, mail: Box<Mail>, tag: &str) -> Result<String, SendFailure> {
-        self.under_way.fetch_add(1, Ordering::Relaxed);
-        let _under_way = UnderWay(&self.under_way);
-        let send = self.note(tag);
-        *lock(&self.last_html) = mail.html.to_string();
-        let step = lock(&self.script)(&send);
-        if step.mailed {
-            lock(&self.mails).push((send.at, send.key));
-        }
+    fn note_witness(&self, mail: &Mail) -> Send {
+        let to = mail.to[0].as_str();
+        assert!(to.ends_with("@simulator.amazonses.com"), "{to}");
+        let mut witnesses = lock(&self.witnesses);
+        let send = Send {
+            at: self.start.elapsed(),
+            key: "witness".to_owned(),
+            number: witnesses.len() + 1,
+            under_way: self.under_way(),
+        };
+        witnesses.push(send.clone());
+        send
+    }
+
+    async fn answer(&self, step: Step) -> Result<String, SendFailure> {
         let answer = async {
             sleep(step.after).await;
             match step.answer {
                 Answer::Accepted => Ok("accepted".to_owned()),
-                Answer::Failed(kind) => Err(failure(kind)),
+                Answer::Failed(kind, code) => Err(failure(kind, code)),
                 Answer::Timeout => {
                     sleep(self.timeout).await;
-                    Err(failure(SendFailureKind::OutcomeUnknown))
+                    Err(failure(SendFailureKind::OutcomeUnknown, "Scripted"))
                 }
                 Answer::Never => std::future::pending().await,
                 Answer::Panic => panic!("the script says so"),
@@ -228,7 +257,30 @@ impl Mailer for TestMailer {
             return answer.await;
         }
         let timeout = tokio::time::timeout(self.timeout, answer).await;
-        timeout.unwrap_or_else(|_| Err(failure(SendFailureKind::OutcomeUnknown)))
+        timeout.unwrap_or_else(|_| Err(failure(SendFailureKind::OutcomeUnknown, "Scripted")))
+    }
+}
+
+#[async_trait]
+impl Mailer for TestMailer {
+    async fn send(&self, mail: Box<Mail>, tags: Tags<'_>) -> Result<String, SendFailure> {
+        if tags.witness {
+            let send = self.note_witness(&mail);
+            let step = match &mut *lock(&self.witness_script) {
+                Some(script) => script(&send),
+                None => lock(&self.script)(&send),
+            };
+            return self.answer(step).await;
+        }
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        let _under_way = UnderWay(&self.under_way);
+        let send = self.note(tags.notification_id);
+        *lock(&self.last_html) = mail.html.to_string();
+        let step = lock(&self.script)(&send);
+        if step.mailed {
+            lock(&self.mails).push((send.at, send.key));
+        }
+        self.answer(step).await
     }
 }
 
@@ -238,12 +290,12 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-fn failure(kind: SendFailureKind) -> SendFailure {
+fn failure(kind: SendFailureKind, code: &str) -> SendFailure {
     SendFailure {
         kind,
         error: Box::new(CallError {
             operation: "SendEmail",
-            code: "Scripted".to_owned(),
+            code: code.to_owned(),
             message: format!("{kind:?}"),
             request_id: None,
             source: None,

@@ -1,4 +1,5 @@
-//! Every mail that the local SES accepted, as JSON and as a web page.
+//! Every mail that the local SES accepted, as JSON and as a web page. Mails to SES's own simulator, which
+//! nobody reads, stand apart.
 
 mod page;
 
@@ -11,6 +12,8 @@ use serde_json::{Value, json};
 /// The mails that the local SES took, oldest first.
 pub struct Outbox {
     mails: Mutex<Mails>,
+    /// The mails to the simulator alone.
+    simulated: Mutex<Mails>,
     observer: OnceLock<Box<Observer>>,
 }
 
@@ -51,10 +54,21 @@ pub struct StoredMail {
     pub attachments: Vec<String>,
 }
 
+/// What follows the `@` of the simulator's addresses.
+const SIMULATOR: &str = "simulator.amazonses.com";
+/// More mails to the simulator than anybody looks at.
+const MOST_SIMULATED: usize = 1000;
+
 struct Mails {
     kept: VecDeque<StoredMail>,
     most: usize,
     taken: u64,
+}
+
+/// Whether an address is the simulator's.
+pub(crate) fn is_simulated(address: &str) -> bool {
+    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    domain.eq_ignore_ascii_case(SIMULATOR)
 }
 
 impl Default for Outbox {
@@ -67,11 +81,8 @@ impl Outbox {
     /// No mails yet.
     pub fn new() -> Self {
         Self {
-            mails: Mutex::new(Mails {
-                kept: VecDeque::new(),
-                most: usize::MAX,
-                taken: 0,
-            }),
+            mails: Mutex::new(Mails::keeping(usize::MAX)),
+            simulated: Mutex::new(Mails::keeping(MOST_SIMULATED)),
             observer: OnceLock::new(),
         }
     }
@@ -94,15 +105,26 @@ impl Outbox {
         self.lock().taken
     }
 
+    /// How many mails to the simulator were taken since the last clearing.
+    pub fn taken_simulated(&self) -> u64 {
+        lock(&self.simulated).taken
+    }
+
+    /// The newest mails to the simulator, oldest first. They are in none of the other lists.
+    pub fn simulated(&self) -> Vec<StoredMail> {
+        lock(&self.simulated).kept.iter().cloned().collect()
+    }
+
     /// Keeps a mail, in place of the oldest where there are too many.
     pub fn add(&self, mail: StoredMail) {
+        if mail.is_simulated() {
+            lock(&self.simulated).add(mail);
+            return;
+        }
         if let Some(observe) = self.observer.get() {
             observe(&mail);
         }
-        let mut mails = self.lock();
-        mails.kept.push_back(mail);
-        mails.taken += 1;
-        mails.shrink();
+        self.lock().add(mail);
     }
 
     /// The mails kept, oldest first.
@@ -115,32 +137,69 @@ impl Outbox {
         let mut mails = self.lock();
         mails.kept.clear();
         mails.taken = 0;
+        let mut simulated = lock(&self.simulated);
+        simulated.kept.clear();
+        simulated.taken = 0;
     }
 
-    /// `{"mails": [...], "taken": n}`, oldest first.
+    /// `{"mails": [...], "taken": n, "simulated": [...]}`, oldest first.
     pub fn json(&self) -> Value {
-        let mails = self.lock();
-        json!({ "mails": mails.kept, "taken": mails.taken })
+        let (mails, simulated) = (self.lock(), lock(&self.simulated));
+        json!({ "mails": mails.kept, "taken": mails.taken, "simulated": simulated.kept })
     }
 
     /// The list of mails as HTML, newest first.
     pub fn page(&self) -> String {
         let mails = self.lock();
-        page::list(mails.kept.iter().rev(), mails.kept.len(), mails.taken)
+        let simulated = lock(&self.simulated);
+        let newest_first = mails.kept.iter().rev();
+        page::list(
+            newest_first,
+            mails.kept.len(),
+            mails.taken,
+            simulated.kept.iter().rev(),
+        )
     }
 
     /// One mail as its reader would see it, as HTML.
     pub fn mail_page(&self, id: &str) -> Option<String> {
-        let mails = self.lock();
-        mails.kept.iter().find(|mail| mail.id == id).map(page::mail)
+        let (mails, simulated) = (self.lock(), lock(&self.simulated));
+        let mut all = mails.kept.iter().chain(&simulated.kept);
+        all.find(|mail| mail.id == id).map(page::mail)
     }
 
     fn lock(&self) -> MutexGuard<'_, Mails> {
-        self.mails.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.mails)
+    }
+}
+
+fn lock(mails: &Mutex<Mails>) -> MutexGuard<'_, Mails> {
+    mails.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl StoredMail {
+    /// Whether it goes to the simulator and to nobody else.
+    pub fn is_simulated(&self) -> bool {
+        let mut all = self.to.iter().chain(&self.cc).chain(&self.bcc).peekable();
+        all.peek().is_some() && all.all(|address| is_simulated(address))
     }
 }
 
 impl Mails {
+    fn keeping(most: usize) -> Self {
+        Self {
+            kept: VecDeque::new(),
+            most,
+            taken: 0,
+        }
+    }
+
+    fn add(&mut self, mail: StoredMail) {
+        self.kept.push_back(mail);
+        self.taken += 1;
+        self.shrink();
+    }
+
     fn shrink(&mut self) {
         while self.kept.len() > self.most {
             self.kept.pop_front();

@@ -57,6 +57,36 @@ fn the_json_holds_every_mail_whole() {
 }
 
 #[test]
+fn mails_to_the_simulator_stand_apart() {
+    let outbox = Outbox::new();
+    outbox.observe(|mail| assert_eq!(mail.id, "organizers"));
+    for (id, to) in [
+        ("organizers", "dana@example.com"),
+        ("simulators", "success+1@simulator.amazonses.com"),
+    ] {
+        outbox.add(StoredMail {
+            id: id.to_owned(),
+            to: vec![to.to_owned()],
+            ..StoredMail::default()
+        });
+    }
+    assert_eq!(outbox.taken(), 1);
+    assert_eq!(outbox.mails()[0].id, "organizers");
+    assert_eq!(outbox.taken_simulated(), 1);
+    assert_eq!(outbox.simulated()[0].id, "simulators");
+    let json = outbox.json();
+    assert_eq!(json["mails"].as_array().unwrap().len(), 1);
+    assert_eq!(json["simulated"][0]["id"], "simulators");
+    let page = outbox.page();
+    let apart = page.find("simulator, read by nobody").unwrap();
+    assert!(page.find("dana@example.com").unwrap() < apart);
+    assert!(page.find("success+1@").unwrap() > apart);
+    assert!(outbox.mail_page("simulators").is_some());
+    outbox.clear();
+    assert_eq!(outbox.taken_simulated(), 0);
+}
+
+#[test]
 fn a_bounded_outbox_drops_the_oldest_and_counts_all() {
     let outbox = Outbox::new();
     outbox.keep_at_most(2);

@@ -102,6 +102,27 @@ async fn a_sandboxed_account_mails_verified_recipients_only() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_simulator_is_outside_the_daily_quota_and_within_the_rate() {
+    let world = World::new();
+    world.ses.update_account(|account| {
+        account.max_24_hour_send = 1.0;
+        account.max_send_rate = 3.0;
+    });
+    let to = "/Destination/ToAddresses";
+    let one = || json!(["success+label@simulator.amazonses.com"]);
+    world.send_with(to, one()).await.unwrap();
+    world
+        .send_with(to, json!(["dana@example.com"]))
+        .await
+        .unwrap();
+    let over = world.refused(to, json!(["dana@example.com"])).await;
+    assert_eq!(over.2, "Daily message quota exceeded.");
+    world.send_with(to, one()).await.unwrap();
+    let too_fast = world.refused(to, one()).await;
+    assert_eq!(too_fast.2, "Maximum sending rate exceeded.");
+}
+
+#[tokio::test(start_paused = true)]
 async fn requests_that_break_a_rule_are_bad_requests() {
     let world = World::new();
     let many: Vec<String> = (0..51).map(|n| format!("a{n}@x.net")).collect();

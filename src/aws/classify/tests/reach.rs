@@ -17,6 +17,7 @@ use crate::{
     ports::{
         Account, AccountCause, AccountFailureKind, Mailer, SendFailure,
         SendFailureKind::{AccountWide, OutcomeUnknown, Transient},
+        Tags,
     },
     testing::canned::{SENDER, at, mail, over, with_credentials, without_region},
 };
@@ -53,7 +54,10 @@ async fn send(aws: &AwsConfig) -> SendFailure {
 
 async fn send_within(timeout: Duration, aws: &AwsConfig) -> SendFailure {
     let mailer = SesMailer::new(aws, SENDER.to_owned(), None, timeout);
-    mailer.send(Box::new(mail()), "tag").await.unwrap_err()
+    mailer
+        .send(Box::new(mail()), Tags::of("tag"))
+        .await
+        .unwrap_err()
 }
 
 /// Takes the connections of one mailer, and does this with each.
@@ -170,9 +174,19 @@ async fn a_kept_connection_that_ends_after_the_second_request_may_have_sent() {
     .await;
     let aws = at(&format!("http://{address}"));
     let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, Duration::from_secs(10));
-    assert_eq!(mailer.send(Box::new(mail()), "tag").await.unwrap(), "1");
     assert_eq!(
-        mailer.send(Box::new(mail()), "tag").await.unwrap_err().kind,
+        mailer
+            .send(Box::new(mail()), Tags::of("tag"))
+            .await
+            .unwrap(),
+        "1"
+    );
+    assert_eq!(
+        mailer
+            .send(Box::new(mail()), Tags::of("tag"))
+            .await
+            .unwrap_err()
+            .kind,
         OutcomeUnknown
     );
 }

@@ -7,6 +7,7 @@ use crate::{
     ports::{
         Account, AccountCause, AccountFailure, AccountFailureKind, Mailer, SendFailure,
         SendFailureKind::{self, *},
+        Tags,
     },
     testing::canned::{Answer, Canned, SENDER, mail},
 };
@@ -16,7 +17,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 async fn send(answer: Answer) -> SendFailure {
     let canned = Canned::new(answer);
     let mailer = SesMailer::new(&canned.aws, SENDER.to_owned(), None, TIMEOUT);
-    mailer.send(Box::new(mail()), "tag").await.unwrap_err()
+    mailer
+        .send(Box::new(mail()), Tags::of("tag"))
+        .await
+        .unwrap_err()
 }
 
 async fn kind(status: u16, code: &str, message: &str) -> SendFailureKind {
@@ -125,6 +129,75 @@ async fn what_refuses_every_mail_is_account_wide_with_its_cause() {
 }
 
 #[tokio::test]
+async fn what_the_first_api_calls_by_another_name_or_only_the_text_tells_is_account_wide_too() {
+    for (status, code, message, cause) in [
+        // A default configuration set that was deleted.
+        (
+            400,
+            "BadRequestException",
+            "Configuration set <notifications> does not exist.",
+            AccountCause::ConfigurationSetMissing,
+        ),
+        (
+            400,
+            "ConfigurationSetDoesNotExistException",
+            "Configuration set does not exist",
+            AccountCause::ConfigurationSetMissing,
+        ),
+        (
+            400,
+            "ConfigurationSetDoesNotExist",
+            "",
+            AccountCause::ConfigurationSetMissing,
+        ),
+        // A pause in the words that the first version of the API and SMTP have for it.
+        (
+            400,
+            "MessageRejected",
+            "Sending paused for this account. For more information, please check the inbox of the \
+             email address associated with your AWS account.",
+            AccountCause::Paused,
+        ),
+        (
+            400,
+            "SomeNewException",
+            "Sending paused for configuration set <notifications>.",
+            AccountCause::Paused,
+        ),
+        (
+            400,
+            "AccountSendingPausedException",
+            "Email sending is disabled for your entire Amazon SES account",
+            AccountCause::Paused,
+        ),
+        (
+            400,
+            "ConfigurationSetSendingPausedException",
+            "Email sending is disabled for the configuration set",
+            AccountCause::Paused,
+        ),
+        (
+            400,
+            "MessageRejected",
+            "Account has been permanently suspended from sending.",
+            AccountCause::Suspended,
+        ),
+        (
+            400,
+            "MailFromDomainNotVerified",
+            "The sending domain isn't verified.",
+            AccountCause::MailFromNotVerified,
+        ),
+    ] {
+        assert_eq!(
+            kind(status, code, message).await,
+            AccountWide(cause),
+            "{code}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn credentials_that_are_not_accepted_are_account_wide() {
     for (status, code) in [
         (403, "ExpiredTokenException"),
@@ -146,8 +219,15 @@ async fn credentials_that_are_not_accepted_are_account_wide() {
 }
 
 #[tokio::test]
-async fn what_the_mail_itself_holds_rejects_it() {
+async fn what_may_be_the_mails_own_fault_is_a_refusal_that_does_not_say_whose() {
     for (status, code, message) in [
+        // An unverified sender may come without its identity.
+        (400, "MessageRejected", "Email address is not verified."),
+        (
+            400,
+            "MessageRejected",
+            "Account not found in the recipient's address.",
+        ),
         (400, "MessageRejected", "Email contains a virus."),
         (
             400,
@@ -156,7 +236,7 @@ async fn what_the_mail_itself_holds_rejects_it() {
         ),
         (400, "BadRequestException", "Missing final '@domain'"),
     ] {
-        assert_eq!(kind(status, code, message).await, Rejected, "{message}");
+        assert_eq!(kind(status, code, message).await, Refused, "{message}");
     }
 }
 
@@ -202,7 +282,7 @@ async fn a_recipient_that_is_not_verified_rejects_one_mail_alone() {
         "\"events@calendar.example\" <dana@example.com>",
     ] {
         let kind = kind(400, "MessageRejected", &not_verified(identities)).await;
-        assert_eq!(kind, Rejected, "{identities}");
+        assert_eq!(kind, RecipientNotVerified, "{identities}");
     }
 }
 
@@ -214,7 +294,7 @@ async fn a_code_may_come_with_a_namespace_or_an_address() {
     ] {
         let failure = send(Answer::ses(400, header, "Email contains a virus.")).await;
         assert_eq!(failure.error.code, "MessageRejected");
-        assert_eq!(failure.kind, Rejected);
+        assert_eq!(failure.kind, Refused);
     }
 }
 
@@ -223,8 +303,8 @@ async fn a_refusal_without_a_code_is_read_by_its_status() {
     for (status, code, expected) in [
         (403, "http_403", AccountWide(AccountCause::AccessDenied)),
         (429, "http_429", Throttled),
-        (400, "http_400", UnknownClientError),
-        (413, "http_413", UnknownClientError),
+        (400, "http_400", Refused),
+        (413, "http_413", Refused),
         (302, "http_302", Transient),
         (408, "http_408", Transient),
         (500, "http_500", Transient),
@@ -241,14 +321,8 @@ async fn a_refusal_without_a_code_is_read_by_its_status() {
 
 #[tokio::test]
 async fn an_unknown_code_is_the_clients_or_the_servers_by_its_status() {
-    assert_eq!(
-        kind(400, "BrandNewException", "New.").await,
-        UnknownClientError
-    );
-    assert_eq!(
-        kind(404, "UnknownOperationException", "").await,
-        UnknownClientError
-    );
+    assert_eq!(kind(400, "BrandNewException", "New.").await, Refused);
+    assert_eq!(kind(404, "UnknownOperationException", "").await, Refused);
     for (status, code) in [
         (500, "InternalFailure"),
         (500, "InternalServiceErrorException"),

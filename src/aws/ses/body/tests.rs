@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::BodyWriter;
 use crate::{
     notification::{Address, Html, Mail, Segment},
+    ports::Tags,
     testing::canned::{Answer, Canned, mail},
 };
 
@@ -87,7 +88,14 @@ fn mails() -> impl Strategy<Value = Mail> {
 }
 
 fn ours(writer: &BodyWriter, mail: &Mail, tag: &str) -> Value {
-    serde_json::from_slice(&writer.write(mail, tag)).unwrap()
+    serde_json::from_slice(&writer.write(
+        mail,
+        Tags {
+            notification_id: tag,
+            witness: false,
+        },
+    ))
+    .unwrap()
 }
 
 proptest! {

@@ -4,26 +4,33 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    backoff::{Backoff, Jitter, LONGEST_DELAY},
-    ports::AccountCause,
-    testing::polled::Polled,
+    ports::{AccountCause, SendFailureKind},
+    testing::{
+        breaker::{failure, settings},
+        polled::Polled,
+    },
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 
 fn mail() -> Arc<MailGate> {
-    let probes = Backoff::new(SECOND, LONGEST_DELAY, Jitter::Off);
-    MailGate::new(MailBreaker::new(probes, Duration::ZERO))
+    MailGate::new(MailBreaker::new(settings(false), Instant::now()))
 }
 
 async fn failing() -> Arc<MailGate> {
     let gate = mail();
     for key in ["x", "y", "z"] {
         let pass = gate.pass(key).await;
-        drop(pass.report(Err(SendFailureKind::Transient)));
+        report(pass, Err(SendFailureKind::Transient));
     }
     assert!(gate.is_open());
     gate
+}
+
+fn report(pass: Pass, result: Result<(), SendFailureKind>) -> Option<Transition<MailCause>> {
+    let result = result.map_err(|kind| failure(kind, "Code"));
+    let result = result.as_ref().copied();
+    pass.report(Instant::now(), result).transition
 }
 
 fn wait(gate: &Arc<MailGate>, key: &'static str) -> Polled<Pass> {
@@ -54,7 +61,7 @@ async fn a_probe_that_succeeds_lets_all_who_wait_pass() {
     let probe = first.poll().expect("the probe");
     assert!(probe.is_probe() && second.poll().is_none());
     assert_eq!(
-        probe.report(Ok(())),
+        report(probe, Ok(())),
         Some(Transition::Closed {
             cause: MailCause::Failing,
             open_for: SECOND
@@ -94,7 +101,7 @@ async fn the_poller_is_asked_for_one_message_when_a_probe_is_due_and_none_waits(
     let poller = Arc::clone(&gate);
     let mut receiving = Polled::new(async move { poller.receiving().await });
     assert!(receiving.poll().is_none());
-    drop(probe.report(Ok(())));
+    report(probe, Ok(()));
     assert_eq!(receiving.poll(), Some(Receiving::All));
 }
 
@@ -102,7 +109,7 @@ async fn the_poller_is_asked_for_one_message_when_a_probe_is_due_and_none_waits(
 async fn a_paused_account_is_asked_and_where_it_cannot_be_it_is_left_to_the_probe() {
     let gate = mail();
     let paused = SendFailureKind::AccountWide(AccountCause::Paused);
-    drop(gate.pass("a").await.report(Err(paused)));
+    report(gate.pass("a").await, Err(paused));
     let mut waiting = wait(&gate, "a");
     let begun = Instant::now();
     gate.account_check().await;
@@ -122,7 +129,7 @@ async fn a_pass_from_before_the_opening_is_no_longer_current() {
     let mut outdated = Polled::new(async move { copy.outdated().await });
     assert!(outdated.poll().is_none() && early.is_current());
     let quota = SendFailureKind::AccountWide(AccountCause::DailyQuota);
-    assert!(gate.pass("a").await.report(Err(quota)).is_some());
+    assert!(report(gate.pass("a").await, Err(quota)).is_some());
     assert!(outdated.poll().is_some() && !early.is_current());
 }
 
@@ -148,7 +155,7 @@ async fn many_workers_with_random_fates_all_pass_in_the_end() {
                     4 => continue,
                     _ => Ok(()),
                 };
-                drop(pass.report(result));
+                report(pass, result);
                 if result.is_ok() {
                     return;
                 }

@@ -2,40 +2,37 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
-use super::{TRANSIENT_LIMIT, Ticket};
+use super::Ticket;
 use crate::{
-    pipeline::breaker::{MailCause, Transition},
-    ports::{AccountCause, SendFailureKind},
+    backoff::Backoff,
+    pipeline::breaker::{MailCause, Said, Transition},
+    ports::{AccountCause, SendFailure, SendFailureKind},
 };
 
 /// A turn as a probe is forgotten when so many numbers were given out after it: far more than
 /// messages are held.
 const TURNS_REMEMBERED: u64 = 10_000;
 
-/// A message that failed as the probe this often is no good probe.
-const PROBE_FAILURES_MAX: u32 = 3;
-
 #[derive(Debug)]
 pub(super) struct Open {
     pub(super) cause: MailCause,
+    pub(super) said: Option<Said>,
     pub(super) since: Instant,
-    /// Until when even a few messages are believed that fail again and again.
-    believed_until: Instant,
     pub(super) probe_at: Instant,
     /// Whether the probe is under way.
     pub(super) probing: bool,
     pub(super) check: Check,
-    tried: HashMap<String, Tried>,
-}
-
-/// What is known of a message that was the probe; the default is that of one untried.
-#[derive(Clone, Copy, Debug, Default)]
-struct Tried {
-    /// When its last turn was.
-    turn: u64,
-    times: u32,
+    /// Whether a witness would say nothing of the cause.
+    pub(super) witness_is_mute: bool,
+    /// When one more message may be received although some are held.
+    pub(super) receive_at: Instant,
+    pub(super) receives: Backoff,
+    /// Whether it has been open since the start, so that no mail was ever accepted.
+    since_start: bool,
+    /// When each message was the probe last.
+    tried: HashMap<String, u64>,
 }
 
 /// Whether the account has to be asked before the next probe.
@@ -49,35 +46,36 @@ pub(super) enum Check {
 impl Open {
     pub(super) fn new(
         cause: MailCause,
+        said: Option<Said>,
         now: Instant,
         probe_at: Instant,
-        patience: Duration,
     ) -> Self {
         Self {
             cause,
+            said,
             since: now,
-            believed_until: now + patience,
             probe_at,
             probing: false,
             check: Check::before_probe(cause),
+            witness_is_mute: is_beyond_witness(cause),
+            receive_at: probe_at,
+            receives: Backoff::probes(),
+            since_start: cause == MailCause::Starting,
             tried: HashMap::new(),
         }
     }
 
-    /// Whether a message from the queue would be a better probe than those that wait: where none
-    /// waits, one is needed when the probe is due. A few that have failed again and again may be
-    /// to blame themselves; as many as open a closed breaker are believed.
+    /// Whether one more message would be a better probe than those that wait: none does, or each has
+    /// been the probe.
     pub(super) fn wants_another(&self, waiting: &BTreeMap<Ticket, String>, now: Instant) -> bool {
-        if waiting.is_empty() {
-            return self.may_probe(now);
+        if self.since_start && !self.tried.is_empty() {
+            return false;
         }
-        !self.probing
-            && self.check == Check::Done
-            && now >= self.believed_until
-            && waiting.len() < TRANSIENT_LIMIT
-            && waiting
-                .values()
-                .all(|key| self.tried(key).times >= PROBE_FAILURES_MAX)
+        let due = now >= self.receive_at && self.check == Check::Done && !self.probing;
+        if waiting.is_empty() {
+            return due && self.may_probe(now);
+        }
+        due && waiting.values().all(|key| self.tried.contains_key(key))
     }
 
     pub(super) fn may_check(&self, now: Instant) -> bool {
@@ -92,25 +90,28 @@ impl Open {
         (!self.probing && self.probe_at > now).then_some(self.probe_at)
     }
 
+    /// When the next probe or the next receive is due, where that is in the future.
+    pub(super) fn next_due(&self, now: Instant) -> Option<Instant> {
+        let times = [self.probe_at, self.receive_at];
+        let future = times.into_iter().filter(|at| *at > now);
+        future.min().filter(|_| !self.probing)
+    }
+
     /// Who probes next: the one that waits longest untried, else whose turn was longest ago.
     pub(super) fn next(&self, waiting: &BTreeMap<Ticket, String>) -> Option<Ticket> {
+        let turn = |key: &String| self.tried.get(key).copied().unwrap_or_default();
         let (ticket, _) = waiting
             .iter()
-            .min_by_key(|(ticket, key)| (self.tried(key).turn, **ticket))?;
+            .min_by_key(|(ticket, key)| (turn(key), **ticket))?;
         Some(*ticket)
     }
 
     /// The message with this key becomes the probe; `turn` is larger than at any turn before.
     pub(super) fn begin_probe(&mut self, key: &str, turn: u64) {
         self.probing = true;
-        let times = self.tried(key).times + 1;
-        self.tried.insert(key.to_owned(), Tried { turn, times });
+        self.tried.insert(key.to_owned(), turn);
         self.tried
-            .retain(|_, tried| tried.turn + TURNS_REMEMBERED > turn);
-    }
-
-    fn tried(&self, key: &str) -> Tried {
-        self.tried.get(key).copied().unwrap_or_default()
+            .retain(|_, tried| *tried + TURNS_REMEMBERED > turn);
     }
 
     pub(super) fn schedule(&mut self, at: Instant) {
@@ -118,18 +119,26 @@ impl Open {
         self.check = Check::before_probe(self.cause);
     }
 
-    pub(super) fn change(&mut self, cause: MailCause) -> Option<Transition<MailCause>> {
+    /// Whether it is open since mails are refused with this code.
+    pub(super) fn is_refused_with(&self, code: &str) -> bool {
+        self.cause == MailCause::Refused && self.said.as_ref().is_some_and(|said| said.code == code)
+    }
+
+    pub(super) fn change(&mut self, cause: MailCause, said: Said) -> Option<Transition<MailCause>> {
+        self.said = Some(said);
         if self.cause == cause {
             return None;
         }
         self.cause = cause;
+        self.check = Check::before_probe(cause);
+        self.witness_is_mute = is_beyond_witness(cause);
         Some(Transition::Changed { cause })
     }
 
     /// The result of a send that was permitted before the breaker opened.
     pub(super) fn report_late(
         &mut self,
-        result: Result<(), SendFailureKind>,
+        result: Result<(), &SendFailure>,
         now: Instant,
     ) -> Option<Transition<MailCause>> {
         if self.cause != MailCause::Failing {
@@ -140,22 +149,43 @@ impl Open {
                 self.probe_at = self.probe_at.min(now);
                 None
             }
-            Err(SendFailureKind::AccountWide(cause)) => {
-                let changed = self.change(MailCause::Account(cause));
-                self.check = Check::before_probe(self.cause);
-                changed
+            Err(failure) => {
+                let SendFailureKind::AccountWide(cause) = failure.kind else {
+                    return None;
+                };
+                self.change(MailCause::Account(cause), Said::of(failure))
             }
-            Err(_) => None,
         }
     }
 }
 
+/// The simulator is outside the daily quota and the sandbox's list of recipients.
+fn is_beyond_witness(cause: MailCause) -> bool {
+    matches!(
+        cause,
+        MailCause::Account(AccountCause::DailyQuota | AccountCause::Sandbox)
+    )
+}
+
 impl Check {
-    /// Suspended and paused accounts say so when asked, which costs no message.
+    /// Suspended and paused accounts, and those whose quota is used up, say so when asked, which costs
+    /// no message.
     pub(super) fn before_probe(cause: MailCause) -> Self {
         match cause {
-            MailCause::Account(AccountCause::Suspended | AccountCause::Paused) => Self::Due,
-            _ => Self::Done,
+            MailCause::Account(
+                AccountCause::Suspended | AccountCause::Paused | AccountCause::DailyQuota,
+            ) => Self::Due,
+            MailCause::Account(
+                AccountCause::MailFromNotVerified
+                | AccountCause::SenderNotVerified
+                | AccountCause::ConfigurationSetMissing
+                | AccountCause::Credentials
+                | AccountCause::AccessDenied
+                | AccountCause::Sandbox,
+            )
+            | MailCause::Starting
+            | MailCause::Refused
+            | MailCause::Failing => Self::Done,
         }
     }
 }

@@ -2,19 +2,21 @@
 
 mod any_order;
 mod late_results;
+mod verdicts;
+mod witnesses;
 
 use std::time::Duration;
 
 use super::*;
 use crate::{
-    backoff::{Jitter, LONGEST_DELAY},
-    ports::AccountCause,
+    ports::{AccountCause, SendFailureKind},
+    testing::breaker::{failure, settings},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
 const TRANSIENT: Result<(), SendFailureKind> = Err(SendFailureKind::Transient);
 const SUSPENDED: SendFailureKind = SendFailureKind::AccountWide(AccountCause::Suspended);
-const QUOTA: SendFailureKind = SendFailureKind::AccountWide(AccountCause::DailyQuota);
+const UNVERIFIED: SendFailureKind = SendFailureKind::AccountWide(AccountCause::SenderNotVerified);
 
 /// A breaker with a clock of its own, asked as workers ask it.
 struct Bench {
@@ -25,10 +27,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         Self {
-            breaker: MailBreaker::new(
-                Backoff::new(SECOND, LONGEST_DELAY, Jitter::Off),
-                Duration::ZERO,
-            ),
+            breaker: MailBreaker::new(settings(false), Instant::now()),
             now: Instant::now(),
         }
     }
@@ -69,7 +68,11 @@ impl Bench {
         permission: Permission,
         result: Result<(), SendFailureKind>,
     ) -> Option<Transition<MailCause>> {
-        self.breaker.report(permission, result, self.now)
+        let result = result.map_err(|kind| failure(kind, "Code"));
+        let result = result.as_ref().copied();
+        self.breaker
+            .report(permission, self.now, result, self.now)
+            .transition
     }
 
     fn send(
@@ -148,25 +151,20 @@ fn a_success_begins_the_count_again() {
 }
 
 #[test]
-fn throttling_rejections_and_unknown_client_errors_never_open_it() {
+fn throttling_never_opens_it() {
     let mut bench = Bench::new();
-    for kind in [
-        SendFailureKind::Throttled,
-        SendFailureKind::Rejected,
-        SendFailureKind::UnknownClientError,
-    ] {
-        for number in 0..50 {
-            assert_eq!(bench.send(&number.to_string(), Err(kind)), None);
-        }
+    for number in 0..50 {
+        let throttled = Err(SendFailureKind::Throttled);
+        assert_eq!(bench.send(&number.to_string(), throttled), None);
     }
 }
 
 #[test]
 fn a_refusal_of_every_mail_opens_it_at_once() {
     let mut bench = Bench::new();
-    let cause = MailCause::Account(AccountCause::DailyQuota);
+    let cause = MailCause::Account(AccountCause::SenderNotVerified);
     assert_eq!(
-        bench.send("a", Err(QUOTA)),
+        bench.send("a", Err(UNVERIFIED)),
         Some(Transition::Opened { cause })
     );
 }
@@ -219,7 +217,7 @@ fn those_untried_probe_first_and_then_each_in_turn() {
             let Some(probe) = bench.ask(*ticket) else {
                 return false;
             };
-            bench.breaker.report(probe, TRANSIENT, bench.now);
+            bench.report(probe, TRANSIENT);
             true
         });
         let (key, _) = tickets.remove(turn.expect("one may probe"));
@@ -230,23 +228,18 @@ fn those_untried_probe_first_and_then_each_in_turn() {
 }
 
 #[test]
-fn a_probe_without_a_verdict_hands_on_at_once() {
+fn a_probe_that_was_not_sent_hands_on_at_once() {
     let mut bench = Bench::failing();
-    let tickets = ["a", "b", "c"].map(|key| bench.arrive(key));
+    let tickets = ["a", "b"].map(|key| bench.arrive(key));
     bench.pass(1);
     let dropped = bench.ask(tickets[0]).expect("a probes");
     bench.breaker.abandon(&dropped, bench.now);
-    let rejected = bench.ask(tickets[1]).expect("b probes");
-    assert_eq!(bench.report(rejected, Err(SendFailureKind::Rejected)), None);
-    assert!(bench.ask(tickets[2]).is_some());
+    assert!(bench.ask(tickets[1]).is_some());
 }
 
 #[test]
-fn throttled_and_unknown_answers_to_a_probe_neither_close_it_nor_hurry() {
-    for kind in [
-        SendFailureKind::Throttled,
-        SendFailureKind::UnknownClientError,
-    ] {
+fn throttled_and_refused_probes_neither_close_it_nor_hurry() {
+    for kind in [SendFailureKind::Throttled, SendFailureKind::Refused] {
         let mut bench = Bench::failing();
         let other = bench.arrive("b");
         bench.pass(1);
@@ -276,31 +269,32 @@ fn where_none_waits_a_message_is_wanted_when_the_probe_is_due() {
 }
 
 #[test]
-fn messages_that_keep_failing_get_company_up_to_three() {
-    // (who has failed as the probe three times, who waits, whether another is wanted)
-    let table: [(&[&str], &[&str], bool); 5] = [
-        (&[], &["a"], false),
-        (&["a"], &["a"], true),
-        (&["a"], &["a", "b"], false),
-        (&["a", "b"], &["a", "b"], true),
-        (&["a", "b", "c"], &["a", "b", "c"], false),
-    ];
-    for (failed, waiting, wanted) in table {
-        let mut bench = Bench::failing();
-        for key in failed {
-            for _ in 0..3 {
-                bench.pass(60);
-                bench.send(key, TRANSIENT);
-            }
-        }
-        for key in waiting {
-            bench.arrive(key);
-        }
-        assert_eq!(
-            bench.breaker.wants_probe_message(bench.now),
-            wanted,
-            "{failed:?} failed, {waiting:?} wait"
+fn where_each_that_waits_has_been_the_probe_one_more_is_wanted_up_to_a_limit() {
+    let mut bench = Bench::failing();
+    for number in 0..8 {
+        let keys: Vec<_> = (0..=number).map(|key| key.to_string()).collect();
+        bench.pass(60);
+        let tickets: Vec<_> = keys.iter().map(|key| bench.arrive(key)).collect();
+        assert!(
+            !bench.breaker.wants_probe_message(bench.now),
+            "{number}: untried"
         );
+        let next = *tickets.last().unwrap();
+        let probe = bench.ask(next).expect("the untried one probes");
+        assert_eq!(bench.report(probe, TRANSIENT), None);
+        bench.arrive(&number.to_string());
+        bench.pass(60);
+        let wanted = bench.breaker.wants_probe_message(bench.now);
+        assert_eq!(wanted, number < 7, "{number}: all tried");
+        bench.breaker.receive_one(bench.now);
+        assert!(
+            !bench.breaker.wants_probe_message(bench.now),
+            "one at a time"
+        );
+        let waiting: Vec<_> = bench.breaker.waiting.keys().copied().collect();
+        for ticket in waiting {
+            bench.breaker.leave(ticket);
+        }
     }
 }
 
@@ -333,13 +327,13 @@ fn a_suspended_account_is_asked_before_each_probe() {
 fn another_refusal_of_a_probe_changes_the_cause_and_a_failure_does_not() {
     let mut bench = Bench::failing();
     bench.pass(1);
-    let cause = MailCause::Account(AccountCause::DailyQuota);
+    let cause = MailCause::Account(AccountCause::SenderNotVerified);
     assert_eq!(
-        bench.send("a", Err(QUOTA)),
+        bench.send("a", Err(UNVERIFIED)),
         Some(Transition::Changed { cause })
     );
     bench.pass(2);
-    assert_eq!(bench.send("a", Err(QUOTA)), None);
+    assert_eq!(bench.send("a", Err(UNVERIFIED)), None);
     bench.pass(4);
     assert_eq!(bench.send("a", TRANSIENT), None);
     assert_eq!(bench.breaker.status().unwrap().cause, cause);

@@ -25,11 +25,22 @@ fn closed(now: Instant) -> TemplateBreaker {
     breaker
 }
 
+fn missing(
+    breaker: &mut TemplateBreaker,
+    key: &str,
+    placeholder: &str,
+    blob_id: &str,
+    now: Instant,
+) -> Option<Transition<TemplateCause>> {
+    let (_, transition) = breaker.field_missing(key, placeholder, &version(blob_id), now);
+    transition
+}
+
 /// The same, opened by five messages that lack `uid`.
 fn opened(now: Instant) -> TemplateBreaker {
     let mut breaker = closed(now);
     for key in ["a", "b", "c", "d", "e"] {
-        breaker.field_missing(key, "uid", &version("1"), now);
+        missing(&mut breaker, key, "uid", "1", now);
     }
     assert!(breaker.is_open());
     breaker
@@ -46,15 +57,15 @@ fn five_distinct_messages_in_a_row_without_the_same_field_open_it() {
     let now = Instant::now();
     let mut breaker = closed(now);
     for key in ["a", "b", "b", "c", "d", "a"] {
-        assert_eq!(breaker.field_missing(key, "uid", &version("1"), now), None);
+        assert_eq!(missing(&mut breaker, key, "uid", "1", now), None);
     }
     assert_eq!(
-        breaker.field_missing("e", "uid", &version("1"), now),
+        missing(&mut breaker, "e", "uid", "1", now),
         Some(Transition::Opened {
             cause: uid_missing()
         })
     );
-    assert_eq!(breaker.field_missing("f", "uid", &version("1"), now), None);
+    assert_eq!(missing(&mut breaker, "f", "uid", "1", now), None);
 }
 
 #[test]
@@ -65,7 +76,7 @@ fn a_mail_written_another_field_or_another_version_begins_the_count_again() {
             assert_eq!(breaker.rendered(&version("1"), now), None);
         },
         |breaker, now| {
-            breaker.field_missing("z", "summary", &version("1"), now);
+            missing(breaker, "z", "summary", "1", now);
         },
         |breaker, now| {
             breaker.in_force(&version("2"), now);
@@ -77,7 +88,7 @@ fn a_mail_written_another_field_or_another_version_begins_the_count_again() {
         let mut breaker = closed(now);
         for _ in 0..3 {
             for key in ["a", "b", "c", "d"] {
-                assert_eq!(breaker.field_missing(key, "uid", &version("1"), now), None);
+                assert_eq!(missing(&mut breaker, key, "uid", "1", now), None);
             }
             reset(&mut breaker, now);
         }
@@ -89,17 +100,10 @@ fn a_version_that_a_worker_renders_with_before_it_was_told_of_is_the_new_one() {
     let now = Instant::now();
     let mut breaker = closed(now);
     for key in ["a", "b", "c", "d"] {
-        breaker.field_missing(key, "uid", &version("1"), now);
+        missing(&mut breaker, key, "uid", "1", now);
     }
     assert_eq!(breaker.rendered(&version("2"), now), None);
-    assert_eq!(breaker.field_missing("e", "uid", &version("2"), now), None);
-    let mut breaker = closed(now);
-    assert!(
-        breaker
-            .field_missing("a", "uid", &version("2"), now)
-            .is_some(),
-        "no mail was written with it yet"
-    );
+    assert_eq!(missing(&mut breaker, "e", "uid", "2", now), None);
 }
 
 #[test]
@@ -126,10 +130,7 @@ fn once_open_a_message_that_holds_the_field_closes_it() {
     };
     let later = now + Duration::from_secs(7);
     assert_eq!(breaker.rendered(&version("1"), later), Some(closed));
-    assert_eq!(
-        breaker.field_missing("f", "uid", &version("1"), later),
-        None
-    );
+    assert_eq!(missing(&mut breaker, "f", "uid", "1", later), None);
 }
 
 #[test]
@@ -148,17 +149,34 @@ fn a_single_message_may_be_received_now_and_then_while_it_is_open() {
 }
 
 #[test]
-fn a_version_that_no_mail_was_written_with_is_suspected_at_the_first_message_without_the_field() {
+fn while_no_mail_was_written_with_a_version_nobody_knows_whose_fault_a_missing_field_is() {
+    let now = Instant::now();
+    let mut first = TemplateBreaker::new();
+    let mut replaced = closed(now);
+    for breaker in [&mut first, &mut replaced] {
+        let mut blame = |key: &str| breaker.field_missing(key, "uid", &version("2"), now).0;
+        assert_eq!(blame("a"), Blame::Unclear { first: true });
+        assert_eq!(blame("b"), Blame::Unclear { first: false });
+        assert_eq!(blame("b"), Blame::Unclear { first: false });
+        assert!(!breaker.has_judged(&version("2")));
+        assert_eq!(breaker.rendered(&version("2"), now), None);
+        assert!(breaker.has_judged(&version("2")));
+        let (blame, _) = breaker.field_missing("a", "uid", &version("2"), now);
+        assert_eq!(blame, Blame::Message);
+    }
+}
+
+#[test]
+fn five_suspects_open_it_too_and_another_version_judges_them() {
     let now = Instant::now();
     let mut breaker = closed(now);
-    breaker.in_force(&version("2"), now);
-    assert!(
-        breaker
-            .field_missing("a", "uid", &version("2"), now)
-            .is_some()
-    );
-    assert!(breaker.rendered(&version("2"), now).is_some());
-    assert_eq!(breaker.field_missing("a", "uid", &version("2"), now), None);
+    for key in ["a", "b", "c", "d"] {
+        assert_eq!(missing(&mut breaker, key, "uid", "2", now), None);
+    }
+    assert!(missing(&mut breaker, "e", "uid", "2", now).is_some());
+    assert!(!breaker.has_judged(&version("2")));
+    assert!(breaker.in_force(&version("3"), now).is_some());
+    assert!(breaker.has_judged(&version("2")));
 }
 
 fn denied() -> TemplateFailure {
@@ -270,7 +288,7 @@ async fn whoever_waits_while_the_template_is_suspected_goes_once_it_is_cleared()
         drop(gate.tell(|breaker, now| breaker.field_missing(key, "uid", &version("1"), now)));
     }
     let (one, other) = (Arc::clone(&gate), Arc::clone(&gate));
-    let mut message = Polled::new(async move { one.trusted().await });
+    let mut message = Polled::new(async move { one.judged(&version("1")).await });
     let mut poller = Polled::new(async move { other.receiving().await });
     assert!(message.poll().is_none() && poller.poll().is_none());
     assert!(

@@ -3,13 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use tokio::{task::unconstrained, time::advance};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, advance},
+};
 
 use super::*;
 use crate::{
-    backoff::{Backoff, Jitter, LONGEST_DELAY},
     pipeline::breaker::{MailBreaker, MailGate, Pass, Transition},
     ports::{AccountCause, SendFailureKind},
+    testing::breaker::{failure, settings},
 };
 
 /// Something that happens to a pool of 32.
@@ -49,10 +52,9 @@ struct Pipeline {
 
 impl Pipeline {
     fn new() -> Self {
-        let probes = Backoff::new(Duration::from_secs(1), LONGEST_DELAY, Jitter::Off);
         Self {
             window: Window::new(32),
-            gate: MailGate::new(MailBreaker::new(probes, Duration::ZERO)),
+            gate: MailGate::new(MailBreaker::new(settings(false), Instant::now())),
             held: Vec::new(),
             unsent: 0,
             sending: Vec::new(),
@@ -66,7 +68,7 @@ impl Pipeline {
     }
 
     fn accepted(&self, pass: Pass, slot: Option<Sending>) {
-        if let Some(Transition::Closed { .. }) = pass.report(Ok(())) {
+        if let Some(Transition::Closed { .. }) = pass.report(Instant::now(), Ok(())).transition {
             self.window.shrink();
         }
         match slot {
@@ -96,13 +98,15 @@ impl Pipeline {
             Event::Rejected => {
                 let (pass, slot) = self.sending.remove(0);
                 drop(slot);
-                drop(pass.report(Err(SendFailureKind::Rejected)));
+                let throttled = failure(SendFailureKind::Throttled, "Code");
+                drop(pass.report(Instant::now(), Err(&throttled)));
             }
             Event::Refused => {
                 let (pass, slot) = self.begin().expect("one more may be under way");
                 drop(slot);
-                let refused = SendFailureKind::AccountWide(AccountCause::DailyQuota);
-                drop(pass.report(Err(refused)));
+                let refused = SendFailureKind::AccountWide(AccountCause::SenderNotVerified);
+                let refused = failure(refused, "Code");
+                drop(pass.report(Instant::now(), Err(&refused)));
                 self.late.append(&mut self.sending);
             }
             Event::ProbeAccepted => {

@@ -17,27 +17,34 @@ pub(super) fn list<'a>(
     newest_first: impl Iterator<Item = &'a StoredMail>,
     kept: usize,
     taken: u64,
+    simulated: impl Iterator<Item = &'a StoredMail>,
 ) -> String {
     let mut main = String::new();
     let noun = if taken == 1 { "mail" } else { "mails" };
     if kept == 0 {
         main.push_str("<p class=\"empty\">No mail has been sent yet.</p>");
     } else {
-        main.push_str(
-            "<table class=\"list\"><thead><tr><th>Time (UTC)</th><th>From</th><th>To</th>\
-             <th>Subject</th></tr></thead><tbody>",
-        );
-        for mail in newest_first.take(MOST_ROWS) {
-            main.push_str(&row(mail));
-        }
-        main.push_str("</tbody></table>");
+        main.push_str(&table(newest_first.take(MOST_ROWS)));
         if kept > MOST_ROWS {
             let note = format!("<p class=\"note\">The newest {MOST_ROWS} of {kept}.</p>");
             main.push_str(&note);
         }
     }
+    let mut simulated = simulated.take(MOST_ROWS).peekable();
+    if simulated.peek().is_some() {
+        main.push_str("<h2>To SES's simulator, read by nobody</h2>");
+        main.push_str(&table(simulated));
+    }
     let heading = format!("<h1>Outbox</h1><p class=\"count\">{taken} {noun} sent</p>");
     frame("Outbox", &heading, &main, REFRESH)
+}
+
+fn table<'a>(mails: impl Iterator<Item = &'a StoredMail>) -> String {
+    let rows: String = mails.map(row).collect();
+    format!(
+        "<table class=\"list\"><thead><tr><th>Time (UTC)</th><th>From</th><th>To</th>\
+         <th>Subject</th></tr></thead><tbody>{rows}</tbody></table>"
+    )
 }
 
 pub(super) fn mail(mail: &StoredMail) -> String {

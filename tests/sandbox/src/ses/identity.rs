@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::super::http::ServiceError;
+use super::super::outbox::is_simulated;
 use super::{Ses, address, error, text};
-
-/// Mail to it is swallowed by SES itself, so it needs no verification.
-const SIMULATOR: &str = "simulator.amazonses.com";
 
 /// The account's identities, by address or lower-case domain, with whether each is verified.
 #[derive(Default)]
@@ -30,10 +28,8 @@ impl Identities {
     }
 
     pub(super) fn cover_recipient(&self, address: &str) -> bool {
-        let simulated = address
-            .rsplit_once('@')
-            .is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(SIMULATOR));
-        simulated || self.cover(address)
+        // SES itself swallows mail to the simulator, so that it needs no verification.
+        is_simulated(address) || self.cover(address)
     }
 }
 

@@ -43,6 +43,18 @@ impl Quota {
         if most_in_a_day >= 0.0 && self.total() + 1.0 > most_in_a_day {
             return Err(throttled("Daily message quota exceeded."));
         }
+        self.take_rate(recipients, rate)?;
+        self.day_total += u64::from(recipients);
+        match self.day.back_mut() {
+            Some((slot, count)) if now.duration_since(*slot) < SLOT => *count += recipients,
+            _ => self.day.push_back((now, recipients)),
+        }
+        Ok(())
+    }
+
+    /// Takes `recipients` from the rate alone.
+    pub(super) fn take_rate(&mut self, recipients: u32, rate: f64) -> Result<(), ServiceError> {
+        let now = Instant::now();
         if rate >= 0.0 {
             let size = rate.max(1.0);
             let bucket = self.bucket.get_or_insert(Bucket {
@@ -57,11 +69,6 @@ impl Quota {
                 return Err(throttled("Maximum sending rate exceeded."));
             }
             bucket.tokens -= f64::from(recipients);
-        }
-        self.day_total += u64::from(recipients);
-        match self.day.back_mut() {
-            Some((slot, count)) if now.duration_since(*slot) < SLOT => *count += recipients,
-            _ => self.day.push_back((now, recipients)),
         }
         Ok(())
     }

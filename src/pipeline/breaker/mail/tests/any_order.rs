@@ -23,10 +23,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         TRANSIENT,
         Err(SendFailureKind::OutcomeUnknown),
         Err(SendFailureKind::Throttled),
-        Err(SendFailureKind::Rejected),
-        Err(SendFailureKind::UnknownClientError),
+        Err(SendFailureKind::Refused),
+        Err(SendFailureKind::RecipientNotVerified),
         Err(SUSPENDED),
-        Err(QUOTA),
+        Err(UNVERIFIED),
     ]);
     let step = prop_oneof![
         4 => (0_u8..6).prop_map(Step::Arrive),

@@ -31,7 +31,7 @@ fn a_result_from_before_an_earlier_opening_says_nothing_of_this_one() {
         }
     }
     assert_eq!(bench.report(early, Ok(())), None);
-    assert_eq!(bench.report(other, Err(QUOTA)), None);
+    assert_eq!(bench.report(other, Err(UNVERIFIED)), None);
     let ticket = bench.arrive("a");
     assert!(bench.ask(ticket).is_none());
 }
@@ -40,7 +40,7 @@ fn a_result_from_before_an_earlier_opening_says_nothing_of_this_one() {
 fn a_success_from_before_a_refusal_of_every_mail_changes_nothing() {
     let mut bench = Bench::new();
     let early = bench.begin("early");
-    bench.send("a", Err(QUOTA));
+    bench.send("a", Err(UNVERIFIED));
     assert_eq!(bench.report(early, Ok(())), None);
     let ticket = bench.arrive("a");
     assert!(bench.ask(ticket).is_none());
@@ -58,7 +58,7 @@ fn a_refusal_from_before_the_opening_explains_the_failures() {
         bench.report(early, Err(SUSPENDED)),
         Some(Transition::Changed { cause })
     );
-    assert_eq!(bench.report(late, Err(QUOTA)), None);
+    assert_eq!(bench.report(late, Err(UNVERIFIED)), None);
     bench.pass(1);
     assert!(bench.begin_check());
 }
@@ -73,7 +73,11 @@ fn results_from_before_an_opening_do_not_open_it_again_after_it_closed() {
     bench.pass(1);
     assert!(bench.send("x", Ok(())).is_some());
     for (number, permission) in early.into_iter().enumerate() {
-        let result = if number < 4 { TRANSIENT } else { Err(QUOTA) };
+        let result = if number < 4 {
+            TRANSIENT
+        } else {
+            Err(UNVERIFIED)
+        };
         assert_eq!(bench.report(permission, result), None);
     }
     assert!(!bench.breaker.is_open());

@@ -1,0 +1,315 @@
+//! What the mail breaker makes of sends and witnesses that have ended.
+
+use tokio::time::Instant;
+
+use super::{
+    MailBreaker, Permission, Standing, TRANSIENT_LIMIT, Verdict, WitnessPermission,
+    suspects::{Evidence, Refusal},
+};
+use crate::{
+    pipeline::breaker::{MailCause, Said, Transition},
+    ports::{AccountCause, SendFailure, SendFailureKind},
+};
+
+impl MailBreaker {
+    /// Takes in how a send ended that began then.
+    pub fn report(
+        &mut self,
+        permission: Permission,
+        began: Instant,
+        result: Result<(), &SendFailure>,
+        now: Instant,
+    ) -> Verdict {
+        let mut at_fault = false;
+        match result {
+            Ok(()) => {
+                self.suspects.end_try(&permission.key);
+                self.witness.mail_accepted();
+                self.accept(began, Evidence::Mail);
+            }
+            Err(failure) if self.concerns_message(&permission, failure, now) => {
+                at_fault = self.judge(&permission, failure, now);
+            }
+            Err(_) => self.suspects.end_try(&permission.key),
+        }
+        let current = self.is_current(&permission);
+        let transition = if permission.is_probe {
+            // Nothing but its probe closes an open breaker, so that a probe is always of this opening.
+            self.report_probe(&permission, result, now)
+        } else {
+            match &mut self.open {
+                None if current => self.report_closed(permission, result, now),
+                Some(open) if permission.epoch + 1 == self.epoch => open.report_late(result, now),
+                _ => None,
+            }
+        };
+        Verdict {
+            transition,
+            at_fault,
+        }
+    }
+
+    /// Takes in how a witness ended that began then.
+    pub fn report_witness(
+        &mut self,
+        permission: &WitnessPermission,
+        began: Instant,
+        result: Result<Standing, &SendFailure>,
+        now: Instant,
+    ) -> Option<Transition<MailCause>> {
+        self.stirred = true;
+        match self.open.is_some() {
+            true if permission.is_probe => self.report_witness_probe(began, result, now),
+            // The breaker opened meanwhile: what it is open for is newer.
+            true => {
+                self.witness.abandoned();
+                None
+            }
+            false => self.report_witness_closed(began, result, now),
+        }
+    }
+
+    /// Whether a failure may be the message's own fault. A role that may not send may only not send to
+    /// this recipient.
+    fn concerns_message(
+        &self,
+        permission: &Permission,
+        failure: &SendFailure,
+        now: Instant,
+    ) -> bool {
+        match failure.kind {
+            SendFailureKind::Refused | SendFailureKind::RecipientNotVerified => true,
+            SendFailureKind::AccountWide(AccountCause::AccessDenied) => {
+                permission.evidence.is_some()
+                    || permission.is_probe
+                    || self.suspects.is_refuted(&failure.error.code, now)
+                    || !self.is_open()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a refused message is at fault; else it is a suspect.
+    fn judge(&mut self, permission: &Permission, failure: &SendFailure, now: Instant) -> bool {
+        self.stirred = true;
+        let mut unjudged_for = self.unjudged_for();
+        if permission.is_probe {
+            unjudged_for = None;
+        }
+        if permission.evidence == Some(Evidence::UnprovenWitness) && !self.witness.trust_unproven()
+        {
+            self.suspects.end_try(&permission.key);
+            unjudged_for = None;
+        }
+        let refusal = Refusal {
+            cause: refusal_cause(failure.kind),
+            said: Said::of(failure),
+        };
+        self.suspects
+            .refused(permission, refusal, unjudged_for, now)
+    }
+
+    fn accept(&mut self, began: Instant, evidence: Evidence) {
+        if !self.suspects.is_empty() {
+            self.suspects.accepted(began, evidence);
+            self.stirred = true;
+        }
+    }
+
+    fn report_closed(
+        &mut self,
+        permission: Permission,
+        result: Result<(), &SendFailure>,
+        now: Instant,
+    ) -> Option<Transition<MailCause>> {
+        let failure = match result {
+            Ok(()) => {
+                self.failed.clear();
+                return None;
+            }
+            Err(failure) => failure,
+        };
+        match failure.kind {
+            SendFailureKind::AccountWide(AccountCause::AccessDenied)
+                if permission.evidence.is_some()
+                    || self.suspects.is_refuted(&failure.error.code, now) =>
+            {
+                self.open_if_refused_alike(now)
+            }
+            SendFailureKind::AccountWide(cause) => {
+                Some(self.open(MailCause::Account(cause), Said::of(failure), now))
+            }
+            SendFailureKind::Refused | SendFailureKind::RecipientNotVerified => {
+                self.open_if_refused_alike(now)
+            }
+            SendFailureKind::Transient | SendFailureKind::OutcomeUnknown => {
+                *self.failed.entry(permission.key).or_default() += 1;
+                let all = self.failed.len() >= TRANSIENT_LIMIT.min(self.room);
+                let failures: usize = self.failed.values().sum();
+                (all && failures >= TRANSIENT_LIMIT)
+                    .then(|| self.open(MailCause::Failing, Said::of(failure), now))
+            }
+            SendFailureKind::Throttled => None,
+        }
+    }
+
+    fn report_probe(
+        &mut self,
+        permission: &Permission,
+        result: Result<(), &SendFailure>,
+        now: Instant,
+    ) -> Option<Transition<MailCause>> {
+        let failure = match result {
+            Ok(()) => return self.close(now),
+            Err(failure) => failure,
+        };
+        let delay = self.probes.next_delay();
+        self.witness.try_again();
+        let open = self.open.as_mut()?;
+        debug_assert!(permission.is_probe);
+        open.probing = false;
+        // A transient failure does not take back what the service refused.
+        let cause = match failure.kind {
+            SendFailureKind::AccountWide(cause) => Some(MailCause::Account(cause)),
+            SendFailureKind::Transient | SendFailureKind::OutcomeUnknown
+                if open.cause == MailCause::Starting =>
+            {
+                Some(MailCause::Failing)
+            }
+            _ => None,
+        };
+        let changed = cause.and_then(|cause| open.change(cause, Said::of(failure)));
+        open.schedule(now + delay);
+        changed
+    }
+
+    fn report_witness_probe(
+        &mut self,
+        began: Instant,
+        result: Result<Standing, &SendFailure>,
+        now: Instant,
+    ) -> Option<Transition<MailCause>> {
+        let open = self.open.as_mut()?;
+        open.probing = false;
+        let failure = match result {
+            Ok(standing) => {
+                let counts = self.witness.accepted(standing, now);
+                if open.cause == MailCause::Refused && !counts {
+                    open.witness_is_mute = true;
+                    open.schedule(now + self.probes.next_delay());
+                    return None;
+                }
+                if counts {
+                    self.accept(began, evidence(standing));
+                }
+                return self.close(now);
+            }
+            Err(failure) => failure,
+        };
+        open.schedule(now + self.probes.next_delay());
+        match failure.kind {
+            SendFailureKind::AccountWide(cause) if cause != AccountCause::AccessDenied => {
+                self.witness.refused(false, now);
+                open.change(MailCause::Account(cause), Said::of(failure))
+            }
+            SendFailureKind::AccountWide(_)
+            | SendFailureKind::Refused
+            | SendFailureKind::RecipientNotVerified => {
+                // At the start nothing was refused that this would explain: the first message tells,
+                // and if it is refused alike the next witness does.
+                if open.cause == MailCause::Starting {
+                    self.witness.refused(false, now);
+                    return self.close(now);
+                }
+                let alike = open.is_refused_with(&failure.error.code);
+                self.witness.refused(!alike, now);
+                open.witness_is_mute = !alike;
+                None
+            }
+            SendFailureKind::Throttled => {
+                self.witness.had_no_word(now);
+                None
+            }
+            SendFailureKind::Transient | SendFailureKind::OutcomeUnknown => {
+                let too_many = self.witness.had_no_word(now);
+                if too_many && open.cause == MailCause::Starting {
+                    open.change(MailCause::Failing, Said::of(failure))
+                } else {
+                    None
+                }
+            }
+        }
+    }
+
+    fn report_witness_closed(
+        &mut self,
+        began: Instant,
+        result: Result<Standing, &SendFailure>,
+        now: Instant,
+    ) -> Option<Transition<MailCause>> {
+        let failure = match result {
+            Ok(standing) => {
+                if self.witness.accepted(standing, now) {
+                    self.accept(began, evidence(standing));
+                    return None;
+                }
+                return self.open_if_refused_alike(now);
+            }
+            Err(failure) => failure,
+        };
+        match failure.kind {
+            SendFailureKind::AccountWide(cause) if cause != AccountCause::AccessDenied => {
+                self.witness.refused(false, now);
+                Some(self.open(MailCause::Account(cause), Said::of(failure), now))
+            }
+            SendFailureKind::Refused if self.suspects.know(&failure.error.code) => {
+                self.witness.refused(false, now);
+                Some(self.open(MailCause::Refused, Said::of(failure), now))
+            }
+            SendFailureKind::AccountWide(_)
+            | SendFailureKind::Refused
+            | SendFailureKind::RecipientNotVerified => {
+                self.witness.refused(true, now);
+                self.open_if_refused_alike(now)
+            }
+            SendFailureKind::Throttled
+            | SendFailureKind::Transient
+            | SendFailureKind::OutcomeUnknown => {
+                self.witness.had_no_word(now);
+                self.open_if_refused_alike(now)
+            }
+        }
+    }
+
+    /// Opens where distinct messages in a row were refused alike and no witness tells whose fault it
+    /// is, or the code was refuted before, so that its name alone no longer opens.
+    fn open_if_refused_alike(&mut self, now: Instant) -> Option<Transition<MailCause>> {
+        let only_refuted = !self.witness.is_mute();
+        let refusal = self.suspects.refused_alike(only_refuted, now)?;
+        if only_refuted && refusal.cause == MailCause::Refused {
+            return None;
+        }
+        let opened = self.open(refusal.cause, refusal.said, now);
+        if let Some(open) = &mut self.open {
+            open.witness_is_mute |= !only_refuted;
+        }
+        Some(opened)
+    }
+}
+
+/// What every mail's refusal of this kind would mean.
+fn refusal_cause(kind: SendFailureKind) -> MailCause {
+    match kind {
+        SendFailureKind::AccountWide(cause) => MailCause::Account(cause),
+        SendFailureKind::RecipientNotVerified => MailCause::Account(AccountCause::Sandbox),
+        _ => MailCause::Refused,
+    }
+}
+
+/// What an accepted witness is worth.
+fn evidence(standing: Standing) -> Evidence {
+    match standing {
+        Standing::Good => Evidence::Witness,
+        Standing::Limited | Standing::Unknown => Evidence::UnprovenWitness,
+    }
+}

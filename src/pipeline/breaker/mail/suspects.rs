@@ -1,0 +1,252 @@
+//! Messages that were refused, while it is not known whose fault that is.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use tokio::time::{Duration, Instant};
+
+use super::{Permission, Said, TRANSIENT_LIMIT};
+use crate::pipeline::breaker::MailCause;
+
+/// A suspect tries again no sooner than this after its refusal, and a witness is sent where no other
+/// mail was accepted by then.
+pub(super) const WITNESS_AFTER: Duration = Duration::from_secs(1);
+/// Two refusals of a message and an acceptance between them say something together where they lie
+/// within this time. In more of it the service may have changed its mind twice.
+const TOGETHER: Duration = Duration::from_secs(10);
+/// At a low rate, where mails take longer than that, this many mails lie together.
+const MAILS_TOGETHER: u32 = 6;
+/// So many suspects try again at once. Of those that may, the ones refused last go first, so that
+/// their two refusals lie together also where the rate is low.
+const RETRIALS_MAX: usize = 4;
+/// Where no verdict can be had, a suspect tries again this often.
+const RETRY_EVERY: Duration = Duration::from_secs(30);
+/// A code that turned out to concern one message is known as such for this long.
+const REFUTED_FOR: Duration = Duration::from_hours(1);
+
+/// What shows that the service takes mails of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Evidence {
+    /// A witness was accepted, of an account of which it is not known that the simulator's word holds
+    /// for it.
+    UnprovenWitness,
+    /// A witness was accepted.
+    Witness,
+    /// A mail to an organizer was accepted.
+    Mail,
+}
+
+/// A refusal, and what it would mean if every mail were refused so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) cause: MailCause,
+    pub(super) said: Said,
+}
+
+/// The suspects, by their keys, and what is known of their refusals.
+#[derive(Debug, Default)]
+pub(super) struct Suspects {
+    by_key: HashMap<String, Suspect>,
+    /// The distinct messages that were refused alike since a mail was last accepted, by code.
+    alike: BTreeMap<String, Alike>,
+    /// Codes that were refused to one message while another was accepted, and until when that counts.
+    refuted: HashMap<String, Instant>,
+    /// How long one mail takes at the rate in force.
+    pub(super) pace: Duration,
+}
+
+#[derive(Debug)]
+struct Suspect {
+    code: String,
+    refused_at: Instant,
+    first_refused_at: Instant,
+    /// What was accepted that began after the refusal.
+    acceptance: Option<Evidence>,
+    trying: bool,
+    hurried: bool,
+}
+
+#[derive(Debug)]
+struct Alike {
+    keys: BTreeSet<String>,
+    refusal: Refusal,
+}
+
+impl Suspects {
+    /// Whether the suspect with this key may try again now, beside those that wait with it; or when
+    /// it may. Where no verdict can be had it does so now and then, for `unjudged_for` at most.
+    pub(super) fn may_try<'a>(
+        &self,
+        key: &str,
+        waiting: impl Iterator<Item = &'a String>,
+        unjudged_for: Option<Duration>,
+        now: Instant,
+    ) -> Result<(), Option<Instant>> {
+        let Some(suspect) = self.by_key.get(key) else {
+            return Ok(());
+        };
+        let due = match (suspect.acceptance, unjudged_for) {
+            (Some(_), _) => suspect.refused_at + WITNESS_AFTER,
+            (None, Some(limit)) => {
+                (suspect.refused_at + RETRY_EVERY).min(suspect.first_refused_at + limit)
+            }
+            (None, None) => return Err(None),
+        };
+        if now < due {
+            return Err(Some(due));
+        }
+        let trying = self.by_key.values().filter(|other| other.trying).count();
+        let ready = |other: &&Suspect| {
+            other.acceptance.is_some() && other.refused_at + WITNESS_AFTER <= now
+        };
+        let before = waiting
+            .filter_map(|key| self.by_key.get(key))
+            .filter(ready)
+            .filter(|other| other.refused_at > suspect.refused_at)
+            .count();
+        if trying + before < RETRIALS_MAX {
+            Ok(())
+        } else {
+            Err(None)
+        }
+    }
+
+    /// The message with this key is being sent: what was accepted since its refusal, if anything.
+    pub(super) fn begin_try(&mut self, key: &str) -> Option<Evidence> {
+        let suspect = self.by_key.get_mut(key)?;
+        suspect.trying = true;
+        suspect.acceptance
+    }
+
+    /// Its send has ended without a refusal, or did not come about.
+    pub(super) fn end_try(&mut self, key: &str) {
+        if let Some(suspect) = self.by_key.get_mut(key) {
+            suspect.trying = false;
+        }
+    }
+
+    /// Takes in a refusal. Whether the message itself is at fault: it was refused, another mail that
+    /// began after that was accepted, and then it was refused again. Where no verdict can be had it
+    /// counts as at fault once that has lasted for `unjudged_for`.
+    pub(super) fn refused(
+        &mut self,
+        permission: &Permission,
+        refusal: Refusal,
+        unjudged_for: Option<Duration>,
+        now: Instant,
+    ) -> bool {
+        let key = &permission.key;
+        let together = TOGETHER.max(self.pace * MAILS_TOGETHER);
+        let at_fault = self.by_key.get(key).is_some_and(|suspect| {
+            let apart = now.saturating_duration_since(suspect.refused_at);
+            let witnessed =
+                permission.evidence.is_some() && apart >= WITNESS_AFTER && apart <= together;
+            let unjudged = unjudged_for.is_some_and(|limit| {
+                now.saturating_duration_since(suspect.first_refused_at) >= limit
+            });
+            witnessed || unjudged
+        });
+        let code = refusal.said.code.clone();
+        if at_fault {
+            if permission.evidence.is_some() {
+                self.refuted.insert(code, now + REFUTED_FOR);
+            }
+            self.forget(key);
+            return true;
+        }
+        let suspect = self.by_key.entry(key.clone()).or_insert_with(|| Suspect {
+            code: code.clone(),
+            refused_at: now,
+            first_refused_at: now,
+            acceptance: None,
+            trying: false,
+            hurried: false,
+        });
+        suspect.code.clone_from(&code);
+        suspect.refused_at = now;
+        suspect.acceptance = None;
+        suspect.trying = false;
+        let alike = self.alike.entry(code).or_insert_with(|| Alike {
+            keys: BTreeSet::new(),
+            refusal: refusal.clone(),
+        });
+        alike.keys.insert(key.clone());
+        alike.refusal = refusal;
+        false
+    }
+
+    /// Takes in that a mail was accepted whose send began then.
+    pub(super) fn accepted(&mut self, began: Instant, evidence: Evidence) {
+        self.alike.clear();
+        for suspect in self.by_key.values_mut() {
+            if suspect.refused_at <= began {
+                suspect.acceptance = suspect.acceptance.max(Some(evidence));
+            }
+        }
+    }
+
+    /// What every mail seems to be refused with: as many distinct messages in a row were refused
+    /// alike as open the breaker. `refuted` looks only at codes that were refuted before.
+    pub(super) fn refused_alike(&self, only_refuted: bool, now: Instant) -> Option<Refusal> {
+        let enough = |code: &str, alike: &Alike| {
+            alike.keys.len() >= TRANSIENT_LIMIT && (!only_refuted || self.is_refuted(code, now))
+        };
+        let mut alike = self.alike.iter();
+        let (_, alike) = alike.find(|(code, alike)| enough(code, alike))?;
+        Some(alike.refusal.clone())
+    }
+
+    /// Whether a refusal with this code turned out, within the last hour, to concern one message.
+    pub(super) fn is_refuted(&self, code: &str, now: Instant) -> bool {
+        self.refuted.get(code).is_some_and(|until| now < *until)
+    }
+
+    /// Whether a suspect was refused with this code.
+    pub(super) fn know(&self, code: &str) -> bool {
+        self.by_key.values().any(|suspect| suspect.code == code)
+    }
+
+    /// When a witness is due, as far as the suspects say.
+    pub(super) fn witness_due(&self) -> Option<Instant> {
+        let wanting = self.by_key.values();
+        let wanting = wanting.filter(|suspect| suspect.acceptance.is_none() && !suspect.trying);
+        wanting
+            .map(|suspect| {
+                if suspect.hurried {
+                    suspect.refused_at
+                } else {
+                    suspect.refused_at + WITNESS_AFTER
+                }
+            })
+            .min()
+    }
+
+    /// This suspect cannot wait: a witness is due at once.
+    pub(super) fn hurry(&mut self, key: &str) {
+        if let Some(suspect) = self.by_key.get_mut(key) {
+            suspect.hurried = true;
+        }
+    }
+
+    pub(super) fn is_hurried(&self) -> bool {
+        self.by_key.values().any(|suspect| suspect.hurried)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_key.is_empty()
+    }
+
+    pub(super) fn forget(&mut self, key: &str) {
+        self.by_key.remove(key);
+        for alike in self.alike.values_mut() {
+            alike.keys.remove(key);
+        }
+    }
+
+    /// The breaker has closed. The time before is nobody's.
+    pub(super) fn begin_again(&mut self, now: Instant) {
+        self.alike.clear();
+        for suspect in self.by_key.values_mut() {
+            suspect.first_refused_at = now;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! When a witness may be sent, and what the last ones said.
+
+use tokio::time::{Duration, Instant};
+
+use crate::backoff::Backoff;
+
+/// After a witness that was accepted the next is at least this much later.
+const AFTER_ACCEPTED: Duration = Duration::from_secs(1);
+/// This many witnesses in a row without a word say that none is to be had.
+const WORDLESS_LIMIT: u32 = 3;
+/// On the word of witnesses whose account cannot be asked, this many messages in a row are rejected.
+const UNPROVEN_LIMIT: u32 = 3;
+
+/// What an accepted witness proves, by what the account says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Organizers' mails are accepted where the simulator's are: production access, and within quota.
+    Good,
+    /// The simulator takes mails that the service refuses to organizers.
+    Limited,
+    /// It cannot be asked.
+    Unknown,
+}
+
+#[derive(Debug)]
+pub(super) struct Witness {
+    /// Whether one may be sent at all.
+    allowed: bool,
+    under_way: bool,
+    not_before: Option<Instant>,
+    backoff: Backoff,
+    /// How many in a row had no word: throttled, failed, unanswered.
+    wordless: u32,
+    /// Whether the last one with a word said nothing of the suspects.
+    mute: bool,
+    /// How many messages were rejected on unproven word since a mail to an organizer was accepted.
+    unproven: u32,
+}
+
+impl Witness {
+    pub(super) fn new(allowed: bool, backoff: Backoff) -> Self {
+        Self {
+            allowed,
+            under_way: false,
+            not_before: None,
+            backoff,
+            wordless: 0,
+            mute: false,
+            unproven: 0,
+        }
+    }
+
+    /// Whether one may be the probe of an open breaker.
+    pub(super) fn may_probe(&self) -> bool {
+        self.allowed && self.wordless < WORDLESS_LIMIT
+    }
+
+    /// Whether no verdict is to be had from it.
+    pub(super) fn is_mute(&self) -> bool {
+        !self.allowed || self.mute || self.wordless >= WORDLESS_LIMIT
+    }
+
+    /// When one that is due then may be sent; `None` while one is under way, or where none may be.
+    pub(super) fn at(&self, due: Instant) -> Option<Instant> {
+        let free = self.allowed && !self.under_way;
+        free.then(|| self.not_before.map_or(due, |at| at.max(due)))
+    }
+
+    pub(super) fn begin(&mut self) {
+        self.under_way = true;
+    }
+
+    /// It was accepted, and that counts or not.
+    pub(super) fn accepted(&mut self, standing: Standing, now: Instant) -> bool {
+        self.under_way = false;
+        self.wordless = 0;
+        self.mute = match standing {
+            Standing::Good => false,
+            Standing::Limited => true,
+            Standing::Unknown => self.unproven >= UNPROVEN_LIMIT,
+        };
+        if self.mute {
+            self.not_before = Some(now + self.backoff.next_delay());
+        } else {
+            self.backoff.reset();
+            self.not_before = Some(now + AFTER_ACCEPTED);
+        }
+        !self.mute
+    }
+
+    /// It was refused, which says something of the suspects or not.
+    pub(super) fn refused(&mut self, mute: bool, now: Instant) {
+        self.under_way = false;
+        self.wordless = 0;
+        self.mute = mute;
+        self.not_before = Some(now + self.backoff.next_delay());
+    }
+
+    /// It had no word. Whether that was one too many in a row.
+    pub(super) fn had_no_word(&mut self, now: Instant) -> bool {
+        self.under_way = false;
+        self.wordless += 1;
+        self.not_before = Some(now + self.backoff.next_delay());
+        self.wordless >= WORDLESS_LIMIT
+    }
+
+    /// It did not come about.
+    pub(super) fn abandoned(&mut self) {
+        self.under_way = false;
+    }
+
+    /// A mail to an organizer was accepted.
+    pub(super) fn mail_accepted(&mut self) {
+        self.unproven = 0;
+    }
+
+    /// Whether one more message may be rejected on unproven word.
+    pub(super) fn trust_unproven(&mut self) -> bool {
+        self.unproven += 1;
+        self.mute |= self.unproven > UNPROVEN_LIMIT;
+        self.unproven <= UNPROVEN_LIMIT
+    }
+
+    /// A held message was the probe in its place: it may have a word again.
+    pub(super) fn try_again(&mut self) {
+        self.wordless = 0;
+    }
+}
