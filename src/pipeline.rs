@@ -21,6 +21,7 @@ pub mod ledger;
 mod open_polls;
 pub mod outcome;
 mod poller;
+mod progress;
 pub mod rate;
 mod readings;
 mod report;

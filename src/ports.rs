@@ -417,6 +417,16 @@ pub enum SendFailureKind {
     RecipientNotVerified,
 }
 
+impl SendFailureKind {
+    /// Whether it passes by itself, and says nothing against the mail.
+    pub fn is_temporary(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled | Self::Transient | Self::OutcomeUnknown
+        )
+    }
+}
+
 /// A send that failed.
 pub type SendFailure = Failure<SendFailureKind>;
 

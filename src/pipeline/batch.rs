@@ -11,16 +11,16 @@ use crate::{
 };
 
 /// The answers to one call for so many entries, in their order. A call that fails or takes longer
-/// than `limit` has none; a line says so, which begins with `trouble`.
+/// than `limit` has none but the type of its error; a line says so, which begins with `trouble`.
 pub(super) async fn batch_answers(
     call: impl Future<Output = Result<Vec<Result<(), EntryFailure>>, QueueFailure>>,
     limit: Duration,
     entries: usize,
     trouble: &str,
     failing: &Throttle,
-) -> Vec<Result<(), EntryFailure>> {
+) -> Result<Vec<Result<(), EntryFailure>>, String> {
     let (error_type, reason) = match timeout(limit, call).await {
-        Ok(Ok(answers)) => return answers,
+        Ok(Ok(answers)) => return Ok(answers),
         Ok(Err(failure)) => (failure.error.code.clone(), failure.to_string()),
         Err(_elapsed) => ("timeout".to_owned(), "no answer in time".to_owned()),
     };
@@ -32,7 +32,7 @@ pub(super) async fn batch_answers(
             "{trouble}, trying again: {reason}"
         );
     }
-    Vec::new()
+    Err(error_type)
 }
 
 /// What a task returned. Its panic goes on in its owner, so that it does not pass unseen.

@@ -218,7 +218,7 @@ impl Leases {
         let limit = lease_call_timeout(self.length);
         let trouble = "leases not renewed";
         let answers = batch_answers(call, limit, due.len(), trouble, &self.failing).await;
-        let mut answers = answers.into_iter();
+        let mut answers = answers.unwrap_or_default().into_iter();
         let mut state = self.state.lock();
         for due in due {
             let answer = answers.next();

@@ -43,7 +43,7 @@ const DRAIN_RECHECK_EVERY: Duration = Duration::from_millis(50);
 /// A receive that takes this much longer than its wait hangs: its own timeout ends it after 10 s.
 const RECEIVE_OVERDUE_AFTER: Duration = Duration::from_secs(20);
 /// Receives that fail for less than this write no line: they are tried again within seconds, and the
-/// queue keeps its messages.
+/// queue keeps its messages. One that got no answer within its wait fails from then on.
 const QUIET_FAILURES_FOR: Duration = Duration::from_secs(5);
 
 /// What the poller may touch.
@@ -97,7 +97,7 @@ impl Poller {
         let drain = Arc::clone(&poller.drain);
         let mut receives = JoinSet::new();
         let mut starts = Vec::new();
-        let mut failures = Failures::new(Arc::clone(&poller.health));
+        let mut failures = Failures::new(Arc::clone(&poller.health), poller.wait);
         let mut pace = Pace::SLOWEST;
         let mut not_before = Instant::now();
         while !drain.has_begun() {
@@ -259,14 +259,17 @@ impl Poller {
 /// Receives that fail: how long to wait, and what to say.
 struct Failures {
     health: Arc<HealthState>,
+    /// How long a receive may wait for messages.
+    wait: Duration,
     backoff: Backoff,
     throttle: Throttle,
 }
 
 impl Failures {
-    fn new(health: Arc<HealthState>) -> Self {
+    fn new(health: Arc<HealthState>, wait: Duration) -> Self {
         Self {
             health,
+            wait,
             backoff: Backoff::retries(),
             throttle: Throttle::default().quiet_for(QUIET_FAILURES_FOR),
         }
@@ -278,7 +281,7 @@ impl Failures {
         let (count, asked) = match received {
             Ok(brought) => brought,
             Err(failure) => {
-                self.tell(&failure);
+                self.tell(&failure, (began + self.wait).min(now));
                 return (Pace::SLOWEST, now + self.backoff.next_delay());
             }
         };
@@ -291,8 +294,8 @@ impl Failures {
         (pace.after(count, asked), not_before)
     }
 
-    fn tell(&self, failure: &QueueFailure) {
-        let Some(suppressed) = self.throttle.due() else {
+    fn tell(&self, failure: &QueueFailure, began: Instant) {
+        let Some(suppressed) = self.throttle.due_since(began) else {
             return;
         };
         self.health.receiving_fails(Some(&failure.error.code));
@@ -344,7 +347,7 @@ mod tests {
     async fn receives_that_fail_are_told_of_only_when_it_lasts() {
         let health = Arc::new(HealthState::default());
         health.started();
-        let mut failures = Failures::new(Arc::clone(&health));
+        let mut failures = Failures::new(Arc::clone(&health), Duration::from_secs(20));
         // Each line that is written puts its code among the problems.
         let mut told = |received| {
             failures.after(received, Instant::now(), Pace::SLOWEST);

@@ -1,4 +1,4 @@
-//! What the pipeline says: one line for each outcome, and the breakers' lines.
+//! What the pipeline says: one line for each outcome, and lines while nothing gets out.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,18 +9,19 @@ use super::{
     breaker::{Cause, Said, Status, TemplateCause, Transition},
     health_state::Part,
     outcome::{Ending, Outcome, is_last_receive},
+    progress::{Progress, Silence},
     readings::Readings,
 };
 use crate::{
-    ports::{ReceivedMessage, TemplateVersion},
+    ports::{ReceivedMessage, SendFailure, TemplateVersion},
     telemetry::{Instruments, LIFECYCLE, spans::MessageSpan, throttle::Throttle},
     text::format_duration,
 };
 
-/// While a breaker is open it says so this often.
+/// While a breaker is open or no mail is accepted a line says so this often.
 const STILL_OPEN_EVERY: Duration = Duration::from_mins(1);
 
-/// How often the reporter checks whether one is open.
+/// How often the reporter checks whether it is so.
 const RECHECK_EVERY: Duration = Duration::from_secs(5);
 
 /// What is learnt of a message on its way, for its line in the log. It outlives a panic.
@@ -189,8 +190,8 @@ pub(crate) fn field_missing(placeholder: &str, version: &TemplateVersion) {
     );
 }
 
-/// Says once a minute what is held while a breaker is open. Runs until dropped.
-pub(crate) async fn breakers(readings: Arc<Readings>) {
+/// Says once a minute what is held while a breaker is open or no mail is accepted. Runs until dropped.
+pub(crate) async fn stalls(readings: Arc<Readings>, progress: Arc<Progress>) {
     let throttle = Throttle::every(STILL_OPEN_EVERY);
     loop {
         sleep(RECHECK_EVERY).await;
@@ -198,8 +199,10 @@ pub(crate) async fn breakers(readings: Arc<Readings>) {
             .mail()
             .filter(|status| is_old(status) && !status.cause.is_start());
         let template = readings.template().filter(is_old);
-        // Both breakers share one limit, so that their lines stand together.
-        if (mail.is_some() || template.is_some()) && throttle.due().is_some() {
+        let stopped = mail.is_some() || template.is_some();
+        let silence = progress.silence().filter(|_| !stopped);
+        // All share one limit: both breakers' lines stand together, and tell of the silence too.
+        if (stopped || silence.is_some()) && throttle.due().is_some() {
             if let Some(status) = mail {
                 still_open(
                     Part::Sending,
@@ -210,6 +213,9 @@ pub(crate) async fn breakers(readings: Arc<Readings>) {
             }
             if let Some(status) = template {
                 still_open(Part::Rendering, &status, None, &readings);
+            }
+            if let Some(silence) = silence {
+                silent(&silence, readings.send_rate());
             }
         }
     }
@@ -231,12 +237,38 @@ fn still_open<C: Cause>(part: Part, status: &Status<C>, said: Option<&Said>, rea
         format_duration(open_for),
         status.cause.describe(),
         in_brackets(said),
-        match held {
-            1 => "1 message is".to_owned(),
-            count => format!("{count} messages are"),
-        },
+        messages_are(held),
         format_duration(oldest),
     );
+}
+
+/// Messages wait and no mail is accepted, whatever the reason.
+fn silent(silence: &Silence, rate: Option<f64>) {
+    let failure = silence.failure.as_ref();
+    error!(
+        target: LIFECYCLE,
+        { error.r#type = failure.map(|said| &*said.code), notifier.silent_s = silence.lasts.as_secs(), notifier.held = silence.held, notifier.held.oldest_s = silence.oldest.as_secs(), notifier.send_rate = rate },
+        "no mail has been accepted for {}: {} held, the oldest for {}; the rate is {}; {}",
+        format_duration(silence.lasts),
+        messages_are(silence.held),
+        format_duration(silence.oldest),
+        match rate {
+            // Rates are found by halving, and their last digits say nothing.
+            Some(rate) => format!("{} recipients/s", (rate * 100.0).round() / 100.0),
+            None => "unlimited".to_owned(),
+        },
+        match failure {
+            Some(said) => format!("the last failure was {}", said.text),
+            None => "nothing has failed since the last mail".to_owned(),
+        },
+    );
+}
+
+fn messages_are(count: usize) -> String {
+    match count {
+        1 => "1 message is".to_owned(),
+        count => format!("{count} messages are"),
+    }
 }
 
 /// What the service said, as it stands behind what that means.
@@ -301,6 +333,17 @@ fn unsent(why: &str, last: bool, reason: &str) -> String {
         )
     } else {
         format!("deferred, {why}{reason}")
+    }
+}
+
+/// As of a message, the first failure since an acceptance is told: before the first message is received
+/// nothing else tells of it. A refusal is the breaker's to tell.
+pub(crate) fn witness_failed(failure: &SendFailure, first: bool) {
+    let code = &*failure.error.code;
+    if first && failure.kind.is_temporary() {
+        warn!(error.r#type = code, "a witness failed: {failure}");
+    } else {
+        debug!(error.r#type = code, "a witness failed: {failure}");
     }
 }
 

@@ -111,6 +111,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         Arc::clone(&world.queue),
         lease_call_timeout(settings.visibility),
         Arc::clone(&drain),
+        Arc::clone(&parts.health),
     );
     let window = Window::new(settings.concurrency);
     let gates = Gates::new(
@@ -162,7 +163,10 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         &limiter,
         Arc::clone(&world.account),
     );
-    tasks.spawn("breakers' reporter", report::breakers(readings));
+    tasks.spawn(
+        "reporter of stalls",
+        report::stalls(readings, parts.health.progress()),
+    );
 
     let workers = Shared {
         delivering: Delivering {
@@ -174,6 +178,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
             mailer: world.mailer,
             ledger: parts.ledger,
             drain: Arc::clone(&drain),
+            progress: parts.health.progress(),
             send_timeout: settings.send_timeout,
             max_elapsed: settings.max_elapsed,
             max_receive_count: settings.max_receive_count,

@@ -9,7 +9,7 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::{batch::batch_answers, drain::Drain, lease::Lease};
+use super::{batch::batch_answers, drain::Drain, health_state::HealthState, lease::Lease};
 use crate::{
     backoff::{Backoff, Jitter},
     ports::{BATCH_MAX, EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
@@ -53,6 +53,7 @@ pub struct Settler {
     deletes: Requests,
     give_backs: Requests,
     drain: Arc<Drain>,
+    health: Arc<HealthState>,
     /// The longest that one attempt may take, its wait for a free call included.
     attempt_timeout: Duration,
     /// Lines for a person, while deletes keep failing.
@@ -70,8 +71,11 @@ struct Requests {
 /// One entry of a batch, and whom to tell of the queue's answer.
 struct Job {
     entry: Entry,
-    done: oneshot::Sender<Result<(), EntryFailure>>,
+    done: oneshot::Sender<Answer>,
 }
+
+/// What the queue said of one entry, or the type of the error that its whole call failed with.
+type Answer = Result<Result<(), EntryFailure>, String>;
 
 /// A message's handle, and the time after which it is visible again. A delete ignores the time.
 type Entry = (ReceiptHandle, Duration);
@@ -82,6 +86,7 @@ pub fn settler(
     queue: Arc<dyn Queue>,
     call_timeout: Duration,
     drain: Arc<Drain>,
+    health: Arc<HealthState>,
 ) -> (Settler, impl Future<Output = ()> + Send) {
     let requests = |action, queue| {
         let (jobs, receiver) = mpsc::unbounded_channel();
@@ -100,6 +105,7 @@ pub fn settler(
         deletes,
         give_backs,
         drain,
+        health,
         attempt_timeout: call_timeout * 2,
         deletes_failing: Throttle::default(),
     };
@@ -112,21 +118,29 @@ impl Settler {
     /// Deletes the message. What fails is tried again for as long as the queue lets us hold the
     /// message: it was dealt with, and giving it back would deal with it twice. `failed` is called for
     /// each attempt that failed.
-    pub async fn delete(&self, lease: &Lease, mut failed: impl FnMut()) -> SettleResult {
+    pub async fn delete(&self, lease: &Lease, failed: impl FnMut()) -> SettleResult {
+        let result = self.delete_at_last(lease, failed).await;
+        // Another one that keeps failing says so again within seconds.
+        self.health.deleting_fails(None);
+        result
+    }
+
+    async fn delete_at_last(&self, lease: &Lease, mut failed: impl FnMut()) -> SettleResult {
         let began = Instant::now();
         let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
         loop {
             let result = self.attempt(lease, &self.deletes, Duration::ZERO).await;
-            if matches!(result, None | Some(SettleResult::LeaseLost)) {
+            if matches!(result, Err(_) | Ok(SettleResult::LeaseLost)) {
                 failed();
             }
-            if let Some(result) = result {
-                return result;
-            }
+            let code = match result {
+                Ok(result) => return result,
+                Err(code) => code,
+            };
             if lease.is_at_cap() {
                 return SettleResult::GivenUp;
             }
-            self.report_failing_delete(began);
+            self.report_failing_delete(began, &code);
             // The lease is not watched: a delete is worth its tries even after the lease was lost.
             tokio::select! {
                 () = sleep(backoff.next_delay()) => {}
@@ -141,7 +155,7 @@ impl Settler {
         lease.end();
         let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
         while !lease.is_lost() {
-            if let Some(result) = self.attempt(lease, &self.give_backs, after).await {
+            if let Ok(result) = self.attempt(lease, &self.give_backs, after).await {
                 return result;
             }
             // A message whose lease has run out is visible: nothing is left to do.
@@ -154,7 +168,7 @@ impl Settler {
         SettleResult::LeaseLost
     }
 
-    /// One entry for the lease, by way of the batches; none where it failed.
+    /// One entry for the lease, by way of the batches; the type of the error where it failed.
     ///
     /// A lease with a call is not renewed. So a call that does not even begin, since too many hang
     /// before it, is taken back after a while, and the lease is renewed before the next.
@@ -163,7 +177,7 @@ impl Settler {
         lease: &Lease,
         requests: &Requests,
         after: Duration,
-    ) -> Option<SettleResult> {
+    ) -> Result<SettleResult, String> {
         let asked = async {
             loop {
                 let call = lease.call().await;
@@ -173,7 +187,7 @@ impl Settler {
                 // Where the message came again meanwhile, an answer for the old handle says nothing
                 // of it.
                 if !call.is_superseded() {
-                    return answer.ok().flatten();
+                    return answer.unwrap_or_else(|_elapsed| Err("timeout".to_owned()));
                 }
             }
         };
@@ -181,12 +195,12 @@ impl Settler {
         let answer = tokio::select! {
             biased;
             asked = asked => asked?,
-            () = self.drain.wait_closed() => return Some(SettleResult::GivenUp),
+            () = self.drain.wait_closed() => return Ok(SettleResult::GivenUp),
         };
         match answer {
-            Ok(()) => Some(SettleResult::Done),
+            Ok(()) => Ok(SettleResult::Done),
             Err(failure) if failure.kind == EntryFailureKind::LeaseLost => {
-                Some(SettleResult::LeaseLost)
+                Ok(SettleResult::LeaseLost)
             }
             Err(failure) => {
                 if let Some(suppressed) = requests.failing.due() {
@@ -197,15 +211,20 @@ impl Settler {
                         requests.action.done()
                     );
                 }
-                None
+                Err(failure.code)
             }
         }
     }
 
     /// One line a minute for all deletes together, once one has failed for a minute.
-    fn report_failing_delete(&self, began: Instant) {
-        if began.elapsed() >= DELETE_FAILS_QUIETLY_FOR && self.deletes_failing.due().is_some() {
+    fn report_failing_delete(&self, began: Instant, code: &str) {
+        if began.elapsed() < DELETE_FAILS_QUIETLY_FOR {
+            return;
+        }
+        self.health.deleting_fails(Some(code));
+        if self.deletes_failing.due().is_some() {
             error!(
+                error.r#type = code,
                 notifier.delete.failing_s = began.elapsed().as_secs(),
                 "deletes keep failing: mails were sent, but their messages cannot be deleted and \
                  stay held, so receiving slows down and stops; check the role's \
@@ -216,11 +235,14 @@ impl Settler {
 }
 
 impl Requests {
-    /// Hands one entry to the batches and waits for its answer; none where its call failed.
-    async fn submit(&self, entry: Entry) -> Option<Result<(), EntryFailure>> {
+    /// Hands one entry to the batches and waits for its answer.
+    async fn submit(&self, entry: Entry) -> Answer {
         let (done, answer) = oneshot::channel();
-        self.jobs.send(Job { entry, done }).ok()?;
-        answer.await.ok()
+        // Without its task, or where the queue answered for fewer entries, there is none.
+        drop(self.jobs.send(Job { entry, done }));
+        answer
+            .await
+            .unwrap_or_else(|_dropped| Err("response".to_owned()))
     }
 }
 
@@ -270,7 +292,11 @@ async fn batches(
             let call = action.call(&*queue, entries);
             let answers =
                 batch_answers(call, call_timeout, count, action.trouble(), &failing).await;
-            // A sender without an answer is dropped here, which says that its call failed.
+            let answers: Vec<Answer> = match answers {
+                Ok(answers) => answers.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error); count],
+            };
+            // A sender without an answer is dropped here.
             for (done, answer) in waiting.into_iter().zip(answers) {
                 // A worker that has given up waiting does not need the answer.
                 drop(done.send(answer));

@@ -11,7 +11,9 @@ use std::{
 use tokio::time::{Duration, Instant, sleep};
 use tracing::{debug, warn};
 
-use super::{breaker::Standing, drain::Drain, gates::Gates, rate::Limiter, worker::Delivering};
+use super::{
+    breaker::Standing, drain::Drain, gates::Gates, rate::Limiter, report, worker::Delivering,
+};
 use crate::{
     notification::{Address, Composer},
     ports::{Account, AccountFacts, Mailer, Tags},
@@ -54,18 +56,19 @@ impl Witnesses {
     /// Runs until no send may start any more.
     pub(crate) async fn run(self) {
         let mut standing = (Standing::Unknown, None);
+        let mut failing = false;
         tokio::select! {
             () = self.drain.wait_release(true) => {}
             () = async {
                 loop {
-                    self.send_one(&mut standing).await;
+                    self.send_one(&mut standing, &mut failing).await;
                 }
             } => {}
         }
     }
 
     /// Waits until a witness is wanted, and sends it.
-    async fn send_one(&self, standing: &mut (Standing, Option<Instant>)) {
+    async fn send_one(&self, standing: &mut (Standing, Option<Instant>), failing: &mut bool) {
         let template = self.templates.usable().await;
         let pass = self.gates.mail.witness().await;
         if self.drain.has_begun() && !self.gates.mail.is_hurried() {
@@ -91,6 +94,7 @@ impl Witnesses {
         self.instruments.metrics.witnessed(code);
         match &result {
             Ok(email_id) => {
+                *failing = false;
                 debug!(notifier.email.id = email_id, "a witness was accepted");
                 let good = Standing::Good;
                 let standing = if self.gates.mail.needs_standing() {
@@ -101,10 +105,8 @@ impl Witnesses {
                 self.gates.witnessed(pass, began, Ok(standing));
             }
             Err(failure) => {
-                debug!(
-                    error.r#type = failure.error.code,
-                    "a witness failed: {failure}"
-                );
+                report::witness_failed(failure, !*failing);
+                *failing = true;
                 self.gates.witnessed(pass, began, Err(failure));
             }
         }

@@ -15,6 +15,7 @@ use super::{
     ledger::{Ledger, SendGuard},
     open_polls::OpenPolls,
     outcome::{Ending, Outcome, Settlement, conclude},
+    progress::Progress,
     rate::Limiter,
     report::{self, Notes},
     retry_clock::RetryClock,
@@ -63,6 +64,7 @@ pub(crate) struct Delivering {
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) drain: Arc<Drain>,
+    pub(crate) progress: Arc<Progress>,
     pub(crate) send_timeout: Duration,
     pub(crate) max_elapsed: Duration,
     pub(crate) max_receive_count: Option<u32>,
@@ -103,7 +105,9 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
         clock: &clock,
         notes: &notes,
     };
+    let waiting = delivering.progress.wait();
     let ending = worker.bounded(body).await;
+    drop(waiting);
     let receive_count = worker.receive_count();
     let (outcome, settlement) = conclude(ending, receive_count, delivering.max_receive_count);
     report::ended(
@@ -300,6 +304,7 @@ impl Worker<'_> {
                     span.set(ours::EMAIL_ID, &email_id);
                     drop(span);
                     self.notes.lock().email_id = Some(email_id);
+                    self.shared.progress.accepted();
                     self.shared.gates.accepted(pass, slot, began);
                     return Ok(Ending::Sent);
                 }
@@ -347,7 +352,11 @@ impl Worker<'_> {
             // While the breaker is open its schedule sets the pace, and who sleeps cannot probe.
             if !self.shared.gates.mail.is_open() {
                 let pause = pin!(self.pause(retries.next_delay().min(left)));
-                self.wait_own(pause).await?;
+                // The rate is the account's: however long it throttles, no message is at fault.
+                match failure.kind {
+                    SendFailureKind::Throttled => self.wait(pause).await?,
+                    _ => self.wait_own(pause).await?,
+                }
             }
         }
     }

@@ -47,9 +47,14 @@ impl Throttle {
 
     /// Whether the line is to be written now, and then how many were held back since the last one.
     pub(crate) fn due(&self) -> Option<u64> {
+        self.due_since(Instant::now())
+    }
+
+    /// The same where the fault began earlier than this first line of it.
+    pub(crate) fn due_since(&self, began: Instant) -> Option<u64> {
         let mut state = self.state.lock();
         let now = Instant::now();
-        let since = *state.since.get_or_insert(now);
+        let since = *state.since.get_or_insert(began);
         let is_recent = |written| now.duration_since(written) < self.period;
         if now.duration_since(since) < self.quiet || state.written.is_some_and(is_recent) {
             state.suppressed += 1;

@@ -142,7 +142,7 @@ async fn a_stop_releases_no_copy_whose_twin_is_being_sent() {
 async fn waiting_for_a_twin_is_not_the_copys_time() {
     let rig = Rig::with(|settings| settings.max_elapsed = mins(2)).await;
     let daemon = rig.start_warm().await;
-    rig.mailer.script(|_| fail(SendFailureKind::Throttled));
+    rig.mailer.script(|_| fail(SendFailureKind::Transient));
     twins(&rig, true).await;
     rig.until_outcomes("dana", 2).await;
     assert_eq!(rig.outcomes("dana")[..2], ["deferred", "deferred"]);

@@ -35,6 +35,8 @@ mod rig;
 #[cfg(test)]
 mod settle;
 #[cfg(test)]
+mod silence;
+#[cfg(test)]
 mod supervision;
 #[cfg(test)]
 mod template;

@@ -135,6 +135,8 @@ async fn five_messages_that_lack_its_field_are_held_until_it_is_mended() {
     rig.pass(mins(30)).await;
     assert!(rig.queue.dead().is_empty(), "{:?}", rig.queue.dead());
     assert_eq!(lacking_mailed(&rig), 0);
+    let unready = daemon.unready();
+    assert!(unready[1].ends_with("5 held: missing_field"), "{unready:?}");
     rig.template.put("<p>{summary}</p>");
     daemon.reload();
     rig.until(|| rig.queue.is_empty()).await;

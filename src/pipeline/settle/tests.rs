@@ -27,6 +27,7 @@ fn rig(script: &[Answer], rest: Answer) -> Rig {
         Arc::clone(&port),
         lease_call_timeout(LENGTH),
         Arc::clone(&drain),
+        Arc::default(),
     );
     tokio::spawn(task);
     Rig {

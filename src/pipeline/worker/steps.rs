@@ -13,11 +13,11 @@ use super::Worker;
 use crate::{
     notification::{Event, Mail, Needs, Rejection, masked_text},
     pipeline::{
-        breaker::{Blame, Pass, Suspicion},
+        breaker::{Blame, Pass, Said, Suspicion},
         outcome::{Ending, is_last_receive, retry_budget},
         window::Sending,
     },
-    ports::{SendFailure, SendFailureKind, TemplateVersion},
+    ports::{SendFailure, TemplateVersion},
 };
 
 /// The longest pause between the attempts of a message on its last receive while draining.
@@ -64,6 +64,10 @@ impl Worker<'_> {
                 Blame::Template if shared.window.is_exceeded() => return Err(Ending::Rejected),
                 Blame::Template | Blame::Unclear { .. } => {}
             }
+            shared.progress.failed(Said {
+                code: rejection.kind().to_owned(),
+                text: rejection.to_string(),
+            });
             let _suspect = shared.window.suspect();
             let judged = pin!(shared.gates.template.judged(&template.version));
             self.wait_aside(judged).await.map_err(unjudged)?;
@@ -224,17 +228,12 @@ impl Worker<'_> {
     pub(super) fn note_failure(&self, failure: &SendFailure) {
         let error = &failure.error;
         self.note_error(&error.code, &masked_text(&error.message));
+        self.shared.progress.failed(Said::of(failure));
         let notes = self.notes.lock();
         let (key, attempt) = (notes.key.as_deref().unwrap_or_default(), notes.attempts);
         let (trace_id, span_id) = (notes.span.trace_id(), notes.span.span_id());
         let text = masked_text(&error.to_string());
-        let transient = matches!(
-            failure.kind,
-            SendFailureKind::Throttled
-                | SendFailureKind::Transient
-                | SendFailureKind::OutcomeUnknown
-        );
-        if attempt == 1 && transient {
+        if attempt == 1 && failure.kind.is_temporary() {
             warn!(
                 messaging.message.id = self.message.id,
                 notifier.notification.id = key,

@@ -40,6 +40,8 @@ pub(crate) enum Reaction {
     FailAfter(QueueFailureKind),
     /// It has no effect, and no answer ever comes.
     Hang,
+    /// It has no effect, and the client gives it up after this time.
+    TimeOut(Duration),
     /// It is this long on its way to the queue.
     LateThere(Duration),
     /// Its answer is this long on its way back.

@@ -21,6 +21,7 @@ use super::Rig;
 pub(crate) struct Daemon {
     signals: mpsc::UnboundedSender<Signal>,
     running: JoinHandle<anyhow::Result<Report>>,
+    health: Arc<HealthState>,
 }
 
 /// How a daemon ended after it was told to.
@@ -40,12 +41,22 @@ impl Daemon {
         let settings = rig.settings.clone();
         let world = world(rig);
         let health = Arc::new(HealthState::default());
+        let state = Arc::clone(&health);
         let instruments = Arc::new(Instruments::off());
         let running =
             tokio::spawn(
-                async move { daemon::run(world, &settings, health, instruments, told).await },
+                async move { daemon::run(world, &settings, state, instruments, told).await },
             );
-        Self { signals, running }
+        Self {
+            signals,
+            running,
+            health,
+        }
+    }
+
+    /// What `/readyz` says is wrong.
+    pub(crate) fn unready(&self) -> Vec<String> {
+        self.health.readiness_problems()
     }
 
     /// `SIGTERM`.

@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use organizer_notifier::ports::{
-    EntryFailure, Queue, QueueFacts, QueueFailure, ReceiptHandle, ReceiveRequest, ReceivedMessage,
-    Redrive,
+    EntryFailure, Queue, QueueFacts, QueueFailure, QueueFailureKind, ReceiptHandle, ReceiveRequest,
+    ReceivedMessage, Redrive,
 };
 use sandbox::sqs::Sqs;
 use serde_json::{Value, json};
@@ -217,6 +217,10 @@ impl TestQueue {
         match reaction {
             Reaction::Fail(kind) => return Err(failure(kind)),
             Reaction::Hang => std::future::pending().await,
+            Reaction::TimeOut(time) => {
+                sleep(time).await;
+                return Err(failure(QueueFailureKind::Transient));
+            }
             Reaction::LateThere(time) => sleep(time).await,
             Reaction::Panic => panic!("the script says so"),
             _ => {}
