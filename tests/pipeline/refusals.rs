@@ -1,10 +1,13 @@
 //! Refusals whose code does not say whose fault they are: no good message is dead-lettered for the
 //! account's fault, and no bad one stops the good ones.
 
-use organizer_notifier::ports::{AccountCause, AccountFailureKind, SendFailureKind};
+use organizer_notifier::ports::{
+    AccountCause, AccountFailureKind, EntryFailureKind, SendFailureKind,
+};
 
 use crate::rig::{
-    Daemon, Rig, Send, Step, accept, assert_about, facts, fail, hang, millis, mins, refuse, secs,
+    Daemon, Operation, Reaction, Rig, Send, Step, accept, assert_about, facts, fail, hang, millis,
+    mins, refuse, secs,
 };
 
 const STOPPED: &str = "sending has stopped";
@@ -329,5 +332,28 @@ async fn a_refusal_is_told_once_with_the_messages_outcome() {
         .filter(|line| line.level <= tracing::Level::WARN)
         .count();
     assert_eq!(told, 2, "one for each receive");
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspect_that_loses_its_lease_is_forgotten_and_judged_anew_when_it_comes_back() {
+    let rig = Rig::new().await;
+    refuse_bad_ones(&rig);
+    let daemon = rig.start_warm().await;
+    rig.mailer
+        .script_witnesses(|_| fail(SendFailureKind::Throttled));
+    rig.queue.react(|call| match call.operation {
+        Operation::Change => Reaction::Entry("bad".to_owned(), EntryFailureKind::LeaseLost),
+        _ => Reaction::Pass,
+    });
+    rig.publish("bad").await;
+    rig.until_outcomes("bad", 1).await;
+    assert_eq!(rig.outcomes("bad"), ["lost"]);
+    let before = rig.mailer.sends_of("bad").len();
+    rig.queue.react(|_| Reaction::Pass);
+    rig.mailer.script_witnesses(|_| accept());
+    rig.until_outcomes("bad", 2).await;
+    assert_eq!(rig.outcomes("bad"), ["lost", "rejected"]);
+    assert_eq!(rig.mailer.sends_of("bad").len(), before + 2);
     drop(daemon.stop().await);
 }

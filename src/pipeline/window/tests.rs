@@ -341,3 +341,41 @@ fn a_success_leaves_room_beside_those_that_stay() {
     assert!(window.free() >= 1);
     drop(stubborn);
 }
+
+#[test]
+fn suspects_stand_beside_the_window_and_never_take_its_last_place() {
+    for concurrency in [1, 4] {
+        let window = Window::new(concurrency);
+        for _ in 0..8 {
+            window.grow();
+        }
+        let mut held = Vec::new();
+        let mut suspects = Vec::new();
+        for number in 0..40 {
+            let place = window.try_hold(1).pop();
+            assert!(place.is_some(), "{concurrency}: after {number} suspects");
+            held.extend(place);
+            suspects.push(window.suspect());
+        }
+        assert_eq!(window.held_in_good_faith(), 0);
+        // What is left for others is one place, and as many as before once the suspects are gone.
+        held.extend(window.try_hold(10));
+        assert_eq!(held.len(), 41, "{concurrency}");
+        assert!(window.try_hold(1).is_empty(), "{concurrency}");
+        drop(suspects);
+        held.clear();
+        assert_eq!(window.try_hold(10).len(), concurrency.min(10));
+    }
+}
+
+#[test]
+fn suspects_up_to_the_full_size_take_no_place_of_the_window() {
+    let window = Window::new(4);
+    for _ in 0..8 {
+        window.grow();
+    }
+    let suspected = window.try_hold(4);
+    let suspects: Vec<_> = suspected.iter().map(|_| window.suspect()).collect();
+    assert_eq!(window.try_hold(10).len(), 4);
+    drop(suspects);
+}
