@@ -256,6 +256,8 @@ impl Failure {
             _ if status == 429 => SendFailureKind::Throttled,
             // An answer of success that could not be read: SES took the mail, or may have.
             _ if status < 300 => SendFailureKind::OutcomeUnknown,
+            // A gateway that waited for SES in vain: SES may have taken the mail.
+            _ if status == 504 => SendFailureKind::OutcomeUnknown,
             _ if (400..500).contains(&status) => SendFailureKind::Refused,
             // A server's error, or a redirect, which SES never gives: something stood before it.
             _ => SendFailureKind::Transient,

@@ -14,7 +14,10 @@ use self::body::{BodyWriter, ReadyBody};
 use super::{AwsConfig, classify::Failure};
 use crate::{
     notification::Mail,
-    ports::{Account, AccountFacts, AccountFailure, EnforcementStatus, Mailer, SendFailure, Tags},
+    ports::{
+        Account, AccountFacts, AccountFailure, AccountFailureKind, CallError, EnforcementStatus,
+        Mailer, SendFailure, SendFailureKind, Tags,
+    },
     text::format_duration,
 };
 
@@ -85,7 +88,15 @@ impl Mailer for SesMailer {
             }
             failure.of_send(&self.sender)
         })?;
-        Ok(answer.message_id.unwrap_or_default())
+        // An answer of success without an id is not SES's: a proxy or another service gave it, and the
+        // mail may not exist.
+        answer
+            .message_id
+            .filter(|id| !id.is_empty())
+            .ok_or_else(|| {
+                let error = incomplete("SendEmail", "MessageId");
+                SendFailure::new(SendFailureKind::OutcomeUnknown, error)
+            })
     }
 }
 
@@ -112,15 +123,15 @@ impl Account for SesAccount {
             .send()
             .await
             .map_err(|error| Failure::new("GetAccount", error).of_account())?;
-        let quota = answer.send_quota();
-        // SES gives -1 for an unlimited daily quota.
-        let daily = quota
-            .map(|quota| quota.max24_hour_send)
-            .filter(|daily| *daily >= 0.0);
+        let quota = answer.send_quota().ok_or_else(|| {
+            let error = incomplete("GetAccount", "SendQuota");
+            AccountFailure::new(AccountFailureKind::Transient, error)
+        })?;
         Ok(AccountFacts {
-            max_send_rate: quota.map_or(0.0, |quota| quota.max_send_rate),
-            max_24_hour_send: daily,
-            sent_last_24_hours: quota.map_or(0.0, |quota| quota.sent_last24_hours),
+            max_send_rate: quota.max_send_rate,
+            // SES gives -1 for an unlimited daily quota.
+            max_24_hour_send: Some(quota.max24_hour_send).filter(|daily| *daily >= 0.0),
+            sent_last_24_hours: quota.sent_last24_hours,
             sending_enabled: answer.sending_enabled,
             enforcement_status: match answer.enforcement_status() {
                 Some("SHUTDOWN") => EnforcementStatus::Shutdown,
@@ -129,6 +140,17 @@ impl Account for SesAccount {
             },
             production_access: answer.production_access_enabled,
         })
+    }
+}
+
+/// An answer of success that lacks what the service always gives.
+fn incomplete(operation: &'static str, field: &str) -> CallError {
+    CallError {
+        operation,
+        code: "response".to_owned(),
+        message: format!("the answer holds no {field}, so that SES may not have given it"),
+        request_id: None,
+        source: None,
     }
 }
 

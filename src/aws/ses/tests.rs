@@ -291,3 +291,23 @@ async fn each_attempt_to_ask_for_the_account_ends_in_time() {
     let elapsed = began.elapsed();
     assert!((15..=18).contains(&elapsed.as_secs()), "{elapsed:?}");
 }
+
+#[tokio::test]
+async fn a_success_without_an_id_is_no_success() {
+    for body in [json!({}), json!({ "MessageId": "" })] {
+        let canned = Canned::new(Answer::json(&body));
+        let failure = mailer(&canned.aws)
+            .send(Box::new(mail()), Tags::of("tag"))
+            .await
+            .unwrap_err();
+        assert_eq!(failure.kind, SendFailureKind::OutcomeUnknown);
+        assert!(failure.error.message.contains("MessageId"));
+    }
+}
+
+#[tokio::test]
+async fn an_account_without_a_quota_is_not_read() {
+    let canned = Canned::new(Answer::json(&json!({ "SendingEnabled": true })));
+    let failure = SesAccount::new(&canned.aws).facts().await.unwrap_err();
+    assert!(failure.error.message.contains("SendQuota"));
+}

@@ -310,7 +310,7 @@ async fn a_refusal_without_a_code_is_read_by_its_status() {
         (500, "http_500", Transient),
         (502, "http_502", Transient),
         (503, "http_503", Transient),
-        (504, "http_504", Transient),
+        (504, "http_504", OutcomeUnknown),
     ] {
         let page = "<html><body><h1>It did not work</h1></body></html>";
         let failure = send(Answer::new(status, "text/html", page)).await;
