@@ -1,6 +1,6 @@
 //! The template in force, and the breaker that stands for it.
 
-use organizer_notifier::ports::TemplateFailureKind;
+use organizer_notifier::ports::{SendRate, TemplateFailureKind};
 use serde_json::json;
 
 use crate::rig::{
@@ -255,4 +255,34 @@ async fn a_new_version_goes_for_what_is_received_after_it() {
     rig.until(|| rig.queue.is_empty()).await;
     assert_eq!(rig.mailer.last_html(), "<p>New after</p>");
     daemon.stop().await.is("received 8 = 8 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_a_low_rate_what_lacks_a_field_does_not_keep_out_the_message_that_holds_it() {
+    for proven in [false, true] {
+        let rig =
+            Rig::with(|settings| settings.email.max_send_rate = SendRate::PerSecond(0.2)).await;
+        rig.template.put("<p>{uid}</p>");
+        let daemon = if proven {
+            rig.start_warm().await
+        } else {
+            rig.start()
+        };
+        for number in 0..10 {
+            publish_without_uid(&rig, &format!("lacking-{number}")).await;
+        }
+        rig.pass(mins(1)).await;
+        let good = rig.publish_many("whole", 2).await;
+        let published = rig.now();
+        rig.until(|| good.iter().all(|name| rig.mailer.times_mailed(name) == 1))
+            .await;
+        assert!(
+            rig.now() - published < mins(10),
+            "{:?}",
+            rig.now() - published
+        );
+        rig.until(|| rig.queue.dead().len() == 10).await;
+        assert_eq!(lacking_mailed(&rig), 0);
+        drop(daemon.stop().await);
+    }
 }
