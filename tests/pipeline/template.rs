@@ -282,6 +282,11 @@ async fn at_a_low_rate_what_lacks_a_field_does_not_keep_out_the_message_that_hol
             rig.now() - published
         );
         rig.until(|| rig.queue.dead().len() == 10).await;
+        assert!(
+            rig.now() - published < mins(10),
+            "{:?}",
+            rig.now() - published
+        );
         assert_eq!(lacking_mailed(&rig), 0);
         drop(daemon.stop().await);
     }

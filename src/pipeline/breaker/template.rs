@@ -1,7 +1,7 @@
 //! The template's gate: no mail is written while there is no template, or while the template in
 //! force is suspected.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use tokio::{
     sync::watch,
@@ -17,6 +17,10 @@ use crate::{
 
 /// This many distinct messages in a row that lack the same field open the breaker.
 pub const MISSING_FIELD_LIMIT: usize = 5;
+
+/// At most about this many messages that are at fault are remembered; one that is forgotten is only
+/// looked at anew.
+const AT_FAULT_REMEMBERED: usize = 10_000;
 
 /// What there is a template for: the store knows whether there is one, the breaker whether it is
 /// suspected. Every wait may be dropped at any moment.
@@ -44,6 +48,10 @@ pub struct TemplateBreaker {
     /// Whether a mail was written with that version.
     proven: bool,
     missing: Option<Missing>,
+    /// The messages that lacked a field since a mail was last written with that version.
+    lacking: BTreeSet<String>,
+    /// Those that did so before: a mail has shown since that they are at fault themselves.
+    at_fault: BTreeSet<String>,
     probes: Backoff,
     /// Whether something changed that those who wait should know.
     stirred: bool,
@@ -191,6 +199,8 @@ impl TemplateBreaker {
             blob_id: None,
             proven: false,
             missing: None,
+            lacking: BTreeSet::new(),
+            at_fault: BTreeSet::new(),
             probes: Backoff::probes(),
             stirred: false,
         }
@@ -225,6 +235,8 @@ impl TemplateBreaker {
         self.stirred = true;
         self.blob_id = Some(version.blob_id.clone());
         self.missing = None;
+        self.lacking.clear();
+        self.at_fault.clear();
         self.close(now)
     }
 
@@ -236,6 +248,10 @@ impl TemplateBreaker {
     ) -> Option<Transition<TemplateCause>> {
         let closed = self.in_force(version, now);
         self.missing = None;
+        if self.at_fault.len() >= AT_FAULT_REMEMBERED {
+            self.at_fault.clear();
+        }
+        self.at_fault.append(&mut self.lacking);
         self.stirred |= !self.proven;
         self.proven = true;
         closed.or_else(|| self.close(now))
@@ -252,6 +268,10 @@ impl TemplateBreaker {
         now: Instant,
     ) -> (Blame, Option<Transition<TemplateCause>>) {
         let closed = self.in_force(version, now);
+        if self.at_fault.contains(key) {
+            return (Blame::Message, closed);
+        }
+        self.lacking.insert(key.to_owned());
         if self.is_open() {
             return (Blame::Template, closed);
         }

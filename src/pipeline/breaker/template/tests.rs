@@ -167,6 +167,27 @@ fn while_no_mail_was_written_with_a_version_nobody_knows_whose_fault_a_missing_f
 }
 
 #[test]
+fn what_a_mail_has_shown_to_be_at_fault_is_not_counted_again() {
+    let now = Instant::now();
+    let mut breaker = closed(now);
+    let keys = ["a", "b", "c", "d", "e", "f"];
+    for key in keys {
+        breaker.field_missing(key, "uid", &version("1"), now);
+    }
+    assert!(
+        breaker.rendered(&version("1"), now).is_some(),
+        "it was open"
+    );
+    for key in keys {
+        let (blame, opened) = breaker.field_missing(key, "uid", &version("1"), now);
+        assert_eq!((blame, opened), (Blame::Message, None), "{key}");
+    }
+    // With another version they are looked at anew.
+    let (blame, _) = breaker.field_missing("a", "uid", &version("2"), now);
+    assert_eq!(blame, Blame::Unclear { first: true });
+}
+
+#[test]
 fn five_suspects_open_it_too_and_another_version_judges_them() {
     let now = Instant::now();
     let mut breaker = closed(now);
