@@ -64,9 +64,16 @@ impl Gates {
     }
 
     /// A send failed that began then. Whether the message itself is at fault.
-    pub(crate) fn failed(&self, pass: Pass, began: Instant, failure: &SendFailure) -> bool {
+    pub(crate) fn failed(
+        &self,
+        pass: Pass,
+        began: Instant,
+        recipients: usize,
+        failure: &SendFailure,
+    ) -> bool {
         let rate = self.limiter.rate().unwrap_or(f64::INFINITY);
         let pace = Duration::try_from_secs_f64(rate.recip()).unwrap_or_default();
+        let pace = pace * u32::try_from(recipients).unwrap_or(u32::MAX);
         self.mail.set_room(self.window.limit(), pace);
         let verdict = pass.report(began, Err(failure));
         self.changed(Part::Sending, verdict.transition);
@@ -112,6 +119,13 @@ impl Gates {
 
     /// The template's store knows this now, and knew that before.
     pub(crate) fn template_changed(&self, before: &Knowledge, now: &Knowledge) {
+        let blob = |known: &Knowledge| {
+            let template = known.in_force.as_ref();
+            template.map(|template| template.version.blob_id.clone())
+        };
+        if blob(before) != blob(now) {
+            self.mail.begin_with_another_template();
+        }
         self.changed(Part::Rendering, self.template.learn(before, now));
     }
 

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     notification::{Address, Composer},
-    ports::{Account, AccountFacts, Mailer, Tags},
+    ports::{Account, AccountFacts, Mailer, SendFailureKind, Tags},
     telemetry::Instruments,
     template_store::TemplateStore,
 };
@@ -57,8 +57,13 @@ impl Witnesses {
     pub(crate) async fn run(self) {
         let mut standing = (Standing::Unknown, None);
         let mut failing = false;
+        let drained = async {
+            self.drain.wait_begun().await;
+            self.gates.mail.begin_drain();
+            self.drain.wait_release(true).await;
+        };
         tokio::select! {
-            () = self.drain.wait_release(true) => {}
+            () = drained => {}
             () = async {
                 loop {
                     self.send_one(&mut standing, &mut failing).await;
@@ -69,7 +74,7 @@ impl Witnesses {
 
     /// Waits until a witness is wanted, and sends it.
     async fn send_one(&self, standing: &mut (Standing, Option<Instant>), failing: &mut bool) {
-        let template = self.templates.usable().await;
+        self.templates.usable().await;
         let pass = self.gates.mail.witness().await;
         if self.drain.has_begun() && !self.gates.mail.is_hurried() {
             sleep(DRAIN_RECHECK_EVERY).await;
@@ -79,7 +84,12 @@ impl Witnesses {
             () = self.limiter.take(1) => true,
             () = pass.outdated() => false,
         };
-        let Some(to) = simulator().filter(|_| turn && pass.is_current()) else {
+        // The template may have changed while it waited.
+        let template = self.templates.in_force();
+        let Some((to, template)) = simulator()
+            .zip(template)
+            .filter(|_| turn && pass.is_wanted())
+        else {
             return;
         };
         let mail = Box::new(self.composer.witness(&template.template, to));
@@ -105,6 +115,9 @@ impl Witnesses {
                 self.gates.witnessed(pass, began, Ok(standing));
             }
             Err(failure) => {
+                if failure.kind == SendFailureKind::Throttled {
+                    self.limiter.throttled(began);
+                }
                 report::witness_failed(failure, !*failing);
                 *failing = true;
                 self.gates.witnessed(pass, began, Err(failure));

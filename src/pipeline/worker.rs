@@ -280,13 +280,20 @@ impl Worker<'_> {
             let Some((pass, slot)) = self.clear_to_send(key, &mail, suspected).await? else {
                 continue;
             };
+            // What waited as a suspect is tried with the template in force.
+            let in_force = self.shared.templates.in_force();
+            let replaced =
+                in_force.is_none_or(|template| template.version.blob_id != version.blob_id);
+            if suspicion.is_some() && replaced {
+                continue;
+            }
+            let recipients = mail.to.len();
             let began = Instant::now();
             let instruments = &self.shared.instruments;
             instruments.metrics.sending(self.lease.margin());
             let span = {
                 let mut notes = self.notes.lock();
                 notes.attempts += 1;
-                let recipients = mail.to.len();
                 instruments
                     .spans
                     .send(&notes.span, notes.attempts, recipients, &version)
@@ -330,7 +337,7 @@ impl Worker<'_> {
                 }
                 SendFailureKind::Transient | SendFailureKind::AccountWide(_) => {}
             }
-            if self.shared.gates.failed(pass, began, &failure) {
+            if self.shared.gates.failed(pass, began, recipients, &failure) {
                 return Ok(Ending::Rejected);
             }
             match failure.kind {

@@ -123,6 +123,16 @@ impl MailGate {
         Suspicion { gate: self, key }
     }
 
+    /// Takes in that a stop has begun; see [`MailBreaker::begin_drain`].
+    pub fn begin_drain(&self) {
+        self.change(|breaker, _| breaker.begin_drain());
+    }
+
+    /// Takes in that another version of the template is in force.
+    pub fn begin_with_another_template(&self) {
+        self.change(|breaker, _| breaker.begin_with_another_template());
+    }
+
     /// Whether a suspect cannot wait for an acceptance to come by itself.
     pub fn is_hurried(&self) -> bool {
         self.breaker.lock().is_hurried()
@@ -239,12 +249,12 @@ impl Pass {
 }
 
 impl WitnessPass {
-    /// Whether the breaker has neither opened nor closed since this was given.
-    pub fn is_current(&self) -> bool {
+    /// Whether it is still wanted. To be asked right before the send.
+    pub fn is_wanted(&self) -> bool {
         let breaker = self.gate.breaker.lock();
         self.permission
             .as_ref()
-            .is_some_and(|permission| breaker.is_witness_current(permission))
+            .is_some_and(|permission| breaker.wants_witness(permission))
     }
 
     /// Waits until this is no longer current.

@@ -67,6 +67,12 @@ pub struct MailBreaker {
     /// The keys of the messages that wait.
     waiting: BTreeMap<Ticket, String>,
     next_number: u64,
+    /// Whether a mail or a witness was ever accepted.
+    mailed: bool,
+    /// The code that the start's witness was refused with, until something is accepted.
+    refused_at_start: Option<String>,
+    /// Whether a stop has begun: what still waits is on its last receive.
+    draining: bool,
     /// Whether those that wait may have something to do, although the breaker stays closed.
     stirred: bool,
 }
@@ -128,7 +134,7 @@ impl Permission {
 impl MailBreaker {
     /// A breaker that is open until its first probe, where it sends witnesses, else closed.
     pub fn new(settings: MailBreakerSettings, now: Instant) -> Self {
-        let start = Open::new(MailCause::Starting, None, now, now);
+        let start = Open::new(MailCause::Starting, None, now, now, true);
         Self {
             settings,
             probes: (settings.backoff)(),
@@ -140,6 +146,9 @@ impl MailBreaker {
             open: settings.witness.then_some(start),
             waiting: BTreeMap::new(),
             next_number: 0,
+            mailed: false,
+            refused_at_start: None,
+            draining: false,
             stirred: false,
         }
     }
@@ -232,7 +241,7 @@ impl MailBreaker {
                 if !open.may_probe(now) {
                     return Err(open.probe_in_future(now));
                 }
-                now
+                self.witness.at(now).ok_or(None)?
             }
             Some(_) => return Err(None),
             None => {
@@ -295,10 +304,10 @@ impl MailBreaker {
     pub fn wants_probe_message(&self, now: Instant) -> bool {
         !self.probes_by_witness()
             && self.waiting.len() < self.settings.probes_held
-            && self
-                .open
-                .as_ref()
-                .is_some_and(|open| open.wants_another(&self.waiting, now))
+            && self.open.as_ref().is_some_and(|open| {
+                let tells = !open.witness_is_mute && !self.witness.is_mute();
+                open.wants_another(&self.waiting, tells, now)
+            })
     }
 
     /// Takes in that the message is being received: the next may be after a growing delay.
@@ -365,10 +374,29 @@ impl MailBreaker {
     /// Whether the next probe is a witness.
     fn probes_by_witness(&self) -> bool {
         let open = self.open.as_ref();
-        open.is_some_and(|open| !open.witness_is_mute) && self.witness.may_probe()
+        let tells = open.is_some_and(|open| !open.witness_is_mute);
+        tells && self.witness.may_probe() && !self.draining
     }
 
-    /// For how long a suspect is held where no verdict can be had; `None` where one can.
+    /// A stop has begun. What is held on its last receive probes itself now.
+    pub fn begin_drain(&mut self) {
+        self.draining = true;
+        self.stirred = true;
+    }
+
+    /// Another version of the template is in force.
+    pub fn begin_with_another_template(&mut self) {
+        self.suspects.begin_with_another_template();
+        self.stirred = true;
+    }
+
+    /// Whether a witness that waited for its turn is still wanted.
+    pub fn wants_witness(&self, permission: &WitnessPermission) -> bool {
+        self.is_witness_current(permission)
+            && (permission.is_probe || self.suspects.witness_due().is_some())
+    }
+
+    /// For how long a suspect is held where no verdict can be had; `None` where one may be.
     fn unjudged_for(&self) -> Option<Duration> {
         self.witness.is_mute().then_some(self.settings.unjudged_for)
     }
@@ -378,7 +406,7 @@ impl MailBreaker {
         self.failed.clear();
         self.probes.reset();
         let probe_at = now + self.probes.next_delay();
-        self.open = Some(Open::new(cause, Some(said), now, probe_at));
+        self.open = Some(Open::new(cause, Some(said), now, probe_at, !self.mailed));
         Transition::Opened { cause }
     }
 

@@ -126,7 +126,9 @@ impl Worker<'_> {
     ) -> Result<Pass, Ending> {
         let hurried = async {
             self.shared.drain.wait_begun().await;
-            suspicion.hurry();
+            if self.is_last_receive() {
+                suspicion.hurry();
+            }
             pending().await
         };
         let wait = async {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tokio::time::Instant;
 
-use super::Ticket;
+use super::{TRANSIENT_LIMIT, Ticket};
 use crate::{
     backoff::Backoff,
     pipeline::breaker::{MailCause, Said, Transition},
@@ -29,7 +29,7 @@ pub(super) struct Open {
     /// When one more message may be received although some are held.
     pub(super) receive_at: Instant,
     pub(super) receives: Backoff,
-    /// Whether it has been open since the start, so that no mail was ever accepted.
+    /// Whether nothing was accepted since the start.
     since_start: bool,
     /// When each message was the probe last.
     tried: HashMap<String, u64>,
@@ -49,6 +49,7 @@ impl Open {
         said: Option<Said>,
         now: Instant,
         probe_at: Instant,
+        since_start: bool,
     ) -> Self {
         Self {
             cause,
@@ -60,15 +61,24 @@ impl Open {
             witness_is_mute: is_beyond_witness(cause),
             receive_at: probe_at,
             receives: Backoff::probes(),
-            since_start: cause == MailCause::Starting,
+            since_start,
             tried: HashMap::new(),
         }
     }
 
     /// Whether one more message would be a better probe than those that wait: none does, or each has
     /// been the probe.
-    pub(super) fn wants_another(&self, waiting: &BTreeMap<Ticket, String>, now: Instant) -> bool {
-        if self.since_start && !self.tried.is_empty() {
+    pub(super) fn wants_another(
+        &self,
+        waiting: &BTreeMap<Ticket, String>,
+        witness_tells: bool,
+        now: Instant,
+    ) -> bool {
+        // A task that has not mailed anything yet spends few receives: a deploy or a crash loop would
+        // spend them again and again. More than one it spends only where nothing else can tell.
+        let enough = if witness_tells { 1 } else { TRANSIENT_LIMIT };
+        let stuck = !witness_tells && waiting.is_empty();
+        if self.since_start && self.tried.len() >= enough && !stuck {
             return false;
         }
         let due = now >= self.receive_at && self.check == Check::Done && !self.probing;
@@ -117,6 +127,11 @@ impl Open {
     pub(super) fn schedule(&mut self, at: Instant) {
         self.probe_at = at;
         self.check = Check::before_probe(self.cause);
+    }
+
+    /// Whether it has been open since the start, for nothing that the service said.
+    pub(super) fn is_unclear_start(&self) -> bool {
+        self.since_start && matches!(self.cause, MailCause::Starting | MailCause::Failing)
     }
 
     /// Whether it is open since mails are refused with this code.

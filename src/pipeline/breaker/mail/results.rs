@@ -24,13 +24,17 @@ impl MailBreaker {
         match result {
             Ok(()) => {
                 self.suspects.end_try(&permission.key);
-                self.witness.mail_accepted();
+                self.witness.mail_accepted(began);
                 self.accept(began, Evidence::Mail);
             }
             Err(failure) if self.concerns_message(&permission, failure, now) => {
-                at_fault = self.judge(&permission, failure, now);
+                at_fault = self.judge(&permission, began, failure, now);
             }
-            Err(_) => self.suspects.end_try(&permission.key),
+            Err(_) => {
+                self.suspects.end_try(&permission.key);
+                // Another suspect may try in its place.
+                self.stirred |= !self.suspects.is_empty();
+            }
         }
         let current = self.is_current(&permission);
         let transition = if permission.is_probe {
@@ -90,26 +94,52 @@ impl MailBreaker {
     }
 
     /// Whether a refused message is at fault; else it is a suspect.
-    fn judge(&mut self, permission: &Permission, failure: &SendFailure, now: Instant) -> bool {
+    fn judge(
+        &mut self,
+        permission: &Permission,
+        began: Instant,
+        failure: &SendFailure,
+        now: Instant,
+    ) -> bool {
         self.stirred = true;
-        let mut unjudged_for = self.unjudged_for();
-        if permission.is_probe {
-            unjudged_for = None;
-        }
-        if permission.evidence == Some(Evidence::UnprovenWitness) && !self.witness.trust_unproven()
-        {
-            self.suspects.end_try(&permission.key);
-            unjudged_for = None;
+        let key = &permission.key;
+        // The simulator takes mail also where recipients have to be verified.
+        let unverified = failure.kind == SendFailureKind::RecipientNotVerified;
+        let unproven = permission.evidence == Some(Evidence::UnprovenWitness);
+        let limit = self.settings.unjudged_for;
+        let witnessed = permission.evidence.is_some()
+            && !(unproven && unverified)
+            && self.suspects.lie_together(key, began, limit, now)
+            && (!unproven || self.trust_unproven());
+        let unjudged = !permission.is_probe
+            && self.witness.is_mute()
+            && self.suspects.have_lasted(key, limit, now);
+        if witnessed || unjudged {
+            self.suspects
+                .at_fault(key, witnessed.then_some(&*failure.error.code), now);
+            return true;
         }
         let refusal = Refusal {
             cause: refusal_cause(failure.kind),
             said: Said::of(failure),
         };
-        self.suspects
-            .refused(permission, refusal, unjudged_for, now)
+        let counts = permission.evidence.is_none();
+        self.suspects.refused(key, refusal, counts, now);
+        false
+    }
+
+    /// Whether one more message may be rejected on the word of a witness whose account cannot be asked.
+    fn trust_unproven(&mut self) -> bool {
+        let trusted = self.witness.trust_unproven();
+        if !trusted {
+            self.suspects.distrust_unproven();
+        }
+        trusted
     }
 
     fn accept(&mut self, began: Instant, evidence: Evidence) {
+        self.mailed = true;
+        self.refused_at_start = None;
         if !self.suspects.is_empty() {
             self.suspects.accepted(began, evidence);
             self.stirred = true;
@@ -138,6 +168,12 @@ impl MailBreaker {
             }
             SendFailureKind::AccountWide(cause) => {
                 Some(self.open(MailCause::Account(cause), Said::of(failure), now))
+            }
+            // The start's witness was refused alike, and nothing was accepted since.
+            SendFailureKind::Refused
+                if self.refused_at_start.as_ref() == Some(&failure.error.code) =>
+            {
+                Some(self.open(MailCause::Refused, Said::of(failure), now))
             }
             SendFailureKind::Refused | SendFailureKind::RecipientNotVerified => {
                 self.open_if_refused_alike(now)
@@ -194,7 +230,11 @@ impl MailBreaker {
         let failure = match result {
             Ok(standing) => {
                 let counts = self.witness.accepted(standing, now);
-                if open.cause == MailCause::Refused && !counts {
+                let unclear = matches!(
+                    open.cause,
+                    MailCause::Refused | MailCause::Account(AccountCause::AccessDenied)
+                );
+                if unclear && !counts {
                     open.witness_is_mute = true;
                     open.schedule(now + self.probes.next_delay());
                     return None;
@@ -209,20 +249,21 @@ impl MailBreaker {
         open.schedule(now + self.probes.next_delay());
         match failure.kind {
             SendFailureKind::AccountWide(cause) if cause != AccountCause::AccessDenied => {
-                self.witness.refused(false, now);
+                self.witness.refused(&failure.error.code, false, now);
                 open.change(MailCause::Account(cause), Said::of(failure))
             }
             SendFailureKind::AccountWide(_)
             | SendFailureKind::Refused
             | SendFailureKind::RecipientNotVerified => {
-                // At the start nothing was refused that this would explain: the first message tells,
-                // and if it is refused alike the next witness does.
-                if open.cause == MailCause::Starting {
-                    self.witness.refused(false, now);
+                let code = &failure.error.code;
+                // At the start nothing was refused that this would explain: the first message tells.
+                if open.is_unclear_start() {
+                    self.witness.refused(code, false, now);
+                    self.refused_at_start = Some(code.clone());
                     return self.close(now);
                 }
-                let alike = open.is_refused_with(&failure.error.code);
-                self.witness.refused(!alike, now);
+                let alike = open.is_refused_with(code) && !self.witness.is_own(code);
+                self.witness.refused(code, !alike, now);
                 open.witness_is_mute = !alike;
                 None
             }
@@ -259,17 +300,20 @@ impl MailBreaker {
         };
         match failure.kind {
             SendFailureKind::AccountWide(cause) if cause != AccountCause::AccessDenied => {
-                self.witness.refused(false, now);
+                self.witness.refused(&failure.error.code, false, now);
                 Some(self.open(MailCause::Account(cause), Said::of(failure), now))
             }
-            SendFailureKind::Refused if self.suspects.know(&failure.error.code) => {
-                self.witness.refused(false, now);
+            SendFailureKind::Refused
+                if self.suspects.know(&failure.error.code)
+                    && !self.witness.is_own(&failure.error.code) =>
+            {
+                self.witness.refused(&failure.error.code, false, now);
                 Some(self.open(MailCause::Refused, Said::of(failure), now))
             }
             SendFailureKind::AccountWide(_)
             | SendFailureKind::Refused
             | SendFailureKind::RecipientNotVerified => {
-                self.witness.refused(true, now);
+                self.witness.refused(&failure.error.code, true, now);
                 self.open_if_refused_alike(now)
             }
             SendFailureKind::Throttled
@@ -284,14 +328,11 @@ impl MailBreaker {
     /// Opens where distinct messages in a row were refused alike and no witness tells whose fault it
     /// is, or the code was refuted before, so that its name alone no longer opens.
     fn open_if_refused_alike(&mut self, now: Instant) -> Option<Transition<MailCause>> {
-        let only_refuted = !self.witness.is_mute();
-        let refusal = self.suspects.refused_alike(only_refuted, now)?;
-        if only_refuted && refusal.cause == MailCause::Refused {
-            return None;
-        }
+        let verdict = self.witness.may_tell();
+        let refusal = self.suspects.refused_alike(verdict, now)?;
         let opened = self.open(refusal.cause, refusal.said, now);
         if let Some(open) = &mut self.open {
-            open.witness_is_mute |= !only_refuted;
+            open.witness_is_mute |= self.witness.is_mute();
         }
         Some(opened)
     }

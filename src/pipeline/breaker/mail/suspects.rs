@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio::time::{Duration, Instant};
 
-use super::{Permission, Said, TRANSIENT_LIMIT};
-use crate::pipeline::breaker::MailCause;
+use super::{Said, TRANSIENT_LIMIT};
+use crate::{pipeline::breaker::MailCause, ports::AccountCause};
 
 /// A suspect tries again no sooner than this after its refusal, and a witness is sent where no other
 /// mail was accepted by then.
@@ -71,6 +71,12 @@ struct Alike {
     refusal: Refusal,
 }
 
+impl Alike {
+    fn is_sandbox(&self) -> bool {
+        self.refusal.cause == MailCause::Account(AccountCause::Sandbox)
+    }
+}
+
 impl Suspects {
     /// Whether the suspect with this key may try again now, beside those that wait with it; or when
     /// it may. Where no verdict can be had it does so now and then, for `unjudged_for` at most.
@@ -124,59 +130,90 @@ impl Suspects {
         }
     }
 
-    /// Takes in a refusal. Whether the message itself is at fault: it was refused, another mail that
-    /// began after that was accepted, and then it was refused again. Where no verdict can be had it
-    /// counts as at fault once that has lasted for `unjudged_for`.
-    pub(super) fn refused(
-        &mut self,
-        permission: &Permission,
-        refusal: Refusal,
-        unjudged_for: Option<Duration>,
+    /// Whether a second refusal, of a send that began then, says something together with the first: the
+    /// two lie within some seconds. Where sends or the rate are slow they may lie further apart, and
+    /// after `limit` in any case.
+    pub(super) fn lie_together(
+        &self,
+        key: &str,
+        began: Instant,
+        limit: Duration,
         now: Instant,
     ) -> bool {
-        let key = &permission.key;
-        let together = TOGETHER.max(self.pace * MAILS_TOGETHER);
-        let at_fault = self.by_key.get(key).is_some_and(|suspect| {
-            let apart = now.saturating_duration_since(suspect.refused_at);
-            let witnessed =
-                permission.evidence.is_some() && apart >= WITNESS_AFTER && apart <= together;
-            let unjudged = unjudged_for.is_some_and(|limit| {
-                now.saturating_duration_since(suspect.first_refused_at) >= limit
-            });
-            witnessed || unjudged
-        });
-        let code = refusal.said.code.clone();
-        if at_fault {
-            if permission.evidence.is_some() {
-                self.refuted.insert(code, now + REFUTED_FOR);
-            }
-            self.forget(key);
-            return true;
+        let answer = now.saturating_duration_since(began);
+        let together = TOGETHER.max(self.pace * MAILS_TOGETHER) + 2 * answer;
+        self.by_key.get(key).is_some_and(|suspect| {
+            let apart = began.saturating_duration_since(suspect.refused_at);
+            apart >= WITNESS_AFTER && apart <= together
+        }) || self.have_lasted(key, limit, now)
+    }
+
+    /// Whether this suspect has been one for as long as `limit`.
+    pub(super) fn have_lasted(&self, key: &str, limit: Duration, now: Instant) -> bool {
+        let suspect = self.by_key.get(key);
+        suspect
+            .is_some_and(|suspect| now.saturating_duration_since(suspect.first_refused_at) >= limit)
+    }
+
+    /// The message with this key is at fault itself; `refuted` is the code that this refutes.
+    pub(super) fn at_fault(&mut self, key: &str, refuted: Option<&str>, now: Instant) {
+        if let Some(code) = refuted {
+            self.refuted.insert(code.to_owned(), now + REFUTED_FOR);
         }
-        let suspect = self.by_key.entry(key.clone()).or_insert_with(|| Suspect {
-            code: code.clone(),
-            refused_at: now,
-            first_refused_at: now,
-            acceptance: None,
-            trying: false,
-            hurried: false,
-        });
+        self.forget(key);
+    }
+
+    /// Takes in a refusal that does not show whose fault it is. It counts among those refused alike
+    /// unless it is a try that an acceptance has allowed: else all suspects that are held would count
+    /// again after each acceptance.
+    pub(super) fn refused(&mut self, key: &str, refusal: Refusal, counts: bool, now: Instant) {
+        let code = refusal.said.code.clone();
+        let suspect = self
+            .by_key
+            .entry(key.to_owned())
+            .or_insert_with(|| Suspect {
+                code: code.clone(),
+                refused_at: now,
+                first_refused_at: now,
+                acceptance: None,
+                trying: false,
+                hurried: false,
+            });
         suspect.code.clone_from(&code);
         suspect.refused_at = now;
         suspect.acceptance = None;
         suspect.trying = false;
+        if !counts {
+            return;
+        }
         let alike = self.alike.entry(code).or_insert_with(|| Alike {
             keys: BTreeSet::new(),
             refusal: refusal.clone(),
         });
-        alike.keys.insert(key.clone());
+        alike.keys.insert(key.to_owned());
         alike.refusal = refusal;
-        false
+    }
+
+    /// What witnesses of unknown worth showed counts no longer.
+    pub(super) fn distrust_unproven(&mut self) {
+        for suspect in self.by_key.values_mut() {
+            suspect.acceptance = suspect
+                .acceptance
+                .filter(|evidence| *evidence != Evidence::UnprovenWitness);
+        }
+    }
+
+    /// Another version of the template is in force: what was accepted before says nothing of it.
+    pub(super) fn begin_with_another_template(&mut self) {
+        for suspect in self.by_key.values_mut() {
+            suspect.acceptance = None;
+        }
     }
 
     /// Takes in that a mail was accepted whose send began then.
     pub(super) fn accepted(&mut self, began: Instant, evidence: Evidence) {
-        self.alike.clear();
+        let unproven = evidence == Evidence::UnprovenWitness;
+        self.alike.retain(|_, alike| unproven && alike.is_sandbox());
         for suspect in self.by_key.values_mut() {
             if suspect.refused_at <= began {
                 suspect.acceptance = suspect.acceptance.max(Some(evidence));
@@ -185,10 +222,13 @@ impl Suspects {
     }
 
     /// What every mail seems to be refused with: as many distinct messages in a row were refused
-    /// alike as open the breaker. `refuted` looks only at codes that were refuted before.
-    pub(super) fn refused_alike(&self, only_refuted: bool, now: Instant) -> Option<Refusal> {
+    /// alike as open the breaker. Where a verdict can be had, only what a witness does not tell counts
+    /// so: recipients that are not verified, and names that were refuted before.
+    pub(super) fn refused_alike(&self, verdict: bool, now: Instant) -> Option<Refusal> {
         let enough = |code: &str, alike: &Alike| {
-            alike.keys.len() >= TRANSIENT_LIMIT && (!only_refuted || self.is_refuted(code, now))
+            let named = alike.refusal.cause != MailCause::Refused;
+            let told = alike.is_sandbox() || (named && self.is_refuted(code, now));
+            alike.keys.len() >= TRANSIENT_LIMIT && (!verdict || told)
         };
         let mut alike = self.alike.iter();
         let (_, alike) = alike.find(|(code, alike)| enough(code, alike))?;

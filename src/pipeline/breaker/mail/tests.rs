@@ -35,6 +35,7 @@ impl Bench {
     /// One that transient failures have opened.
     fn failing() -> Self {
         let mut bench = Self::new();
+        bench.send("first", Ok(()));
         for key in ["x", "y", "z"] {
             bench.send(key, TRANSIENT);
         }

@@ -1,5 +1,7 @@
 //! When a witness may be sent, and what the last ones said.
 
+use std::collections::BTreeSet;
+
 use tokio::time::{Duration, Instant};
 
 use crate::backoff::Backoff;
@@ -35,6 +37,10 @@ pub(super) struct Witness {
     mute: bool,
     /// How many messages were rejected on unproven word since a mail to an organizer was accepted.
     unproven: u32,
+    /// What the last one was refused with, and when, until one is accepted.
+    refusal: Option<(String, Instant)>,
+    /// Codes that witnesses were refused with while mails to organizers were accepted.
+    own_codes: BTreeSet<String>,
 }
 
 impl Witness {
@@ -47,6 +53,8 @@ impl Witness {
             wordless: 0,
             mute: false,
             unproven: 0,
+            refusal: None,
+            own_codes: BTreeSet::new(),
         }
     }
 
@@ -57,7 +65,12 @@ impl Witness {
 
     /// Whether no verdict is to be had from it.
     pub(super) fn is_mute(&self) -> bool {
-        !self.allowed || self.mute || self.wordless >= WORDLESS_LIMIT
+        !self.allowed || self.mute
+    }
+
+    /// Whether its word is worth waiting for.
+    pub(super) fn may_tell(&self) -> bool {
+        !self.is_mute() && self.wordless < WORDLESS_LIMIT
     }
 
     /// When one that is due then may be sent; `None` while one is under way, or where none may be.
@@ -74,6 +87,7 @@ impl Witness {
     pub(super) fn accepted(&mut self, standing: Standing, now: Instant) -> bool {
         self.under_way = false;
         self.wordless = 0;
+        self.refusal = None;
         self.mute = match standing {
             Standing::Good => false,
             Standing::Limited => true,
@@ -88,8 +102,9 @@ impl Witness {
         !self.mute
     }
 
-    /// It was refused, which says something of the suspects or not.
-    pub(super) fn refused(&mut self, mute: bool, now: Instant) {
+    /// It was refused with this code, which says something of the suspects or not.
+    pub(super) fn refused(&mut self, code: &str, mute: bool, now: Instant) {
+        self.refusal = Some((code.to_owned(), now));
         self.under_way = false;
         self.wordless = 0;
         self.mute = mute;
@@ -109,9 +124,17 @@ impl Witness {
         self.under_way = false;
     }
 
-    /// A mail to an organizer was accepted.
-    pub(super) fn mail_accepted(&mut self) {
+    /// A mail to an organizer was accepted whose send began then.
+    pub(super) fn mail_accepted(&mut self, began: Instant) {
         self.unproven = 0;
+        if let Some((code, _)) = self.refusal.take_if(|(_, at)| *at <= began) {
+            self.own_codes.insert(code);
+        }
+    }
+
+    /// Whether this code concerned witnesses alone before.
+    pub(super) fn is_own(&self, code: &str) -> bool {
+        self.own_codes.contains(code)
     }
 
     /// Whether one more message may be rejected on unproven word.

@@ -216,6 +216,7 @@ fn a_refuted_code_counts_by_its_name_again_after_an_hour() {
 #[test]
 fn three_bad_ones_that_opened_it_without_a_verdict_do_not_keep_out_the_fourth() {
     let mut bench = Bench::new();
+    bench.tried("first", Ok(()));
     for key in ["a", "b", "c"] {
         bench.refused(key);
     }
@@ -353,4 +354,89 @@ fn at_the_start_a_paused_account_is_asked_before_the_next_witness() {
     assert!(bench.begin_check());
     bench.breaker.end_account_check(false, bench.now);
     assert!(bench.witness(Ok(Standing::Good)));
+}
+
+#[test]
+fn what_the_starts_witness_was_refused_with_opens_it_at_the_first_message() {
+    let mut bench = Bench {
+        breaker: MailBreaker::new(settings(true), Instant::now()),
+        now: Instant::now(),
+    };
+    assert!(bench.witness(Err((REFUSED, "Code"))));
+    assert_eq!(bench.cause(), None);
+    bench.refused("first");
+    assert_eq!(bench.cause(), Some(MailCause::Refused));
+}
+
+#[test]
+fn of_suspects_that_wait_together_three_are_rejected_on_an_unproven_word() {
+    let mut bench = Bench::with_witnesses();
+    let keys: Vec<_> = (0..10).map(|number| format!("bad-{number}")).collect();
+    for key in &keys {
+        bench.refused(key);
+    }
+    bench.pass(1);
+    assert!(bench.witness(Ok(Standing::Unknown)));
+    bench.pass(1);
+    let sent = keys.iter().map(|key| bench.refused(key));
+    let at_fault = sent.filter(|sent| *sent == Sent::AtFault).count();
+    assert_eq!(at_fault, 3);
+}
+
+#[test]
+fn a_code_that_concerned_witnesses_alone_stops_nothing() {
+    let mut bench = Bench::with_witnesses();
+    bench.refused("a");
+    bench.pass(1);
+    bench.witness(Err((REFUSED, "Other")));
+    bench.pass(1);
+    bench.tried("good", Ok(()));
+    bench.tried("b", Err((REFUSED, "Other")));
+    bench.pass(2);
+    assert!(bench.witness(Err((REFUSED, "Other"))));
+    assert_eq!(bench.cause(), None);
+}
+
+#[test]
+fn three_unverified_recipients_open_it_also_where_a_witness_is_accepted() {
+    let unverified = Err((SendFailureKind::RecipientNotVerified, "MessageRejected"));
+    let mut bench = Bench::with_witnesses();
+    for key in ["a", "b", "c"] {
+        assert_eq!(bench.tried(key, unverified), Sent::Suspected);
+        bench.pass(2);
+        bench.witness(Ok(Standing::Unknown));
+    }
+    let sandbox = MailCause::Account(AccountCause::Sandbox);
+    assert_eq!(bench.cause(), Some(sandbox));
+}
+
+#[test]
+fn suspects_that_are_held_do_not_open_it_again_after_an_acceptance() {
+    let mut bench = Bench::new();
+    for key in ["a", "b", "c"] {
+        bench.refused(key);
+    }
+    bench.pass(60);
+    let probe = bench.begin("good");
+    assert!(bench.report(probe, Ok(())).is_some());
+    bench.pass(1);
+    for key in ["a", "b", "c"] {
+        assert_eq!(bench.refused(key), Sent::Suspected);
+    }
+    assert_eq!(bench.cause(), None);
+    bench.pass(1);
+    bench.tried("good", Ok(()));
+    for key in ["a", "b", "c"] {
+        assert_eq!(bench.refused(key), Sent::AtFault);
+    }
+}
+
+#[test]
+fn with_another_template_what_was_accepted_before_proves_nothing() {
+    let mut bench = Bench::with_witnesses();
+    bench.refused("a");
+    bench.pass(1);
+    assert!(bench.witness(Ok(Standing::Good)));
+    bench.breaker.begin_with_another_template();
+    assert_eq!(bench.refused("a"), Sent::Waits);
 }
