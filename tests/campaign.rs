@@ -10,11 +10,15 @@ mod world;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use tokio::sync::Semaphore;
 
 use self::scenarios::ALL;
 use self::world::Plan;
 
 const SEED: u64 = 7;
+/// Scenarios played at once: each has several daemons, whose leases are short, and more of them would
+/// lose theirs to one another.
+static TURNS: Semaphore = Semaphore::const_new(3);
 
 async fn passes(name: &str, messages: usize) -> anyhow::Result<()> {
     let scenario = ALL.iter().find(|one| one.name == name);
@@ -28,7 +32,9 @@ async fn passes(name: &str, messages: usize) -> anyhow::Result<()> {
         seed: SEED,
         short: true,
     };
+    let turn = TURNS.acquire().await?;
     let row = scenario.play(plan).await?;
+    drop(turn);
     assert_eq!(row.messages, messages);
     let (passed, took) = (row.failures.is_empty(), row.took);
     assert!(
@@ -58,4 +64,57 @@ async fn doubled_deliveries_are_mailed_once() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn daemons_restarted_under_load_lose_and_double_nothing() -> anyhow::Result<()> {
     passes("sigterm", 150).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_configuration_set_dead_letters_no_good_message() -> anyhow::Result<()> {
+    passes("no-set-start", 150).await?;
+    passes("no-set-later", 150).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_told_as_a_rejection_dead_letters_no_good_message() -> anyhow::Result<()> {
+    passes("rejected-start", 150).await?;
+    passes("rejected-later", 150).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_nobody_knows_dead_letters_no_good_message() -> anyhow::Result<()> {
+    passes("unheard-start", 150).await?;
+    passes("unheard-later", 150).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_mail_the_simulator_dead_letters_three_a_restart_at_most()
+-> anyhow::Result<()> {
+    passes("denied-start", 150).await?;
+    passes("denied-later", 150).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn daemons_without_witnesses_dead_letter_three_a_restart_at_most() -> anyhow::Result<()> {
+    passes("mute-start", 150).await?;
+    passes("mute-later", 150).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_ask_the_account_dead_letters_no_good_message() -> anyhow::Result<()> {
+    passes("unasked-start", 150).await?;
+    passes("unasked-later", 150).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_bad_messages_keep_no_good_one() -> anyhow::Result<()> {
+    passes("bad", 120).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_bad_messages_keep_no_good_one_where_the_account_may_not_be_asked()
+-> anyhow::Result<()> {
+    passes("bad-unasked", 120).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_bad_messages_keep_no_good_one_without_witnesses() -> anyhow::Result<()> {
+    passes("bad-mute", 120).await
 }

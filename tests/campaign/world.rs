@@ -139,9 +139,13 @@ impl World {
     /// Starts a daemon without waiting for it.
     pub(crate) fn spawn(&mut self) -> anyhow::Result<()> {
         self.started += 1;
-        let log = self.plan.logs.join(format!("daemon-{}.log", self.started));
+        let log = self.log(self.started);
         self.daemons.push(self.launch.start(log)?);
         Ok(())
+    }
+
+    fn log(&self, number: usize) -> PathBuf {
+        self.plan.logs.join(format!("daemon-{number}.log"))
     }
 
     /// Starts daemons and waits until they work.
@@ -240,6 +244,14 @@ impl World {
             mailed.entry(uid).or_default().push(mail.time_millis);
         }
         mailed
+    }
+
+    /// How many lines with this text each daemon has logged, in the order of their starts.
+    pub(crate) fn lines(&self, text: &str) -> Vec<usize> {
+        let logs = (1..=self.started).map(|number| self.log(number));
+        let logs = logs.map(|log| fs::read_to_string(log).unwrap_or_default());
+        logs.map(|log| log.lines().filter(|line| line.contains(text)).count())
+            .collect()
     }
 
     pub(crate) fn calls(&self, operation: &str) -> u64 {

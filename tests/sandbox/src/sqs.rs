@@ -212,6 +212,14 @@ impl Sqs {
             .map_or(0, Queue::handed_out)
     }
 
+    /// Has a queue hand out its messages in random order from now on, as SQS may; `false` where there is
+    /// no such queue.
+    pub fn shuffle(&self, queue_name: &str, seed: u64) -> bool {
+        let mut queues = lock(&self.queues);
+        let queue = queues.get_mut(queue_name);
+        queue.map(|queue| queue.shuffle(seed)).is_some()
+    }
+
     /// Delivers another copy of a message that is in the queue, `after` this long, under its own
     /// or a new SQS message id; `false` where it is not there.
     pub fn redeliver(

@@ -65,6 +65,22 @@ async fn messages_come_in_the_order_of_sending_up_to_the_number_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shuffled_queue_gives_each_message_once_and_in_no_order() {
+    let bench = Bench::new(json!({})).await;
+    assert!(!bench.sqs.shuffle("other", 7));
+    assert!(bench.sqs.shuffle("q", 7));
+    let sent: Vec<_> = ('a'..='j').map(String::from).collect();
+    for body in &sent {
+        bench.send(body).await;
+    }
+    let received = bench.receive(json!({ "MaxNumberOfMessages": 10 })).await;
+    let mut received = bodies(&received);
+    assert_ne!(received, sent);
+    received.sort_unstable();
+    assert_eq!(received, sent);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_ranges_of_a_receive_are_checked() {
     let bench = Bench::new(json!({})).await;
     for (name, bad, good) in [

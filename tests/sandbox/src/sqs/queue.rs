@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
 
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use tokio::sync::Notify;
 
 use super::super::http::ServiceError;
@@ -32,6 +34,8 @@ pub(super) struct Queue {
     entries: BTreeMap<u64, Entry>,
     /// (visible since, key): the order of receiving.
     visible: BTreeSet<(u64, u64)>,
+    /// What draws the next message, where the order of receiving is random.
+    shuffled: Option<StdRng>,
     /// (until, key) of delayed and in-flight messages.
     timed: BTreeSet<(u64, u64)>,
     /// (sent, key): the order of expiry.
@@ -78,6 +82,7 @@ impl Queue {
             identity,
             entries: BTreeMap::new(),
             visible: BTreeSet::new(),
+            shuffled: None,
             timed: BTreeSet::new(),
             by_age: BTreeSet::new(),
             in_flight: 0,
@@ -140,7 +145,7 @@ impl Queue {
         let mut keys = Vec::new();
         while keys.len() < most
             && self.in_flight < MOST_IN_FLIGHT
-            && let Some(&(_, key)) = self.visible.first()
+            && let Some(key) = self.next_visible()
         {
             let serial = self.next_serial;
             let Some(entry) = self.entries.get_mut(&key) else {
@@ -173,6 +178,19 @@ impl Queue {
             }
         }
         received
+    }
+
+    fn next_visible(&mut self) -> Option<u64> {
+        let place = match &mut self.shuffled {
+            Some(random) if !self.visible.is_empty() => random.random_range(0..self.visible.len()),
+            _ => 0,
+        };
+        self.visible.iter().nth(place).map(|(_, key)| *key)
+    }
+
+    /// Draws from now on what is received next.
+    pub(super) fn shuffle(&mut self, seed: u64) {
+        self.shuffled = Some(StdRng::seed_from_u64(seed));
     }
 
     /// Deletes by the handle of the latest receive, whether or not its visibility has run out.
