@@ -15,12 +15,14 @@
 //!    ↓
 //! template    the one in force                none usable → held
 //!    ↓
-//! composer    template + event → mail         missing field, bad recipient → rejected
+//! composer    template + event → mail         bad recipient → rejected; missing field → suspect
 //!    ↓
-//! mailer      SendEmail                       transient → held and retried; refused → rejected
+//! mailer      SendEmail                       transient → held and retried; refused → suspect
 //!    ↓
 //! settler     deletes and gives back in batches, under the lease
 //! ```
+//!
+//! A suspect is held until it is known whose fault it is, and rejected if the fault is its own.
 //!
 //! Whatever happens, a message ends in exactly one [outcome](pipeline::outcome::Outcome), one line in
 //! the log and one count, and at exit the sums agree.
@@ -74,12 +76,16 @@
 //! | give back | make a message visible again, now or after a delay |
 //! | outcome | what became of a message, from a fixed list |
 //! | ending | how the work on a message ended; with its receive count this gives the outcome |
-//! | window | how many messages may be held, and how many mails may be under way |
-//! | probation | the time after a start or an outage in which the window grows from one |
+//! | window | how many messages may be held, and how many mails may be under way; it grows from one after a start or an outage |
 //! | breaker | stops sending or rendering, and receiving with it, while nothing of it can work |
 //! | gate | where a message waits for a breaker |
 //! | probe | the one send that an open breaker allows, to see whether it may close |
-//! | aside | held, but not on its way to the mail service: waiting for a template or a twin, or settling |
+//! | suspect | a message that was refused, or lacks a field of the template, while it is not known whose fault that is |
+//! | witness | a mail of our own to the mail service's simulator, to find out whose fault a refusal is |
+//! | evidence | what was accepted since a suspect was refused: a mail, or a witness |
+//! | standing | what the account says of itself; it decides what an accepted witness proves |
+//! | verdict | whether the message itself is at fault |
+//! | aside | held, but not on its way to the mail service: it settles, or waits for a template, its twin or a verdict |
 //! | ledger | remembers which notifications were mailed |
 //! | twin | another copy of a message that is being sent |
 //! | drain | the way from a stop signal to the exit |
@@ -106,12 +112,13 @@
 //! - A message whose send is under way is never given back: its mail may have gone.
 //! - One owner of retries per call. The SDK's are off wherever ours are at work, and every call has
 //!   a timeout.
-//! - Decisions (outcome, breaker, rate, window, ledger) are plain values that get the time as an
-//!   argument; tasks and waits are around them.
-//! - What logs does not act, and a part sees only what it may touch.
+//! - Decisions (outcome, breaker, rate) are plain values that get the time as an argument; tasks and
+//!   waits are around them.
+//! - `report.rs` changes nothing in the pipeline: it writes lines and counts outcomes. A part sees
+//!   only what it may touch.
 //! - Everything runs on one thread: what would block goes to a thread of its own, and nothing waits
 //!   with a lock held.
-//! - Only the waits that hold nothing race with a stop. What is held is settled or released within
+//! - A stop cancels waits, never a call under way; what is held is then given back, within
 //!   [`drain`](pipeline::drain)'s timetable.
 //! - A message's content, a template and a whole address appear in no log line and no error.
 

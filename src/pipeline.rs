@@ -1,13 +1,15 @@
 //! One queue to mail: poller → lease → envelope → template → mail → settle.
 //!
 //! In the order of a message's way: `poller` receives what the [`window`] has room for, [`lease`] holds
-//! it, `worker` takes it to an outcome, [`settle`] tells the queue. `run` puts all of it together.
-//! The decisions are in files of their own and get the time as an argument: [`outcome`],
-//! [`breaker`], [`rate`], [`window`], [`ledger`]; [`drain`] is the way to the end.
+//! it, `worker` takes it to an outcome, [`settle`] tells the queue. Beside that way `witness` finds out
+//! whose fault a refusal is. `run` puts all of it together, and [`drain`] is the way to the end.
+//!
+//! The decisions are in files of their own and get the time as an argument: [`outcome`], [`breaker`],
+//! [`rate`]. [`window`] and [`ledger`] keep what is held and what was sent.
 //!
 //! Each part gets what it may touch: the poller and the workers the fields of their own types, the
 //! gauges and the reporter a view that can change nothing (`readings`). What follows from a change of
-//! a breaker is in `gates`; `report` only writes lines.
+//! a breaker is in `gates`; `report` only writes lines and counts outcomes.
 
 mod batch;
 pub mod breaker;

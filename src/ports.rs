@@ -113,7 +113,7 @@ pub struct ReceiveRequest {
     pub max_messages: usize,
     /// How long the queue may wait for a first message: whole seconds, at most 20.
     pub wait: Duration,
-    /// How long the messages are ours before we renew: whole seconds, at most 12 h.
+    /// The visibility timeout asked for: whole seconds, at most 12 h.
     pub visibility: Duration,
 }
 
@@ -171,13 +171,12 @@ pub trait TemplateSource: Send + Sync {
     fn location(&self) -> &str;
 }
 
-/// What a mail's events can be joined with it by.
+/// What the mail service repeats in its events about a mail, so that they can be matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tags<'a> {
     /// The notification's id.
     pub notification_id: &'a str,
-    /// Whether the mail is a witness: one that goes to the mail service's own simulator, to find out
-    /// whose fault a refusal is.
+    /// Whether the mail is a witness: our own mail to the mail service's simulator.
     pub witness: bool,
 }
 
@@ -194,8 +193,8 @@ impl<'a> Tags<'a> {
 /// What sends the mail.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Sends one mail in one attempt. `Ok` holds the mail service's id of the accepted mail. It takes
-    /// the mail, which need not be held beside the request that is made of it.
+    /// Sends one mail in one attempt. `Ok` holds the mail service's id of the accepted mail. The mail is
+    /// passed by value, so that it can be freed once the request is made of it.
     async fn send(&self, mail: Box<Mail>, tags: Tags<'_>) -> Result<String, SendFailure>;
 }
 
@@ -376,7 +375,7 @@ pub enum TemplateFailureKind {
 /// A fetch of the template that failed.
 pub type TemplateFailure = Failure<TemplateFailureKind>;
 
-/// Why no mail can be sent at the moment, independent of the message.
+/// Why no mail can be sent at the moment. Most causes concern every message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AccountCause {
     /// The account may not send any more.
@@ -393,7 +392,7 @@ pub enum AccountCause {
     ConfigurationSetMissing,
     /// Our credentials are missing, expired or wrong.
     Credentials,
-    /// Our role lacks the permission to send.
+    /// Our role lacks the permission to send: to anybody, or only to this recipient.
     AccessDenied,
     /// The account is in SES's sandbox, where only verified addresses get mail.
     Sandbox,
@@ -402,7 +401,7 @@ pub enum AccountCause {
 /// How a send failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendFailureKind {
-    /// Sent faster than the account may. Not sent.
+    /// Refused since we send faster than the account may. Not sent.
     Throttled,
     /// The service failed and said so, or was not reached. Not sent.
     Transient,

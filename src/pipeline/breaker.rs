@@ -2,8 +2,8 @@
 //!
 //! There are two: the mail breaker stops sending, the template breaker stops rendering. Each is a
 //! machine that is told what happened and when, and a gate at which workers wait. While one is open
-//! nothing new is received, and what was received is held. The changes are returned to the caller
-//! that caused them, so that each is logged once.
+//! nothing is received but a single probe, and what was received is held. The changes are returned to
+//! the caller that caused them, so that each is logged once.
 //!
 //! A third would stand here too. `gates.rs` acts on its changes, and `poller.rs` waits for it.
 //! `health_state.rs` has a part for it. `readings.rs` shows it to `gauges.rs` and `report.rs`.
@@ -19,8 +19,8 @@ pub use self::{
     cause::{Cause, MailCause, Said, TemplateCause},
     gate::{MailGate, Pass, Suspicion, WitnessPass},
     mail::{
-        Answer, MailBreaker, MailBreakerSettings, Permission, Standing, TRANSIENT_LIMIT, Ticket,
-        Verdict, WitnessPermission,
+        Answer, DISTINCT_FAILURES_LIMIT, MailBreaker, MailBreakerSettings, Permission, Standing,
+        Ticket, Verdict, WitnessPermission,
     },
     template::{Blame, MISSING_FIELD_LIMIT, TemplateBreaker, TemplateGate},
 };

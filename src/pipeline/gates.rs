@@ -18,9 +18,9 @@ use crate::{
     template_store::{Knowledge, TemplateStore},
 };
 
-/// The gates of mail and template. Whatever tells them something by one of these methods sees to
-/// what follows: the health state knows what has stopped, after a closing the window begins again
-/// with one, and each change is logged once.
+/// The gates of mail and template. These methods tell the breakers what happened, and do what follows:
+/// the health state learns what has stopped, after a closing the window begins again with one, and
+/// each change is logged once.
 pub(crate) struct Gates {
     pub(crate) mail: Arc<MailGate>,
     pub(crate) template: Arc<TemplateGate>,
@@ -48,7 +48,7 @@ impl Gates {
         })
     }
 
-    /// A mail was accepted whose send began then. A probe has no slot.
+    /// A mail was accepted. `began`: when its send began. A probe has no slot.
     pub(crate) fn accepted(&self, pass: Pass, slot: Option<Sending>, began: Instant) {
         let fresh = pass.is_current();
         let verdict = pass.report(began, Ok(()));
@@ -63,7 +63,7 @@ impl Gates {
         }
     }
 
-    /// A send failed that began then. Whether the message itself is at fault.
+    /// A send failed. `began`: when it began. Whether the message itself is at fault.
     pub(crate) fn failed(
         &self,
         pass: Pass,
@@ -80,7 +80,8 @@ impl Gates {
         verdict.at_fault
     }
 
-    /// A witness ended that began then. Accepted, it lets the first message be received and no more.
+    /// A witness ended. `began`: when its send began. If it closes the breaker the window starts at one;
+    /// a witness does not make it grow.
     pub(crate) fn witnessed(
         &self,
         pass: WitnessPass,

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use super::{
-    breaker::{MailCause, MailGate, Said, Status, TemplateCause, TemplateGate},
+    breaker::{MailCause, Said, Status, TemplateCause},
+    gates::Gates,
     lease::Leases,
     ledger::Ledger,
     rate::Limiter,
@@ -14,70 +15,76 @@ use super::{
 use crate::template_store::Knowledge;
 
 /// A view of the pipeline that can change nothing.
-pub(crate) struct Readings {
+pub(crate) struct Readings(Sources);
+
+/// What it reads.
+pub(crate) struct Sources {
     pub(crate) leases: Arc<Leases>,
     pub(crate) window: Arc<Window>,
-    pub(crate) mail: Arc<MailGate>,
-    pub(crate) template: Arc<TemplateGate>,
+    pub(crate) gates: Arc<Gates>,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) templates: watch::Receiver<Knowledge>,
 }
 
 impl Readings {
+    pub(crate) fn of(sources: Sources) -> Self {
+        Self(sources)
+    }
+
     /// How many messages are held under a lease.
     pub(crate) fn held(&self) -> usize {
-        self.leases.count()
+        self.0.leases.count()
     }
 
     /// For how long the oldest of them has been held.
     pub(crate) fn oldest_held(&self) -> Duration {
-        self.leases.oldest().unwrap_or_default()
+        self.0.leases.oldest().unwrap_or_default()
     }
 
     /// How many of them are on their way to the mail service.
     pub(crate) fn on_the_way(&self) -> usize {
-        self.window.on_the_way()
+        self.0.window.on_the_way()
     }
 
     /// Why no mail can be sent, while the breaker is open.
     pub(crate) fn mail(&self) -> Option<Status<MailCause>> {
-        self.mail.status()
+        self.0.gates.mail.status()
     }
 
     /// What the mail service said when the breaker opened.
     pub(crate) fn mail_said(&self) -> Option<Said> {
-        self.mail.said()
+        self.0.gates.mail.said()
     }
 
     /// Why no mail can be written, while none can.
     pub(crate) fn template(&self) -> Option<Status<TemplateCause>> {
-        self.template.status()
+        self.0.gates.template.status()
     }
 
     /// The send rate in force, in recipients per second; `None` where it is unlimited.
     pub(crate) fn send_rate(&self) -> Option<f64> {
-        self.limiter.rate()
+        self.0.limiter.rate()
     }
 
     /// How long ago the template was last fetched well, in seconds.
     pub(crate) fn template_age(&self) -> Option<f64> {
-        let good_at = self.templates.borrow().good_at;
+        let good_at = self.0.templates.borrow().good_at;
         good_at.map(|at| at.elapsed().as_secs_f64())
     }
 
     /// How often the template was fetched, well or badly.
     pub(crate) fn template_fetches(&self) -> u64 {
-        self.templates.borrow().loads
+        self.0.templates.borrow().loads
     }
 
     /// How many sent messages are remembered.
     pub(crate) fn ledger_len(&self) -> usize {
-        self.ledger.size()
+        self.0.ledger.size()
     }
 
     /// How many messages were known as sent.
     pub(crate) fn ledger_hits(&self) -> u64 {
-        self.ledger.hits()
+        self.0.ledger.hits()
     }
 }

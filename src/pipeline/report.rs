@@ -115,7 +115,7 @@ pub(crate) fn outcome(
     }
 }
 
-/// A mail that went out while its message could not be deleted. Only the queue knows whether the
+/// A message whose delete failed; its mail may have gone out. Only the queue knows whether the
 /// message comes again; a person who finds it later must not send it a second time.
 pub(crate) fn not_deleted(
     message: &ReceivedMessage,
@@ -347,7 +347,7 @@ pub(crate) fn witness_failed(failure: &SendFailure, first: bool) {
     }
 }
 
-/// Nothing of a message is said above `debug` before its outcome but its first failure.
+/// Logged at debug: the outcome line comes later.
 pub(crate) fn received(message: &ReceivedMessage) {
     debug!(
         messaging.message.id = message.id,

@@ -24,7 +24,7 @@ use super::{
     outcome::{Outcome, Tally},
     poller::Poller,
     rate::Limiter,
-    readings::Readings,
+    readings::{Readings, Sources},
     report, settle,
     window::Window,
     witness::Witnesses,
@@ -121,15 +121,14 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         Arc::clone(&limiter),
         Arc::clone(&parts.health),
     );
-    let readings = Arc::new(Readings {
+    let readings = Arc::new(Readings::of(Sources {
         leases: Arc::clone(&leases),
         window: Arc::clone(&window),
-        mail: Arc::clone(&gates.mail),
-        template: Arc::clone(&gates.template),
+        gates: Arc::clone(&gates),
         limiter: Arc::clone(&limiter),
         ledger: Arc::clone(&parts.ledger),
         templates: templates.watch(),
-    });
+    }));
     gauges::observe(&readings, &parts.instruments);
     let open_polls = Arc::new(OpenPolls::default());
     let (deliveries, arriving) = mpsc::unbounded_channel();
@@ -205,7 +204,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     supervisor.finish(leases.count())
 }
 
-/// Watches over workers and tasks, and keeps the accounts.
+/// Watches over workers and tasks, and counts the outcomes.
 struct Supervisor {
     /// What each worker is given.
     workers: Arc<Shared>,
@@ -228,8 +227,8 @@ impl Supervisor {
             sleep(WORKER_RETURN_TIME).await;
         };
         tokio::pin!(out_of_time);
-        // The poller's end is waited for and not only that of its deliveries, which comes first: how
-        // it ended would go unnoticed.
+        // The poller ends after its last delivery. This waits for it too, since a panic of the poller
+        // would go unnoticed otherwise.
         while open || self.tasks.contains_key(POLLER) || !workers.is_empty() {
             tokio::select! {
                 delivery = arriving.recv(), if open => match delivery {
@@ -255,10 +254,10 @@ impl Supervisor {
         // Where a worker's own guard against panics has failed, its message is left to the queue.
         let finished = done.unwrap_or(Finished {
             outcome: Outcome::Panicked,
-            settled: true,
+            accounted_for: true,
         });
         self.tally.end(finished.outcome);
-        self.clean &= finished.settled;
+        self.clean &= finished.accounted_for;
     }
 
     fn task_ended(&mut self, name: &str, panicked: bool) {

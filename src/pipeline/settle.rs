@@ -27,7 +27,7 @@ const CALLS_MAX: usize = 4;
 /// message holds a place.
 const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(500);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
-/// A delete that fails for longer than this gets a line of its own.
+/// Once a delete has failed for this long a line says so, one a minute for all deletes together.
 const DELETE_FAILS_QUIETLY_FOR: Duration = Duration::from_mins(1);
 
 /// How settling one message ended.

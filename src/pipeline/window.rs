@@ -59,6 +59,7 @@ struct State {
     slots: Arc<Semaphore>,
     /// Whether a message has been deleted, and no delete has failed since.
     deletes_work: bool,
+    /// How many places are taken.
     held: usize,
     settling: usize,
     /// How many of those held are not on their way to the mail service.
@@ -67,8 +68,8 @@ struct State {
     suspects: usize,
 }
 
-/// A held message that is not on its way to the mail service, until dropped: one that settles, or
-/// waits for a template or for its twin.
+/// A held message that is not on its way to the mail service, until dropped: it settles, or waits for
+/// a template, its twin or a verdict.
 #[derive(Debug)]
 pub struct Aside<'a>(&'a Window);
 
@@ -164,7 +165,7 @@ impl Window {
         }
     }
 
-    /// Whether more are held than the full size has places for.
+    /// Whether the counted messages exceed `concurrency` and a fifth.
     pub fn is_exceeded(&self) -> bool {
         self.state.lock().is_exceeded()
     }
@@ -218,7 +219,7 @@ impl Window {
         replaced.close();
     }
 
-    /// How many messages are held, which after a shrink may be more than the limit.
+    /// How many places are taken, which after a shrink may be more than the limit.
     pub fn held(&self) -> usize {
         self.state.lock().held
     }
@@ -330,8 +331,7 @@ impl State {
         self.held.saturating_sub(self.suspects)
     }
 
-    /// How many are held, but for as many suspects as mails may be under way: those stand beside the
-    /// window.
+    /// Messages held, not counting up to `concurrency` suspects.
     fn in_the_window(&self) -> usize {
         self.held
             .saturating_sub(self.suspects.min(self.concurrency))

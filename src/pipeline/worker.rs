@@ -31,8 +31,8 @@ use crate::{
     template_store::TemplateStore,
 };
 
-/// What a worker may take beyond its retry budget and one send before it counts as stuck. All its
-/// waits are bounded or do not count, so only a bug can exceed this.
+/// What a worker may take beyond its retry budget and two send timeouts before it counts as stuck.
+/// All its waits are bounded or do not count, so only a bug can exceed this.
 const STUCK_AFTER: Duration = Duration::from_mins(1);
 
 /// The longest text that counts as a notification's id; SNS's have 36 characters.
@@ -41,8 +41,8 @@ const NOTIFICATION_ID_LEN_MAX: usize = 128;
 /// mailed.
 const UNKNOWN_SENDS_MAX: u32 = 2;
 
-/// What all workers share: of it a message may touch the one part until its outcome is known, and the
-/// other from then on.
+/// What all workers share. Until its outcome is known a message is worked on with the one part, from
+/// then on with the other.
 pub(crate) struct Shared {
     pub(crate) delivering: Delivering,
     pub(crate) settling: Settling,
@@ -82,8 +82,8 @@ pub(crate) struct Delivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Finished {
     pub(crate) outcome: Outcome,
-    /// Whether the queue has taken in what was to become of the message.
-    pub(crate) settled: bool,
+    /// False if a delete was given up, a give-back was given up during a drain, or a send was cut short.
+    pub(crate) accounted_for: bool,
 }
 
 /// Takes one delivery to its outcome and settles it. Lease and place are held until then.
@@ -148,14 +148,14 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     delivering.instruments.spans.forget(&message.receipt);
     drop(lease);
     drop(place);
-    // What was to be given back and was not becomes visible by itself; a delete that was given up
-    // does not undo the mail, and neither does a send that nobody waits for any more.
+    // A message whose give-back was given up becomes visible by itself, which only a stop does not wait
+    // for. After a delete that was given up, or a send that was cut short, it can be mailed again.
     let given_up = settled == Some(SettleResult::GivenUp)
         && (settlement == Settlement::Delete || delivering.drain.has_begun());
-    let left = ending == Ending::DrainedInSend;
+    let cut_short = ending == Ending::DrainedInSend;
     Finished {
         outcome,
-        settled: !given_up && !left,
+        accounted_for: !given_up && !cut_short,
     }
 }
 
@@ -197,7 +197,7 @@ impl Worker<'_> {
         }
     }
 
-    /// From body to ending. `Err` holds an ending too: that of a wait that was cut short.
+    /// From body to ending. `Err` is an early return; both hold the ending.
     async fn handle(&self, body: String) -> Result<Ending, Ending> {
         let opened = Envelope::open(&body);
         // A message may be held for long, and the event is all that is needed of it.

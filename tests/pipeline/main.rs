@@ -15,6 +15,8 @@ mod campaign;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod growth;
+#[cfg(test)]
 mod hold;
 #[cfg(test)]
 mod lease;
@@ -24,8 +26,6 @@ mod ledger;
 mod outcomes;
 #[cfg(test)]
 mod polling;
-#[cfg(test)]
-mod probation;
 #[cfg(test)]
 mod rate;
 #[cfg(test)]

@@ -87,7 +87,7 @@ impl Rig {
         Pipeline::start(self, ledger)
     }
 
-    /// Starts a daemon and ends its probation.
+    /// Starts a daemon and lets its window grow to the full size.
     pub(crate) async fn start_warm(&self) -> Daemon {
         let daemon = self.start();
         for number in 0..6 {

@@ -234,7 +234,7 @@ impl Pass {
             .await;
     }
 
-    /// Reports how the send ended that began then.
+    /// Reports how the send ended. `began`: when it began.
     #[must_use = "a transition is logged by whoever caused it"]
     pub fn report(mut self, began: Instant, result: Result<(), &SendFailure>) -> Verdict {
         let Some(permission) = self.permission.take() else {
@@ -267,7 +267,7 @@ impl WitnessPass {
             .await;
     }
 
-    /// Reports how the witness ended that began then.
+    /// Reports how the witness ended. `began`: when its send began.
     #[must_use = "a transition is logged by whoever caused it"]
     pub fn report(
         mut self,

@@ -19,15 +19,16 @@ use self::{
 use super::{MailCause, Said, Status, Transition};
 use crate::backoff::Backoff;
 
-/// Transient failures of this many distinct messages in a row open the breaker, and where no witness
-/// can tell whose fault it is, as many refusals with the same code.
-pub const TRANSIENT_LIMIT: usize = 3;
+/// Transient failures of this many distinct messages in a row open the breaker. So do refusals of as
+/// many with the same code, where no witness can tell whose fault that is.
+pub const DISTINCT_FAILURES_LIMIT: usize = 3;
 
-/// Opens at once when the mail service refuses every mail of ours, and after transient failures
-/// of [`TRANSIENT_LIMIT`] distinct messages in a row; closes when a probe is accepted. If fewer
-/// messages may be held, it opens when all of those have failed, with the same number of failures
-/// in total. Without this rule it would never see an outage at the start, when only one message is
-/// held.
+/// Opens at once when the mail service refuses every mail of ours, and after transient failures of
+/// [`DISTINCT_FAILURES_LIMIT`] distinct messages in a row; closes when a probe is accepted. At the
+/// start it also closes when the witness is refused with a code that names no account-wide cause: the
+/// first message then tells. If fewer messages may be held, it opens when all of those have failed,
+/// with the same number of failures in total. Without this rule it would never see an outage at the
+/// start, when only one message is held.
 ///
 /// Most codes of a refusal do not say whose fault it is. A message that is refused with one is a
 /// suspect, and at fault only where it is refused again after another mail, begun in between, was
@@ -35,22 +36,21 @@ pub const TRANSIENT_LIMIT: usize = 3;
 /// simulator: a mail that differs from the refused one only in what came from the event. Accepted, it
 /// is the acceptance that the suspects need; refused with the same code, it opens the breaker. Where
 /// it says neither, or may not be sent, refusals of three distinct messages with the same code open the
-/// breaker, and fewer are at fault when they have lasted for the retry budget.
+/// breaker; a message is then at fault when its refusals have lasted for `unjudged_for`.
 ///
 /// The probe of an open breaker is a witness, too, and costs no message. A held message probes only
 /// where the witness cannot tell: the one that waits longest untried, and after it the others in turn.
 /// When each has been the probe, one more is received, so that no message can keep the breaker open by
-/// itself. A breaker that sends witnesses is open until its first probe, so that a task that cannot mail
-/// receives nothing.
+/// itself. A breaker that sends witnesses is open until the first one is answered, so that a task that
+/// cannot mail receives nothing.
 ///
 /// Messages are known by their keys, which are the same on each delivery. Every send needs a
 /// [`Permission`], which is reported or abandoned when the send has ended.
 ///
 /// A send that began before the opening says little of the time after it. Its failure changes
-/// nothing, except that a refusal of every mail explains failures better than they do
-/// themselves. Its success does not close the breaker: the service may have taken the request
-/// before it failed, and may answer late, and a refusal that came since is newer. But if transient
-/// failures opened the breaker, the success is a reason to probe at once.
+/// nothing; but a refusal of every mail becomes the cause where transient failures were. Its success
+/// does not close the breaker: the service may have taken the request before it stopped working. But
+/// where transient failures opened the breaker, it is a reason to probe at once.
 #[derive(Debug)]
 pub struct MailBreaker {
     settings: MailBreakerSettings,
@@ -298,9 +298,10 @@ impl MailBreaker {
         self.suspects.is_hurried()
     }
 
-    /// Whether to receive one message as the probe: held messages probe, and none is held or each has
-    /// been the probe. A task that has not mailed anything since its start receives one and no more. The answer stays the same until that message arrives here, so the caller must
-    /// make sure that no other is on its way.
+    /// Whether to receive one message as the probe: the witness cannot probe, and each message that
+    /// waits, if any, has been the probe already. A task that has not mailed anything since its start
+    /// receives one and no more. The answer stays the same until that message waits here, so the caller
+    /// makes sure that no other is on its way.
     pub fn wants_probe_message(&self, now: Instant) -> bool {
         !self.probes_by_witness()
             && self.waiting.len() < self.settings.probes_held

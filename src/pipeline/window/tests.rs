@@ -24,7 +24,7 @@ fn wait(window: &Arc<Window>, max: usize) -> Polled<Vec<Held>> {
     acquired
 }
 
-/// A pool past its probation.
+/// A window at its full size.
 fn proven(concurrency: usize) -> Arc<Window> {
     let window = Window::new(concurrency);
     while window.limit() < concurrency {
@@ -51,7 +51,7 @@ async fn one_message_is_held_until_the_first_success_and_then_the_limit_doubles(
     }
     window.grow();
     assert_eq!((window.limit(), window.free()), (20, 19));
-    // Past the probation, and once deletes are known to work, a fifth more is held ready.
+    // At full size, and once deletes are known to work, a fifth more is held ready.
     settle_one(&window);
     assert_eq!((window.limit(), window.free()), (20, 23));
     window.grow();
@@ -90,7 +90,11 @@ async fn what_is_being_deleted_makes_room_for_as_many_again_and_no_more() {
         }
         assert_eq!(window.free(), aside - 1);
         window.shrink();
-        assert_eq!(window.free(), 0, "on probation all that is held counts");
+        assert_eq!(
+            window.free(),
+            0,
+            "while the window grows all that is held counts"
+        );
         drop(held);
         assert_eq!((window.held(), window.free()), (0, 1));
     }
@@ -321,7 +325,7 @@ proptest! {
 fn a_probe_gets_a_place_beyond_the_limit_and_one_beyond_the_pool() {
     let window = Window::new(2);
     let held = window.try_hold(1);
-    assert!(window.try_hold(1).is_empty(), "the probation's limit");
+    assert!(window.try_hold(1).is_empty(), "the limit while it grows");
     let second = window.try_hold_beyond();
     assert!(second.is_some() && !window.is_exceeded());
     let third = window.try_hold_beyond();

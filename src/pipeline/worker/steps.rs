@@ -24,8 +24,8 @@ use crate::{
 const LAST_RECEIVE_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 impl Worker<'_> {
-    /// The mail of the event, written with the template in force once that is not suspected for
-    /// what this event lacks.
+    /// Writes the mail with the template in force. If a field is missing, waits until it is known
+    /// whether the template or the message is at fault.
     pub(super) async fn compose(
         &self,
         key: &str,
@@ -53,9 +53,9 @@ impl Worker<'_> {
             else {
                 return Err(Ending::Rejected);
             };
-            // The template may be the culprit: this message waits for a better one, or for a mail that
-            // shows that it is not. Where all that may be held wait so already, one that may itself be
-            // the culprit makes room.
+            // If the template may be at fault, the message waits for another version, or for a mail
+            // written with this one. Where more wait than the window has places, it is rejected: it may
+            // itself be at fault.
             let blame = shared
                 .gates
                 .field_missing(key, placeholder, &template.version);
@@ -155,11 +155,10 @@ impl Worker<'_> {
         }
     }
 
-    /// Waits for something that is not this message's fault, as long as the lease holds and the
-    /// drain lets it.
+    /// Waits without using up the retry budget, as long as the lease holds and no stop ends the wait.
     ///
-    /// This and its siblings take what they wait for pinned where the caller is: an async function
-    /// that passes a future on holds it twice, and these call each other.
+    /// The caller pins the future. An async function that takes a future by value holds it twice, and
+    /// these functions call each other.
     pub(super) async fn wait<T, F: Future<Output = T>>(
         &self,
         wait: Pin<&mut F>,
@@ -167,7 +166,7 @@ impl Worker<'_> {
         self.clock.pause_during(pin!(self.wait_own(wait))).await
     }
 
-    /// The same for what keeps the message away from the mail service.
+    /// The same while the message is not on its way to the mail service, and does not count as that.
     pub(super) async fn wait_aside<T, F: Future<Output = T>>(
         &self,
         wait: Pin<&mut F>,
@@ -176,8 +175,8 @@ impl Worker<'_> {
         self.wait(wait).await
     }
 
-    /// The same on the message's own time. What is ready is taken even while draining: a message
-    /// that came with the last receive gets its attempt.
+    /// The same, but the time counts against the retry budget. What is ready is taken even while
+    /// draining: a message that came with the last receive gets its attempt.
     pub(super) async fn wait_own<T, F: Future<Output = T>>(
         &self,
         wait: Pin<&mut F>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tokio::time::Instant;
 
-use super::{TRANSIENT_LIMIT, Ticket};
+use super::{DISTINCT_FAILURES_LIMIT, Ticket};
 use crate::{
     backoff::Backoff,
     pipeline::breaker::{MailCause, Said, Transition},
@@ -76,7 +76,11 @@ impl Open {
     ) -> bool {
         // A task that has not mailed anything yet spends few receives: a deploy or a crash loop would
         // spend them again and again. More than one it spends only where nothing else can tell.
-        let enough = if witness_tells { 1 } else { TRANSIENT_LIMIT };
+        let enough = if witness_tells {
+            1
+        } else {
+            DISTINCT_FAILURES_LIMIT
+        };
         let stuck = !witness_tells && waiting.is_empty();
         if self.since_start && self.tried.len() >= enough && !stuck {
             return false;

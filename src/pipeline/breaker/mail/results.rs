@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::{
-    MailBreaker, Permission, Standing, TRANSIENT_LIMIT, Verdict, WitnessPermission,
+    DISTINCT_FAILURES_LIMIT, MailBreaker, Permission, Standing, Verdict, WitnessPermission,
     suspects::{Evidence, Refusal},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl MailBreaker {
-    /// Takes in how a send ended that began then.
+    /// Takes in how a send ended. `began`: when the send began.
     pub fn report(
         &mut self,
         permission: Permission,
@@ -53,7 +53,7 @@ impl MailBreaker {
         }
     }
 
-    /// Takes in how a witness ended that began then.
+    /// Takes in how a witness ended. `began`: when its send began.
     pub fn report_witness(
         &mut self,
         permission: &WitnessPermission,
@@ -180,9 +180,9 @@ impl MailBreaker {
             }
             SendFailureKind::Transient | SendFailureKind::OutcomeUnknown => {
                 *self.failed.entry(permission.key).or_default() += 1;
-                let all = self.failed.len() >= TRANSIENT_LIMIT.min(self.room);
+                let all = self.failed.len() >= DISTINCT_FAILURES_LIMIT.min(self.room);
                 let failures: usize = self.failed.values().sum();
-                (all && failures >= TRANSIENT_LIMIT)
+                (all && failures >= DISTINCT_FAILURES_LIMIT)
                     .then(|| self.open(MailCause::Failing, Said::of(failure), now))
             }
             SendFailureKind::Throttled => None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tokio::time::{Duration, Instant};
 
-use super::{Said, TRANSIENT_LIMIT};
+use super::{DISTINCT_FAILURES_LIMIT, Said};
 use crate::{pipeline::breaker::MailCause, ports::AccountCause};
 
 /// A suspect tries again no sooner than this after its refusal, and a witness is sent where no other
@@ -210,7 +210,7 @@ impl Suspects {
         }
     }
 
-    /// Takes in that a mail was accepted whose send began then.
+    /// Takes in that a mail was accepted. `began`: when its send began.
     pub(super) fn accepted(&mut self, began: Instant, evidence: Evidence) {
         let unproven = evidence == Evidence::UnprovenWitness;
         self.alike.retain(|_, alike| unproven && alike.is_sandbox());
@@ -228,7 +228,7 @@ impl Suspects {
         let enough = |code: &str, alike: &Alike| {
             let named = alike.refusal.cause != MailCause::Refused;
             let told = alike.is_sandbox() || (named && self.is_refuted(code, now));
-            alike.keys.len() >= TRANSIENT_LIMIT && (!verdict || told)
+            alike.keys.len() >= DISTINCT_FAILURES_LIMIT && (!verdict || told)
         };
         let mut alike = self.alike.iter();
         let (_, alike) = alike.find(|(code, alike)| enough(code, alike))?;

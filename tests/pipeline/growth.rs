@@ -1,4 +1,4 @@
-//! Probation: one message first, at boot and after an outage.
+//! The growing window: one message first, at boot and after an outage.
 
 use organizer_notifier::ports::{AccountCause, SendFailureKind};
 
