@@ -113,8 +113,3 @@ async fn many_bad_messages_keep_no_good_one_where_the_account_may_not_be_asked()
 -> anyhow::Result<()> {
     passes("bad-unasked", 120).await
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn many_bad_messages_keep_no_good_one_without_witnesses() -> anyhow::Result<()> {
-    passes("bad-mute", 120).await
-}

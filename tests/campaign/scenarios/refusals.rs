@@ -268,14 +268,6 @@ pub(super) async fn bad_without_account(world: &mut World) -> anyhow::Result<Bou
     Ok(bounds)
 }
 
-pub(super) async fn bad_without_witness(world: &mut World) -> anyhow::Result<Bounds> {
-    let mut bounds = bad_and_good(world, 6, Hidden::Witness).await?;
-    tell_waits(world, &mut bounds);
-    let witnesses = world.sandbox().outbox.taken_simulated();
-    bounds.check(witnesses == 0, format!("witnesses {witnesses} = 0"));
-    Ok(bounds)
-}
-
 /// A quarter of the events is bad. So many of those come before the first good one, the others among
 /// the good ones.
 async fn bad_and_good(world: &mut World, early: usize, hidden: Hidden) -> anyhow::Result<Bounds> {
