@@ -17,7 +17,8 @@
 //!    ↓
 //! composer    template + event → mail         missing field, bad recipient → rejected
 //!    ↓
-//! mailer      SendEmail                       transient → held and retried; refused → rejected
+//! mailer      SendEmail                       transient → held and retried
+//!                                             refused beside an accepted mail → rejected
 //!    ↓
 //! settler     deletes and gives back in batches, under the lease
 //! ```
@@ -79,6 +80,8 @@
 //! | breaker | stops sending or rendering, and receiving with it, while nothing of it can work |
 //! | gate | where a message waits for a breaker |
 //! | probe | the one send that an open breaker allows, to see whether it may close |
+//! | suspect | a held message that was refused, or lacks a field, while it is not known whose fault that is |
+//! | witness | a mail of ours to SES's simulator: it differs from others only in what comes from an event |
 //! | aside | held, but not on its way to the mail service: waiting for a template or a twin, or settling |
 //! | ledger | remembers which notifications were mailed |
 //! | twin | another copy of a message that is being sent |
