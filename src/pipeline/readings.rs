@@ -5,8 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use super::{
-    breaker::{MailCause, Said, Status, TemplateCause},
-    gates::Gates,
+    breaker::{MailCause, MailGate, Said, Status, TemplateCause, TemplateGate},
     lease::Leases,
     ledger::Ledger,
     rate::Limiter,
@@ -21,7 +20,8 @@ pub(crate) struct Readings(Sources);
 pub(crate) struct Sources {
     pub(crate) leases: Arc<Leases>,
     pub(crate) window: Arc<Window>,
-    pub(crate) gates: Arc<Gates>,
+    pub(crate) mail: Arc<MailGate>,
+    pub(crate) template: Arc<TemplateGate>,
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) templates: watch::Receiver<Knowledge>,
@@ -49,17 +49,17 @@ impl Readings {
 
     /// Why no mail can be sent, while the breaker is open.
     pub(crate) fn mail(&self) -> Option<Status<MailCause>> {
-        self.0.gates.mail.status()
+        self.0.mail.status()
     }
 
     /// What the mail service said when the breaker opened.
     pub(crate) fn mail_said(&self) -> Option<Said> {
-        self.0.gates.mail.said()
+        self.0.mail.said()
     }
 
     /// Why no mail can be written, while none can.
     pub(crate) fn template(&self) -> Option<Status<TemplateCause>> {
-        self.0.gates.template.status()
+        self.0.template.status()
     }
 
     /// The send rate in force, in recipients per second; `None` where it is unlimited.

@@ -124,7 +124,8 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     let readings = Arc::new(Readings::of(Sources {
         leases: Arc::clone(&leases),
         window: Arc::clone(&window),
-        gates: Arc::clone(&gates),
+        mail: Arc::clone(&gates.mail),
+        template: Arc::clone(&gates.template),
         limiter: Arc::clone(&limiter),
         ledger: Arc::clone(&parts.ledger),
         templates: templates.watch(),

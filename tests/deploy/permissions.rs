@@ -117,6 +117,18 @@ fn every_wildcard_is_explained() {
 }
 
 #[test]
+fn mails_may_go_to_every_organizer_and_to_the_simulator() {
+    for stack in Stack::both() {
+        let own = statements(&stack);
+        let (_, mail) = own
+            .iter()
+            .find(|(_, statement)| statement["Action"] == "ses:SendEmail")
+            .unwrap();
+        assert!(mail["Condition"].is_null(), "{mail}");
+    }
+}
+
+#[test]
 fn an_existing_queue_is_named_whole() {
     let stack = Stack::with(OTHERWISE);
     let resources: Vec<_> = statements(&stack)

@@ -44,7 +44,7 @@ fn standing(facts: &AccountFacts) -> Finding {
     if !facts.production_access {
         return Finding::warning(
             CHECK,
-            "in the sandbox: mail goes only to verified recipients, others are rejected",
+            "in the sandbox: mail goes only to verified recipients, and a mail to SES's simulator proves nothing",
         )
         .advising("ask for production access in SES");
     }
