@@ -29,6 +29,15 @@ pub(crate) struct Gates {
     health: Arc<HealthState>,
 }
 
+/// Whose fault it is that a send failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The message's own.
+    OfMessage,
+    /// The account's or the service's, or nobody knows yet.
+    NotOfMessage,
+}
+
 impl Gates {
     pub(crate) fn new(
         breaker: MailBreaker,
@@ -63,21 +72,25 @@ impl Gates {
         }
     }
 
-    /// A send failed. `began`: when it began. Whether the message itself is at fault.
+    /// A send failed. `began`: when it began.
     pub(crate) fn failed(
         &self,
         pass: Pass,
         began: Instant,
         recipients: usize,
         failure: &SendFailure,
-    ) -> bool {
+    ) -> Fault {
         let rate = self.limiter.rate().unwrap_or(f64::INFINITY);
         let pace = Duration::try_from_secs_f64(rate.recip()).unwrap_or_default();
         let pace = pace * u32::try_from(recipients).unwrap_or(u32::MAX);
         self.mail.set_room(self.window.limit(), pace);
         let verdict = pass.report(began, Err(failure));
         self.changed(Part::Sending, verdict.transition);
-        verdict.at_fault
+        if verdict.at_fault {
+            Fault::OfMessage
+        } else {
+            Fault::NotOfMessage
+        }
     }
 
     /// A witness ended. `began`: when its send began. If it closes the breaker the window starts at one;

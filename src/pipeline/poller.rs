@@ -18,7 +18,7 @@ use super::{
     open_polls::OpenPolls,
     rate::Limiter,
     report,
-    window::{Held, Window},
+    window::{Place, Window},
     worker::Delivery,
 };
 use crate::{
@@ -137,7 +137,7 @@ impl Poller {
 
     /// Waits until something may be received, and how much: the breakers are closed or want a
     /// probe, the rate has room, and so has the window.
-    async fn next_places(&self, not_before: Instant, under_way: usize) -> Vec<Held> {
+    async fn next_places(&self, not_before: Instant, under_way: usize) -> Vec<Place> {
         sleep_until(not_before).await;
         loop {
             // What is on its way to the breaker becomes a probe sooner than another message would.
@@ -176,10 +176,10 @@ impl Poller {
             // While room was waited for, a breaker may have opened.
             if (suspected || !self.template.is_open()) && (failing || !self.mail.is_open()) {
                 if suspected {
-                    self.template.receive_one();
+                    self.template.probe_receive_started();
                 }
                 if failing {
-                    self.mail.receive_one();
+                    self.mail.probe_receive_started();
                 }
                 return places;
             }
@@ -189,7 +189,7 @@ impl Poller {
     /// One receive. The messages go to the workers, each with its own place in the window.
     async fn receive(
         self: Arc<Self>,
-        mut places: Vec<Held>,
+        mut places: Vec<Place>,
         began: Instant,
     ) -> (Received, Instant) {
         let asked = places.len();

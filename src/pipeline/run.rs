@@ -83,11 +83,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn breaker(&self) -> MailBreakerSettings {
+    fn breaker_settings(&self) -> MailBreakerSettings {
         MailBreakerSettings {
             witness: self.witness,
-            unjudged_for: self.max_elapsed.mul_f64(UNJUDGED_SHARE),
-            probes_held: self.concurrency,
+            suspect_hold_max: self.max_elapsed.mul_f64(UNJUDGED_SHARE),
+            waiting_max: self.concurrency,
             backoff: Backoff::probes,
         }
     }
@@ -115,7 +115,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     );
     let window = Window::new(settings.concurrency);
     let gates = Gates::new(
-        MailBreaker::new(settings.breaker(), Instant::now()),
+        MailBreaker::new(settings.breaker_settings(), Instant::now()),
         &templates,
         Arc::clone(&window),
         Arc::clone(&limiter),
@@ -147,13 +147,13 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         visibility: settings.visibility,
         deliveries,
     };
-    let stop = CancellationToken::new();
+    let keeper_stop = CancellationToken::new();
     let mut tasks = JoinMap::new();
     tasks.spawn(POLLER, poller.run());
     let keeper = Arc::clone(&parts.health);
     tasks.spawn(
         "lease keeper",
-        Arc::clone(&leases).keep(move || keeper.lease_keeper_ran(), stop.clone()),
+        Arc::clone(&leases).keep(move || keeper.lease_keeper_ran(), keeper_stop.clone()),
     );
     tasks.spawn("settler", settler_task);
     followers::spawn(
@@ -200,7 +200,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         clean: true,
     };
     supervisor.work(arriving).await;
-    stop.cancel();
+    keeper_stop.cancel();
     supervisor.tasks.shutdown().await;
     supervisor.finish(leases.count())
 }

@@ -33,7 +33,7 @@ pub struct Window {
 
 /// The right to hold one message. Dropping it frees the place.
 #[derive(Debug)]
-pub struct Held {
+pub struct Place {
     window: Arc<Window>,
     settling: bool,
 }
@@ -102,7 +102,7 @@ impl Window {
     /// Waits until a message may be held, and takes places for as many as may, up to `max`; at
     /// least one. Those not needed are freed by dropping them. Of several that wait any may be
     /// served. The wait may be dropped at any moment and then holds nothing.
-    pub async fn hold(self: &Arc<Self>, max: usize) -> Vec<Held> {
+    pub async fn hold(self: &Arc<Self>, max: usize) -> Vec<Place> {
         // Subscribed before the first look, so that no place is freed unseen between the two.
         let mut changes = self.changes.subscribe();
         loop {
@@ -136,30 +136,30 @@ impl Window {
 
     /// Takes places for as many messages as may be held, up to `max`, which counts as at least one;
     /// none where none may.
-    pub fn try_hold(self: &Arc<Self>, max: usize) -> Vec<Held> {
+    pub fn try_hold(self: &Arc<Self>, max: usize) -> Vec<Place> {
         let mut state = self.state.lock();
         let count = state.free().min(max.max(1));
         state.held += count;
         drop(state);
-        std::iter::repeat_with(|| self.held_one())
+        std::iter::repeat_with(|| self.place())
             .take(count)
             .collect()
     }
 
     /// Takes a place even where the limit allows none, and one more than the full size has: for
     /// a probe, when what is held may itself be at fault.
-    pub fn try_hold_beyond(self: &Arc<Self>) -> Option<Held> {
+    pub fn try_hold_beyond(self: &Arc<Self>) -> Option<Place> {
         let mut state = self.state.lock();
         if state.is_exceeded() {
             return None;
         }
         state.held += 1;
         drop(state);
-        Some(self.held_one())
+        Some(self.place())
     }
 
-    fn held_one(self: &Arc<Self>) -> Held {
-        Held {
+    fn place(self: &Arc<Self>) -> Place {
+        Place {
             window: Arc::clone(self),
             settling: false,
         }
@@ -264,10 +264,10 @@ impl Sending {
     }
 }
 
-impl Held {
+impl Place {
     /// Whether the message only waits for its delete, and the delete has not failed yet. A place
     /// that is freed meanwhile means that a delete worked.
-    pub fn settles(&mut self, settling: bool) {
+    pub fn set_settling(&mut self, settling: bool) {
         if self.settling == settling {
             return;
         }
@@ -284,7 +284,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.window.state.lock();
         state.held = state.held.saturating_sub(1);
@@ -320,7 +320,7 @@ impl State {
         let free = if self.is_full_size() && self.deletes_work {
             self.total().saturating_sub(self.counted())
         } else {
-            self.limit.saturating_sub(self.in_the_window())
+            self.limit.saturating_sub(self.but_for_suspects())
         };
         // However many suspects there are, one place stays for another message.
         free.max(usize::from(self.others() == 0))
@@ -332,7 +332,7 @@ impl State {
     }
 
     /// Messages held, not counting up to `concurrency` suspects.
-    fn in_the_window(&self) -> usize {
+    fn but_for_suspects(&self) -> usize {
         self.held
             .saturating_sub(self.suspects.min(self.concurrency))
     }
@@ -352,7 +352,7 @@ impl State {
             .settling
             .min(SETTLING_NOT_COUNTED_MAX)
             .min(self.ahead());
-        self.in_the_window().saturating_sub(not_counted)
+        self.but_for_suspects().saturating_sub(not_counted)
     }
 
     fn is_exceeded(&self) -> bool {

@@ -107,7 +107,7 @@ impl Witnesses {
                 *failing = false;
                 debug!(notifier.email.id = email_id, "a witness was accepted");
                 let good = Standing::Good;
-                let standing = if self.gates.mail.needs_standing() {
+                let standing = if self.gates.mail.has_suspects() {
                     self.standing(standing).await
                 } else {
                     good

@@ -10,7 +10,7 @@ use tracing::error;
 
 use super::{
     drain::Drain,
-    gates::Gates,
+    gates::{Fault, Gates},
     lease::Lease,
     ledger::{Ledger, SendGuard},
     open_polls::OpenPolls,
@@ -20,7 +20,7 @@ use super::{
     report::{self, Notes},
     retry_clock::RetryClock,
     settle::{SettleResult, Settler},
-    window::{Held, Window},
+    window::{Place, Window},
 };
 use crate::{
     backoff::Backoff,
@@ -75,7 +75,7 @@ pub(crate) struct Delivering {
 pub(crate) struct Delivery {
     pub(crate) message: ReceivedMessage,
     pub(crate) lease: Lease,
-    pub(crate) place: Held,
+    pub(crate) place: Place,
 }
 
 /// How a delivery ended.
@@ -99,7 +99,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let clock = RetryClock::start();
     let (delivering, settling) = (&shared.delivering, &shared.settling);
     let worker = Worker {
-        shared: delivering,
+        context: delivering,
         message: &message,
         lease: &lease,
         clock: &clock,
@@ -122,8 +122,8 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let aside = delivering.window.step_aside();
     let settled = match settlement {
         Settlement::Delete => {
-            place.settles(true);
-            let failed = || place.settles(false);
+            place.set_settling(true);
+            let failed = || place.set_settling(false);
             Some(settling.settler.delete(&lease, failed).await)
         }
         Settlement::Visible { after } => {
@@ -160,7 +160,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
 }
 
 struct Worker<'a> {
-    shared: &'a Delivering,
+    context: &'a Delivering,
     message: &'a ReceivedMessage,
     lease: &'a Lease,
     clock: &'a RetryClock,
@@ -171,7 +171,7 @@ impl Worker<'_> {
     /// [`Worker::handle`], with an ending also where it panics or is stuck: then all its guards
     /// have been dropped.
     async fn bounded(&self, body: String) -> Ending {
-        let bound = self.budget() + 2 * self.shared.send_timeout + STUCK_AFTER;
+        let bound = self.budget() + 2 * self.context.send_timeout + STUCK_AFTER;
         // A worker that ends at its bound has ended: what it says counts more than its bound.
         let handled = tokio::select! {
             biased;
@@ -190,7 +190,7 @@ impl Worker<'_> {
         } else {
             let key = self.notes.lock().key.clone();
             let sent = match key {
-                Some(key) => self.shared.ledger.is_sent(&key).await,
+                Some(key) => self.context.ledger.is_sent(&key).await,
                 None => false,
             };
             Ending::Panicked { sent }
@@ -202,7 +202,7 @@ impl Worker<'_> {
         let opened = Envelope::open(&body);
         // A message may be held for long, and the event is all that is needed of it.
         drop(body);
-        let spans = &self.shared.instruments.spans;
+        let spans = &self.context.instruments.spans;
         let span = match &opened {
             Ok(Envelope::Notification {
                 message_id,
@@ -245,14 +245,14 @@ impl Worker<'_> {
     /// Delivers the event unless it was delivered before.
     async fn claim(&self, key: &str, event: &Event) -> Result<Ending, Ending> {
         let claim = {
-            let _aside = self.shared.window.step_aside();
-            let begin = self.clock.pause_during(self.shared.ledger.begin(key));
+            let _aside = self.context.window.step_aside();
+            let begin = self.clock.pause_during(self.context.ledger.begin(key));
             // A stop does not release a copy whose twin is being sent: the next receiver would send
             // it a second time. If that send gets no answer in time, the copy is kept like the
             // twin.
             tokio::select! {
                 biased;
-                () = self.shared.drain.wait_abandon() => return Err(Ending::DrainedInSend),
+                () = self.context.drain.wait_abandon() => return Err(Ending::DrainedInSend),
                 claim = begin => claim,
                 () = self.lease.lost() => return Err(Ending::LeaseLost),
             }
@@ -281,7 +281,7 @@ impl Worker<'_> {
                 continue;
             };
             // What waited as a suspect is tried with the template in force.
-            let in_force = self.shared.templates.in_force();
+            let in_force = self.context.templates.in_force();
             let replaced =
                 in_force.is_none_or(|template| template.version.blob_id != version.blob_id);
             if suspicion.is_some() && replaced {
@@ -289,7 +289,7 @@ impl Worker<'_> {
             }
             let recipients = mail.to.len();
             let began = Instant::now();
-            let instruments = &self.shared.instruments;
+            let instruments = &self.context.instruments;
             instruments.metrics.sending(self.lease.margin());
             let span = {
                 let mut notes = self.notes.lock();
@@ -301,8 +301,8 @@ impl Worker<'_> {
             // An answer that came with the last moment of the drain is an answer.
             let result = tokio::select! {
                 biased;
-                result = self.shared.mailer.send(Box::new(mail), Tags::of(key)) => result,
-                () = self.shared.drain.wait_abandon() => return Ok(Ending::DrainedInSend),
+                result = self.context.mailer.send(Box::new(mail), Tags::of(key)) => result,
+                () = self.context.drain.wait_abandon() => return Ok(Ending::DrainedInSend),
             };
             let failure = match result {
                 Ok(email_id) => {
@@ -311,8 +311,8 @@ impl Worker<'_> {
                     span.set(ours::EMAIL_ID, &email_id);
                     drop(span);
                     self.notes.lock().email_id = Some(email_id);
-                    self.shared.progress.accepted();
-                    self.shared.gates.accepted(pass, slot, began);
+                    self.context.progress.accepted();
+                    self.context.gates.accepted(pass, slot, began);
                     return Ok(Ending::Sent);
                 }
                 Err(failure) => failure,
@@ -324,20 +324,21 @@ impl Worker<'_> {
             self.note_failure(&failure);
             match failure.kind {
                 SendFailureKind::Throttled => {
-                    self.shared.limiter.throttled(began);
+                    self.context.limiter.throttled(began);
                 }
                 SendFailureKind::OutcomeUnknown => unknown += 1,
                 SendFailureKind::Refused
                 | SendFailureKind::RecipientNotVerified
                 | SendFailureKind::AccountWide(AccountCause::AccessDenied) => {
                     suspicion.get_or_insert_with(|| {
-                        let gate = &self.shared.gates.mail;
-                        (gate.suspect(key), self.shared.window.suspect())
+                        let gate = &self.context.gates.mail;
+                        (gate.suspect(key), self.context.window.suspect())
                     });
                 }
                 SendFailureKind::Transient | SendFailureKind::AccountWide(_) => {}
             }
-            if self.shared.gates.failed(pass, began, recipients, &failure) {
+            let fault = self.context.gates.failed(pass, began, recipients, &failure);
+            if fault == Fault::OfMessage {
                 return Ok(Ending::Rejected);
             }
             match failure.kind {
@@ -357,7 +358,7 @@ impl Worker<'_> {
                 return Ok(Ending::BudgetSpent);
             }
             // While the breaker is open its schedule sets the pace, and who sleeps cannot probe.
-            if !self.shared.gates.mail.is_open() {
+            if !self.context.gates.mail.is_open() {
                 let pause = pin!(self.pause(retries.next_delay().min(left)));
                 // The rate is the account's: however long it throttles, no message is at fault.
                 match failure.kind {

@@ -12,8 +12,8 @@ use crate::{
 pub(crate) fn settings(witness: bool) -> MailBreakerSettings {
     MailBreakerSettings {
         witness,
-        unjudged_for: Duration::from_mins(10),
-        probes_held: 8,
+        suspect_hold_max: Duration::from_mins(10),
+        waiting_max: 8,
         backoff: || Backoff::new(Duration::from_secs(1), LONGEST_DELAY, Jitter::Off),
     }
 }

@@ -66,7 +66,7 @@ impl MailGate {
         let result = act(&mut breaker, Instant::now());
         // A breaker that stays closed lets everybody pass. Those that watch it wait for its opening,
         // and are not woken for each mail that is sent.
-        let stays_closed = !was_open && !breaker.is_open() && !breaker.take_stirred();
+        let stays_closed = !was_open && !breaker.is_open() && !breaker.take_wake_waiters();
         drop(breaker);
         if !stays_closed {
             self.changes.send_replace(());
@@ -138,14 +138,14 @@ impl MailGate {
         self.breaker.lock().is_hurried()
     }
 
-    /// Whether what an accepted witness proves depends on the account.
-    pub fn needs_standing(&self) -> bool {
-        self.breaker.lock().needs_standing()
+    /// Whether there are suspects: then the account says what an accepted witness proves.
+    pub fn has_suspects(&self) -> bool {
+        self.breaker.lock().has_suspects()
     }
 
-    /// Takes in that the probe is being received; see [`MailBreaker::receive_one`].
-    pub fn receive_one(&self) {
-        self.breaker.lock().receive_one(Instant::now());
+    /// Takes in that the probe is being received; see [`MailBreaker::probe_receive_started`].
+    pub fn probe_receive_started(&self) {
+        self.breaker.lock().probe_receive_started(Instant::now());
     }
 
     /// Waits until something may be received, and says how much.

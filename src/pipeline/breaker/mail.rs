@@ -36,7 +36,7 @@ pub const DISTINCT_FAILURES_LIMIT: usize = 3;
 /// simulator: a mail that differs from the refused one only in what came from the event. Accepted, it
 /// is the acceptance that the suspects need; refused with the same code, it opens the breaker. Where
 /// it says neither, or may not be sent, refusals of three distinct messages with the same code open the
-/// breaker; a message is then at fault when its refusals have lasted for `unjudged_for`.
+/// breaker; a message is then at fault when its refusals have lasted for `suspect_hold_max`.
 ///
 /// The probe of an open breaker is a witness, too, and costs no message. A held message probes only
 /// where the witness cannot tell: the one that waits longest untried, and after it the others in turn.
@@ -73,8 +73,8 @@ pub struct MailBreaker {
     refused_at_start: Option<String>,
     /// Whether a stop has begun: what still waits is on its last receive.
     draining: bool,
-    /// Whether those that wait may have something to do, although the breaker stays closed.
-    stirred: bool,
+    /// Whether to wake those that wait, although the breaker stays closed.
+    wake_waiters: bool,
 }
 
 /// How a mail breaker works.
@@ -82,10 +82,10 @@ pub struct MailBreaker {
 pub struct MailBreakerSettings {
     /// Whether witnesses may be sent.
     pub witness: bool,
-    /// How long a suspect is held where no verdict can be had.
-    pub unjudged_for: Duration,
-    /// How many messages are held at most so that one of them may turn out to be accepted.
-    pub probes_held: usize,
+    /// The longest that a suspect is held where no verdict can be had.
+    pub suspect_hold_max: Duration,
+    /// No more probe messages are received once this many wait.
+    pub waiting_max: usize,
     /// How the delays of probes and witnesses grow.
     pub backoff: fn() -> Backoff,
 }
@@ -149,7 +149,7 @@ impl MailBreaker {
             mailed: false,
             refused_at_start: None,
             draining: false,
-            stirred: false,
+            wake_waiters: false,
         }
     }
 
@@ -178,10 +178,9 @@ impl MailBreaker {
         permission.epoch == self.epoch
     }
 
-    /// Whether something happened since the last question that those who wait at a closed breaker
-    /// should know.
-    pub(super) fn take_stirred(&mut self) -> bool {
-        std::mem::take(&mut self.stirred)
+    /// Whether to wake those that wait, although the breaker stays closed. Asked again it says no.
+    pub(super) fn take_wake_waiters(&mut self) -> bool {
+        std::mem::take(&mut self.wake_waiters)
     }
 
     /// Takes a place for a message that wants to be sent.
@@ -215,9 +214,9 @@ impl MailBreaker {
             }
             None if self.suspects.is_empty() => {}
             None => {
-                let unjudged_for = self.unjudged_for();
+                let suspect_hold_max = self.suspect_hold_max();
                 let waiting = self.waiting.values();
-                self.suspects.may_try(key, waiting, unjudged_for, now)?;
+                self.suspects.may_try(key, waiting, suspect_hold_max, now)?;
             }
         }
         let key = self.waiting.remove(&ticket).ok_or(None)?;
@@ -266,7 +265,7 @@ impl MailBreaker {
     /// where it was the probe, the next message may probe at once.
     pub fn abandon(&mut self, permission: &Permission, now: Instant) {
         self.suspects.end_try(&permission.key);
-        self.stirred |= !self.suspects.is_empty();
+        self.wake_waiters |= !self.suspects.is_empty();
         if permission.is_probe {
             self.probe_abandoned(now);
         }
@@ -275,7 +274,7 @@ impl MailBreaker {
     /// The same of a witness.
     pub fn abandon_witness(&mut self, permission: &WitnessPermission, now: Instant) {
         self.witness.abandoned();
-        self.stirred = true;
+        self.wake_waiters = true;
         if permission.is_probe {
             self.probe_abandoned(now);
         }
@@ -284,13 +283,13 @@ impl MailBreaker {
     /// The message with this key is no longer held.
     pub fn forget(&mut self, key: &str) {
         self.suspects.forget(key);
-        self.stirred = true;
+        self.wake_waiters = true;
     }
 
     /// The suspect with this key cannot wait for an acceptance to come by itself.
     pub fn hurry(&mut self, key: &str) {
         self.suspects.hurry(key);
-        self.stirred = true;
+        self.wake_waiters = true;
     }
 
     /// Whether a suspect cannot wait.
@@ -304,7 +303,7 @@ impl MailBreaker {
     /// makes sure that no other is on its way.
     pub fn wants_probe_message(&self, now: Instant) -> bool {
         !self.probes_by_witness()
-            && self.waiting.len() < self.settings.probes_held
+            && self.waiting.len() < self.settings.waiting_max
             && self.open.as_ref().is_some_and(|open| {
                 let tells = !open.witness_is_mute && !self.witness.is_mute();
                 open.wants_another(&self.waiting, tells, now)
@@ -312,7 +311,7 @@ impl MailBreaker {
     }
 
     /// Takes in that the message is being received: the next may be after a growing delay.
-    pub fn receive_one(&mut self, now: Instant) {
+    pub fn probe_receive_started(&mut self, now: Instant) {
         if let Some(open) = &mut self.open {
             open.receive_at = now + open.receives.next_delay();
         }
@@ -367,8 +366,8 @@ impl MailBreaker {
         self.open.as_ref().map_or(0, |_| self.waiting.len())
     }
 
-    /// Whether what an accepted witness proves depends on the account.
-    pub fn needs_standing(&self) -> bool {
+    /// Whether there are suspects: then the account says what an accepted witness proves.
+    pub fn has_suspects(&self) -> bool {
         !self.suspects.is_empty()
     }
 
@@ -382,13 +381,13 @@ impl MailBreaker {
     /// A stop has begun. What is held on its last receive probes itself now.
     pub fn begin_drain(&mut self) {
         self.draining = true;
-        self.stirred = true;
+        self.wake_waiters = true;
     }
 
     /// Another version of the template is in force.
     pub fn begin_with_another_template(&mut self) {
         self.suspects.begin_with_another_template();
-        self.stirred = true;
+        self.wake_waiters = true;
     }
 
     /// Whether a witness that waited for its turn is still wanted.
@@ -397,9 +396,11 @@ impl MailBreaker {
             && (permission.is_probe || self.suspects.witness_due().is_some())
     }
 
-    /// For how long a suspect is held where no verdict can be had; `None` where one may be.
-    fn unjudged_for(&self) -> Option<Duration> {
-        self.witness.is_mute().then_some(self.settings.unjudged_for)
+    /// The longest that a suspect is held where no verdict can be had; `None` where one may be.
+    fn suspect_hold_max(&self) -> Option<Duration> {
+        self.witness
+            .is_mute()
+            .then_some(self.settings.suspect_hold_max)
     }
 
     fn open(&mut self, cause: MailCause, said: Said, now: Instant) -> Transition<MailCause> {

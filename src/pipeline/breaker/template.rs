@@ -53,8 +53,8 @@ pub struct TemplateBreaker {
     /// Those that did so before: a mail has shown since that they are at fault themselves.
     at_fault: BTreeSet<String>,
     probes: Backoff,
-    /// Whether something changed that those who wait should know.
-    stirred: bool,
+    /// Whether to wake those that wait.
+    wake_waiters: bool,
 }
 
 #[derive(Debug)]
@@ -130,9 +130,9 @@ impl TemplateGate {
     }
 
     /// Takes in that the single message is being received, so that the next is not due at once.
-    pub fn receive_one(&self) {
+    pub fn probe_receive_started(&self) {
         self.breaker.send_if_modified(|breaker| {
-            breaker.receive_one(Instant::now());
+            breaker.probe_receive_started(Instant::now());
             false
         });
     }
@@ -142,7 +142,7 @@ impl TemplateGate {
         let mut told = None;
         self.breaker.send_if_modified(|breaker| {
             told = Some(what(breaker, Instant::now()));
-            breaker.take_stirred()
+            breaker.take_wake_waiters()
         });
         told
     }
@@ -202,12 +202,12 @@ impl TemplateBreaker {
             lacking: BTreeSet::new(),
             at_fault: BTreeSet::new(),
             probes: Backoff::probes(),
-            stirred: false,
+            wake_waiters: false,
         }
     }
 
-    fn take_stirred(&mut self) -> bool {
-        std::mem::take(&mut self.stirred)
+    fn take_wake_waiters(&mut self) -> bool {
+        std::mem::take(&mut self.wake_waiters)
     }
 
     fn has_judged(&self, version: &TemplateVersion) -> bool {
@@ -232,7 +232,7 @@ impl TemplateBreaker {
             return None;
         }
         self.proven = false;
-        self.stirred = true;
+        self.wake_waiters = true;
         self.blob_id = Some(version.blob_id.clone());
         self.missing = None;
         self.lacking.clear();
@@ -252,7 +252,7 @@ impl TemplateBreaker {
             self.at_fault.clear();
         }
         self.at_fault.append(&mut self.lacking);
-        self.stirred |= !self.proven;
+        self.wake_waiters |= !self.proven;
         self.proven = true;
         closed.or_else(|| self.close(now))
     }
@@ -298,7 +298,7 @@ impl TemplateBreaker {
             return (blame, closed);
         }
         self.probes.reset();
-        self.stirred = true;
+        self.wake_waiters = true;
         self.open = Some(Open {
             placeholder: placeholder.clone(),
             since: now,
@@ -309,7 +309,7 @@ impl TemplateBreaker {
     }
 
     /// Takes in that a single message is being received: the next may be after a growing delay.
-    pub fn receive_one(&mut self, now: Instant) {
+    pub fn probe_receive_started(&mut self, now: Instant) {
         if let Some(open) = &mut self.open {
             open.receive_at = now + self.probes.next_delay();
         }
@@ -330,7 +330,7 @@ impl TemplateBreaker {
 
     fn close(&mut self, now: Instant) -> Option<Transition<TemplateCause>> {
         let open = self.open.take()?;
-        self.stirred = true;
+        self.wake_waiters = true;
         Some(Transition::Closed {
             cause: open.cause(),
             open_for: now.duration_since(open.since),

@@ -17,7 +17,7 @@ impl Window {
     }
 }
 
-fn wait(window: &Arc<Window>, max: usize) -> Polled<Vec<Held>> {
+fn wait(window: &Arc<Window>, max: usize) -> Polled<Vec<Place>> {
     let window = Arc::clone(window);
     let mut acquired = Polled::new(async move { window.hold(max).await });
     assert!(acquired.poll().is_none(), "it waits");
@@ -37,7 +37,7 @@ fn proven(concurrency: usize) -> Arc<Window> {
 /// One message comes and is deleted.
 fn settle_one(window: &Arc<Window>) {
     let mut held = window.try_hold(1);
-    held[0].settles(true);
+    held[0].set_settling(true);
 }
 
 #[tokio::test]
@@ -80,13 +80,13 @@ async fn what_is_being_deleted_makes_room_for_as_many_again_and_no_more() {
             (concurrency + concurrency / 5, 0)
         );
         let mut waiting = wait(&window, 1);
-        held[0].settles(true);
+        held[0].set_settling(true);
         // Said twice, it counts once.
-        held[0].settles(true);
+        held[0].set_settling(true);
         held.extend(waiting.poll().expect("room for one"));
         assert_eq!(window.free(), 0);
         for place in &mut held {
-            place.settles(true);
+            place.set_settling(true);
         }
         assert_eq!(window.free(), aside - 1);
         window.shrink();
@@ -104,13 +104,13 @@ async fn what_is_being_deleted_makes_room_for_as_many_again_and_no_more() {
 async fn what_fails_to_settle_counts_again() {
     let window = proven(5);
     let mut held = window.try_hold(6);
-    held[0].settles(true);
+    held[0].set_settling(true);
     assert_eq!(window.free(), 1);
-    held[0].settles(false);
+    held[0].set_settling(false);
     assert_eq!(window.free(), 0);
     held.truncate(5);
     assert_eq!(window.free(), 0, "nothing is held ready while deletes fail");
-    held[0].settles(true);
+    held[0].set_settling(true);
     drop(held.remove(0));
     assert_eq!((window.held(), window.free()), (4, 2));
 }
@@ -129,7 +129,7 @@ async fn a_limit_that_leaps_to_what_is_held_is_not_proven_by_that() {
     drop(held);
     let single = Window::new(1);
     let mut held = single.try_hold(1);
-    held[0].settles(true);
+    held[0].set_settling(true);
     assert_eq!(single.free(), 0, "no success yet");
     single.grow();
     assert_eq!(single.free(), 0, "no delete yet");
@@ -254,7 +254,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// How many may be held, and how many of those held count.
-fn room_and_counted(window: &Arc<Window>, held: &[Held]) -> (usize, usize) {
+fn room_and_counted(window: &Arc<Window>, held: &[Place]) -> (usize, usize) {
     let state = window.state.lock();
     if !(state.is_full_size() && state.deletes_work) {
         return (state.limit, held.len());
@@ -276,8 +276,8 @@ proptest! {
         steps in steps(),
     ) {
         let window = Window::new(concurrency);
-        let mut waiting: Vec<Polled<Vec<Held>>> = Vec::new();
-        let mut held: Vec<Held> = Vec::new();
+        let mut waiting: Vec<Polled<Vec<Place>>> = Vec::new();
+        let mut held: Vec<Place> = Vec::new();
         for step in steps {
             match step {
                 Step::Acquire(max) => {
@@ -301,7 +301,7 @@ proptest! {
                 Step::Free(index) => drop(take(&mut held, index)),
                 Step::Settle(index) => {
                     let count = held.len().max(1);
-                    held.get_mut(index % count).into_iter().for_each(|place| place.settles(!place.settling));
+                    held.get_mut(index % count).into_iter().for_each(|place| place.set_settling(!place.settling));
                 }
                 Step::Succeed => window.grow(),
                 Step::Reset => window.shrink(),

@@ -31,13 +31,13 @@ impl Worker<'_> {
         key: &str,
         event: &Event,
     ) -> Result<(Mail, TemplateVersion), Ending> {
-        let shared = self.shared;
+        let context = self.context;
         loop {
-            let usable = pin!(shared.templates.usable());
+            let usable = pin!(context.templates.usable());
             let template = self.wait_aside(usable).await?;
-            let rejection = match shared.composer.compose(&template.template, event) {
+            let rejection = match context.composer.compose(&template.template, event) {
                 Ok(mail) => {
-                    shared.gates.rendered(&template.version);
+                    context.gates.rendered(&template.version);
                     let to: Vec<_> = mail.to.iter().map(ToString::to_string).collect();
                     self.notes.lock().to = Some(to.join(", "));
                     return Ok((mail, template.version.clone()));
@@ -56,20 +56,20 @@ impl Worker<'_> {
             // If the template may be at fault, the message waits for another version, or for a mail
             // written with this one. Where more wait than the window has places, it is rejected: it may
             // itself be at fault.
-            let blame = shared
+            let blame = context
                 .gates
                 .field_missing(key, placeholder, &template.version);
             match blame {
                 Blame::Message => return Err(Ending::Rejected),
-                Blame::Template if shared.window.is_exceeded() => return Err(Ending::Rejected),
+                Blame::Template if context.window.is_exceeded() => return Err(Ending::Rejected),
                 Blame::Template | Blame::Unclear { .. } => {}
             }
-            shared.progress.failed(Said {
+            context.progress.failed(Said {
                 code: rejection.kind().to_owned(),
                 text: rejection.to_string(),
             });
-            let _suspect = shared.window.suspect();
-            let judged = pin!(shared.gates.template.judged(&template.version));
+            let _suspect = context.window.suspect();
+            let judged = pin!(context.gates.template.judged(&template.version));
             self.wait_aside(judged).await.map_err(unjudged)?;
         }
     }
@@ -83,8 +83,8 @@ impl Worker<'_> {
         mail: &Mail,
         suspicion: Option<&Suspicion<'_>>,
     ) -> Result<Option<(Pass, Option<Sending>)>, Ending> {
-        let shared = self.shared;
-        let pass = shared.gates.mail.pass(key);
+        let context = self.context;
+        let pass = context.gates.mail.pass(key);
         let pass = match suspicion {
             None => self.wait(pin!(pass)).await?,
             Some(suspicion) => self.wait_as_suspect(suspicion, pin!(pass)).await?,
@@ -100,24 +100,24 @@ impl Worker<'_> {
         };
         let turn = async {
             tokio::select! {
-                () = shared.limiter.take(mail.to.len()) => true,
+                () = context.limiter.take(mail.to.len()) => true,
                 () = pass.outdated() => false,
             }
         };
         if !self.wait(pin!(turn)).await? {
             return Ok(None);
         }
-        let lasts = pin!(self.lease.outlast(shared.send_timeout));
+        let lasts = pin!(self.lease.outlast(context.send_timeout));
         if !self.wait_own(lasts).await? {
             return Err(Ending::LeaseLost);
         }
-        if !shared.drain.may_send() {
+        if !context.drain.may_send() {
             return Err(Ending::Drained);
         }
         Ok(pass.is_current().then_some((pass, slot)))
     }
 
-    /// Waits at the breaker as a suspect. A stop releases it, but on its last receive, where that
+    /// Waits at the breaker as a suspect, without using up the retry budget. A stop releases it, but on its last receive, where that
     /// sends it to the dead-letter queue, it first wants to know whose fault its refusal is.
     async fn wait_as_suspect(
         &self,
@@ -125,7 +125,7 @@ impl Worker<'_> {
         pass: Pin<&mut impl Future<Output = Pass>>,
     ) -> Result<Pass, Ending> {
         let hurried = async {
-            self.shared.drain.wait_begun().await;
+            self.context.drain.wait_begun().await;
             if self.is_last_receive() {
                 suspicion.hurry();
             }
@@ -144,14 +144,14 @@ impl Worker<'_> {
     /// They end soon, so a stop does not release what waits for them: its receive would be spent for
     /// nothing. Where they keep failing the breaker opens, and what waits there is released.
     async fn wait_slot(&self) -> Result<Sending, Ending> {
-        let shared = self.shared;
-        let slot = self.clock.pause_during(shared.window.send());
+        let context = self.context;
+        let slot = self.clock.pause_during(context.window.send());
         // What is ready is taken even while draining.
         tokio::select! {
             biased;
             slot = slot => Ok(slot),
             () = self.lease.lost() => Err(Ending::LeaseLost),
-            () = shared.drain.wait_release(true) => Err(Ending::Drained),
+            () = context.drain.wait_release(true) => Err(Ending::Drained),
         }
     }
 
@@ -166,16 +166,16 @@ impl Worker<'_> {
         self.clock.pause_during(pin!(self.wait_own(wait))).await
     }
 
-    /// The same while the message is not on its way to the mail service, and does not count as that.
+    /// Waits as [`Worker::wait`] does, with the message aside.
     pub(super) async fn wait_aside<T, F: Future<Output = T>>(
         &self,
         wait: Pin<&mut F>,
     ) -> Result<T, Ending> {
-        let _aside = self.shared.window.step_aside();
+        let _aside = self.context.window.step_aside();
         self.wait(wait).await
     }
 
-    /// The same, but the time counts against the retry budget. What is ready is taken even while
+    /// Waits as [`Worker::wait`] does, but the time counts against the retry budget. What is ready is taken even while
     /// draining: a message that came with the last receive gets its attempt.
     pub(super) async fn wait_own<T, F: Future<Output = T>>(
         &self,
@@ -186,14 +186,14 @@ impl Worker<'_> {
             biased;
             result = wait => Ok(result),
             () = self.lease.lost() => Err(Ending::LeaseLost),
-            () = self.shared.drain.wait_release(last) => Err(Ending::Drained),
+            () = self.context.drain.wait_release(last) => Err(Ending::Drained),
         }
     }
 
     /// Sleeps before the next attempt. A message on its last receive is not released when the
     /// drain begins, and then its short time had better be spent on attempts.
     pub(super) async fn pause(&self, delay: Duration) {
-        let drain = &self.shared.drain;
+        let drain = &self.context.drain;
         if !self.is_last_receive() {
             sleep(delay).await;
         } else if drain.has_begun() {
@@ -207,7 +207,7 @@ impl Worker<'_> {
     }
 
     pub(super) fn is_last_receive(&self) -> bool {
-        is_last_receive(self.receive_count(), self.shared.max_receive_count)
+        is_last_receive(self.receive_count(), self.context.max_receive_count)
     }
 
     /// How often the message was received, later deliveries of what is held included.
@@ -216,11 +216,11 @@ impl Worker<'_> {
     }
 
     pub(super) fn budget(&self) -> Duration {
-        let shared = self.shared;
+        let context = self.context;
         retry_budget(
-            shared.max_elapsed,
+            context.max_elapsed,
             self.receive_count(),
-            shared.max_receive_count,
+            context.max_receive_count,
         )
     }
 
@@ -229,7 +229,7 @@ impl Worker<'_> {
     pub(super) fn note_failure(&self, failure: &SendFailure) {
         let error = &failure.error;
         self.note_error(&error.code, &masked_text(&error.message));
-        self.shared.progress.failed(Said::of(failure));
+        self.context.progress.failed(Said::of(failure));
         let notes = self.notes.lock();
         let (key, attempt) = (notes.key.as_deref().unwrap_or_default(), notes.attempts);
         let (trace_id, span_id) = (notes.span.trace_id(), notes.span.span_id());

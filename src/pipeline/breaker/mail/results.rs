@@ -33,7 +33,7 @@ impl MailBreaker {
             Err(_) => {
                 self.suspects.end_try(&permission.key);
                 // Another suspect may try in its place.
-                self.stirred |= !self.suspects.is_empty();
+                self.wake_waiters |= !self.suspects.is_empty();
             }
         }
         let current = self.is_current(&permission);
@@ -61,7 +61,7 @@ impl MailBreaker {
         result: Result<Standing, &SendFailure>,
         now: Instant,
     ) -> Option<Transition<MailCause>> {
-        self.stirred = true;
+        self.wake_waiters = true;
         match self.open.is_some() {
             true if permission.is_probe => self.report_witness_probe(began, result, now),
             // The breaker opened meanwhile: what it is open for is newer.
@@ -101,12 +101,12 @@ impl MailBreaker {
         failure: &SendFailure,
         now: Instant,
     ) -> bool {
-        self.stirred = true;
+        self.wake_waiters = true;
         let key = &permission.key;
         // The simulator takes mail also where recipients have to be verified.
         let unverified = failure.kind == SendFailureKind::RecipientNotVerified;
         let unproven = permission.evidence == Some(Evidence::UnprovenWitness);
-        let limit = self.settings.unjudged_for;
+        let limit = self.settings.suspect_hold_max;
         let witnessed = permission.evidence.is_some()
             && !(unproven && unverified)
             && self.suspects.lie_together(key, began, limit, now)
@@ -142,7 +142,7 @@ impl MailBreaker {
         self.refused_at_start = None;
         if !self.suspects.is_empty() {
             self.suspects.accepted(began, evidence);
-            self.stirred = true;
+            self.wake_waiters = true;
         }
     }
 

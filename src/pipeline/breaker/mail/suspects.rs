@@ -79,18 +79,18 @@ impl Alike {
 
 impl Suspects {
     /// Whether the suspect with this key may try again now, beside those that wait with it; or when
-    /// it may. Where no verdict can be had it does so now and then, for `unjudged_for` at most.
+    /// it may. Where no verdict can be had it does so now and then, for `suspect_hold_max` at most.
     pub(super) fn may_try<'a>(
         &self,
         key: &str,
         waiting: impl Iterator<Item = &'a String>,
-        unjudged_for: Option<Duration>,
+        suspect_hold_max: Option<Duration>,
         now: Instant,
     ) -> Result<(), Option<Instant>> {
         let Some(suspect) = self.by_key.get(key) else {
             return Ok(());
         };
-        let due = match (suspect.acceptance, unjudged_for) {
+        let due = match (suspect.acceptance, suspect_hold_max) {
             (Some(_), _) => suspect.refused_at + WITNESS_AFTER,
             (None, Some(limit)) => {
                 (suspect.refused_at + RETRY_EVERY).min(suspect.first_refused_at + limit)

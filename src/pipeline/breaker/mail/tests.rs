@@ -287,7 +287,7 @@ fn where_each_that_waits_has_been_the_probe_one_more_is_wanted_up_to_a_limit() {
         bench.pass(60);
         let wanted = bench.breaker.wants_probe_message(bench.now);
         assert_eq!(wanted, number < 7, "{number}: all tried");
-        bench.breaker.receive_one(bench.now);
+        bench.breaker.probe_receive_started(bench.now);
         assert!(
             !bench.breaker.wants_probe_message(bench.now),
             "one at a time"

@@ -144,7 +144,7 @@ fn a_single_message_may_be_received_now_and_then_while_it_is_open() {
     let mut breaker = opened(now);
     let at = breaker.receive_at().unwrap();
     assert!(at > now);
-    breaker.receive_one(at);
+    breaker.probe_receive_started(at);
     assert!(breaker.receive_at().unwrap() > at, "one at a time");
 }
 
@@ -329,7 +329,7 @@ async fn while_it_is_suspected_one_message_may_be_received_at_a_time() {
     }
     let began = Instant::now();
     assert_eq!(gate.receiving().await, Receiving::OneProbe);
-    gate.receive_one();
+    gate.probe_receive_started();
     let first = began.elapsed();
     assert_eq!(gate.receiving().await, Receiving::OneProbe);
     assert!(began.elapsed() > first);

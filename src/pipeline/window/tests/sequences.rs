@@ -43,7 +43,7 @@ enum Event {
 struct Pipeline {
     window: Arc<Window>,
     gate: Arc<MailGate>,
-    held: Vec<Held>,
+    held: Vec<Place>,
     /// Of those held, how many have no send begun yet.
     unsent: usize,
     sending: Vec<(Pass, Sending)>,
@@ -121,12 +121,12 @@ impl Pipeline {
                 self.accepted(pass, Some(slot));
             }
             Event::Deleted => {
-                self.held[0].settles(true);
+                self.held[0].set_settling(true);
                 drop(self.held.remove(0));
             }
             Event::DeleteFails => {
-                self.held[0].settles(true);
-                self.held[0].settles(false);
+                self.held[0].set_settling(true);
+                self.held[0].set_settling(false);
             }
         }
     }

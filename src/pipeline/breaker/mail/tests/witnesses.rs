@@ -116,7 +116,7 @@ fn without_a_verdict_one_that_is_refused_for_long_enough_is_at_fault() {
         while bench.refused("bad") != Sent::AtFault {
             bench.pass(1);
         }
-        assert_eq!(bench.now - began, settings(true).unjudged_for);
+        assert_eq!(bench.now - began, settings(true).suspect_hold_max);
     }
 }
 
