@@ -117,8 +117,9 @@ impl Worker<'_> {
         Ok(pass.is_current().then_some((pass, slot)))
     }
 
-    /// Waits at the breaker as a suspect, without using up the retry budget. A stop releases it, but on its last receive, where that
-    /// sends it to the dead-letter queue, it first wants to know whose fault its refusal is.
+    /// Waits at the breaker as a suspect, without using up the retry budget. A stop releases it, but
+    /// on its last receive, where that sends it to the dead-letter queue, it first wants to know
+    /// whose fault its refusal is.
     async fn wait_as_suspect(
         &self,
         suspicion: &Suspicion<'_>,
@@ -175,8 +176,8 @@ impl Worker<'_> {
         self.wait(wait).await
     }
 
-    /// Waits as [`Worker::wait`] does, but the time counts against the retry budget. What is ready is taken even while
-    /// draining: a message that came with the last receive gets its attempt.
+    /// Waits as [`Worker::wait`] does, but the time counts against the retry budget. What is ready is
+    /// taken even while draining: a message that came with the last receive gets its attempt.
     pub(super) async fn wait_own<T, F: Future<Output = T>>(
         &self,
         wait: Pin<&mut F>,
