@@ -14,6 +14,7 @@ use super::{
     window::{Sending, Window},
 };
 use crate::{
+    notification::JsonPointer,
     ports::{SendFailure, TemplateVersion},
     template_store::{Knowledge, TemplateStore},
 };
@@ -113,11 +114,12 @@ impl Gates {
     }
 
     /// The message with this key lacks the field of a placeholder that this version of the template
-    /// names. Whose fault that is.
+    /// names. Whose fault that is; where nobody knows, it is said at the first such message.
     pub(crate) fn field_missing(
         &self,
         key: &str,
         placeholder: &str,
+        field: &JsonPointer,
         version: &TemplateVersion,
     ) -> Blame {
         let told = self
@@ -126,7 +128,7 @@ impl Gates {
         let (blame, opened) = told.unwrap_or((Blame::Template, None));
         self.changed(Part::Rendering, opened);
         if blame == (Blame::Unclear { first: true }) {
-            report::field_missing(placeholder, version);
+            report::field_missing(placeholder, field, version);
         }
         blame
     }

@@ -13,6 +13,7 @@ use super::{
     readings::Readings,
 };
 use crate::{
+    notification::JsonPointer,
     ports::{ReceivedMessage, SendFailure, TemplateVersion},
     telemetry::{Instruments, LIFECYCLE, spans::MessageSpan, throttle::Throttle},
     text::format_duration,
@@ -177,15 +178,15 @@ pub(crate) fn transition<C: Cause>(part: Part, transition: &Transition<C>, said:
 }
 
 /// A message lacks a field that the template names, and no mail was written with this version yet.
-pub(crate) fn field_missing(placeholder: &str, version: &TemplateVersion) {
+pub(crate) fn field_missing(placeholder: &str, field: &JsonPointer, version: &TemplateVersion) {
     let cause = TemplateCause::FieldMissing {
         placeholder: placeholder.to_owned(),
     };
     warn!(
         template.blob_id = version.blob_id,
         template.commit_id = version.commit_id,
-        "a message lacks the field of {{{placeholder}}}, which the template names, and no mail was \
-         written with this version of the template yet: such messages are held until one is; {}",
+        "a message lacks the field {field}, which the template's {{{placeholder}}} needs, and no mail \
+         was written with this version of the template yet: such messages are held until one is; {}",
         cause.remedy(),
     );
 }

@@ -165,11 +165,6 @@ impl Window {
         }
     }
 
-    /// Whether the counted messages exceed `concurrency` and a fifth.
-    pub fn is_exceeded(&self) -> bool {
-        self.state.lock().is_exceeded()
-    }
-
     /// Waits until one more mail may be under way, first come, first served. The wait may be
     /// dropped at any moment and then holds nothing.
     pub async fn send(self: &Arc<Self>) -> Sending {
@@ -355,8 +350,9 @@ impl State {
         self.but_for_suspects().saturating_sub(not_counted)
     }
 
+    /// Whether more are held than the full size has places for, where they are not all suspects.
     fn is_exceeded(&self) -> bool {
-        self.counted() > self.total()
+        self.counted() > self.total() && self.others() > 0
     }
 
     fn is_worth_a_receive(&self, max: usize) -> bool {

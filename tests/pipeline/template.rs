@@ -1,6 +1,9 @@
 //! The template in force, and the breaker that stands for it.
 
-use organizer_notifier::ports::{SendRate, TemplateFailureKind};
+use organizer_notifier::{
+    notification::{JsonPointer, Placeholder, Placeholders},
+    ports::{SendRate, TemplateFailureKind},
+};
 use serde_json::json;
 
 use crate::rig::{
@@ -159,52 +162,113 @@ async fn a_message_that_holds_the_field_shows_that_the_others_were_at_fault() {
     assert!(end.clean);
 }
 
-#[tokio::test(start_paused = true)]
-async fn ten_messages_of_a_quiet_queue_that_lack_what_a_new_version_names_are_held_until_it_is_mended()
- {
-    let rig = Rig::new().await;
-    let daemon = rig.start_warm().await;
+/// How many messages lack a field, and how many messages are held at once.
+const SUSPECTS: [(usize, usize); 4] = [(1, 1), (1, 32), (40, 1), (40, 32)];
+
+/// A template that names `{uid}`, and so many messages without it, received after a start.
+async fn first_after_a_start(suspects: usize, concurrency: usize) -> (Rig, crate::rig::Daemon) {
+    let rig = Rig::with(|settings| settings.concurrency = concurrency).await;
     rig.template.put("<p>{uid}</p>");
-    daemon.reload();
-    for number in 0..10 {
+    for number in 0..suspects {
         publish_without_uid(&rig, &format!("lacking-{number}")).await;
-        rig.pass(mins(5)).await;
     }
-    let told = rig.said("a message lacks the field of {uid}, which the template names");
-    assert_eq!(told.len(), 1);
-    assert!(told[0].text.contains("commit a template without {uid}"));
-    assert_eq!(rig.errors(STOPPED).len(), 1);
-    assert!(rig.queue.dead().is_empty(), "{:?}", rig.queue.dead());
-    rig.template.put("<p>{summary}</p>");
-    daemon.reload();
-    rig.until(|| rig.queue.is_empty()).await;
-    assert_eq!(lacking_mailed(&rig), 10);
-    assert!(rig.queue.dead().is_empty());
-    drop(daemon.stop().await);
+    let daemon = rig.start();
+    rig.pass(mins(45)).await;
+    for number in 0..suspects {
+        let state = rig.queue.state(&format!("lacking-{number}"));
+        assert_eq!(state, Some((1, Standing::InFlight)), "{number}");
+    }
+    (rig, daemon)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_lacks_a_field_first_after_a_start_does_not_stop_good_ones() {
+async fn ten_messages_of_a_quiet_queue_that_lack_what_a_new_version_names_are_held_until_it_is_mended()
+ {
     for concurrency in [1, 32] {
         let rig = Rig::with(|settings| settings.concurrency = concurrency).await;
+        let daemon = rig.start_warm().await;
         rig.template.put("<p>{uid}</p>");
-        publish_without_uid(&rig, "lacking").await;
-        let daemon = rig.start();
-        rig.pass(mins(20)).await;
-        assert_eq!(rig.queue.state("lacking"), Some((1, Standing::InFlight)));
-        let good = rig.publish_many("whole", 40).await;
-        let published = rig.now();
-        rig.until(|| good.iter().all(|name| rig.mailer.times_mailed(name) == 1))
-            .await;
-        assert!(
-            rig.now() - published < secs(10),
-            "{:?}",
-            rig.now() - published
-        );
-        rig.until(|| rig.queue.dead() == ["lacking"]).await;
-        assert!(rig.errors(STOPPED).is_empty());
+        daemon.reload();
+        for number in 0..10 {
+            publish_without_uid(&rig, &format!("lacking-{number}")).await;
+            rig.pass(mins(5)).await;
+        }
+        let told = rig.said("a message lacks the field /uid, which the template's {uid} needs");
+        assert_eq!(told.len(), 1);
+        assert!(told[0].text.contains("commit a template without {uid}"));
+        assert_eq!(rig.errors(STOPPED).len(), 1);
+        rig.template.put("<p>{summary}</p>");
+        daemon.reload();
+        rig.until(|| rig.queue.is_empty()).await;
+        assert_eq!(lacking_mailed(&rig), 10);
+        assert!(rig.queue.dead().is_empty());
         drop(daemon.stop().await);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_lack_a_field_first_after_a_start_are_mailed_once_the_template_is_mended() {
+    for (suspects, concurrency) in SUSPECTS {
+        let (rig, daemon) = first_after_a_start(suspects, concurrency).await;
+        rig.template.put("<p>{summary}</p>");
+        daemon.reload();
+        rig.until(|| rig.queue.is_empty()).await;
+        assert_eq!(lacking_mailed(&rig), suspects);
+        assert!(rig.queue.dead().is_empty());
+        drop(daemon.stop().await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_lack_a_field_first_after_a_start_are_rejected_once_a_mail_is_written() {
+    for (suspects, concurrency) in SUSPECTS {
+        let (rig, daemon) = first_after_a_start(suspects, concurrency).await;
+        let published = rig.now();
+        let good = rig.publish_many("whole", 40).await;
+        rig.until(|| good.iter().all(|name| rig.mailer.times_mailed(name) == 1))
+            .await;
+        assert!(rig.now() - published < mins(2), "{:?}", rig.now());
+        rig.until(|| rig.queue.dead().len() == suspects).await;
+        assert!(rig.now() - published < mins(10), "{:?}", rig.now());
+        for number in 0..suspects {
+            let name = format!("lacking-{number}");
+            assert_eq!(rig.outcomes(&name).first().unwrap(), "rejected", "{name}");
+        }
+        assert_eq!(lacking_mailed(&rig), 0);
+        drop(daemon.stop().await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_lack_different_fields_are_held_and_each_field_is_told_once() {
+    let placeholders = ["place", "uid"].map(|name| Placeholder {
+        name: name.to_owned(),
+        field: JsonPointer::parse(&format!("/{name}")).unwrap(),
+        fallback: None,
+        default: None,
+    });
+    let rig = Rig::with(|settings| {
+        settings.message.placeholders = Placeholders::new(placeholders.to_vec());
+    })
+    .await;
+    rig.template.put("<p>{place} {uid}</p>");
+    let daemon = rig.start();
+    for number in 0..12 {
+        let mut event = json!({ "mailto": "dana@example.com", "place": "A", "uid": "B" });
+        let lacking = ["place", "uid"][number % 2];
+        event.as_object_mut().unwrap().remove(lacking);
+        rig.publish_event(&format!("lacking-{number}"), &event)
+            .await;
+        rig.pass(mins(5)).await;
+    }
+    assert_eq!(rig.said("a message lacks the field").len(), 2);
+    assert_eq!(rig.errors(STOPPED).len(), 1);
+    rig.template.put("<p>Hello</p>");
+    daemon.reload();
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(lacking_mailed(&rig), 12);
+    assert!(rig.queue.dead().is_empty());
+    drop(daemon.stop().await);
 }
 
 #[tokio::test(start_paused = true)]

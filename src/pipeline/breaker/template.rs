@@ -1,7 +1,10 @@
 //! The template's gate: no mail is written while there is no template, or while the template in
 //! force is suspected.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use tokio::{
     sync::watch,
@@ -15,7 +18,8 @@ use crate::{
     template_store::{Knowledge, LoadError, TemplateStore},
 };
 
-/// This many distinct messages in a row that lack the same field open the breaker.
+/// This many distinct messages that lack the same field, with no mail written in between, open the
+/// breaker.
 pub const MISSING_FIELD_LIMIT: usize = 5;
 
 /// At most about this many messages that are at fault are remembered; one that is forgotten is only
@@ -30,11 +34,11 @@ pub struct TemplateGate {
     started_at: Instant,
 }
 
-/// Suspects the template in force. Opens when [`MISSING_FIELD_LIMIT`] distinct messages in a row lack
-/// the same field that this version of the template names, since then the template is the likelier
-/// culprit. While no mail was written with this version yet, fewer of them are held as suspects: on a
-/// quiet queue the same few would otherwise be rejected again and again until they are dead-lettered.
-/// The first mail that is written shows that they are at fault themselves.
+/// Suspects the template in force. Opens when [`MISSING_FIELD_LIMIT`] distinct messages lack the same
+/// field that this version of the template names, and no mail is written in between, since then the
+/// template is the likelier culprit. While no mail was written with this version yet, fewer of them are
+/// held as suspects: on a quiet queue the same few would otherwise be rejected again and again until
+/// they are dead-lettered. The first mail that is written shows that they are at fault themselves.
 ///
 /// A version with another content closes it. A message that holds the field closes it too, since
 /// then it was the messages that were at fault; so that there is one, now and then a single message
@@ -47,10 +51,11 @@ pub struct TemplateBreaker {
     blob_id: Option<String>,
     /// Whether a mail was written with that version.
     proven: bool,
-    missing: Option<Missing>,
     /// The messages that lacked a field since a mail was last written with that version.
     lacking: BTreeSet<String>,
-    /// Those that did so before: a mail has shown since that they are at fault themselves.
+    /// The same by the placeholder whose field they lacked, as far as they are counted.
+    missing: BTreeMap<String, BTreeSet<String>>,
+    /// Those that lacked one before: a mail has shown since that they are at fault themselves.
     at_fault: BTreeSet<String>,
     probes: Backoff,
     /// Whether to wake those that wait.
@@ -70,20 +75,13 @@ struct Open {
 pub enum Blame {
     /// The message's own: mails were written with this version.
     Message,
-    /// Nobody knows yet; whether this is the first message that lacks it with this version.
+    /// Nobody knows yet; whether this is the first message that lacks this field with this version.
     Unclear {
         /// Whether to say so.
         first: bool,
     },
     /// The template's, as far as can be told.
     Template,
-}
-
-/// Messages in a row that lacked one placeholder's field.
-#[derive(Debug)]
-struct Missing {
-    placeholder: String,
-    messages: Vec<String>,
 }
 
 impl TemplateGate {
@@ -198,7 +196,7 @@ impl TemplateBreaker {
             open: None,
             blob_id: None,
             proven: false,
-            missing: None,
+            missing: BTreeMap::new(),
             lacking: BTreeSet::new(),
             at_fault: BTreeSet::new(),
             probes: Backoff::probes(),
@@ -234,7 +232,7 @@ impl TemplateBreaker {
         self.proven = false;
         self.wake_waiters = true;
         self.blob_id = Some(version.blob_id.clone());
-        self.missing = None;
+        self.missing.clear();
         self.lacking.clear();
         self.at_fault.clear();
         self.close(now)
@@ -247,7 +245,7 @@ impl TemplateBreaker {
         now: Instant,
     ) -> Option<Transition<TemplateCause>> {
         let closed = self.in_force(version, now);
-        self.missing = None;
+        self.missing.clear();
         if self.at_fault.len() >= AT_FAULT_REMEMBERED {
             self.at_fault.clear();
         }
@@ -275,21 +273,11 @@ impl TemplateBreaker {
         if self.is_open() {
             return (Blame::Template, closed);
         }
-        let missing = self
-            .missing
-            .take()
-            .filter(|missing| missing.placeholder == placeholder);
-        let first = missing.is_none();
-        let mut messages = missing.map(|missing| missing.messages).unwrap_or_default();
-        if !messages.iter().any(|message| message == key) {
-            messages.push(key.to_owned());
-        }
         let placeholder = placeholder.to_owned();
+        let messages = self.missing.entry(placeholder.clone()).or_default();
+        let first = messages.is_empty();
+        messages.insert(key.to_owned());
         if messages.len() < MISSING_FIELD_LIMIT {
-            self.missing = Some(Missing {
-                placeholder,
-                messages,
-            });
             let blame = if self.proven {
                 Blame::Message
             } else {

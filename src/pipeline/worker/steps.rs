@@ -47,29 +47,27 @@ impl Worker<'_> {
             self.note_error(rejection.kind(), &rejection);
             let Rejection::MissingField {
                 placeholder,
+                field,
                 needs: Needs::Template,
-                ..
             } = &rejection
             else {
                 return Err(Ending::Rejected);
             };
-            // If the template may be at fault, the message waits for another version, or for a mail
-            // written with this one. Where more wait than the window has places, it is rejected: it may
-            // itself be at fault.
+            let version = &template.version;
             let blame = context
                 .gates
-                .field_missing(key, placeholder, &template.version);
-            match blame {
-                Blame::Message => return Err(Ending::Rejected),
-                Blame::Template if context.window.is_exceeded() => return Err(Ending::Rejected),
-                Blame::Template | Blame::Unclear { .. } => {}
+                .field_missing(key, placeholder, field, version);
+            if blame == Blame::Message {
+                return Err(Ending::Rejected);
             }
+            // The template may be at fault: the message waits for another version, or for a mail
+            // written with this one.
             context.progress.failed(Said {
                 code: rejection.kind().to_owned(),
                 text: rejection.to_string(),
             });
             let _suspect = context.window.suspect();
-            let judged = pin!(context.gates.template.judged(&template.version));
+            let judged = pin!(context.gates.template.judged(version));
             self.wait_aside(judged).await.map_err(unjudged)?;
         }
     }
