@@ -21,6 +21,8 @@ use crate::ports::{
     TemplateFailureKind, inspect::RefusalKind,
 };
 
+mod texts;
+
 #[cfg(test)]
 mod tests;
 
@@ -228,24 +230,17 @@ impl Failure {
             {
                 AccountWide(AccountCause::SenderNotVerified)
             }
-            // A refusal that is the account's by its text comes under any code of a client's error.
-            _ if (400..500).contains(&status) && says("sending paused for") => {
-                AccountWide(AccountCause::Paused)
-            }
-            _ if (400..500).contains(&status)
-                && says("account")
-                && (says("suspended from sending") || says("sending suspended for")) =>
+            // Without an address it does not say whose.
+            "MessageRejected"
+                if says("is not verified") && says("failed the check") && says("@") =>
             {
-                AccountWide(AccountCause::Suspended)
-            }
-            _ if (400..500).contains(&status)
-                && says("configuration set")
-                && says("does not exist") =>
-            {
-                AccountWide(AccountCause::ConfigurationSetMissing)
-            }
-            "MessageRejected" if says("is not verified") && says("failed the check") => {
                 SendFailureKind::RecipientNotVerified
+            }
+            // A refusal that is the account's by its text comes under any code of a client's error.
+            _ if (400..500).contains(&status)
+                && let Some(cause) = texts::account_cause(&error.message) =>
+            {
+                AccountWide(cause)
             }
             "MessageRejected" | "BadRequestException" => SendFailureKind::Refused,
             _ if self.refusal == RefusalKind::Credentials => AccountWide(AccountCause::Credentials),

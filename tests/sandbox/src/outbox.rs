@@ -68,6 +68,8 @@ struct Mails {
 /// Whether an address is the simulator's.
 pub(crate) fn is_simulated(address: &str) -> bool {
     let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
+    // The address may stand in angle brackets, behind a name.
+    let domain = domain.trim_end().trim_end_matches('>');
     domain.eq_ignore_ascii_case(SIMULATOR)
 }
 

@@ -62,7 +62,7 @@ fn mails_to_the_simulator_stand_apart() {
     outbox.observe(|mail| assert_eq!(mail.id, "organizers"));
     for (id, to) in [
         ("organizers", "dana@example.com"),
-        ("simulators", "success+1@simulator.amazonses.com"),
+        ("simulators", "Nobody <success+1@simulator.amazonses.com>"),
     ] {
         outbox.add(StoredMail {
             id: id.to_owned(),

@@ -216,3 +216,34 @@ async fn account_settings_change_one_by_one_and_unknown_ones_are_refused() {
         .unwrap_err();
     assert!(refused.message.contains("max_rate"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn mail_to_the_simulator_is_refused_where_every_mail_is() {
+    let to = "/Destination/ToAddresses";
+    for name in ["success", "bounce", "complaint"] {
+        let simulator = || json!([format!("{name}+1@simulator.amazonses.com")]);
+        let world = World::new();
+        world.send_with(to, simulator()).await.unwrap();
+        world.ses.update_account(|account| account.paused = true);
+        let paused = world.refused(to, simulator()).await;
+        assert_eq!(paused.1, "SendingPausedException");
+        world.ses.update_account(|account| {
+            account.paused = false;
+            account.suspended = true;
+        });
+        let suspended = world.refused(to, simulator()).await;
+        assert_eq!(suspended.1, "AccountSuspendedException");
+        world
+            .ses
+            .update_account(|account| account.suspended = false);
+        let mut request = good();
+        request["Destination"]["ToAddresses"] = simulator();
+        request["FromEmailAddress"] = json!("a@other.org");
+        let unverified = world.send(request.clone()).await.unwrap_err();
+        assert_eq!(unverified.code, "MessageRejected");
+        request["FromEmailAddress"] = good()["FromEmailAddress"].clone();
+        request["ConfigurationSetName"] = json!("none");
+        let missing = world.send(request).await.unwrap_err();
+        assert_eq!(missing.code, "NotFoundException");
+    }
+}

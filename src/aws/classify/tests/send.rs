@@ -184,6 +184,18 @@ async fn what_the_first_api_calls_by_another_name_or_only_the_text_tells_is_acco
         ),
         (
             400,
+            "MessageRejected",
+            "Sending suspended for this account.",
+            AccountCause::Suspended,
+        ),
+        (
+            400,
+            "BadRequestException",
+            "Email sending is disabled for your entire Amazon SES account.",
+            AccountCause::Paused,
+        ),
+        (
+            400,
             "MailFromDomainNotVerified",
             "The sending domain isn't verified.",
             AccountCause::MailFromNotVerified,
@@ -226,7 +238,24 @@ async fn what_may_be_the_mails_own_fault_is_a_refusal_that_does_not_say_whose() 
         (
             400,
             "MessageRejected",
+            "Email address is not verified. The following identities failed the check in region \
+             EU-CENTRAL-1: ",
+        ),
+        (
+            400,
+            "MessageRejected",
             "Account not found in the recipient's address.",
+        ),
+        // What a mail holds may be quoted, and then says nothing of the account.
+        (
+            400,
+            "BadRequestException",
+            "Invalid header value: Sending paused for this account.",
+        ),
+        (
+            400,
+            "MessageRejected",
+            "Illegal subject <Configuration set x does not exist>",
         ),
         (400, "MessageRejected", "Email contains a virus."),
         (

@@ -134,3 +134,19 @@ fn a_templates_text_is_escaped_once() {
     ours(&writer, &mail.clone(), "two");
     assert_eq!(writer.escaped.lock().literals.as_ptr(), first);
 }
+
+#[test]
+fn a_witness_is_tagged_as_one_and_no_other_mail_is() {
+    let tags = |witness| {
+        let tags = Tags {
+            notification_id: "id",
+            witness,
+        };
+        let body = BodyWriter::default().write(&mail(), tags);
+        serde_json::from_slice::<Value>(&body).unwrap()["EmailTags"].clone()
+    };
+    let id = serde_json::json!({ "Name": "notification-id", "Value": "id" });
+    let witness = serde_json::json!({ "Name": "witness", "Value": "true" });
+    assert_eq!(tags(false), serde_json::json!([id]));
+    assert_eq!(tags(true), serde_json::json!([id, witness]));
+}
