@@ -58,7 +58,9 @@ fn error_of(outcome: Outcome, failure: Option<&(String, String)>) -> Option<(&st
     let failure = failure.map(|(kind, text)| (kind.as_str(), Some(text.as_str())));
     match outcome {
         Outcome::Sent | Outcome::Duplicate | Outcome::Ignored | Outcome::Released => None,
-        Outcome::Panicked | Outcome::Lost => Some((outcome.name(), None)),
+        Outcome::Panicked => Some((outcome.name(), None)),
+        // The reason that it was held for, if there was one.
+        Outcome::Lost => Some((outcome.name(), failure.and_then(|(_, text)| text))),
         Outcome::Rejected | Outcome::Deferred | Outcome::Exhausted => {
             failure.or(Some((outcome.name(), None)))
         }
@@ -309,8 +311,10 @@ fn sentence(ending: Ending, last: bool, reason: Option<&str>) -> String {
         ),
         Ending::Drained | Ending::DrainedUnjudged => "released: returned to the queue".to_owned(),
         Ending::LeaseLost if last => {
-            "lost its lease before it was sent, on its last receive: the queue will dead-letter it"
-                .to_owned()
+            format!(
+                "lost its lease before it was sent, on its last receive: the queue will dead-letter \
+                 it{reason}"
+            )
         }
         Ending::LeaseLost => {
             "lost its lease before it was sent; whoever has it now sends it".to_owned()
@@ -360,6 +364,15 @@ pub(crate) fn received(message: &ReceivedMessage) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_that_is_lost_on_its_last_receive_says_what_it_was_held_for() {
+        let notes = ("Code".to_owned(), "Refused.".to_owned());
+        let (kind, reason) = error_of(Outcome::Lost, Some(&notes)).unwrap();
+        assert_eq!((kind, reason), ("lost", Some("Refused.")));
+        assert!(sentence(Ending::LeaseLost, true, reason).ends_with("dead-letter it: Refused."));
+        assert!(!sentence(Ending::LeaseLost, false, reason).contains("Refused."));
+    }
 
     #[test]
     fn a_worker_that_failed_on_the_last_receive_is_not_said_to_come_back() {

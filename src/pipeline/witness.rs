@@ -1,7 +1,7 @@
 //! Sends witnesses: mails to SES's own simulator that tell whose fault a refusal is.
 //!
-//! A witness costs what a mail costs and counts against the rate. It is no message: it is in no
-//! outcome, in no sum, and bears a tag of its own.
+//! A witness costs what a mail costs and counts against the rate. It is no message: no outcome and no
+//! sum counts it, and it has a tag of its own.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     notification::{Address, Composer},
     ports::{Account, AccountFacts, Mailer, SendFailureKind, Tags},
-    telemetry::Instruments,
+    telemetry::{Instruments, throttle::Throttle},
     template_store::TemplateStore,
 };
 
@@ -36,6 +36,8 @@ pub(crate) struct Witnesses {
     account: Arc<dyn Account>,
     drain: Arc<Drain>,
     instruments: Arc<Instruments>,
+    /// For the line on an account that cannot be asked.
+    throttle: Throttle,
 }
 
 impl Witnesses {
@@ -50,6 +52,7 @@ impl Witnesses {
             account,
             drain: Arc::clone(&way.drain),
             instruments: Arc::clone(&way.instruments),
+            throttle: Throttle::default(),
         }
     }
 
@@ -106,11 +109,11 @@ impl Witnesses {
             Ok(email_id) => {
                 *failing = false;
                 debug!(notifier.email.id = email_id, "a witness was accepted");
-                let good = Standing::Good;
+                // Where nobody is suspected it proves nothing but that mails go.
                 let standing = if self.gates.mail.has_suspects() {
                     self.standing(standing).await
                 } else {
-                    good
+                    Standing::Good
                 };
                 self.gates.witnessed(pass, began, Ok(standing));
             }
@@ -131,10 +134,13 @@ impl Witnesses {
             let standing = match self.account.facts().await {
                 Ok(facts) => standing_of(&facts),
                 Err(failure) => {
-                    warn!(
-                        error.r#type = failure.error.code,
-                        "the account cannot be asked whether a witness proves anything: {failure}"
-                    );
+                    if let Some(suppressed) = self.throttle.due() {
+                        warn!(
+                            error.r#type = failure.error.code,
+                            notifier.suppressed = suppressed,
+                            "the account cannot be asked whether a witness proves anything: {failure}"
+                        );
+                    }
                     Standing::Unknown
                 }
             };

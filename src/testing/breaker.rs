@@ -1,4 +1,4 @@
-//! A mail breaker to test with, and the failures that it is told of.
+//! Settings of a mail breaker for tests, and failures to report to it.
 
 use std::time::Duration;
 

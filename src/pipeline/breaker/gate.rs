@@ -94,6 +94,11 @@ impl MailGate {
         }
     }
 
+    async fn wait_while(&self, so: impl Fn(&MailBreaker) -> bool) {
+        let ask = |breaker: &mut MailBreaker, _| if so(breaker) { Err(None) } else { Ok(()) };
+        self.wait(ask).await;
+    }
+
     /// Waits until the message with this key may be sent, as itself or as the probe.
     pub async fn pass(self: &Arc<Self>, key: &str) -> Pass {
         let place = Place {
@@ -226,12 +231,12 @@ impl Pass {
 
     /// Waits until this is no longer current, to race with other waits before the send.
     pub async fn outdated(&self) {
-        self.gate
-            .wait(|breaker, _| match &self.permission {
-                Some(permission) if breaker.is_current(permission) => Err(None),
-                _ => Ok(()),
-            })
-            .await;
+        let current = |breaker: &MailBreaker| {
+            self.permission
+                .as_ref()
+                .is_some_and(|permission| breaker.is_current(permission))
+        };
+        self.gate.wait_while(current).await;
     }
 
     /// Reports how the send ended. `began`: when it began.
@@ -259,12 +264,12 @@ impl WitnessPass {
 
     /// Waits until this is no longer current.
     pub async fn outdated(&self) {
-        self.gate
-            .wait(|breaker, _| match &self.permission {
-                Some(permission) if breaker.is_witness_current(permission) => Err(None),
-                _ => Ok(()),
-            })
-            .await;
+        let current = |breaker: &MailBreaker| {
+            self.permission
+                .as_ref()
+                .is_some_and(|permission| breaker.is_witness_current(permission))
+        };
+        self.gate.wait_while(current).await;
     }
 
     /// Reports how the witness ended. `began`: when its send began.

@@ -82,7 +82,7 @@ pub struct MailBreaker {
 pub struct MailBreakerSettings {
     /// Whether witnesses may be sent.
     pub witness: bool,
-    /// The longest that a suspect is held where no verdict can be had.
+    /// The longest that a suspect is held without a verdict.
     pub suspect_hold_max: Duration,
     /// No more probe messages are received once this many wait.
     pub waiting_max: usize,
@@ -396,7 +396,7 @@ impl MailBreaker {
             && (permission.is_probe || self.suspects.witness_due().is_some())
     }
 
-    /// The longest that a suspect is held where no verdict can be had; `None` where one may be.
+    /// The longest that a suspect is held without a verdict; `None` where one may come.
     fn suspect_hold_max(&self) -> Option<Duration> {
         self.witness
             .is_mute()

@@ -18,8 +18,8 @@ use crate::{
     template_store::{Knowledge, LoadError, TemplateStore},
 };
 
-/// This many distinct messages that lack the same field, with no mail written in between, open the
-/// breaker.
+/// This many distinct messages in a row that lack the same field open the breaker. While no mail was
+/// written with a version, those that lack another field do not break the row.
 pub const MISSING_FIELD_LIMIT: usize = 5;
 
 /// At most about this many messages that are at fault are remembered; one that is forgotten is only
@@ -34,9 +34,9 @@ pub struct TemplateGate {
     started_at: Instant,
 }
 
-/// Suspects the template in force. Opens when [`MISSING_FIELD_LIMIT`] distinct messages lack the same
-/// field that this version of the template names, and no mail is written in between, since then the
-/// template is the likelier culprit. While no mail was written with this version yet, fewer of them are
+/// Suspects the template in force. Opens when [`MISSING_FIELD_LIMIT`] distinct messages in a row lack
+/// the same field that this version of the template names, since then the template is the likelier
+/// culprit. While no mail was written with this version yet, fewer of them are
 /// held as suspects: on a quiet queue the same few would otherwise be rejected again and again until
 /// they are dead-lettered. The first mail that is written shows that they are at fault themselves.
 ///
@@ -274,6 +274,10 @@ impl TemplateBreaker {
             return (Blame::Template, closed);
         }
         let placeholder = placeholder.to_owned();
+        // With a version that mails were written with, only those in a row point at the template.
+        if self.proven {
+            self.missing.retain(|name, _| *name == placeholder);
+        }
         let messages = self.missing.entry(placeholder.clone()).or_default();
         let first = messages.is_empty();
         messages.insert(key.to_owned());

@@ -93,7 +93,7 @@ impl MailBreaker {
         }
     }
 
-    /// Whether a refused message is at fault; else it is a suspect.
+    /// Whether a refused message is at fault. If not, it is a suspect.
     fn judge(
         &mut self,
         permission: &Permission,

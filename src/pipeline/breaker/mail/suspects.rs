@@ -12,13 +12,13 @@ use crate::{pipeline::breaker::MailCause, ports::AccountCause};
 pub(super) const WITNESS_AFTER: Duration = Duration::from_secs(1);
 /// Two refusals of a message and an acceptance between them say something together where they lie
 /// within this time. In more of it the service may have changed its mind twice.
-const TOGETHER: Duration = Duration::from_secs(10);
+pub(super) const TOGETHER: Duration = Duration::from_secs(10);
 /// At a low rate, where mails take longer than that, this many mails lie together.
 const MAILS_TOGETHER: u32 = 6;
 /// So many suspects try again at once. Of those that may, the ones refused last go first, so that
 /// their two refusals lie together also where the rate is low.
 const RETRIALS_MAX: usize = 4;
-/// Where no verdict can be had, a suspect tries again this often.
+/// Without a verdict a suspect tries again this often.
 const RETRY_EVERY: Duration = Duration::from_secs(30);
 /// A code that turned out to concern one message is known as such for this long.
 const REFUTED_FOR: Duration = Duration::from_hours(1);
@@ -79,7 +79,7 @@ impl Alike {
 
 impl Suspects {
     /// Whether the suspect with this key may try again now, beside those that wait with it; or when
-    /// it may. Where no verdict can be had it does so now and then, for `suspect_hold_max` at most.
+    /// it may. Where there is no verdict it does so now and then, for `suspect_hold_max` at most.
     pub(super) fn may_try<'a>(
         &self,
         key: &str,
@@ -222,8 +222,8 @@ impl Suspects {
     }
 
     /// What every mail seems to be refused with: as many distinct messages in a row were refused
-    /// alike as open the breaker. Where a verdict can be had, only what a witness does not tell counts
-    /// so: recipients that are not verified, and names that were refuted before.
+    /// alike as open the breaker. Where a witness may still tell, only what it cannot tell counts so:
+    /// recipients that are not verified, and names that were refuted before.
     pub(super) fn refused_alike(&self, verdict: bool, now: Instant) -> Option<Refusal> {
         let enough = |code: &str, alike: &Alike| {
             let named = alike.refusal.cause != MailCause::Refused;

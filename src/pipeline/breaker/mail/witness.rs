@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use tokio::time::{Duration, Instant};
 
+use super::suspects::TOGETHER;
 use crate::backoff::Backoff;
 
 /// After a witness that was accepted the next is at least this much later.
 const AFTER_ACCEPTED: Duration = Duration::from_secs(1);
-/// This many witnesses in a row without a word say that none is to be had.
+/// After this many witnesses in a row without a word none is waited for.
 const WORDLESS_LIMIT: u32 = 3;
 /// On the word of witnesses whose account cannot be asked, this many messages in a row are rejected.
 const UNPROVEN_LIMIT: u32 = 3;
@@ -39,7 +40,8 @@ pub(super) struct Witness {
     unproven: u32,
     /// What the last one was refused with, and when, until one is accepted.
     refusal: Option<(String, Instant)>,
-    /// Codes that witnesses were refused with while mails to organizers were accepted.
+    /// Codes that witnesses were refused with while mails to organizers were accepted, until one is
+    /// accepted.
     own_codes: BTreeSet<String>,
 }
 
@@ -63,7 +65,7 @@ impl Witness {
         self.allowed && self.wordless < WORDLESS_LIMIT
     }
 
-    /// Whether no verdict is to be had from it.
+    /// Whether it gives no verdict.
     pub(super) fn is_mute(&self) -> bool {
         !self.allowed || self.mute
     }
@@ -88,6 +90,8 @@ impl Witness {
         self.under_way = false;
         self.wordless = 0;
         self.refusal = None;
+        // Nothing keeps witnesses away for themselves.
+        self.own_codes.clear();
         self.mute = match standing {
             Standing::Good => false,
             Standing::Limited => true,
@@ -127,7 +131,9 @@ impl Witness {
     /// A mail to an organizer was accepted whose send began then.
     pub(super) fn mail_accepted(&mut self, began: Instant) {
         self.unproven = 0;
-        if let Some((code, _)) = self.refusal.take_if(|(_, at)| *at <= began) {
+        if let Some((code, at)) = self.refusal.take_if(|(_, at)| *at <= began)
+            && began.duration_since(at) <= TOGETHER
+        {
             self.own_codes.insert(code);
         }
     }

@@ -53,12 +53,11 @@ fn uid_missing() -> TemplateCause {
 }
 
 #[test]
-fn five_distinct_messages_without_the_same_field_open_it_whatever_others_lack() {
+fn five_distinct_messages_in_a_row_without_the_same_field_open_it() {
     let now = Instant::now();
     let mut breaker = closed(now);
     for key in ["a", "b", "b", "c", "d", "a"] {
         assert_eq!(missing(&mut breaker, key, "uid", "1", now), None);
-        assert_eq!(missing(&mut breaker, "z", "summary", "1", now), None);
     }
     assert_eq!(
         missing(&mut breaker, "e", "uid", "1", now),
@@ -70,11 +69,31 @@ fn five_distinct_messages_without_the_same_field_open_it_whatever_others_lack() 
 }
 
 #[test]
-fn a_mail_written_or_another_version_begins_the_count_again() {
+fn while_no_mail_was_written_each_field_is_counted_and_told_by_itself() {
     let now = Instant::now();
-    let resets: [fn(&mut TemplateBreaker, Instant); 2] = [
+    let mut breaker = TemplateBreaker::new();
+    let first = |blame| blame == Blame::Unclear { first: true };
+    for (number, key) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        for placeholder in ["uid", "summary"] {
+            let key = format!("{key}-{placeholder}");
+            let (blame, opened) = breaker.field_missing(&key, placeholder, &version("1"), now);
+            assert_eq!((first(blame), opened), (number == 0, None), "{key}");
+        }
+    }
+    let opened = missing(&mut breaker, "e", "uid", "1", now);
+    let cause = uid_missing();
+    assert_eq!(opened, Some(Transition::Opened { cause }));
+}
+
+#[test]
+fn a_mail_written_another_field_or_another_version_begins_the_count_again() {
+    let now = Instant::now();
+    let resets: [fn(&mut TemplateBreaker, Instant); 3] = [
         |breaker, now| {
             assert_eq!(breaker.rendered(&version("1"), now), None);
+        },
+        |breaker, now| {
+            missing(breaker, "z", "summary", "1", now);
         },
         |breaker, now| {
             breaker.in_force(&version("2"), now);
