@@ -53,7 +53,7 @@ pub(crate) struct Ended {
 /// What a log says, counted.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct LogCounts {
-    /// Sends that ended without an answer.
+    /// Sends that ended without an answer, those of witnesses too.
     pub(crate) unknown: u64,
     /// Messages given up on their last receive since two of their sends had no answer.
     pub(crate) unknown_at_limit: u64,
@@ -193,7 +193,9 @@ impl LogCounts {
             };
             let text = line["message"].as_str().unwrap_or_default();
             let code = line["error.type"].as_str().unwrap_or_default();
-            if text.starts_with("a send failed") && matches!(code, "timeout" | "connection") {
+            let attempts = ["a send failed", "send attempt", "a witness failed"];
+            let is_attempt = attempts.iter().any(|attempt| text.starts_with(attempt));
+            if is_attempt && matches!(code, "timeout" | "connection") {
                 counts.unknown += 1;
             }
             if let Some(outcome) = line["notifier.outcome"].as_str() {
