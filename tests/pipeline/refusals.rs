@@ -223,6 +223,24 @@ async fn a_task_that_cannot_mail_receives_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn deploys_while_every_mail_is_refused_spend_no_receive() {
+    let rig = Rig::new().await;
+    rig.mailer.script(|_| refuse("TenantLimitReachedException"));
+    rig.publish_many("event", 10).await;
+    for _ in 0..5 {
+        let daemon = rig.start();
+        rig.pass(secs(50)).await;
+        daemon.stop().await.is("received 0 = 0");
+    }
+    assert_eq!(rig.errors(STOPPED).len(), 5, "each says what SES said");
+    assert!(rig.queue.deliveries().is_empty());
+    let daemon = rig.start();
+    rig.pass(mins(60)).await;
+    assert_eq!(rig.queue.deliveries().len(), 1, "one tells, and is held");
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_start_while_the_service_fails_receives_one_message_at_most() {
     for step in [fail(SendFailureKind::Transient), hang()] {
         let rig = Rig::new().await;

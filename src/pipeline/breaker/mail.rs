@@ -25,8 +25,9 @@ pub const DISTINCT_FAILURES_LIMIT: usize = 3;
 
 /// Opens at once when the mail service refuses every mail of ours, and after transient failures of
 /// [`DISTINCT_FAILURES_LIMIT`] distinct messages in a row; closes when a probe is accepted. At the
-/// start it also closes when the witness is refused with a code that names no account-wide cause: the
-/// first message then tells. If fewer messages may be held, it opens when all of those have failed,
+/// start it also closes when the role may not mail the simulator: the first message then tells. Where
+/// the start's witnesses are refused with a code that names no account-wide cause, a message tells after
+/// a minute. If fewer messages may be held, it opens when all of those have failed,
 /// with the same number of failures in total. Without this rule it would never see an outage at the
 /// start, when only one message is held.
 ///
@@ -69,8 +70,6 @@ pub struct MailBreaker {
     next_number: u64,
     /// Whether a mail or a witness was ever accepted.
     mailed: bool,
-    /// The code that the start's witness was refused with, until something is accepted.
-    refused_at_start: Option<String>,
     /// Whether a stop has begun: what still waits is on its last receive.
     draining: bool,
     /// Whether to wake those that wait, although the breaker stays closed.
@@ -147,7 +146,6 @@ impl MailBreaker {
             waiting: BTreeMap::new(),
             next_number: 0,
             mailed: false,
-            refused_at_start: None,
             draining: false,
             wake_waiters: false,
         }

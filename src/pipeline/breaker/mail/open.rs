@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use super::{DISTINCT_FAILURES_LIMIT, Ticket};
 use crate::{
@@ -14,6 +14,10 @@ use crate::{
 /// A turn as a probe is forgotten when so many numbers were given out after it: far more than
 /// messages are held.
 const TURNS_REMEMBERED: u64 = 10_000;
+
+/// The witnesses of a start are believed this long, although nothing else was refused. A deploy or a
+/// crash loop in an outage spends no receive meanwhile.
+const START_DOUBTED: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
 pub(super) struct Open {
@@ -136,6 +140,11 @@ impl Open {
     /// Whether it has been open since the start, for nothing that the service said.
     pub(super) fn is_unclear_start(&self) -> bool {
         self.since_start && matches!(self.cause, MailCause::Starting | MailCause::Failing)
+    }
+
+    /// Whether for long nothing but witnesses was refused, so that they themselves may be at fault.
+    pub(super) fn is_only_witnessed(&self, now: Instant) -> bool {
+        self.since_start && self.tried.is_empty() && now.duration_since(self.since) >= START_DOUBTED
     }
 
     /// Whether it is open since mails are refused with this code.

@@ -139,7 +139,6 @@ impl MailBreaker {
 
     fn accept(&mut self, began: Instant, evidence: Evidence) {
         self.mailed = true;
-        self.refused_at_start = None;
         if !self.suspects.is_empty() {
             self.suspects.accepted(began, evidence);
             self.wake_waiters = true;
@@ -168,12 +167,6 @@ impl MailBreaker {
             }
             SendFailureKind::AccountWide(cause) => {
                 Some(self.open(MailCause::Account(cause), Said::of(failure), now))
-            }
-            // The start's witness was refused alike, and nothing was accepted since.
-            SendFailureKind::Refused
-                if self.refused_at_start.as_ref() == Some(&failure.error.code) =>
-            {
-                Some(self.open(MailCause::Refused, Said::of(failure), now))
             }
             SendFailureKind::Refused | SendFailureKind::RecipientNotVerified => {
                 self.open_if_refused_alike(now)
@@ -204,6 +197,12 @@ impl MailBreaker {
         let open = self.open.as_mut()?;
         debug_assert!(permission.is_probe);
         open.probing = false;
+        // The message fares as the witnesses did: their word holds.
+        if open.is_refused_with(&failure.error.code)
+            && self.witness.is_refused_with(&failure.error.code)
+        {
+            open.witness_is_mute = false;
+        }
         // A transient failure does not take back what the service refused.
         let cause = match failure.kind {
             SendFailureKind::AccountWide(cause) => Some(MailCause::Account(cause)),
@@ -256,15 +255,23 @@ impl MailBreaker {
             | SendFailureKind::Refused
             | SendFailureKind::RecipientNotVerified => {
                 let code = &failure.error.code;
-                // At the start nothing was refused that this would explain: the first message tells.
                 if open.is_unclear_start() {
                     self.witness.refused(code, false, now);
-                    self.refused_at_start = Some(code.clone());
-                    return self.close(now);
+                    // A role may be forbidden to mail the simulator alone: the first message tells.
+                    if failure.kind != SendFailureKind::Refused {
+                        return self.close(now);
+                    }
+                    return open.change(MailCause::Refused, Said::of(failure));
                 }
                 let alike = open.is_refused_with(code) && !self.witness.is_own(code);
                 self.witness.refused(code, !alike, now);
                 open.witness_is_mute = !alike;
+                // Nothing but witnesses was refused yet, and for long: one message tells.
+                if alike && open.is_only_witnessed(now) {
+                    open.witness_is_mute = true;
+                    open.schedule(now);
+                    open.receive_at = now;
+                }
                 None
             }
             SendFailureKind::Throttled => {

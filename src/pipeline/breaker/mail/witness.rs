@@ -143,6 +143,13 @@ impl Witness {
         self.own_codes.contains(code)
     }
 
+    /// Whether the last one was refused with this code.
+    pub(super) fn is_refused_with(&self, code: &str) -> bool {
+        self.refusal
+            .as_ref()
+            .is_some_and(|(refused, _)| refused == code)
+    }
+
     /// Whether one more message may be rejected on unproven word.
     pub(super) fn trust_unproven(&mut self) -> bool {
         self.unproven += 1;

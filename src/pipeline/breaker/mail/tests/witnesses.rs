@@ -275,15 +275,13 @@ fn at_the_start_a_witness_that_fails_receives_nothing_and_one_without_a_word_one
 }
 
 #[test]
-fn at_the_start_a_refusal_that_is_nobodys_by_name_lets_the_first_message_tell() {
-    for refusal in [(REFUSED, "Code"), (DENIED, "AccessDenied")] {
-        let mut bench = Bench {
-            breaker: MailBreaker::new(settings(true), Instant::now()),
-            now: Instant::now(),
-        };
-        assert!(bench.witness(Err(refusal)));
-        assert_eq!(bench.cause(), None);
-    }
+fn at_the_start_a_role_that_may_not_mail_the_simulator_lets_the_first_message_tell() {
+    let mut bench = Bench {
+        breaker: MailBreaker::new(settings(true), Instant::now()),
+        now: Instant::now(),
+    };
+    assert!(bench.witness(Err((DENIED, "AccessDenied"))));
+    assert_eq!(bench.cause(), None);
 }
 
 #[test]
@@ -357,15 +355,31 @@ fn at_the_start_a_paused_account_is_asked_before_the_next_witness() {
 }
 
 #[test]
-fn what_the_starts_witness_was_refused_with_opens_it_at_the_first_message() {
-    let mut bench = Bench {
-        breaker: MailBreaker::new(settings(true), Instant::now()),
-        now: Instant::now(),
-    };
-    assert!(bench.witness(Err((REFUSED, "Code"))));
-    assert_eq!(bench.cause(), None);
-    bench.refused("first");
-    assert_eq!(bench.cause(), Some(MailCause::Refused));
+fn at_the_start_witnesses_that_are_refused_stop_it_and_after_a_minute_one_message_tells() {
+    for accepted in [true, false] {
+        let mut bench = Bench {
+            breaker: MailBreaker::new(settings(true), Instant::now()),
+            now: Instant::now(),
+        };
+        for wait in [1, 2, 4, 8, 16, 32] {
+            assert!(bench.witness(Err((REFUSED, "Code"))));
+            assert_eq!(bench.cause(), Some(MailCause::Refused));
+            assert!(!bench.breaker.wants_probe_message(bench.now));
+            bench.pass(wait);
+            assert!(!bench.breaker.wants_probe_message(bench.now));
+        }
+        assert!(bench.witness(Err((REFUSED, "Code"))));
+        assert!(bench.breaker.wants_probe_message(bench.now));
+        let refused = Err((REFUSED, "Code"));
+        let result = if accepted { Ok(()) } else { refused };
+        bench.tried("first", result);
+        assert_eq!(bench.cause().is_none(), accepted);
+        // Where it is refused too, the witnesses were right, and no second one is spent.
+        bench.pass(60);
+        assert!(!bench.breaker.wants_probe_message(bench.now));
+        assert_eq!(bench.witness(Err((REFUSED, "Code"))), !accepted);
+        assert!(!bench.breaker.wants_probe_message(bench.now));
+    }
 }
 
 #[test]
