@@ -184,9 +184,17 @@ async fn every_mail(
         world.pass(part).await;
     }
     let restarts = u64::from(rounds) * DAEMONS as u64;
-    let bounds = weigh_outage(world, restarts, hidden, is_unheard_of, taken);
+    let bounds = weigh_outage(world, restarts, from, hidden, is_unheard_of, taken);
     world.sandbox().faults.set(lasting);
     Ok(bounds)
+}
+
+/// Whether a witness can say that it is the account's fault.
+fn told_by_witness(hidden: Hidden) -> bool {
+    match hidden {
+        Hidden::Nothing | Hidden::Account => true,
+        Hidden::Simulator | Hidden::Witness => false,
+    }
 }
 
 fn prepare(world: &mut World, lasting: &[Rule], hidden: Hidden) -> anyhow::Result<()> {
@@ -207,15 +215,15 @@ fn prepare(world: &mut World, lasting: &[Rule], hidden: Hidden) -> anyhow::Resul
 fn weigh_outage(
     world: &World,
     restarts: u64,
+    from: From,
     hidden: Hidden,
     is_unheard_of: bool,
     taken_before: u64,
 ) -> Bounds {
-    let dead = match hidden {
-        Hidden::Nothing | Hidden::Account => Bound::NONE,
-        Hidden::Simulator | Hidden::Witness => {
-            Bound::Most(MOST_A_RESTART * restarts, "three a restart")
-        }
+    let dead = if told_by_witness(hidden) {
+        Bound::NONE
+    } else {
+        Bound::Most(MOST_A_RESTART * restarts, "three a restart")
     };
     let mut bounds = Bounds {
         dead,
@@ -240,7 +248,9 @@ fn weigh_outage(
         _ => (witnesses > 0, '>'),
     };
     bounds.check(holds, format!("witnesses refused {witnesses} {sign} 0"));
-    if is_unheard_of {
+    // Where the start's witness is refused, the witness alone tells and no message is spent on it.
+    let spends_none = matches!(from, From::Start) && told_by_witness(hidden);
+    if is_unheard_of && !spends_none {
         let suspects: usize = world.lines("send attempt 1 failed").iter().sum();
         bounds.check(suspects > 0, format!("suspects {suspects} > 0"));
     }
