@@ -26,7 +26,7 @@ async fn passes(name: &str, messages: usize) -> anyhow::Result<()> {
     assert!(!scenario.alone, "tests share the machine");
     let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("campaign");
     let plan = Plan {
-        program: PathBuf::from(env!("CARGO_BIN_EXE_organizer-notifier")),
+        programs: vec![PathBuf::from(env!("CARGO_BIN_EXE_organizer-notifier"))],
         logs: logs.join(name),
         messages,
         seed: SEED,

@@ -22,7 +22,6 @@ const SLACK: Duration = Duration::from_secs(1);
 /// How to start a daemon.
 #[derive(Debug, Clone)]
 pub(crate) struct Launch {
-    pub(crate) program: PathBuf,
     pub(crate) environment: BTreeMap<String, String>,
     /// `key=value` of the configuration.
     pub(crate) settings: BTreeMap<String, String>,
@@ -61,11 +60,11 @@ pub(crate) struct LogCounts {
 }
 
 impl Launch {
-    /// Starts a daemon that logs to this file.
-    pub(crate) fn start(&self, log: PathBuf) -> anyhow::Result<Daemon> {
+    /// Starts this program as a daemon that logs to this file.
+    pub(crate) fn start(&self, program: &Path, log: PathBuf) -> anyhow::Result<Daemon> {
         let output =
             File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let mut command = Command::new(&self.program);
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env(ROLE, "1")

@@ -11,7 +11,7 @@ mod verdict;
 mod world;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -43,6 +43,10 @@ struct Arguments {
     /// Scenarios played at once; those that measure times are played alone.
     #[arg(long, default_value_t = 4)]
     jobs: usize,
+    /// Starts this program as a daemon instead of this tree's; given again, the programs take turns,
+    /// as the old version and the new one do in an upgrade.
+    #[arg(long = "daemon", value_name = "PATH")]
+    daemons: Vec<PathBuf>,
     /// Said by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -96,8 +100,12 @@ async fn play(
 ) -> anyhow::Result<Row> {
     progress.begin(scenario.name);
     let logs = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/campaign");
+    let programs = match &*arguments.daemons {
+        [] => vec![std::env::current_exe()?],
+        daemons => daemons.to_vec(),
+    };
     let plan = Plan {
-        program: std::env::current_exe()?,
+        programs,
         logs: logs.join(scenario.name),
         messages: arguments.messages,
         seed: arguments.seed,

@@ -42,7 +42,8 @@ const GOOD_TEMPLATE: &str = "<html><head><style>p { color: #333 }</style></head>
 /// What a scenario is run with.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    pub(crate) program: PathBuf,
+    /// What is started as a daemon, in turn.
+    pub(crate) programs: Vec<PathBuf>,
     /// Where the daemons' logs go.
     pub(crate) logs: PathBuf,
     pub(crate) messages: usize,
@@ -76,7 +77,7 @@ impl World {
         let sandbox = &running.sandbox;
         sandbox.faults.seed(plan.seed);
         sandbox.ses.verify(SENDER);
-        let launch = launch(&plan, running.url());
+        let launch = launch(running.url());
         let world = Self {
             plan,
             launch,
@@ -138,9 +139,11 @@ impl World {
 
     /// Starts a daemon without waiting for it.
     pub(crate) fn spawn(&mut self) -> anyhow::Result<()> {
+        let programs = &self.plan.programs;
+        let program = &programs[self.started % programs.len()];
         self.started += 1;
         let log = self.log(self.started);
-        self.daemons.push(self.launch.start(log)?);
+        self.daemons.push(self.launch.start(program, log)?);
         Ok(())
     }
 
@@ -301,7 +304,7 @@ impl World {
 }
 
 /// CIS's own variables are the configuration, with durations scaled down.
-fn launch(plan: &Plan, url: &str) -> Launch {
+fn launch(url: &str) -> Launch {
     let queue_url = format!("{url}/000000000000/{QUEUE}");
     let environment = [
         ("AWS_ENDPOINT_URL", url),
@@ -326,7 +329,6 @@ fn launch(plan: &Plan, url: &str) -> Launch {
         ("health.listen", "off".to_owned()),
     ];
     Launch {
-        program: plan.program.clone(),
         environment: environment
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
