@@ -44,7 +44,8 @@ impl Readings {
 
     /// How many of them are on their way to the mail service.
     pub(crate) fn on_the_way(&self) -> usize {
-        self.0.window.on_the_way()
+        // Places do not count that a receive has taken for what it may bring.
+        self.held().saturating_sub(self.0.window.aside())
     }
 
     /// Why no mail can be sent, while the breaker is open.

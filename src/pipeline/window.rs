@@ -237,10 +237,16 @@ impl Window {
         self.state.lock().others()
     }
 
-    /// How many of the messages held are on their way to the mail service.
+    /// How many places are taken whose messages are on their way to the mail service, or still to be
+    /// received.
     pub fn on_the_way(&self) -> usize {
         let state = self.state.lock();
         state.held.saturating_sub(state.aside)
+    }
+
+    /// How many of the messages held are not on their way to the mail service.
+    pub fn aside(&self) -> usize {
+        self.state.lock().aside
     }
 
     /// How many messages may be held while the window grows; at full size, how many mails may be
