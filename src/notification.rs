@@ -1,6 +1,6 @@
 //! What a message says and the mail that it becomes: pure, without I/O.
 //!
-//! In reading order: [`Envelope::open`] finds the [`Event`] in a message body, [`Placeholders`] say
+//! In reading order: [`Composer::open`] finds the [`Event`] in a message body, [`Placeholders`] say
 //! which fields of it are wanted, [`Template`] and [`Subject`] where they go, [`recipients()`] who is
 //! written to, and the [`Composer`] makes the [`Mail`] of all of them, or a [`Rejection`].
 //!
@@ -14,6 +14,7 @@ mod composer;
 mod envelope;
 mod event;
 mod html;
+mod json;
 mod masked;
 mod placeholder;
 mod pointer;

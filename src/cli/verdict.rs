@@ -17,7 +17,7 @@ pub(super) enum Verdict {
 impl Verdict {
     /// Takes a message body as far as a mail.
     pub(super) fn of(body: &str, composer: &Composer, template: &Template) -> Self {
-        let event = match Envelope::open(body) {
+        let event = match composer.open(body) {
             Ok(Envelope::Notification { event, .. }) => event,
             Ok(Envelope::Control { kind }) => return Self::Ignored(kind),
             Err(malformed) => return Self::Rejected(malformed.to_string()),

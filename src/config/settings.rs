@@ -46,6 +46,7 @@ impl Settings {
             Subject::compile(&self.email.subject, &self.message.placeholders),
             &self.email.reply_to,
             self.message.recipient.clone(),
+            &self.message.placeholders,
         )
     }
 }

@@ -1,10 +1,19 @@
 //! From an event to its mail.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use super::{
-    address::Address, event::Event, html::Html, pointer::JsonPointer, recipients::recipients,
-    rejection::Rejection, sender::Sender, subject::Subject, template::Template,
+    address::Address,
+    envelope::{Envelope, Malformed},
+    event::{Event, Fields},
+    html::Html,
+    placeholder::Placeholders,
+    pointer::JsonPointer,
+    recipients::recipients,
+    rejection::Rejection,
+    sender::Sender,
+    subject::Subject,
+    template::Template,
 };
 
 /// Turns events into mails, as configured.
@@ -16,6 +25,8 @@ pub struct Composer {
     reply_to: Vec<String>,
     subject: Subject,
     recipient: JsonPointer,
+    /// All that a mail can need of an event.
+    fields: Fields,
 }
 
 /// A mail ready to be sent, all of it UTF-8. `Debug` shows addresses masked and nothing else.
@@ -36,20 +47,30 @@ pub struct Mail {
 }
 
 impl Composer {
-    /// `recipient` is the field of the event that holds whom to write to.
+    /// `recipient` is the field of the event that holds whom to write to; templates name no other
+    /// placeholders than these.
     pub fn new(
         sender: Sender,
         subject: Subject,
         reply_to: &[Sender],
         recipient: JsonPointer,
+        placeholders: &Placeholders,
     ) -> Self {
+        let declared = placeholders.iter();
+        let fields = declared.flat_map(|one| iter::once(&one.field).chain(&one.fallback));
         Self {
+            fields: Fields::new(fields.chain([&recipient])),
             from: sender.header(),
             reply_to: reply_to.iter().map(Sender::header).collect(),
             sender,
             subject,
             recipient,
         }
+    }
+
+    /// Finds the event in the body of an SQS message.
+    pub fn open(&self, body: &str) -> Result<Envelope, Malformed> {
+        Envelope::open(body, &self.fields)
     }
 
     /// The mail that an event becomes. Only the fields that the template and the subject name are
@@ -85,7 +106,7 @@ impl Composer {
     fn recipients(&self, event: &Event) -> Result<Vec<Address>, Rejection> {
         let field = &self.recipient;
         let value = event.text(field)?.unwrap_or_default();
-        let to = recipients(&value, &self.sender)?;
+        let to = recipients(value, &self.sender)?;
         if to.is_empty() {
             return Err(Rejection::NoRecipient(field.clone()));
         }

@@ -1,11 +1,14 @@
 //! The body of a message: SNS around an event, or the event alone.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::Value;
+use super::{
+    event::{Event, Fields},
+    json::{self, Fault},
+};
 
-use super::event::{Event, kind_of};
+/// SNS's message attributes that are read: a trace's context, as W3C names it.
+const READ_ATTRIBUTES: [&str; 2] = ["traceparent", "tracestate"];
 
 /// What an SQS body turned out to be.
 pub enum Envelope {
@@ -13,8 +16,8 @@ pub enum Envelope {
     Notification {
         /// SNS's `MessageId`, the same in every copy of one publication; `None` with raw delivery.
         message_id: Option<String>,
-        /// SNS's message attributes of type `String`, which are unsigned: `traceparent` and the
-        /// like. With raw delivery they are SQS's attributes instead and not part of the body.
+        /// SNS's message attributes `traceparent` and `tracestate`, which are unsigned. With raw
+        /// delivery they are SQS's attributes instead and not part of the body.
         attributes: Vec<(String, String)>,
         /// What was published.
         event: Event,
@@ -32,13 +35,13 @@ pub enum Malformed {
     /// Nothing but white space.
     #[error("{0} is empty")]
     Empty(&'static str),
-    /// Not JSON, or nested deeper than 128 levels. Levels in parts that are skipped do not count.
-    #[error("{part} is not JSON (line {}, column {})", source.line(), source.column())]
+    /// Not JSON, nor what Python's encoder makes of it.
+    #[error("{part} is not JSON: {reason}")]
     NotJson {
         /// `the body` or `the event`.
         part: &'static str,
-        /// What the parser stumbled on.
-        source: serde_json::Error,
+        /// What is wrong, the character that it is wrong with, its line and its column in bytes.
+        reason: String,
     },
     /// JSON, but no object.
     #[error("{part} is not a JSON object but {found}")]
@@ -51,28 +54,28 @@ pub enum Malformed {
 }
 
 impl Envelope {
-    /// Finds the event in an SQS body.
+    /// Finds the event in an SQS body, and reads these fields of it.
     ///
     /// A body is an SNS message only if `Type`, `MessageId`, `TopicArn` and `Message` are all there
     /// and strings, and the type is one of SNS's three: an event may have a field `Message` or
     /// `Type` of its own. Every other JSON object is an event under raw delivery.
-    pub fn open(body: &str) -> Result<Self, Malformed> {
+    pub(super) fn open(body: &str, fields: &Fields) -> Result<Self, Malformed> {
         // What is no object is looked at again below, for what it is.
-        let Sns(read) = serde_json::from_str(without_mark(body)).unwrap_or_default();
-        if let [
-            Value::String(kind),
-            Value::String(message_id),
-            Value::String(_),
-            Value::String(message),
-            attributes,
-        ] = read
+        let sns = json::read(without_mark(body), |object| {
+            let written = json::fields(object, &SNS_FIELDS)?;
+            let strings = written[..4].iter().map(|value| json::string((*value)?));
+            let attributes = written[4].map(read_attributes);
+            Ok((strings.collect::<Option<Vec<_>>>(), attributes))
+        });
+        if let Ok((Some(strings), attributes)) = sns
+            && let Ok([kind, message_id, _, message]) = <[String; 4]>::try_from(strings)
         {
             match kind.as_str() {
                 "Notification" => {
                     return Ok(Self::Notification {
                         message_id: Some(message_id),
-                        attributes: string_attributes(attributes),
-                        event: event("the event", &message)?,
+                        attributes: attributes.unwrap_or_default(),
+                        event: event("the event", &message, fields)?,
                     });
                 }
                 "SubscriptionConfirmation" | "UnsubscribeConfirmation" => {
@@ -84,7 +87,7 @@ impl Envelope {
         Ok(Self::Notification {
             message_id: None,
             attributes: Vec::new(),
-            event: event("the body", body)?,
+            event: event("the body", body, fields)?,
         })
     }
 }
@@ -109,7 +112,7 @@ impl fmt::Debug for Envelope {
     }
 }
 
-/// The fields that are read of an SNS message.
+/// The fields that are read of an SNS message. The rest, its signature above all, is passed over.
 const SNS_FIELDS: [&str; 5] = [
     "Type",
     "MessageId",
@@ -118,56 +121,16 @@ const SNS_FIELDS: [&str; 5] = [
     "MessageAttributes",
 ];
 
-/// The values of [`SNS_FIELDS`], null where there is none; the last one where a name comes twice.
-///
-/// The rest of an SNS message, its signature above all, is skipped, and may hold what the parser
-/// would refuse elsewhere: a mail is not lost for a field that nobody reads.
-#[derive(Default)]
-struct Sns([Value; SNS_FIELDS.len()]);
-
-/// A field's name, which is only copied where it holds escapes.
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Sns {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Self::default())
-    }
-}
-
-impl<'de> Visitor<'de> for Sns {
-    type Value = Self;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
-        while let Some(Name(name)) = map.next_key()? {
-            if let Some(read) = SNS_FIELDS.iter().position(|field| *field == name) {
-                self.0[read] = map.next_value()?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(self)
-    }
-}
-
 /// The event that a JSON text is.
-fn event(part: &'static str, text: &str) -> Result<Event, Malformed> {
+fn event(part: &'static str, text: &str, fields: &Fields) -> Result<Event, Malformed> {
     let text = without_mark(text);
     if text.trim().is_empty() {
         return Err(Malformed::Empty(part));
     }
-    match serde_json::from_str(text) {
-        Ok(fields @ Value::Object(_)) => Ok(Event::new(text, fields)),
-        Ok(other) => Err(Malformed::NotAnObject {
-            part,
-            found: kind_of(&other),
-        }),
-        Err(source) => Err(Malformed::NotJson { part, source }),
-    }
+    json::read(text, |object| Event::read(object, fields)).map_err(|fault| match fault {
+        Fault::Syntax(reason) => Malformed::NotJson { part, reason },
+        Fault::NotAnObject(found) => Malformed::NotAnObject { part, found },
+    })
 }
 
 /// The text behind its byte-order mark, if it has one.
@@ -175,18 +138,18 @@ fn without_mark(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-fn string_attributes(attributes: Value) -> Vec<(String, String)> {
-    let Value::Object(attributes) = attributes else {
-        return Vec::new();
-    };
-    attributes
-        .into_iter()
-        .filter_map(|(name, attribute)| {
-            let is_string = attribute.get("Type")?.as_str()? == "String";
-            let value = attribute.get("Value")?.as_str()?;
-            is_string.then(|| (name, value.to_owned()))
-        })
-        .collect()
+/// What is read of SNS's message attributes, an object as it was written.
+fn read_attributes(attributes: &str) -> Vec<(String, String)> {
+    let written = json::fields(attributes, &READ_ATTRIBUTES).unwrap_or_default();
+    let named = READ_ATTRIBUTES.iter().zip(written);
+    let read = named.filter_map(|(name, attribute)| {
+        let parts = json::fields(attribute?, &["Type", "Value"]).ok()?;
+        let [kind, value] = parts.try_into().ok()?;
+        let is_string = json::string(kind?)? == "String";
+        let value = json::string(value?)?;
+        is_string.then(|| ((*name).to_owned(), value))
+    });
+    read.collect()
 }
 
 #[cfg(test)]

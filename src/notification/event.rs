@@ -1,52 +1,91 @@
 //! An event and the fields in it.
 
-use std::{borrow::Cow, collections::HashMap, fmt};
+use std::{fmt, sync::Arc};
 
-use serde_json::{Value, value::RawValue};
+use super::{json, pointer::JsonPointer, rejection::Rejection};
 
-use super::{pointer::JsonPointer, rejection::Rejection};
+/// The fields that can be asked for, of any event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fields(Arc<Wanted>);
 
-/// One event: the JSON object that was published. `Debug` hides it.
+#[derive(Debug, PartialEq, Eq)]
+struct Wanted {
+    pointers: Vec<JsonPointer>,
+    /// The names with which the pointers begin, each once.
+    names: Vec<String>,
+}
+
+/// What can be asked for of one event, the JSON object that was published. The rest of it is not kept,
+/// however large it was: events are held for as long as an outage lasts. `Debug` hides it.
 pub struct Event {
-    /// The text that `fields` was parsed from, kept where it has numbers whose digits would be lost.
-    source: Option<String>,
-    fields: Value,
+    fields: Fields,
+    /// In the order of the fields.
+    values: Vec<Option<Found>>,
+}
+
+/// A value that is not null.
+enum Found {
+    Text(String),
+    /// An object or an array, in these words.
+    Other(&'static str),
+}
+
+impl Fields {
+    /// These fields.
+    pub(super) fn new<'a>(pointers: impl IntoIterator<Item = &'a JsonPointer>) -> Self {
+        let mut pointers: Vec<_> = pointers.into_iter().cloned().collect();
+        pointers.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        pointers.dedup();
+        let first = |pointer: &JsonPointer| pointer.tokens.first().cloned();
+        let mut names: Vec<_> = pointers.iter().filter_map(first).collect();
+        names.sort();
+        names.dedup();
+        Self(Arc::new(Wanted { pointers, names }))
+    }
 }
 
 impl Event {
-    /// `fields` must be the object that was parsed from `source`.
-    pub(super) fn new(source: &str, fields: Value) -> Self {
-        Self {
-            source: holds_float(&fields).then(|| source.to_owned()),
-            fields,
-        }
+    /// Reads the fields of an object.
+    pub(super) fn read(object: &str, fields: &Fields) -> Result<Self, serde_json::Error> {
+        let Wanted { pointers, names } = &*fields.0;
+        let written = json::fields(object, names)?;
+        let value = |pointer: &JsonPointer| {
+            let (first, rest) = pointer.tokens.split_first()?;
+            let name = names.iter().position(|name| name == first)?;
+            Found::of(json::at(written[name]?, rest)?)
+        };
+        Ok(Self {
+            fields: fields.clone(),
+            values: pointers.iter().map(value).collect(),
+        })
     }
 
     /// A field as text: strings as they are, numbers as they were written, `true` and `false`.
     /// `Ok(None)` if it is absent or null. Objects and arrays are refused.
-    pub(super) fn text(&self, field: &JsonPointer) -> Result<Option<Cow<'_, str>>, Rejection> {
-        let mut tokens = field.tokens.iter();
-        let value = tokens.try_fold(&self.fields, |value, token| match value {
-            Value::Object(fields) => fields.get(token),
-            Value::Array(items) => items.get(index(token)?),
-            _ => None,
-        });
-        Ok(Some(match value {
-            None | Some(Value::Null) => return Ok(None),
-            Some(Value::String(text)) => Cow::Borrowed(text),
-            Some(Value::Bool(flag)) => Cow::Borrowed(if *flag { "true" } else { "false" }),
-            Some(Value::Number(number)) => {
-                let source = self.source.as_deref().filter(|_| number.is_f64());
-                let written = source.and_then(|source| as_written(source, field));
-                written.map_or_else(|| Cow::Owned(number.to_string()), Cow::Borrowed)
-            }
-            Some(other @ (Value::Array(_) | Value::Object(_))) => {
-                return Err(Rejection::NotText {
-                    field: field.clone(),
-                    found: kind_of(other),
-                });
-            }
-        }))
+    pub(super) fn text(&self, field: &JsonPointer) -> Result<Option<&str>, Rejection> {
+        let mut pointers = self.fields.0.pointers.iter();
+        let known = pointers.position(|pointer| pointer == field);
+        debug_assert!(known.is_some(), "{field} was not to be kept");
+        match known.and_then(|known| self.values[known].as_ref()) {
+            None => Ok(None),
+            Some(Found::Text(text)) => Ok(Some(text)),
+            Some(Found::Other(found)) => Err(Rejection::NotText {
+                field: field.clone(),
+                found,
+            }),
+        }
+    }
+}
+
+impl Found {
+    /// `None` for null.
+    fn of(written: &str) -> Option<Self> {
+        match written.as_bytes().first()? {
+            b'n' => None,
+            b'"' => json::string(written).map(Self::Text),
+            b'{' | b'[' => Some(Self::Other(json::kind_of(written))),
+            _ => Some(Self::Text(written.to_owned())),
+        }
     }
 }
 
@@ -54,49 +93,6 @@ impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event").finish_non_exhaustive()
     }
-}
-
-/// What a JSON value is, with its article.
-pub(super) fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
-
-/// Whether one of its numbers was read as a float. The parser limits how deep it goes.
-fn holds_float(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => number.is_f64(),
-        Value::Array(items) => items.iter().any(holds_float),
-        Value::Object(fields) => fields.values().any(holds_float),
-        Value::Null | Value::Bool(_) | Value::String(_) => false,
-    }
-}
-
-/// The place in an array that a token names: digits, without leading zeros.
-fn index(token: &str) -> Option<usize> {
-    let plain = token == "0" || !token.starts_with(['0', '+']);
-    token.parse().ok().filter(|_| plain)
-}
-
-/// The digits of a number as the publisher wrote them: a float would turn 12345678901234567890123
-/// into 1.2345678901234568e22.
-fn as_written<'a>(source: &'a str, field: &JsonPointer) -> Option<&'a str> {
-    field.tokens.iter().try_fold(source, |json, token| {
-        let raw: &'a RawValue = if json.starts_with('[') {
-            let items: Vec<&'a RawValue> = serde_json::from_str(json).ok()?;
-            items.get(index(token)?).copied()?
-        } else {
-            let fields: HashMap<Cow<'a, str>, &'a RawValue> = serde_json::from_str(json).ok()?;
-            fields.get(token.as_str()).copied()?
-        };
-        Some(raw.get())
-    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Placeholders, and texts with placeholders in them.
 
-use std::{borrow::Cow, collections::BTreeMap, iter, sync::Arc};
+use std::{collections::BTreeMap, iter, sync::Arc};
 
 use super::{
     characters::{is_format, is_zero_width},
@@ -69,15 +69,15 @@ impl Placeholder {
 
     /// The value in this event. A blank string gives way to the fallback and the default, and is a
     /// value only where there is neither.
-    fn value<'a>(&'a self, event: &'a Event, needs: Needs) -> Result<Cow<'a, str>, Rejection> {
+    fn value<'a>(&'a self, event: &'a Event, needs: Needs) -> Result<&'a str, Rejection> {
         let mut blank = None;
         for field in iter::once(&self.field).chain(&self.fallback) {
             match event.text(field)? {
-                Some(text) if !is_blank(&text) => return Ok(text),
+                Some(text) if !is_blank(text) => return Ok(text),
                 text => blank = blank.or(text),
             }
         }
-        let default = self.default.as_deref().map(Cow::Borrowed);
+        let default = self.default.as_deref();
         default.or(blank).ok_or_else(|| Rejection::MissingField {
             placeholder: self.name.clone(),
             field: self.field.clone(),
@@ -128,7 +128,7 @@ impl Pattern {
         &'a self,
         event: &'a Event,
         needs: Needs,
-    ) -> Result<Vec<Cow<'a, str>>, Rejection> {
+    ) -> Result<Vec<&'a str>, Rejection> {
         self.placeholders
             .iter()
             .map(|placeholder| placeholder.value(event, needs))

@@ -20,12 +20,13 @@ pub enum Rejection {
         /// Who names the placeholder.
         needs: Needs,
     },
-    /// A field that is needed as text is an object or an array.
+    /// A field that is needed as text is an object, an array, or one of the numbers that JSON does not
+    /// have.
     #[error("the field {field} is not text but {found}")]
     NotText {
         /// Which field.
         field: JsonPointer,
-        /// `an object` or `an array`.
+        /// `an object`, `an array`, `NaN`, `Infinity` or `-Infinity`.
         found: &'static str,
     },
     /// The event names nobody to write to.

@@ -1,6 +1,6 @@
 //! The HTML template, and the two bodies of a mail that it becomes.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use super::{
     event::Event,
@@ -64,11 +64,11 @@ impl Template {
 
     /// The bodies with the same neutral text in the place of each value.
     pub(super) fn render_neutral(&self) -> Bodies {
-        let values: Vec<_> = self.placeholders().map(|_| NEUTRAL.into()).collect();
+        let values: Vec<_> = self.placeholders().map(|_| NEUTRAL).collect();
         self.filled(&values)
     }
 
-    fn filled(&self, values: &[Cow<'_, str>]) -> Bodies {
+    fn filled(&self, values: &[&str]) -> Bodies {
         // A template names a placeholder several times; its value is prepared once for each part.
         let escaped = values.iter().map(|value| escaped(value)).collect();
         let plain: Vec<_> = values.iter().map(|value| plain(value)).collect();

@@ -32,11 +32,12 @@ fn composer() -> Composer {
         Subject::compile("Registered: {summary} ({uid})", &declared()),
         &[Sender::parse("Help, Desk <help@example.com>").unwrap()],
         JsonPointer::parse("/mailto").unwrap(),
+        &declared(),
     )
 }
 
 fn event(body: &str) -> Event {
-    match Envelope::open(body).unwrap() {
+    match composer().open(body).unwrap() {
         Envelope::Notification { event, .. } => event,
         Envelope::Control { kind } => panic!("{kind}"),
     }
@@ -163,4 +164,34 @@ fn debug_of_a_mail_shows_its_recipients_masked_and_nothing_else() {
     let mail = compose(GOOGLE).unwrap();
     assert_eq!(format!("{mail:?}"), "Mail { to: [d***@example.com], .. }");
     assert_eq!(format!("{:?}", event(GOOGLE)), "Event { .. }");
+}
+
+/// What is needed of the events that Python's own encoder wrote, and the events.
+const PYTHON: &str = include_str!("../../tests/fixtures/python-events.jsonl");
+
+#[test]
+fn what_the_servers_language_writes_and_reads_is_mailed() {
+    let template = Template::compile(TEMPLATE, &declared()).unwrap();
+    let mut mailed = 0;
+    for line in PYTHON.lines() {
+        let written: serde_json::Value = serde_json::from_str(line).unwrap();
+        let body = written["event"].as_str().unwrap();
+        let notification = serde_json::json!({
+            "Type": "Notification", "MessageId": "1", "TopicArn": "a", "Message": body,
+        });
+        for body in [body, &notification.to_string()] {
+            let event = event(body);
+            for (name, value) in written["fields"].as_object().unwrap() {
+                let field = JsonPointer::parse(&format!("/{name}")).unwrap();
+                assert_eq!(
+                    event.text(&field).unwrap(),
+                    value.as_str(),
+                    "{field} of {line}"
+                );
+            }
+            composer().compose(&template, &event).unwrap();
+            mailed += 1;
+        }
+    }
+    assert_eq!(mailed, 400);
 }

@@ -199,8 +199,8 @@ impl Worker<'_> {
 
     /// From body to ending. `Err` is an early return; both hold the ending.
     async fn handle(&self, body: String) -> Result<Ending, Ending> {
-        let opened = Envelope::open(&body);
-        // A message may be held for long, and the event is all that is needed of it.
+        let opened = self.context.composer.open(&body);
+        // A message may be held for long, and what was read of it is all that is needed.
         drop(body);
         let spans = &self.context.instruments.spans;
         let span = match &opened {

@@ -15,11 +15,12 @@ const EVENT: &str = r#"{"mailto": "dana@example.com", "organizer": "dana[at]exam
 fn mail(settings: &Settings, template: &str) -> Mail {
     let placeholders = &settings.message.placeholders;
     let template = Template::compile(template.as_bytes(), placeholders).unwrap();
-    let event = match Envelope::open(EVENT).unwrap() {
+    let composer = settings.composer();
+    let event = match composer.open(EVENT).unwrap() {
         Envelope::Notification { event, .. } => event,
         Envelope::Control { kind } => panic!("{kind}"),
     };
-    settings.composer().compose(&template, &event).unwrap()
+    composer.compose(&template, &event).unwrap()
 }
 
 #[test]

@@ -165,10 +165,10 @@ fn composed(world: &World, event: &str) -> Expected {
     let flags = Flags::default();
     let settings = load(&[], &flags, world.environment()).unwrap().settings;
     let template = Template::compile(TEMPLATE, &settings.message.placeholders).unwrap();
-    let Ok(Envelope::Notification { event, .. }) = Envelope::open(event) else {
+    let composer = settings.composer();
+    let Ok(Envelope::Notification { event, .. }) = composer.open(event) else {
         panic!("{event} is no event");
     };
-    let composer = settings.composer();
     let mail = composer.compose(&template, &event).unwrap();
     Expected {
         from: mail.from,

@@ -5,6 +5,22 @@ use serde_json::json;
 use super::super::JsonPointer;
 use super::*;
 
+/// What is asked for here.
+const POINTERS: [&str; 7] = [
+    "/uid",
+    "/summary",
+    "/weight",
+    "/Type",
+    "/MessageId",
+    "/TopicArn",
+    "/Message",
+];
+
+fn open(body: &str) -> Result<Envelope, Malformed> {
+    let pointers = POINTERS.map(|pointer| JsonPointer::parse(pointer).unwrap());
+    Envelope::open(body, &Fields::new(&pointers))
+}
+
 fn field(event: &Event, pointer: &str) -> Option<String> {
     event
         .text(&JsonPointer::parse(pointer).unwrap())
@@ -23,7 +39,7 @@ fn notification(message: &str) -> String {
 }
 
 fn raw(body: &str) -> Event {
-    match Envelope::open(body) {
+    match open(body) {
         Ok(Envelope::Notification {
             message_id: None,
             attributes,
@@ -54,7 +70,7 @@ fn a_notification_is_unwrapped() {
         message_id,
         attributes,
         event,
-    }) = Envelope::open(&body)
+    }) = open(&body)
     else {
         panic!("no notification");
     };
@@ -107,7 +123,7 @@ fn talk_about_the_subscription_is_control() {
             "Type": kind, "MessageId": "1", "TopicArn": "a", "Token": "t", "SubscribeURL": "u",
             "Message": "You have chosen to subscribe to the topic a.",
         });
-        match Envelope::open(&body.to_string()) {
+        match open(&body.to_string()) {
             Ok(Envelope::Control { kind: found }) => assert_eq!(found, kind),
             other => panic!("{other:?}"),
         }
@@ -121,15 +137,15 @@ fn errors_name_the_place_and_not_the_content() {
         ("\u{feff} \n".to_owned(), "the body is empty"),
         (
             "secret".to_owned(),
-            "the body is not JSON (line 1, column 1)",
+            "the body is not JSON: expected value, found 's' (line 1, column 1)",
         ),
         (
             "{\n  \"a\": secret}".to_owned(),
-            "the body is not JSON (line 2, column 8)",
+            "the body is not JSON: expected value, found 's' (line 2, column 8)",
         ),
         (
             "{} {}".to_owned(),
-            "the body is not JSON (line 1, column 4)",
+            "the body is not JSON: trailing characters, found '{' (line 1, column 4)",
         ),
         (
             "[\"secret\"]".to_owned(),
@@ -143,7 +159,7 @@ fn errors_name_the_place_and_not_the_content() {
         (notification(""), "the event is empty"),
         (
             notification("secret"),
-            "the event is not JSON (line 1, column 1)",
+            "the event is not JSON: expected value, found 's' (line 1, column 1)",
         ),
         (
             notification("[{}]"),
@@ -154,15 +170,28 @@ fn errors_name_the_place_and_not_the_content() {
             "the event is not a JSON object but a string",
         ),
         (
-            notification("{\"a\": \"\\ud800\"}"),
-            "the event is not JSON (line 1, column 14)",
+            "{\"a\": NaN, \"b\": \"\u{1}\"}".to_owned(),
+            "the body is not JSON: control character (\\u0000-\\u001F) found while parsing a string, \
+             found '\\u{1}' (line 1, column 18)",
         ),
         (
-            "{\"a\": \"\\udc00\\ud800\"}".to_owned(),
-            "the body is not JSON (line 1, column 13)",
+            "{\"a\": nan}".to_owned(),
+            "the body is not JSON: expected ident, found 'a' (line 1, column 8)",
+        ),
+        (
+            "{\"a\": 1.}".to_owned(),
+            "the body is not JSON: invalid number, found '}' (line 1, column 9)",
+        ),
+        (
+            "{\"a\": \"secret".to_owned(),
+            "the body is not JSON: EOF while parsing a string (line 1, column 13)",
+        ),
+        (
+            "{'a': 1}".to_owned(),
+            "the body is not JSON: key must be a string, found '\\'' (line 1, column 2)",
         ),
     ] {
-        let error = Envelope::open(&body).unwrap_err();
+        let error = open(&body).unwrap_err();
         assert_eq!(error.to_string(), text, "{body}");
         assert!(!format!("{error:?}").contains("secret"), "{error:?}");
     }
@@ -176,24 +205,63 @@ fn the_last_of_two_fields_of_one_name_wins() {
 }
 
 #[test]
-fn deep_nesting_is_malformed_and_not_the_end_of_the_process() {
-    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
-        let depth = (1 << 20) / (open.len() + close.len()) - 10;
-        let body = format!("{{\"a\":{}0{}}}", open.repeat(depth), close.repeat(depth));
-        assert!(matches!(
-            Envelope::open(&body),
-            Err(Malformed::NotJson {
-                part: "the body",
-                ..
-            })
-        ));
+fn nesting_of_any_depth_is_passed_over_where_nobody_reads_it() {
+    for (open_, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let depth = (1 << 20) / (open_.len() + close.len()) - 20;
+        let deep = format!("{}0{}", open_.repeat(depth), close.repeat(depth));
+        let event = raw(&format!("{{\"a\":{deep},\"uid\":\"1\"}}"));
+        assert_eq!(field(&event, "/uid").as_deref(), Some("1"));
+        let wanted = raw(&format!("{{\"uid\":{deep}}}"));
+        let uid = JsonPointer::parse("/uid").unwrap();
+        assert!(
+            wanted.text(&uid).is_err(),
+            "an object or an array is no text"
+        );
+    }
+}
+
+#[test]
+fn a_field_of_an_event_that_nobody_reads_costs_no_mail() {
+    let deep = format!("{}0{}", "[".repeat(500), "]".repeat(500));
+    for unread in [
+        r#""caf\udce9""#,
+        r#""\ud83d""#,
+        "1e400",
+        "NaN",
+        "-Infinity",
+        "[Infinity,{\"\\udfff\":NaN}]",
+        &deep,
+    ] {
+        for event in [
+            format!(r#"{{"description":{unread},"uid":"1"}}"#),
+            format!(r#"{{"uid":"1","description":{unread}}}"#),
+        ] {
+            for body in [event.clone(), notification(&event)] {
+                let Ok(Envelope::Notification { event, .. }) = open(&body) else {
+                    panic!("no event: {body:.80}");
+                };
+                assert_eq!(field(&event, "/uid").as_deref(), Some("1"), "{body:.80}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_number_that_json_does_not_have_is_no_text() {
+    let uid = JsonPointer::parse("/uid").unwrap();
+    for constant in ["NaN", "Infinity", "-Infinity"] {
+        let event = raw(&format!("{{\"uid\": {constant}}}"));
+        assert_eq!(
+            event.text(&uid).unwrap_err().to_string(),
+            format!("the field /uid is not text but {constant}")
+        );
     }
 }
 
 #[test]
 fn a_body_of_a_megabyte_is_opened() {
     let event = json!({"uid": "1", "summary": "x\"".repeat(300_000)}).to_string();
-    let Ok(Envelope::Notification { event, .. }) = Envelope::open(&notification(&event)) else {
+    let Ok(Envelope::Notification { event, .. }) = open(&notification(&event)) else {
         panic!("no notification");
     };
     assert_eq!(
@@ -204,7 +272,7 @@ fn a_body_of_a_megabyte_is_opened() {
 
 #[test]
 fn debug_hides_the_event_and_the_attributes() {
-    let envelope = Envelope::open(&notification("{\"uid\": \"secret\"}")).unwrap();
+    let envelope = open(&notification("{\"uid\": \"secret\"}")).unwrap();
     assert!(!format!("{envelope:?}").contains("secret"));
 }
 
@@ -214,7 +282,7 @@ fn a_field_of_the_envelope_that_nobody_reads_costs_no_mail() {
     for unread in [r#""\ud800""#, "1e999", &deep] {
         let body = notification(r#"{"uid":"1"}"#);
         let body = format!(r#"{{"Subject":{unread},{}"#, &body[1..]);
-        let Ok(Envelope::Notification { event, .. }) = Envelope::open(&body) else {
+        let Ok(Envelope::Notification { event, .. }) = open(&body) else {
             panic!("no notification: {unread:.10}");
         };
         assert_eq!(field(&event, "/uid").as_deref(), Some("1"));
@@ -227,7 +295,7 @@ fn the_last_of_two_fields_of_one_name_wins_in_the_envelope_too() {
     let twice = format!(r#"{{"Message":"{{}}","MessageId":"first",{}"#, &body[1..]);
     let Ok(Envelope::Notification {
         message_id, event, ..
-    }) = Envelope::open(&twice)
+    }) = open(&twice)
     else {
         panic!("no notification");
     };
@@ -235,7 +303,7 @@ fn the_last_of_two_fields_of_one_name_wins_in_the_envelope_too() {
     assert_eq!(field(&event, "/uid").as_deref(), Some("1"));
     // One of another type at the end makes it none of SNS's.
     let odd = format!(r#"{},"MessageId":1}}"#, &body[..body.len() - 1]);
-    let Ok(Envelope::Notification { message_id, .. }) = Envelope::open(&odd) else {
+    let Ok(Envelope::Notification { message_id, .. }) = open(&odd) else {
         panic!("no notification");
     };
     assert_eq!(message_id, None);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::*;
+use super::{super::event::Fields, *};
 
 fn pointer(text: &str) -> JsonPointer {
     JsonPointer::parse(text).unwrap()
@@ -19,10 +19,10 @@ fn placeholder(name: &str, fallback: Option<&str>, default: Option<&str>) -> Pla
 
 fn value(placeholder: &Placeholder, event: &serde_json::Value) -> Result<String, Rejection> {
     let source = event.to_string();
-    let event = Event::new(&source, serde_json::from_str(&source).unwrap());
-    placeholder
-        .value(&event, Needs::Template)
-        .map(Cow::into_owned)
+    let fields = iter::once(&placeholder.field).chain(&placeholder.fallback);
+    let event = Event::read(&source, &Fields::new(fields)).unwrap();
+    let value = placeholder.value(&event, Needs::Template);
+    value.map(str::to_owned)
 }
 
 #[test]

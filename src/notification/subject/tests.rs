@@ -3,18 +3,20 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::{JsonPointer, Placeholder};
+use super::super::{JsonPointer, Placeholder, event::Fields};
 use super::*;
 
 fn render(source: &str, summary: &str) -> String {
+    let field = JsonPointer::parse("/summary").unwrap();
+    let fields = Fields::new([&field]);
     let declared = Placeholders::new(vec![Placeholder {
         name: "summary".to_owned(),
-        field: JsonPointer::parse("/summary").unwrap(),
+        field,
         fallback: None,
         default: None,
     }]);
     let event = json!({"summary": summary}).to_string();
-    let event = Event::new(&event, serde_json::from_str(&event).unwrap());
+    let event = Event::read(&event, &fields).unwrap();
     Subject::compile(source, &declared).render(&event).unwrap()
 }
 

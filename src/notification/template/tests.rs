@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::{JsonPointer, Placeholder};
+use super::super::{JsonPointer, Placeholder, event::Fields};
 use super::*;
 
 fn declared() -> Placeholders {
@@ -18,7 +18,13 @@ fn declared() -> Placeholders {
 
 fn event(summary: &str) -> Event {
     let event = json!({"summary": summary, "uid": "7"}).to_string();
-    Event::new(&event, serde_json::from_str(&event).unwrap())
+    read(&event)
+}
+
+fn read(event: &str) -> Event {
+    let declared = declared();
+    let fields = Fields::new(declared.iter().map(|placeholder| &placeholder.field));
+    Event::read(event, &fields).unwrap()
 }
 
 fn render(source: &str, summary: &str) -> Bodies {
@@ -84,7 +90,7 @@ fn a_template_needs_the_fields_that_it_names_and_no_others() {
         needs_both.placeholders().collect::<Vec<_>>(),
         ["uid", "summary"]
     );
-    let without = Event::new("{\"uid\":1}", serde_json::from_str("{\"uid\":1}").unwrap());
+    let without = read("{\"uid\":1}");
     let rejection = needs_both.render(&without).err().unwrap();
     assert_eq!(
         rejection.to_string(),
