@@ -3,6 +3,7 @@
 
 pub mod classify;
 mod codecommit;
+mod credentials;
 mod inspect;
 mod ses;
 mod sqs;
@@ -10,9 +11,12 @@ mod sqs;
 use std::time::Duration;
 
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, retry::RetryConfig,
+    BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig,
     stalled_stream_protection::StalledStreamProtectionConfig, timeout::TimeoutConfig,
 };
+use aws_credential_types::provider::SharedCredentialsProvider;
+
+use self::credentials::Kept;
 
 pub use self::{
     codecommit::{CodeCommitTemplate, TemplateAddress},
@@ -26,7 +30,8 @@ pub struct AwsConfig(SdkConfig);
 
 impl AwsConfig {
     /// Reads the environment as every AWS tool does, `AWS_ENDPOINT_URL` and its siblings for one
-    /// service included. `region` beats the environment's.
+    /// service included. `region` beats the environment's. Credentials are loaded now, and from now on
+    /// before they end; that they cannot be loaded is no error here but each call's.
     pub async fn load(region: Option<&str>) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             // It would end a body that stops flowing, and watches every body for it, at a twentieth of
@@ -36,12 +41,28 @@ impl AwsConfig {
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));
         }
-        Self(loader.load().await)
+        let config = loader.no_credentials().load().await;
+        let kept = Kept::of(credentials::chain(&config).await);
+        kept.first().await;
+        Self::with(config, kept)
     }
 
+    /// Calls with these credentials. Whoever keeps them caches them for all clients.
+    fn with(config: SdkConfig, kept: Kept) -> Self {
+        let config = config
+            .into_builder()
+            .identity_cache(IdentityCache::no_cache())
+            .credentials_provider(SharedCredentialsProvider::new(kept));
+        Self(config.build())
+    }
+
+    /// Calls as configured. Must be called inside a tokio runtime.
     #[cfg(test)]
     pub(crate) fn of(config: SdkConfig) -> Self {
-        Self(config)
+        match config.credentials_provider() {
+            Some(provider) => Self::with(config, Kept::of(provider)),
+            None => Self(config),
+        }
     }
 
     /// For calls that change nothing: the SDK's standard retries, each attempt of at most `timeout`.

@@ -17,7 +17,7 @@ use crate::{
         outcome::Tally, rate::Limiter,
     },
     ports::{QueueFacts, SendRate, World, queue_name},
-    shutdown::Signal,
+    shutdown::{INTERRUPT, Signal},
     telemetry::{Instruments, LIFECYCLE, measured_ports::Measured},
     template_store::TemplateStore,
     text::format_duration,
@@ -34,7 +34,7 @@ pub async fn run(
     settings: &Settings,
     health: Arc<HealthState>,
     instruments: Arc<Instruments>,
-    mut signals: mpsc::UnboundedReceiver<Signal>,
+    signals: mpsc::UnboundedReceiver<Signal>,
 ) -> anyhow::Result<Report> {
     let templates = Arc::new(TemplateStore::new(
         Arc::new(Measured::new(
@@ -46,11 +46,52 @@ pub async fn run(
         settings.template.max_bytes,
     ));
     let stop_fetching = CancellationToken::new();
-    let fetching = tokio::spawn({
+    let mut fetching = tokio::spawn({
         let (templates, stop) = (Arc::clone(&templates), stop_fetching.clone());
         async move { templates.run(stop).await }
     });
-    let ended = match boot(&world, settings, &templates, &mut signals).await {
+    let drain = Arc::new(Drain::new(settings.grace, settings.email.timeout));
+    let stopping = Arc::clone(&health);
+    let working = boot_and_work(
+        world,
+        settings,
+        templates,
+        health,
+        instruments,
+        signals,
+        Arc::clone(&drain),
+    );
+    tokio::pin!(working);
+    tokio::select! {
+        ended = &mut working => {
+            stop_fetching.cancel();
+            drop(fetching.await);
+            ended
+        }
+        _ = &mut fetching => {
+            error!(
+                target: LIFECYCLE,
+                "the fetcher of the template ended early, which is a bug in this program: the process \
+                 stops and must be started again"
+            );
+            drain.begin_promptly();
+            stopping.stopping();
+            Ok(Report { clean: false, ..working.await? })
+        }
+    }
+}
+
+/// From the first proof to the end of the pipeline.
+async fn boot_and_work(
+    world: World,
+    settings: &Settings,
+    templates: Arc<TemplateStore>,
+    health: Arc<HealthState>,
+    instruments: Arc<Instruments>,
+    mut signals: mpsc::UnboundedReceiver<Signal>,
+    drain: Arc<Drain>,
+) -> anyhow::Result<Report> {
+    match boot(&world, settings, &templates, &mut signals, &drain).await {
         Ok(Some(facts)) => {
             log_plan(settings, &facts);
             let limiter = Limiter::new(settings.email.max_send_rate);
@@ -71,7 +112,7 @@ pub async fn run(
                 health,
                 instruments,
             };
-            Ok(work(parts, settings, facts.queue, signals).await)
+            Ok(work(parts, settings, facts.queue, signals, drain).await)
         }
         Ok(None) => Ok(Report {
             tally: Tally::default(),
@@ -81,10 +122,7 @@ pub async fn run(
             error!(target: LIFECYCLE, "not started: {reason}");
             Err(reason)
         }
-    };
-    stop_fetching.cancel();
-    drop(fetching.await);
-    ended
+    }
 }
 
 /// Waits for the proofs, or for a signal that stops the boot: then there are no facts.
@@ -93,12 +131,14 @@ async fn boot(
     settings: &Settings,
     templates: &TemplateStore,
     signals: &mut mpsc::UnboundedReceiver<Signal>,
+    drain: &Drain,
 ) -> anyhow::Result<Option<Facts>> {
     let proving = boot::prove(world, settings, templates);
     tokio::pin!(proving);
     loop {
         tokio::select! {
             proved = &mut proving => return proved.map(Some),
+            () = drain.wait_begun() => return Ok(None),
             Some(signal) = signals.recv() => match signal {
                 Signal::Stop(name) => {
                     info!(target: LIFECYCLE, "{name} while starting: nothing was received");
@@ -116,6 +156,7 @@ async fn work(
     settings: &Settings,
     queue: QueueFacts,
     mut signals: mpsc::UnboundedReceiver<Signal>,
+    drain: Arc<Drain>,
 ) -> Report {
     let pipeline_settings = pipeline::Settings {
         concurrency: settings.concurrency,
@@ -126,7 +167,6 @@ async fn work(
         witness: settings.email.witness,
         max_receive_count: queue.redrive.map(|redrive| redrive.max_receive_count),
     };
-    let drain = Arc::new(Drain::new(settings.grace, settings.email.timeout));
     let (health, templates) = (Arc::clone(&parts.health), Arc::clone(&parts.templates));
     let mut stop_asked = false;
     health.started();
@@ -152,12 +192,16 @@ async fn work(
                     stop_asked = true;
                     info!(
                         target: LIFECYCLE,
-                        "{name}: receiving stops; messages already received are finished or \
-                         released within {}",
+                        "{name}: receiving stops; what a receive under way still brings and what was \
+                         received before is finished or released within {}",
                         format_duration(settings.grace)
                     );
                     health.stopping();
-                    drain.begin();
+                    if name == INTERRUPT {
+                        drain.begin_promptly();
+                    } else {
+                        drain.begin();
+                    }
                 }
             },
         }

@@ -26,6 +26,7 @@ mod poller;
 mod progress;
 pub mod rate;
 mod readings;
+mod receive_limit;
 mod report;
 mod retry_clock;
 mod run;

@@ -7,6 +7,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 use tokio::sync::mpsc;
 
+/// The name of the signal that a terminal sends: somebody waits for the end.
+pub const INTERRUPT: &str = "SIGINT";
+
 /// A request to the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -29,7 +32,7 @@ pub fn signals() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
         while let Some(signal) = signals.next().await {
             let signal = match signal {
                 SIGTERM => Signal::Stop("SIGTERM"),
-                SIGINT => Signal::Stop("SIGINT"),
+                SIGINT => Signal::Stop(INTERRUPT),
                 _ => Signal::Reload,
             };
             if sender.send(signal).is_err() {

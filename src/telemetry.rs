@@ -3,6 +3,7 @@
 //! it.
 
 pub(crate) mod export_errors;
+pub(crate) mod log_writer;
 pub(crate) mod measured_ports;
 pub(crate) mod metrics;
 pub mod names;
@@ -12,14 +13,20 @@ pub(crate) mod throttle;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
-    io::{IsTerminal, stderr},
+    io::{self, IsTerminal, stderr},
     panic,
 };
 
 use tracing::{Level, error, field::display, level_filters::LevelFilter};
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, registry};
 
-use self::{export_errors::ExportErrors, metrics::Metrics, otlp::Otlp, spans::Spans};
+use self::{
+    export_errors::ExportErrors,
+    log_writer::{LastLines, LogWriter},
+    metrics::Metrics,
+    otlp::Otlp,
+    spans::Spans,
+};
 
 /// The target of lines that are written at any level: how the daemon starts, stops, and stops
 /// receiving. Without these lines, the log of a quiet daemon looks like that of a dead one.
@@ -51,9 +58,19 @@ impl Instruments {
 
 /// Sets up the log for the whole process, and the panic hook. A line is a JSON object, or text.
 /// Spans go to `otlp` where it exports any, and `errors` hears what the exporters complain of. A
-/// second call changes nothing.
-pub(crate) fn init(level: LevelFilter, as_json: bool, otlp: &Otlp, errors: ExportErrors) {
-    let lines = fmt::layer().with_writer(stderr);
+/// second call changes nothing. The last lines are written when the result is dropped.
+///
+/// # Errors
+///
+/// If the system gives no thread for the log.
+pub(crate) fn init(
+    level: LevelFilter,
+    as_json: bool,
+    otlp: &Otlp,
+    errors: ExportErrors,
+) -> io::Result<LastLines> {
+    let (writer, last_lines) = LogWriter::start(stderr())?;
+    let lines = fmt::layer().with_writer(writer);
     let lines = if as_json {
         lines
             .json()
@@ -73,6 +90,7 @@ pub(crate) fn init(level: LevelFilter, as_json: bool, otlp: &Otlp, errors: Expor
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         panic::set_hook(Box::new(log_panic));
     }
+    Ok(last_lines)
 }
 
 /// Lets our own lines through at the level asked for. Those of other crates pass at `info` at most,

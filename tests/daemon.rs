@@ -1,6 +1,7 @@
 //! The real binary against the local AWS: start, work, outages, stop and exit codes.
 
 mod boot;
+mod credentials;
 mod events;
 mod expected;
 mod input;
@@ -8,6 +9,7 @@ mod outage;
 mod output;
 mod process;
 mod signals;
+mod stalls;
 mod template;
 mod usage;
 mod world;

@@ -78,8 +78,6 @@ const PASSING: [&str; 3] = [
 const NO_PROVIDER: &str = "failed to select an auth scheme";
 /// What the SDK says of each of its time-outs, before the time.
 const TIMED_OUT: &str = " occurred after ";
-/// What the SDK's cache says, only as a text, when credentials do not come within its time.
-const PROVIDER_LATE: &str = "identity resolver timed out";
 
 /// How far a call came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -366,12 +364,8 @@ where
 }
 
 fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
-    chain(error).any(|cause| {
-        let text = cause.to_string();
-        cause.is::<CredentialsError>()
-            || text.starts_with(NO_PROVIDER)
-            || text.starts_with(PROVIDER_LATE)
-    })
+    chain(error)
+        .any(|cause| cause.is::<CredentialsError>() || cause.to_string().starts_with(NO_PROVIDER))
 }
 
 /// The HTTP client's own error. If the name, the socket or the handshake failed, there was no
@@ -393,6 +387,13 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
         Some((_, after)) => format!("no answer within {after}"),
         None => text,
     }
+}
+
+/// All that an error says, from what failed to why.
+pub(super) fn causes(error: &(dyn StdError + 'static)) -> String {
+    let mut causes: Vec<_> = chain(error).map(ToString::to_string).collect();
+    causes.dedup();
+    causes.join(": ")
 }
 
 fn chain<'a>(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sesv2::{
     Client,
-    config::{Builder, IdentityCache, timeout::TimeoutConfig},
+    config::{Builder, timeout::TimeoutConfig},
 };
 
 use self::body::{BodyWriter, ReadyBody};
@@ -25,10 +25,6 @@ use crate::{
 /// out of time is not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Credentials that take longer count as missing. Waiting for them is part of an attempt, and ends
-/// well before it: an attempt out of time would count as one that may have sent. Sends that wait
-/// for the same credentials each count from their own start.
-const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(5);
 /// A late answer is still an answer. The mailer waits this many timeouts for one before the outcome
 /// counts as unknown, since another attempt after that may mail a second time.
 const LISTENED: u32 = 2;
@@ -53,11 +49,6 @@ impl SesMailer {
     ) -> Self {
         let config = Builder::from(&aws.one_attempt(timeout * LISTENED))
             .interceptor(ReadyBody)
-            .identity_cache(
-                IdentityCache::lazy()
-                    .load_timeout(CREDENTIALS_TIMEOUT.min(timeout / 3))
-                    .build(),
-            )
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))

@@ -42,7 +42,8 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    telemetry::init(log.level.into(), as_json, &otlp, errors.clone());
+    let init = telemetry::init(log.level.into(), as_json, &otlp, errors.clone());
+    let last_lines = init.context("there is no thread for the log")?;
     if otlp.is_on() {
         tokio::spawn(errors.clone().run());
     }
@@ -52,6 +53,7 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
     let code = work(loaded, &otlp, signals).await;
     otlp.finish(TELEMETRY_FLUSH_TIME).await;
     errors.log_rest();
+    drop(last_lines);
     code
 }
 

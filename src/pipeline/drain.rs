@@ -21,7 +21,8 @@ use crate::timing::{SETTLING_TIME, TELEMETRY_FLUSH_TIME, WORKER_RETURN_TIME};
 const HURRIED_SENDS_MAX: Duration = Duration::from_secs(2);
 /// The time that it leaves to settling after that: one call of a queue that answers.
 const HURRIED_SETTLING_MAX: Duration = Duration::from_millis(500);
-/// The time that a receive under way gets to return while nothing else is held.
+/// The time that a receive under way gets to return while nothing else is held, where the stop is in a
+/// hurry.
 const LAST_RECEIVE_MAX: Duration = Duration::from_secs(1);
 
 /// The moments of one drain.
@@ -35,7 +36,8 @@ pub struct Timetable {
     pub settle_from: Instant,
     /// Settling ends.
     pub settle_by: Instant,
-    /// A receive under way is given up where nothing is held.
+    /// A receive under way is given up where nothing is held. A queue may have handed it a message whose
+    /// answer is on its way, and giving it up costs that message a receive.
     pub receive_by: Instant,
 }
 
@@ -51,7 +53,7 @@ impl Timetable {
             last_send: now + before_settling.saturating_sub(send_timeout),
             settle_from: now + before_settling,
             settle_by: now + before_telemetry.saturating_sub(WORKER_RETURN_TIME),
-            receive_by: now + LAST_RECEIVE_MAX.min(before_settling),
+            receive_by: now + before_settling,
         }
     }
 }
@@ -87,9 +89,18 @@ impl Drain {
         times
     }
 
+    /// Begins it where that is not done yet, and gives a receive under way a second: for somebody who
+    /// waits at a terminal, and where a part of the pipeline has failed.
+    pub fn begin_promptly(&self) {
+        let mut times = self.begin();
+        times.receive_by = times.receive_by.min(Instant::now() + LAST_RECEIVE_MAX);
+        self.timetable.send_replace(Some(times));
+    }
+
     /// The second signal: everything without a send under way is released. It brings the moments
     /// forward and puts none off, so the sooner one counts.
     pub fn hurry(&self) {
+        self.begin_promptly();
         let mut times = self.begin();
         let now = Instant::now();
         let settle_from = now + HURRIED_SENDS_MAX;
@@ -137,6 +148,18 @@ impl Drain {
     /// Waits until a send under way is given up, its outcome unknown.
     pub async fn wait_abandon(&self) {
         self.wait_for(|times| times.settle_from).await;
+    }
+
+    /// Waits until a receive under way is given up. While a message is held, somebody waits anyway.
+    pub async fn wait_receives_end(&self, holding: bool) {
+        self.wait_for(|times| {
+            if holding {
+                times.settle_from
+            } else {
+                times.receive_by
+            }
+        })
+        .await;
     }
 
     /// Waits until nothing is settled any more.
@@ -250,6 +273,34 @@ mod tests {
         assert_eq!(
             (abandoned, closed),
             (seconds(2), Duration::from_millis(2_500))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_receive_under_way_has_as_long_as_a_send_and_a_second_in_a_hurry() {
+        let drain = Drain::new(seconds(28), seconds(10));
+        let begun = Instant::now();
+        drain.begin();
+        drain.wait_receives_end(false).await;
+        assert_eq!(begun.elapsed(), seconds(21));
+        let drain = Drain::new(seconds(28), seconds(10));
+        let begun = Instant::now();
+        drain.begin_promptly();
+        drain.wait_receives_end(false).await;
+        assert_eq!(begun.elapsed(), seconds(1));
+        drain.wait_receives_end(true).await;
+        assert_eq!(begun.elapsed(), seconds(21));
+        let drain = Drain::new(seconds(28), seconds(10));
+        let begun = Instant::now();
+        drain.begin();
+        tokio::join!(drain.wait_receives_end(false), async {
+            sleep_until(begun + seconds(5)).await;
+            drain.hurry();
+        });
+        assert_eq!(
+            begun.elapsed(),
+            seconds(6),
+            "a second signal brings it forward"
         );
     }
 

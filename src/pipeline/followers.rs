@@ -6,14 +6,17 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::task::JoinMap;
 use tracing::{info, warn};
 
-use super::{breaker::MailGate, gates::Gates, rate::Limiter};
+use super::{breaker::MailGate, gates::Gates, rate::Limiter, receive_limit::ReceiveLimit};
 use crate::{
-    ports::{Account, AccountFacts, EnforcementStatus},
+    ports::{Account, AccountFacts, EnforcementStatus, Queue},
     template_store::Knowledge,
 };
 
 /// How often the account is read.
 const ACCOUNT_EVERY: Duration = Duration::from_mins(5);
+/// How often the queue's redrive policy is read.
+const QUEUE_EVERY: Duration = Duration::from_mins(5);
+
 /// Spawns them, each by its name.
 pub(super) fn spawn(
     tasks: &mut JoinMap<&'static str, ()>,
@@ -54,6 +57,25 @@ async fn follow_account(limiter: Arc<Limiter>, account: Arc<dyn Account>) {
         sleep(ACCOUNT_EVERY).await;
         if let Ok(facts) = account.facts().await {
             limiter.account_rate(facts.max_send_rate);
+        }
+    }
+}
+
+/// Reads now and then after how many receives the queue dead-letters a message.
+pub(super) async fn follow_queue(limit: Arc<ReceiveLimit>, queue: Arc<dyn Queue>) {
+    loop {
+        sleep(QUEUE_EVERY).await;
+        // Receives and deletes tell of a queue that cannot be asked.
+        let Ok(facts) = queue.describe().await else {
+            continue;
+        };
+        let max = facts.redrive.map(|redrive| redrive.max_receive_count);
+        if limit.set(max) {
+            let policy = match max {
+                Some(max) => format!("dead-letters a message after {max} receives"),
+                None => "has no redrive policy".to_owned(),
+            };
+            info!("the queue {policy} from now on");
         }
     }
 }

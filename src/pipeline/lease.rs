@@ -23,7 +23,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use self::held::Held;
+use self::{held::Held, stalls::Stalls};
 use super::batch::batch_answers;
 use crate::{
     mutex::Mutex,
@@ -34,6 +34,7 @@ use crate::{
 
 mod guard;
 mod held;
+mod stalls;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +52,8 @@ pub struct Leases {
     /// Lines of renewals that fail, and of those that are refused.
     failing: Throttle,
     refused: Throttle,
+    /// Lines of a process that stood still.
+    stalled: Throttle,
 }
 
 #[derive(Default)]
@@ -59,6 +62,7 @@ struct State {
     /// The newest lease of each message.
     by_message: HashMap<String, u64>,
     next: u64,
+    stalls: Stalls,
 }
 
 /// A renewal to be asked for.
@@ -86,6 +90,7 @@ impl Leases {
             wake_keeper: Notify::new(),
             failing: Throttle::default(),
             refused: Throttle::default(),
+            stalled: Throttle::default(),
         })
     }
 
@@ -94,7 +99,8 @@ impl Leases {
     ///
     /// `asked_at` is when the receive request was sent. The queue began to count somewhere between
     /// that and now; for an answer to a long poll we assume that it took no longer on its way than
-    /// a call may, and count from there.
+    /// a call may, and count from there. Where the process has stood still since the request, the
+    /// answer may have come at any time in between, and the lease counts from before that.
     pub fn adopt(
         self: &Arc<Self>,
         message_id: &str,
@@ -102,9 +108,13 @@ impl Leases {
         asked_at: Instant,
     ) -> Option<Lease> {
         let now = Instant::now();
-        let latest = now.checked_sub(lease_call_timeout(self.length));
-        let received_at = asked_at.max(latest.unwrap_or(now));
+        self.ran(now);
         let mut state = self.state.lock();
+        let latest = now.checked_sub(lease_call_timeout(self.length));
+        let latest = latest
+            .into_iter()
+            .chain(state.stalls.unread_since(asked_at));
+        let received_at = asked_at.max(latest.min().unwrap_or(now));
         // The keeper looks again: there is a new lease, or this one has another next moment.
         self.wake_keeper.notify_one();
         if let Some(held) = state.newest(message_id) {
@@ -150,7 +160,9 @@ impl Leases {
         let mut calls = FuturesUnordered::new();
         loop {
             turned();
-            let (mut due, next) = self.take_due(Instant::now());
+            let now = Instant::now();
+            self.ran(now);
+            let (mut due, next) = self.take_due(now);
             while !due.is_empty() {
                 let rest = due.split_off(due.len().min(BATCH_MAX));
                 calls.push(self.renew(due));
@@ -165,6 +177,21 @@ impl Leases {
                 () = self.wake_keeper.notified() => {}
                 () = sleep_until(next) => {}
             }
+        }
+    }
+
+    /// Notices where the process stood still until now.
+    fn ran(&self, now: Instant) {
+        let stalled = self.state.lock().stalls.ran(now);
+        if let Some(stalled) = stalled
+            && let Some(untold) = self.stalled.due()
+        {
+            warn!(
+                notifier.suppressed = untold,
+                "the process stood still for {:.1} s: what it received meanwhile counts from before \
+                 that, and a lease that ended is lost; check whether its CPU is taken or it was stopped",
+                stalled.as_secs_f64(),
+            );
         }
     }
 

@@ -220,9 +220,15 @@ impl Poller {
                     .received_again(&message.id, message.receive_count);
                 continue;
             };
-            let Some(place) = places.pop() else {
-                warn!("the queue gave more messages than were asked for");
-                break;
+            // The queue gives no more than was asked for. Where one does, what is too much is worked on
+            // beyond the window, as far as that goes.
+            let Some(place) = places.pop().or_else(|| self.window.try_hold_beyond()) else {
+                warn!(
+                    messaging.message.id = message.id,
+                    "the queue gave more messages than were asked for, and there is no room for this \
+                     one: it comes back when its lease ends"
+                );
+                continue;
             };
             // Nobody listens only when the process is about to end without its workers.
             drop(self.deliveries.send(Delivery {
@@ -234,21 +240,17 @@ impl Poller {
         (Ok((count, asked)), began)
     }
 
-    /// A receive under way when the drain begins gets a second to return, or as long as something
-    /// else is held anyway: what it brings is ours, and its receive is spent.
+    /// A receive under way when the drain begins may return: what it brings is ours, and its receive is
+    /// spent.
     async fn finish(&self, mut receives: JoinSet<(Received, Instant)>) {
-        let times = self.drain.begin();
         while !receives.is_empty() {
             self.health.poller_ran();
-            let now = Instant::now();
-            if now >= times.settle_from || (now >= times.receive_by && self.leases.count() == 0) {
-                break;
-            }
             tokio::select! {
                 Some(done) = receives.join_next() => {
                     // How it ended changes nothing any more; its panic goes on here.
                     drop(task_result(done));
                 }
+                () = self.drain.wait_receives_end(self.leases.count() > 0) => break,
                 () = sleep(DRAIN_RECHECK_EVERY) => {}
             }
         }

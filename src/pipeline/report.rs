@@ -121,15 +121,15 @@ pub(crate) fn outcome(
 /// A message whose delete failed; its mail may have gone out. Only the queue knows whether the
 /// message comes again; a person who finds it later must not send it a second time.
 pub(crate) fn not_deleted(
-    message: &ReceivedMessage,
-    max_receive_count: Option<u32>,
+    message_id: &str,
+    (receive_count, max_receive_count): (u32, Option<u32>),
     notes: &Notes,
     given_up: bool,
 ) {
-    let last = is_last_receive(message.receive_count, max_receive_count);
+    let last = is_last_receive(receive_count, max_receive_count);
     if !last && !given_up {
         warn!(
-            messaging.message.id = message.id,
+            messaging.message.id = message_id,
             notifier.notification.id = notes.key,
             "its lease was lost before the delete was confirmed; if the message comes again here, \
              the ledger knows it"
@@ -148,7 +148,7 @@ pub(crate) fn not_deleted(
         }
     };
     error!(
-        messaging.message.id = message.id,
+        messaging.message.id = message_id,
         notifier.notification.id = notes.key,
         notifier.email.id = notes.email_id,
         "{text} do not redrive it"

@@ -47,12 +47,13 @@ impl RetryClock {
         Pause(self)
     }
 
-    /// Waits until so much has been counted.
-    pub(crate) async fn reaches(&self, bound: Duration) {
+    /// Waits until so much has been counted, and returns it. The bound may grow meanwhile.
+    pub(crate) async fn reaches(&self, bound: impl Fn() -> Duration) -> Duration {
         loop {
+            let bound = bound();
             let left = bound.saturating_sub(self.elapsed());
             if left.is_zero() {
-                return;
+                return bound;
             }
             // The clock may stand still meanwhile, so the bound is reached in `left` or later. A
             // second is the shortest sleep, since a clock that stands just before its bound would
@@ -106,7 +107,7 @@ mod tests {
         let began = Instant::now();
         tokio::join!(
             clock.pause_during(sleep(seconds(50))),
-            clock.reaches(seconds(10))
+            clock.reaches(|| seconds(10))
         );
         assert_eq!(began.elapsed(), seconds(60));
     }

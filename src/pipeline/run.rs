@@ -25,6 +25,7 @@ use super::{
     poller::Poller,
     rate::Limiter,
     readings::{Readings, Sources},
+    receive_limit::ReceiveLimit,
     report, settle,
     window::Window,
     witness::Witnesses,
@@ -78,7 +79,7 @@ pub struct Settings {
     pub max_elapsed: Duration,
     /// Whether witnesses may be sent to SES's simulator.
     pub witness: bool,
-    /// The queue's `maxReceiveCount`, where it has a redrive policy.
+    /// The queue's `maxReceiveCount` at the start, where it has a redrive policy.
     pub max_receive_count: Option<u32>,
 }
 
@@ -132,9 +133,10 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     }));
     gauges::observe(&readings, &parts.instruments);
     let open_polls = Arc::new(OpenPolls::default());
+    let receive_limit = Arc::new(ReceiveLimit::new(settings.max_receive_count));
     let (deliveries, arriving) = mpsc::unbounded_channel();
     let poller = Poller {
-        queue: world.queue,
+        queue: Arc::clone(&world.queue),
         leases: Arc::clone(&leases),
         mail: Arc::clone(&gates.mail),
         template: Arc::clone(&gates.template),
@@ -163,6 +165,8 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         &limiter,
         Arc::clone(&world.account),
     );
+    let reader = followers::follow_queue(Arc::clone(&receive_limit), Arc::clone(&world.queue));
+    tasks.spawn("queue's reader", reader);
     tasks.spawn(
         "reporter of stalls",
         report::stalls(readings, parts.health.progress()),
@@ -181,7 +185,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
             progress: parts.health.progress(),
             send_timeout: settings.send_timeout,
             max_elapsed: settings.max_elapsed,
-            max_receive_count: settings.max_receive_count,
+            max_receive_count: Arc::clone(&receive_limit),
             instruments: parts.instruments,
         },
         settling: Settling {
@@ -267,7 +271,7 @@ impl Supervisor {
             return;
         }
         self.clean = false;
-        drain.begin();
+        drain.begin_promptly();
         self.health.stopping();
         error!(
             target: LIFECYCLE,

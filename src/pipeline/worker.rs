@@ -17,6 +17,7 @@ use super::{
     outcome::{Ending, Outcome, Settlement, conclude},
     progress::Progress,
     rate::Limiter,
+    receive_limit::ReceiveLimit,
     report::{self, Notes},
     retry_clock::RetryClock,
     settle::{SettleResult, Settler},
@@ -67,7 +68,7 @@ pub(crate) struct Delivering {
     pub(crate) progress: Arc<Progress>,
     pub(crate) send_timeout: Duration,
     pub(crate) max_elapsed: Duration,
-    pub(crate) max_receive_count: Option<u32>,
+    pub(crate) max_receive_count: Arc<ReceiveLimit>,
     pub(crate) instruments: Arc<Instruments>,
 }
 
@@ -109,7 +110,8 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let ending = worker.bounded(body).await;
     drop(waiting);
     let receive_count = worker.receive_count();
-    let (outcome, settlement) = conclude(ending, receive_count, delivering.max_receive_count);
+    let receive = (receive_count, delivering.max_receive_count.get());
+    let (outcome, settlement) = conclude(ending, receive.0, receive.1);
     report::ended(
         &delivering.instruments,
         outcome,
@@ -117,7 +119,6 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
         began.elapsed(),
     );
     let notes = mem::take(&mut *notes.lock());
-    let receive = (receive_count, delivering.max_receive_count);
     report::outcome(&message, receive, outcome, ending, &notes, began.elapsed());
     let aside = delivering.window.step_aside();
     let settled = match settlement {
@@ -143,7 +144,8 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
         && let Some(SettleResult::GivenUp | SettleResult::LeaseLost) = settled
     {
         let given_up = settled == Some(SettleResult::GivenUp);
-        report::not_deleted(&message, delivering.max_receive_count, &notes, given_up);
+        let receive = (worker.receive_count(), delivering.max_receive_count.get());
+        report::not_deleted(&message.id, receive, &notes, given_up);
     }
     delivering.instruments.spans.forget(&message.receipt);
     drop(lease);
@@ -171,12 +173,13 @@ impl Worker<'_> {
     /// [`Worker::handle`], with an ending also where it panics or is stuck: then all its guards
     /// have been dropped.
     async fn bounded(&self, body: String) -> Ending {
-        let bound = self.budget() + 2 * self.context.send_timeout + STUCK_AFTER;
+        // The message may be received again meanwhile: its last receive has a larger budget.
+        let bound = || self.budget() + 2 * self.context.send_timeout + STUCK_AFTER;
         // A worker that ends at its bound has ended: what it says counts more than its bound.
         let handled = tokio::select! {
             biased;
             handled = AssertUnwindSafe(self.handle(body)).catch_unwind() => handled.ok(),
-            () = self.clock.reaches(bound) => {
+            bound = self.clock.reaches(bound) => {
                 error!(
                     messaging.message.id = self.message.id,
                     notifier.bound_s = bound.as_secs(),
@@ -350,10 +353,10 @@ impl Worker<'_> {
                 | SendFailureKind::Transient
                 | SendFailureKind::OutcomeUnknown => {}
             }
-            if unknown >= UNKNOWN_SENDS_MAX {
-                return Ok(Ending::UnknownAtLimit);
-            }
             let left = self.budget().saturating_sub(self.clock.elapsed());
+            if unknown >= UNKNOWN_SENDS_MAX {
+                return self.unknown_at_limit(left).await;
+            }
             if left.is_zero() {
                 return Ok(Ending::BudgetSpent);
             }

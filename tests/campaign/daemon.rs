@@ -138,11 +138,11 @@ impl Daemon {
         })
     }
 
-    /// Asks it to stop, and holds its end against its promise: within the grace, with code 0 and
+    /// Asks it to stop by this signal, such as `TERM`, and holds its end against its promise: within the grace, with code 0 and
     /// equal sums.
-    pub(crate) async fn stop(mut self) -> anyhow::Result<Ended> {
+    pub(crate) async fn stop(mut self, signal: &str) -> anyhow::Result<Ended> {
         let asked = Instant::now();
-        self.signal("TERM").await?;
+        self.signal(signal).await?;
         let mut complaints = Vec::new();
         if let Ok(status) = timeout(self.grace + SLACK, self.child.wait()).await {
             complain_of_exit(status?, &mut complaints);

@@ -166,7 +166,7 @@ impl World {
     /// oldest is judged when all are stopped.
     pub(crate) fn replace(&mut self) -> anyhow::Result<()> {
         let oldest = self.daemons.remove(0);
-        self.stopping.spawn(oldest.stop());
+        self.stopping.spawn(oldest.stop("TERM"));
         self.spawn()
     }
 
@@ -177,10 +177,10 @@ impl World {
         self.spawn()
     }
 
-    /// Stops all daemons at once.
+    /// Stops all daemons at once, without waiting for their long polls.
     pub(crate) async fn stop_all(&mut self) -> anyhow::Result<()> {
         for daemon in self.daemons.drain(..) {
-            self.stopping.spawn(daemon.stop());
+            self.stopping.spawn(daemon.stop("INT"));
         }
         while let Some(ended) = self.stopping.join_next().await {
             self.ended.push(ended??);

@@ -1,12 +1,13 @@
 //! The binary as a child process.
 
+use std::future::ready;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -60,10 +61,27 @@ impl Daemon {
         daemon
     }
 
+    /// Starts one whose standard error nobody reads until told to.
+    pub(crate) fn unread(world: &World, read: oneshot::Receiver<()>) -> Self {
+        let secrets = Arc::clone(&world.secrets);
+        Self::spawn_read(&[], world.environment(), secrets, async move {
+            read.await.unwrap();
+        })
+    }
+
     pub(crate) fn spawn(
         arguments: &[&str],
         environment: Vec<(String, String)>,
         secrets: Arc<Secrets>,
+    ) -> Self {
+        Self::spawn_read(arguments, environment, secrets, ready(()))
+    }
+
+    fn spawn_read(
+        arguments: &[&str],
+        environment: Vec<(String, String)>,
+        secrets: Arc<Secrets>,
+        read: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_organizer-notifier"))
             .args(arguments)
@@ -82,6 +100,7 @@ impl Daemon {
             child,
             lines,
             stderr: tokio::spawn(async move {
+                read.await;
                 while let Some(line) = stderr.next_line().await.unwrap() {
                     told.send_modify(|lines| lines.push(line));
                 }
@@ -143,9 +162,9 @@ impl Daemon {
         }
     }
 
-    /// Stops it in good order.
+    /// Stops it in good order, as from a terminal: a long poll under way gets a second.
     pub(crate) async fn stop(mut self) -> Ended {
-        self.signal("TERM").await;
+        self.signal("INT").await;
         let ended = self.ended(DEADLINE).await;
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         assert_accounted(&ended.lines);

@@ -1,5 +1,6 @@
 //! Signals: stop, stop at once, and what becomes of the messages held.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use sandbox::faults::{Fault, Rule};
@@ -10,23 +11,30 @@ use crate::daemon::process::Daemon;
 use crate::daemon::world::World;
 
 #[tokio::test]
-async fn an_idle_daemon_ends_at_once_at_sigterm_or_sigint_and_says_so_at_any_log_level() {
+async fn an_idle_daemon_waits_for_its_poll_at_sigterm_and_a_second_at_sigint_and_says_so_at_any_log_level()
+ {
     let worlds = (World::new().await, World::new().await);
-    let one = stopped_while_polling(&worlds.0, "TERM", "WARNING");
-    let other = stopped_while_polling(&worlds.1, "INT", "CRITICAL");
+    let one = stopped_while_polling(&worlds.0, "TERM", "WARNING", ("4s", 3.0..6.0));
+    let other = stopped_while_polling(&worlds.1, "INT", "CRITICAL", ("20s", 0.0..3.0));
     tokio::join!(one, other);
 }
 
-async fn stopped_while_polling(world: &World, signal: &str, level: &str) {
-    let mut daemon = Daemon::started(world, &[("LOG_LEVEL", level)]).await;
+async fn stopped_while_polling(
+    world: &World,
+    signal: &str,
+    level: &str,
+    (wait, expected): (&str, Range<f64>),
+) {
+    let variables = [("LOG_LEVEL", level), ("NOTIFIER_QUEUE__WAIT_TIME", wait)];
+    let mut daemon = Daemon::started(world, &variables).await;
     daemon
         .until("a long poll", || world.calls("sqs:ReceiveMessage") == 1)
         .await;
     daemon.signal(signal).await;
     let ended = daemon.ended(Duration::from_secs(10)).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    // A receive under way gets a second.
-    assert!(ended.stopped_in.as_secs() < 3, "{:?}", ended.stopped_in);
+    let stopped_in = ended.stopped_in.as_secs_f64();
+    assert!(expected.contains(&stopped_in), "{stopped_in} s");
     let told = ended.only_line(&format!("SIG{signal}: receiving stops; "));
     assert!(told.message().contains("within 28s"), "{told:?}");
     let last = ended.last_line().message();
@@ -34,6 +42,24 @@ async fn stopped_while_polling(world: &World, signal: &str, level: &str) {
         last.starts_with("stopped after ") && last.ends_with("received 0 = 0"),
         "{last}"
     );
+    assert_eq!(world.calls("sqs:ReceiveMessage"), 1);
+}
+
+#[tokio::test]
+async fn what_a_poll_brings_after_sigterm_is_mailed() {
+    let world = World::new().await;
+    let mut daemon = Daemon::started(&world, &[]).await;
+    daemon
+        .until("a long poll", || world.calls("sqs:ReceiveMessage") == 1)
+        .await;
+    daemon.signal("TERM").await;
+    daemon.line("SIGTERM: receiving stops; ").await;
+    let message = world.publish_numbered(1).await;
+    let ended = daemon.ended(Duration::from_secs(10)).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_accounted(&ended.lines);
+    assert_eq!(ended.outcomes_of(&message)[0].outcome(), "sent");
+    assert!(world.queued().is_empty());
     assert_eq!(world.calls("sqs:ReceiveMessage"), 1);
 }
 

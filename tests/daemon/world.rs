@@ -149,7 +149,7 @@ impl World {
         self.aws().calls().get(operation).copied().unwrap_or(0)
     }
 
-    async fn sqs(&self, operation: &str, request: Value) -> Value {
+    pub(crate) async fn sqs(&self, operation: &str, request: Value) -> Value {
         self.aws().sqs.call(operation, request).await.unwrap()
     }
 

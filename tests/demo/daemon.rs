@@ -111,16 +111,17 @@ impl Daemon {
         }
     }
 
-    /// Sends SIGTERM, as ECS does, and waits for the end.
+    /// Sends SIGINT, as a terminal does, and waits for the end. At SIGTERM, which ECS sends, it would
+    /// wait for its long poll.
     pub(crate) async fn stop(mut self) -> anyhow::Result<Stopped> {
         let asked = Instant::now();
         // The standard library cannot send it, and every system has a shell that can.
         let sent = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &self.pid.to_string()])
+            .args(["-c", "kill -INT \"$0\"", &self.pid.to_string()])
             .status()
             .await
-            .context("no shell to send SIGTERM with")?;
-        ensure!(sent.success(), "SIGTERM cannot be sent ({sent})");
+            .context("no shell to send SIGINT with")?;
+        ensure!(sent.success(), "SIGINT cannot be sent ({sent})");
         let Ok(status) = timeout(STOPS_WITHIN, self.child.wait()).await else {
             bail!("the daemon does not stop{}", self.last_words());
         };

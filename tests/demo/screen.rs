@@ -104,7 +104,7 @@ impl Screen {
     pub(crate) fn stopped(&self, stopped: &Stopped) -> io::Result<()> {
         self.line("")?;
         let title = self.paint(BOLD, "Its own count");
-        let how = format!("exit 0, {:.1} s after SIGTERM", stopped.took.as_secs_f64());
+        let how = format!("exit 0, {:.1} s after SIGINT", stopped.took.as_secs_f64());
         self.line(&format!("{title}  {}", self.paint(DIM, &how)))?;
         self.line(&format!("  {}", stopped.account))
     }

@@ -18,14 +18,32 @@ async fn is_given_back(rig: &Rig, name: &str, receive_count: u32) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_daemon_ends_in_a_second() {
-    let rig = Rig::new().await;
+async fn an_idle_daemon_ends_a_second_after_sigint_and_after_its_long_poll_at_sigterm() {
+    for (terminated, expected) in [(false, secs(1)), (true, secs(10))] {
+        let rig = Rig::new().await;
+        let daemon = rig.start_warm().await;
+        // In the midst of a long poll.
+        rig.pass(secs(70)).await;
+        let end = if terminated {
+            daemon.signal();
+            daemon.end().await
+        } else {
+            daemon.stop().await
+        };
+        end.is("received 6 = 6 sent");
+        assert_about(end.took, expected, millis(200));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_outlasts_the_grace_is_given_up_in_time_for_settling() {
+    let rig = Rig::with(|settings| settings.grace = secs(15)).await;
     let daemon = rig.start_warm().await;
-    // In the midst of a long poll.
-    rig.pass(secs(70)).await;
-    let end = daemon.stop().await;
+    rig.pass(secs(62)).await;
+    daemon.signal();
+    let end = daemon.end().await;
     end.is("received 6 = 6 sent");
-    assert_about(end.took, secs(1), millis(200));
+    assert_about(end.took, secs(8), millis(200));
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,7 +65,7 @@ async fn what_a_receive_under_way_brings_is_worked_on() {
     let daemon = rig.start_warm().await;
     rig.pass(secs(30)).await;
     daemon.signal();
-    rig.pass(millis(500)).await;
+    rig.pass(secs(5)).await;
     rig.publish("dana").await;
     let end = daemon.end().await;
     end.is("received 7 = 7 sent");

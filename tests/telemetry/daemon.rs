@@ -86,12 +86,12 @@ impl Daemon {
         }
     }
 
-    /// Sends SIGTERM and waits for the end.
+    /// Sends SIGINT and waits for the end.
     pub(crate) async fn stop(self) -> Stopped {
         let pid = self.child.id().unwrap().to_string();
         // The standard library cannot send it, and every system has a shell that can.
         let sent = Command::new("sh")
-            .args(["-c", "kill -TERM \"$0\"", &pid])
+            .args(["-c", "kill -INT \"$0\"", &pid])
             .status()
             .await
             .unwrap();

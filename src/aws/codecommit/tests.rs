@@ -59,8 +59,8 @@ async fn without_a_reference_codecommit_takes_the_default_branch() {
     assert_eq!(canned.only().body, expected);
 }
 
-#[test]
-fn the_location_says_where_the_template_is() {
+#[tokio::test]
+async fn the_location_says_where_the_template_is() {
     let canned = Canned::new(file());
     let location = |reference| {
         CodeCommitTemplate::new(&canned.aws, address(reference))

@@ -203,6 +203,11 @@ impl MailGate {
         self.breaker.lock().is_open()
     }
 
+    /// Waits until it is closed.
+    pub async fn closed(&self) {
+        self.wait_while(MailBreaker::is_open).await;
+    }
+
     /// What there is to say of it while it is open.
     pub fn status(&self) -> Option<Status<MailCause>> {
         self.breaker.lock().status()

@@ -297,14 +297,15 @@ impl MailBreaker {
 
     /// Whether to receive one message as the probe: the witness cannot probe, and each message that
     /// waits, if any, has been the probe already. A task that has not mailed anything since its start
-    /// receives one and no more. The answer stays the same until that message waits here, so the caller
+    /// receives one and no more; where no witness can tell, three, and then another one as rarely as a
+    /// suspect is given up. The answer stays the same until that message waits here, so the caller
     /// makes sure that no other is on its way.
     pub fn wants_probe_message(&self, now: Instant) -> bool {
         !self.probes_by_witness()
             && self.waiting.len() < self.settings.waiting_max
             && self.open.as_ref().is_some_and(|open| {
                 let tells = !open.witness_is_mute && !self.witness.is_mute();
-                open.wants_another(&self.waiting, tells, now)
+                open.wants_another(&self.waiting, tells, self.settings.suspect_hold_max, now)
             })
     }
 
@@ -312,6 +313,7 @@ impl MailBreaker {
     pub fn probe_receive_started(&mut self, now: Instant) {
         if let Some(open) = &mut self.open {
             open.receive_at = now + open.receives.next_delay();
+            open.received_at = now;
         }
     }
 

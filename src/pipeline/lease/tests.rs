@@ -288,3 +288,42 @@ async fn near_the_cap_a_send_that_no_renewal_could_cover_is_refused_at_once() {
     assert!(!lease.outlast(seconds(50)).await);
     assert_eq!(rig.elapsed(), before);
 }
+
+/// A long poll that was asked, a process that stood still, and the answer that was found after that.
+async fn adopted_after(rig: &Rig, still: Duration, keeper_first: bool) -> Lease {
+    tokio::time::sleep(seconds(10)).await;
+    let asked_at = Instant::now();
+    tokio::time::sleep(seconds(5)).await;
+    // The clock moves, and nothing runs.
+    tokio::time::advance(still).await;
+    if keeper_first {
+        tokio::task::yield_now().await;
+        assert!(rig.leases.state.lock().stalls.ran_at > Some(asked_at + seconds(6)));
+    }
+    rig.leases.adopt("m", handle("r"), asked_at).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_found_after_a_stall_counts_from_before_it() {
+    for keeper_first in [false, true] {
+        let rig = rig(&[], Answer::Done).await;
+        let lease = adopted_after(&rig, seconds(40), keeper_first).await;
+        let margin = lease.margin();
+        assert!(margin <= seconds(20), "{margin:?}, {keeper_first}");
+        assert!(margin >= seconds(18), "{margin:?}, {keeper_first}");
+        assert!(!lease.is_lost());
+        let rig = self::rig(&[], Answer::Done).await;
+        let lease = adopted_after(&rig, LENGTH, keeper_first).await;
+        assert!(lease.is_lost(), "a lease that can have ended is no lease");
+        // The next poll begins after the stall, and its answer is fresh.
+        let fresh = rig.adopt("n", "s").unwrap();
+        assert_eq!(fresh.margin(), LENGTH);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keeper_that_turns_late_by_less_than_half_a_second_is_no_stall() {
+    let rig = rig(&[], Answer::Done).await;
+    let lease = adopted_after(&rig, Duration::from_millis(1400), false).await;
+    assert!(lease.margin() >= seconds(57), "{:?}", lease.margin());
+}

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use super::Worker;
@@ -139,6 +139,18 @@ impl Worker<'_> {
         self.wait_aside(pin!(wait)).await.map_err(unjudged)
     }
 
+    /// How a message ends that no attempt may be made of any more, since it may have been mailed. While
+    /// the breaker is open it is held: another one would be received in its place, to be the next
+    /// probe.
+    pub(super) async fn unknown_at_limit(&self, left: Duration) -> Result<Ending, Ending> {
+        let _aside = self.context.window.step_aside();
+        let closed = timeout(left, self.context.gates.mail.closed());
+        match self.wait_own(pin!(closed)).await {
+            Ok(_) | Err(Ending::Drained) => Ok(Ending::UnknownAtLimit),
+            Err(ending) => Err(ending),
+        }
+    }
+
     /// Waits until the window has room for one more send. Only sends under way are before this one.
     /// They end soon, so a stop does not release what waits for them: its receive would be spent for
     /// nothing. Where they keep failing the breaker opens, and what waits there is released.
@@ -206,7 +218,7 @@ impl Worker<'_> {
     }
 
     pub(super) fn is_last_receive(&self) -> bool {
-        is_last_receive(self.receive_count(), self.context.max_receive_count)
+        is_last_receive(self.receive_count(), self.context.max_receive_count.get())
     }
 
     /// How often the message was received, later deliveries of what is held included.
@@ -219,7 +231,7 @@ impl Worker<'_> {
         retry_budget(
             context.max_elapsed,
             self.receive_count(),
-            context.max_receive_count,
+            context.max_receive_count.get(),
         )
     }
 

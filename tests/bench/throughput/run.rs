@@ -266,7 +266,7 @@ async fn stop(child: &mut Child, pid: u32, subject: Subject) -> anyhow::Result<(
         return Ok(());
     }
     let pid = rustix::process::Pid::from_raw(pid.cast_signed()).context("no process id")?;
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
+    rustix::process::kill_process(pid, rustix::process::Signal::INT)?;
     let status = timeout(STOP, child.wait())
         .await
         .context("the daemon does not stop")??;

@@ -9,7 +9,7 @@ use organizer_notifier::{
         rate::Limiter,
     },
     ports::{SendRate, World},
-    shutdown::Signal,
+    shutdown::{INTERRUPT, Signal},
     telemetry::Instruments,
     template_store::TemplateStore,
 };
@@ -69,9 +69,9 @@ impl Daemon {
         self.signals.send(Signal::Reload).unwrap();
     }
 
-    /// Stops it in good order.
+    /// Stops it in good order by `SIGINT`, which gives a receive under way only a second.
     pub(crate) async fn stop(self) -> End {
-        self.signal();
+        self.signals.send(Signal::Stop(INTERRUPT)).unwrap();
         self.end().await
     }
 

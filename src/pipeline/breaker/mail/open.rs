@@ -33,6 +33,8 @@ pub(super) struct Open {
     /// When one more message may be received although some are held.
     pub(super) receive_at: Instant,
     pub(super) receives: Backoff,
+    /// When a message was received as the probe last; before the first one, when it opened.
+    pub(super) received_at: Instant,
     /// Whether nothing was accepted since the start.
     since_start: bool,
     /// When each message was the probe last.
@@ -65,6 +67,7 @@ impl Open {
             witness_is_mute: is_beyond_witness(cause),
             receive_at: probe_at,
             receives: Backoff::probes(),
+            received_at: now,
             since_start,
             tried: HashMap::new(),
         }
@@ -76,17 +79,21 @@ impl Open {
         &self,
         waiting: &BTreeMap<Ticket, String>,
         witness_tells: bool,
+        suspect_hold_max: Duration,
         now: Instant,
     ) -> bool {
         // A task that has not mailed anything yet spends few receives: a deploy or a crash loop would
-        // spend them again and again. More than one it spends only where nothing else can tell.
-        let enough = if witness_tells {
-            1
+        // spend them again and again. More than one it spends only where nothing else can tell, and more
+        // than those that opened the breaker only as slowly as suspects are given up: these may be at
+        // fault themselves, and would keep out every other one.
+        let affordable = if witness_tells {
+            self.tried.is_empty()
         } else {
-            DISTINCT_FAILURES_LIMIT
+            self.tried.len() < DISTINCT_FAILURES_LIMIT
+                || waiting.is_empty()
+                || now.duration_since(self.received_at) >= suspect_hold_max
         };
-        let stuck = !witness_tells && waiting.is_empty();
-        if self.since_start && self.tried.len() >= enough && !stuck {
+        if self.since_start && !affordable {
             return false;
         }
         let due = now >= self.receive_at && self.check == Check::Done && !self.probing;

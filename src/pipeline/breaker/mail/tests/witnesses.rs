@@ -275,6 +275,40 @@ fn at_the_start_a_witness_that_fails_receives_nothing_and_one_without_a_word_one
 }
 
 #[test]
+fn at_a_start_without_witnesses_three_bad_ones_keep_out_the_fourth_no_longer_than_a_suspect_is_held()
+ {
+    let mut bench = Bench::new();
+    let bad = ["a", "b", "c"];
+    for key in bad {
+        bench.refused(key);
+    }
+    assert_eq!(bench.cause(), Some(MailCause::Refused));
+    let hold = settings(false).suspect_hold_max;
+    for _ in 0..3 {
+        bench.pass(60);
+        let waiting: Vec<_> = bad.map(|key| bench.arrive(key)).to_vec();
+        assert!(!bench.breaker.wants_probe_message(bench.now));
+        let probe = waiting.iter().find_map(|ticket| bench.ask(*ticket));
+        bench.report(probe.expect("one is the probe"), Err(REFUSED));
+        for ticket in waiting {
+            bench.breaker.leave(ticket);
+        }
+    }
+    for key in bad {
+        bench.arrive(key);
+    }
+    bench.now += hold - Duration::from_secs(181);
+    assert!(!bench.breaker.wants_probe_message(bench.now));
+    bench.pass(1);
+    assert!(bench.breaker.wants_probe_message(bench.now));
+    bench.breaker.probe_receive_started(bench.now);
+    let good = bench.arrive("good");
+    let probe = bench.ask(good).expect("the untried one probes");
+    assert!(bench.report(probe, Ok(())).is_some());
+    assert_eq!(bench.cause(), None);
+}
+
+#[test]
 fn at_the_start_a_role_that_may_not_mail_the_simulator_lets_the_first_message_tell() {
     let mut bench = Bench {
         breaker: MailBreaker::new(settings(true), Instant::now()),
