@@ -121,7 +121,7 @@ async fn what_becomes_no_mail_is_told() {
         (
             "{",
             1,
-            "rejected: the body is not JSON (line 1, column 1)\n",
+            "rejected: the body is not JSON: EOF while parsing an object (line 1, column 1)\n",
         ),
         (
             r#"{"mailto":"a@example.com","organizer":"a"}"#,

@@ -107,7 +107,10 @@ async fn bodies_that_are_no_events_are_rejected_and_control_messages_ignored() {
         ),
         (
             "Dear daemon, please mail".to_owned(),
-            rejected("not_json", "the body is not JSON (line 1, column 1)"),
+            rejected(
+                "not_json",
+                "the body is not JSON: expected value, found 'D' (line 1, column 1)",
+            ),
         ),
         (
             "  \n ".to_owned(),
@@ -136,7 +139,10 @@ async fn bodies_that_are_no_events_are_rejected_and_control_messages_ignored() {
         ),
         (
             notification("Notification", "{\"uid\": "),
-            rejected("not_json", "the event is not JSON (line 1, column 8)"),
+            rejected(
+                "not_json",
+                "the event is not JSON: EOF while parsing a value (line 1, column 8)",
+            ),
         ),
         (
             notification("Notification", "[1, 2]"),
@@ -256,7 +262,10 @@ async fn huge_messages_are_mailed_with_a_subject_of_200_characters_at_most() {
         (full, mailed(&["person0002@guests.example"])),
         (
             "{".repeat(MIB),
-            rejected("not_json", "the body is not JSON (line 1, column 2)"),
+            rejected(
+                "not_json",
+                "the body is not JSON: key must be a string, found '{' (line 1, column 2)",
+            ),
         ),
     ];
     let (mails, _) = assert_becomes(cases).await;
