@@ -111,4 +111,16 @@ mod tests {
         );
         assert_eq!(began.elapsed(), seconds(60));
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bound_that_grows_meanwhile_is_reached_later() {
+        let clock = RetryClock::start();
+        let began = Instant::now();
+        let bound = || match began.elapsed() {
+            early if early < seconds(5) => seconds(10),
+            _ => seconds(40),
+        };
+        assert_eq!(clock.reaches(bound).await, seconds(40));
+        assert!(began.elapsed() >= seconds(40));
+    }
 }

@@ -132,6 +132,42 @@ async fn a_message_without_answers_is_tried_twice_at_each_receive() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_change_of_the_queues_max_receive_count_is_followed() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.queue.set_max_receive_count(3).await;
+    rig.pass(mins(6)).await;
+    rig.mailer.script(|_| hang());
+    rig.publish("dana").await;
+    rig.until(|| rig.queue.dead() == ["dana"]).await;
+    assert_eq!(rig.outcomes("dana"), ["deferred", "deferred", "exhausted"]);
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_ses_hangs_messages_that_may_have_been_mailed_are_held_and_feed_it_no_others() {
+    let rig = Rig::with(|settings| settings.email.witness = false).await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|_| hang());
+    let mut names = rig.publish_many("first", 3).await;
+    rig.until(|| !rig.errors("sending has stopped").is_empty())
+        .await;
+    names.extend(rig.publish_many("event", 30).await);
+    rig.pass(mins(10)).await;
+    let received = rig.queue.deliveries().len() - 6;
+    assert!(received <= 16, "{received} were received");
+    let ended: Vec<_> = names.iter().flat_map(|name| rig.outcomes(name)).collect();
+    assert!(
+        ended.is_empty(),
+        "none is put back while it lasts: {ended:?}"
+    );
+    rig.mailer.script(|_| accept());
+    rig.until(|| rig.queue.is_empty()).await;
+    assert!(rig.queue.dead().is_empty());
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_mail_without_answer_that_went_out_is_sent_twice_at_most() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;

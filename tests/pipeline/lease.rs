@@ -309,3 +309,24 @@ async fn a_send_that_its_lease_would_not_outlast_never_begins() {
     assert!(sends.len() == 1 && sends[0].at >= again, "{sends:?}");
     daemon.stop().await.is("received 3 = 2 sent + 1 lost");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_lost_before_its_delete_is_told_as_a_last_receive_if_it_came_again_meanwhile() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|_| accept_after(secs(8)));
+    rig.publish("dana").await;
+    rig.until(|| rig.mailer.under_way() == 1).await;
+    rig.queue.make_visible("dana").await;
+    rig.until(|| rig.queue.deliveries_of("dana").len() == 2)
+        .await;
+    rig.queue.react(|call| match call.operation {
+        Operation::Delete => Reaction::Entry("dana".to_owned(), EntryFailureKind::LeaseLost),
+        _ => Reaction::Pass,
+    });
+    rig.until_outcomes("dana", 1).await;
+    rig.pass(secs(5)).await;
+    assert_eq!(rig.outcomes("dana"), ["sent"]);
+    assert_eq!(rig.errors("on its last receive").len(), 1);
+    drop(daemon.stop().await);
+}

@@ -88,3 +88,30 @@ async fn a_helper_that_panics_begins_the_drain_and_is_named() {
         told[0].text
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_fetcher_of_the_template_that_panics_begins_the_drain() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|_| accept_after(secs(5)));
+    rig.publish_many("event", 3).await;
+    rig.pass(secs(1)).await;
+    rig.template.script(|_| panic!("the script says so"));
+    daemon.reload();
+    let end = daemon.end().await;
+    assert_eq!(end.tally, "received 9 = 9 sent");
+    assert!(!end.clean);
+    assert_eq!(
+        rig.errors("the fetcher of the template ended early").len(),
+        1
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetcher_that_panics_before_the_first_template_ends_the_boot() {
+    let rig = Rig::new().await;
+    rig.template.script(|_| panic!("the script says so"));
+    let end = rig.start().end().await;
+    assert_eq!(end.tally, "received 0 = 0");
+    assert!(!end.clean);
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use sandbox::faults::{Fault, Rule};
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::super::verdict::{Bound, Bounds};
 use super::super::world::{QUEUE, World};
@@ -317,11 +318,17 @@ async fn bad_and_good(world: &mut World, early: usize, hidden: Hidden) -> anyhow
         let share = amid * (number + 1) / left - amid * number / left;
         world.publish(share, span / u32::try_from(left)?).await?;
     }
+    let mut bounds = Bounds::default();
+    // Until a first good one is drawn out of the queue nobody can tell, and these would be gone before
+    // the bad ones have been judged.
+    let began = Instant::now();
+    while tail > 0 && world.mailed().is_empty() && began.elapsed() < bounds.patience {
+        world.pass(Duration::from_secs(1)).await;
+    }
     for _ in 0..tail {
         world.pass(Duration::from_millis(300)).await;
         world.publish_event(json!({})).await?;
     }
-    let mut bounds = Bounds::default();
     let empty = world.settle(bounds.patience).await;
     bounds.check(empty, "the bad ones left the queue");
     Ok(bounds)

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -35,6 +38,7 @@ pub(crate) struct TestQueue {
     bodies: Mutex<HashMap<String, String>>,
     ids: Mutex<HashMap<String, String>>,
     receives: Arc<()>,
+    max_receive_count: AtomicU32,
 }
 
 impl TestQueue {
@@ -50,6 +54,7 @@ impl TestQueue {
             bodies: Mutex::default(),
             ids: Mutex::default(),
             receives: Arc::default(),
+            max_receive_count: AtomicU32::new(2),
         }
     }
 
@@ -61,6 +66,18 @@ impl TestQueue {
     pub(crate) async fn create(&self, name: &str, attributes: Value) {
         let request = json!({ "QueueName": name, "Attributes": attributes });
         self.sqs.call("CreateQueue", request).await.unwrap();
+    }
+
+    /// Somebody sets the queue's `maxReceiveCount`.
+    pub(crate) async fn set_max_receive_count(&self, receives: u32) {
+        let policy = json!({
+            "deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:dead",
+            "maxReceiveCount": receives,
+        });
+        let attributes = json!({ "RedrivePolicy": policy.to_string() });
+        let request = json!({ "QueueUrl": "q", "Attributes": attributes });
+        self.sqs.call("SetQueueAttributes", request).await.unwrap();
+        self.max_receive_count.store(receives, Ordering::Relaxed);
     }
 
     /// Sends a message that goes by this name in the test.
@@ -307,7 +324,7 @@ impl Queue for TestQueue {
         self.meet(call, async |_| {
             Ok(QueueFacts {
                 redrive: Some(Redrive {
-                    max_receive_count: 2,
+                    max_receive_count: self.max_receive_count.load(Ordering::Relaxed),
                     dead_letter_queue: "dead".to_owned(),
                 }),
                 retention: Duration::from_hours(96),
