@@ -216,7 +216,7 @@ impl Keeper {
             failure: None,
         });
         let ahead = RENEWED_AHEAD.min(life? / 2);
-        Some((life? - ahead).max(RELOAD_PAUSE_MIN))
+        Some(life?.saturating_sub(ahead).max(RELOAD_PAUSE_MIN))
     }
 
     fn failed(&mut self, failure: CredentialsError) -> Duration {

@@ -1,5 +1,7 @@
 //! Whole mails, made of real message bodies.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const TEMPLATE: &[u8] = include_bytes!("../../tests/fixtures/template.html");
@@ -194,4 +196,64 @@ fn what_the_servers_language_writes_and_reads_is_mailed() {
         }
     }
     assert_eq!(mailed, 400);
+}
+
+proptest! {
+    /// The bounded cousin of `tests/fuzz`: bodies as they come, with pieces cut out, doubled, and put in.
+    #[test]
+    fn whatever_stands_in_a_body_it_becomes_a_mail_or_a_reason(
+        line in 0..200_usize,
+        raw in any::<bool>(),
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..12_usize, piece()), 0..6),
+    ) {
+        let template = Template::compile(TEMPLATE, &declared()).unwrap();
+        let written: serde_json::Value =
+            serde_json::from_str(PYTHON.lines().nth(line).unwrap()).unwrap();
+        let mut body = if raw {
+            written["event"].as_str().unwrap().to_owned()
+        } else {
+            GOOGLE.to_owned()
+        };
+        for (at, length, piece) in cuts {
+            let boundary = |mut place: usize| {
+                place = place.min(body.len());
+                while !body.is_char_boundary(place) {
+                    place -= 1;
+                }
+                place
+            };
+            let at = at.index(body.len() + 1);
+            let range = boundary(at)..boundary(at + length);
+            body.replace_range(range, &piece);
+        }
+        match composer().open(&body) {
+            Ok(Envelope::Notification { event, .. }) => {
+                if let Err(reason) = composer().compose(&template, &event) {
+                    prop_assert!(!reason.to_string().is_empty());
+                }
+            }
+            Ok(Envelope::Control { kind }) => prop_assert!(!kind.is_empty()),
+            Err(reason) => prop_assert!(!reason.to_string().is_empty()),
+        }
+    }
+}
+
+/// What JSON and its neighbours are made of.
+fn piece() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(String::new()),
+        "[{}\\[\\]\",:\\\\ ]{1,4}",
+        "\\\\u[dD][89a-fA-F][0-9a-f]{2}",
+        prop::sample::select(vec![
+            "NaN",
+            "-Infinity",
+            "1e400",
+            "null",
+            "\u{feff}",
+            "\u{2028}",
+            "\u{0}"
+        ])
+        .prop_map(str::to_owned),
+        "\\PC{1,6}",
+    ]
 }

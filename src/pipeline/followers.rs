@@ -1,4 +1,4 @@
-//! Tasks that keep the pipeline up to date with its template and its account.
+//! Tasks that keep the pipeline up to date with its template, its account and its queue.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +24,7 @@ pub(super) fn spawn(
     templates: watch::Receiver<Knowledge>,
     limiter: &Arc<Limiter>,
     account: Arc<dyn Account>,
+    (receive_limit, queue): (&Arc<ReceiveLimit>, Arc<dyn Queue>),
 ) {
     let follower = follow_template(Arc::clone(gates), templates);
     tasks.spawn("template's follower", follower);
@@ -31,6 +32,8 @@ pub(super) fn spawn(
     tasks.spawn("account's reader", reader);
     let check = ask_account(Arc::clone(&gates.mail), account);
     tasks.spawn("account's check", check);
+    let reader = follow_queue(Arc::clone(receive_limit), queue);
+    tasks.spawn("queue's reader", reader);
 }
 
 /// Tells the gates what the template's store finds.
@@ -62,7 +65,7 @@ async fn follow_account(limiter: Arc<Limiter>, account: Arc<dyn Account>) {
 }
 
 /// Reads now and then after how many receives the queue dead-letters a message.
-pub(super) async fn follow_queue(limit: Arc<ReceiveLimit>, queue: Arc<dyn Queue>) {
+async fn follow_queue(limit: Arc<ReceiveLimit>, queue: Arc<dyn Queue>) {
     loop {
         sleep(QUEUE_EVERY).await;
         // Receives and deletes tell of a queue that cannot be asked.

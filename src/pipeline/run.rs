@@ -164,13 +164,10 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         templates.watch(),
         &limiter,
         Arc::clone(&world.account),
+        (&receive_limit, Arc::clone(&world.queue)),
     );
-    let reader = followers::follow_queue(Arc::clone(&receive_limit), Arc::clone(&world.queue));
-    tasks.spawn("queue's reader", reader);
-    tasks.spawn(
-        "reporter of stalls",
-        report::stalls(readings, parts.health.progress()),
-    );
+    let stalls = report::stalls(readings, parts.health.progress());
+    tasks.spawn("reporter of stalls", stalls);
 
     let workers = Shared {
         delivering: Delivering {

@@ -149,7 +149,9 @@ impl Drop for LastLines {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, time::Instant};
+    use std::sync::mpsc;
+
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -184,11 +186,11 @@ mod tests {
     }
 
     fn scene() -> Scene {
-        let (begin, begun) = mpsc::channel();
+        let (writing, begun) = mpsc::channel();
         let (read, reads) = mpsc::channel();
         let (taken, lines) = mpsc::channel();
         let pipe = Pipe {
-            begun: begin,
+            begun: writing,
             reads,
             taken,
         };

@@ -54,10 +54,16 @@ const ALONE: &[Subject] = &[Subject::Daemon];
 const TRICKLE_SQS_MS: u64 = 10;
 const TRICKLE_SES_MS: u64 = 50;
 
+const AROUND_50_MS: Latency = Latency {
+    min_ms: 35,
+    max_ms: 65,
+};
+
 /// Everything that is measured, in this order.
 pub(crate) fn all() -> Vec<Case> {
     let full = |messages, ses| Load {
         messages,
+        padding: 0,
         per_second: None,
         sqs: Latency::default(),
         ses,
@@ -74,9 +80,10 @@ pub(crate) fn all() -> Vec<Case> {
         rest: Duration::from_mins(1),
         ..full(0, Latency::default())
     };
-    let even = Latency {
-        min_ms: 35,
-        max_ms: 65,
+    let hostile = Load {
+        // As JSON in a string 1 MiB, the longest that SQS takes.
+        padding: 800_000,
+        ..full(40, Latency::exactly(4_000))
     };
     let case = |name, about, held, load, subjects, runs| Case {
         name,
@@ -115,7 +122,7 @@ pub(crate) fn all() -> Vec<Case> {
             "50ms-64",
             "full queue, SES 50 ms ± 30 %",
             64,
-            full(6_000, even),
+            full(6_000, AROUND_50_MS),
             BOTH,
             3,
         ),
@@ -135,6 +142,14 @@ pub(crate) fn all() -> Vec<Case> {
             full(10, Latency::default()),
             ALONE,
             10,
+        ),
+        case(
+            "hostile",
+            "40 bodies of 1 MiB held at once",
+            64,
+            hostile,
+            ALONE,
+            1,
         ),
         case(
             "million",
@@ -238,6 +253,12 @@ pub(crate) const TARGETS: &[Target] = &[
         what: "process start to first receive, ms",
         bound: Bound::AtMost(100.0),
         figure: |summary| summary.median(|run| run.start_ms),
+    },
+    Target {
+        case: "hostile",
+        what: "peak memory, MiB",
+        bound: Bound::AtMost(120.0),
+        figure: |summary| summary.median(|run| run.peak_mib),
     },
     Target {
         case: "million",

@@ -160,9 +160,12 @@ fn watch(sandbox: &Sandbox, mails: &Arc<Mutex<Mails>>, began: Instant) {
 async fn feed(sandbox: Arc<Sandbox>, mails: Arc<Mutex<Mails>>, load: Load, began: Instant) {
     let deliver = |number| {
         lock(&mails).arrived(micros(began));
-        sandbox
-            .sqs
-            .deliver(&arn(QUEUE), load::body(number), Vec::new(), None);
+        sandbox.sqs.deliver(
+            &arn(QUEUE),
+            load::body(number, load.padding),
+            Vec::new(),
+            None,
+        );
     };
     let mut fed = 0;
     if let Some(per_second) = load.per_second {

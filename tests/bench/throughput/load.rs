@@ -16,6 +16,9 @@ pub(crate) const SUBJECT: &str = "Registered: {summary}";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Load {
     pub(crate) messages: usize,
+    /// Bytes of a field in each event that nobody reads, made so that a parser which keeps it needs some
+    /// fifty times as many.
+    pub(crate) padding: usize,
     /// Arrivals per second, at random intervals; without it the queue is always full.
     pub(crate) per_second: Option<f64>,
     pub(crate) sqs: Latency,
@@ -49,10 +52,10 @@ impl Latency {
 }
 
 /// The body of an SQS message as SNS makes it.
-pub(crate) fn body(number: usize) -> String {
+pub(crate) fn body(number: usize, padding: usize) -> String {
     let organizer = organizer(number);
     let address = address(number);
-    let event = json!({
+    let mut event = json!({
         "uid": uid(number),
         "return_path": address,
         "method": "request",
@@ -81,6 +84,9 @@ pub(crate) fn body(number: usize) -> String {
         "events": number,
         "paid": {},
     });
+    if padding > 0 {
+        event["attachments"] = vec![json!({ "": 0 }); padding / r#"{"":0},"#.len()].into();
+    }
     json!({
         "Type": "Notification",
         "MessageId": format!("{number:08x}-832f-43f0-bfd6-28e110b66b3f"),
