@@ -336,7 +336,8 @@ impl MailBreaker {
     /// is, or the code was refuted before, so that its name alone no longer opens.
     fn open_if_refused_alike(&mut self, now: Instant) -> Option<Transition<MailCause>> {
         let verdict = self.witness.may_tell();
-        let refusal = self.suspects.refused_alike(verdict, now)?;
+        let held_max = self.settings.waiting_max;
+        let refusal = self.suspects.refused_alike(verdict, held_max, now)?;
         let opened = self.open(refusal.cause, refusal.said, now);
         if let Some(open) = &mut self.open {
             open.witness_is_mute |= self.witness.is_mute();

@@ -7,6 +7,10 @@ use tokio::time::{Duration, Instant};
 use super::{DISTINCT_FAILURES_LIMIT, Said};
 use crate::{pipeline::breaker::MailCause, ports::AccountCause};
 
+/// So many messages in a row that are refused with a code that was refuted open the breaker, where no
+/// witness may tell. Where a quarter of all messages is bad, three in a row come once in 64.
+const REFUTED_LIMIT: usize = 10;
+
 /// A suspect tries again no sooner than this after its refusal, and a witness is sent where no other
 /// mail was accepted by then.
 pub(super) const WITNESS_AFTER: Duration = Duration::from_secs(1);
@@ -223,12 +227,24 @@ impl Suspects {
 
     /// What every mail seems to be refused with: as many distinct messages in a row were refused
     /// alike as open the breaker. Where a witness may still tell, only what it cannot tell counts so:
-    /// recipients that are not verified, and names that were refuted before.
-    pub(super) fn refused_alike(&self, verdict: bool, now: Instant) -> Option<Refusal> {
+    /// recipients that are not verified, and names that were refuted before. Where none may, a code that
+    /// was refuted takes more of them, but no more than `held_max` can be held.
+    pub(super) fn refused_alike(
+        &self,
+        verdict: bool,
+        held_max: usize,
+        now: Instant,
+    ) -> Option<Refusal> {
         let enough = |code: &str, alike: &Alike| {
             let named = alike.refusal.cause != MailCause::Refused;
-            let told = alike.is_sandbox() || (named && self.is_refuted(code, now));
-            alike.keys.len() >= DISTINCT_FAILURES_LIMIT && (!verdict || told)
+            let refuted = self.is_refuted(code, now);
+            let told = alike.is_sandbox() || (named && refuted);
+            let limit = if refuted && !verdict {
+                REFUTED_LIMIT.min(held_max).max(DISTINCT_FAILURES_LIMIT)
+            } else {
+                DISTINCT_FAILURES_LIMIT
+            };
+            alike.keys.len() >= limit && (!verdict || told)
         };
         let mut alike = self.alike.iter();
         let (_, alike) = alike.find(|(code, alike)| enough(code, alike))?;

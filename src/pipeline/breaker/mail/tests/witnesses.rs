@@ -275,6 +275,33 @@ fn at_the_start_a_witness_that_fails_receives_nothing_and_one_without_a_word_one
 }
 
 #[test]
+fn without_witnesses_a_code_that_was_refuted_takes_ten_in_a_row_or_as_many_as_can_be_held() {
+    let mut bench = Bench::new();
+    bench.tried("first", Ok(()));
+    bench.refused("bad");
+    bench.pass(1);
+    bench.tried("good", Ok(()));
+    bench.pass(1);
+    assert_eq!(bench.refused("bad"), Sent::AtFault);
+    let limit = settings(false).waiting_max.min(10);
+    for number in 1..limit {
+        bench.refused(&format!("bad-{number}"));
+        assert_eq!(bench.cause(), None, "{number}");
+    }
+    bench.refused("bad-0");
+    assert_eq!(bench.cause(), Some(MailCause::Refused));
+    // An hour later it takes three again.
+    bench.pass(60);
+    bench.tried("bad-0", Ok(()));
+    assert_eq!(bench.cause(), None);
+    bench.pass(3600);
+    for key in ["a", "b", "c"] {
+        bench.refused(key);
+    }
+    assert_eq!(bench.cause(), Some(MailCause::Refused));
+}
+
+#[test]
 fn at_a_start_without_witnesses_three_bad_ones_keep_out_the_fourth_no_longer_than_a_suspect_is_held()
  {
     let mut bench = Bench::new();
