@@ -68,7 +68,6 @@ pub(crate) const ALL: &[Scenario] = scenarios! {
     "unasked-later" refusals::no_account_later, false, "the same after a tenth of the mails";
     "bad" refusals::bad, false, "a quarter of all bad, of those a fifth before the first good one";
     "bad-unasked" refusals::bad_without_account, false, "a quarter of all bad, six of those first, and the role may not ask the account";
-    "bad-mute" refusals::bad_without_witness, false, "as bad-unasked, and no witness is sent, but good ones come for as long as bad ones are there";
     "no-codecommit" templates::down_from_the_start, false, "CodeCommit down from the start for 20 s";
     "codecommit-lost" templates::down_later, false, "CodeCommit down after the first refresh";
     "template-missing" templates::missing, false, "template missing, added 15 s later";

@@ -279,15 +279,6 @@ pub(super) async fn bad_without_account(world: &mut World) -> anyhow::Result<Bou
     Ok(bounds)
 }
 
-/// Where three in a row that are refused alike stop the sending, only a good mail tells whose fault that
-/// is. So good ones come here until the last bad one is gone.
-pub(super) async fn bad_without_witness(world: &mut World) -> anyhow::Result<Bounds> {
-    let mut bounds = bad_and_good(world, 6, Hidden::Witness).await?;
-    tell_waits(world, &mut bounds);
-    weigh_witnesses(world, &mut bounds);
-    Ok(bounds)
-}
-
 /// A quarter of the events is bad. So many of those come before the first good one, the others among
 /// the good ones.
 async fn bad_and_good(world: &mut World, early: usize, hidden: Hidden) -> anyhow::Result<Bounds> {
@@ -308,8 +299,7 @@ async fn bad_and_good(world: &mut World, early: usize, hidden: Hidden) -> anyhow
     world.pass(Duration::from_secs(2)).await;
     let tail = match hidden {
         Hidden::Nothing => 0,
-        Hidden::Account | Hidden::Simulator => TAIL.min(good / 3),
-        Hidden::Witness => good / 3,
+        _ => TAIL.min(good / 3),
     };
     let (left, amid) = (bad - early, good - tail);
     let span = Duration::from_secs(if world.plan.short { 2 } else { 20 });
