@@ -204,9 +204,11 @@ impl Keeper {
                 format_duration(lasted)
             );
         }
+        // Credentials that have just been given are good. Where they seem to have ended already our clock
+        // is off, and AWS's answer says that better than a call that is not made.
         let life = credentials.expiry().map(|end| {
             let life = end.duration_since(SystemTime::now());
-            life.unwrap_or_default()
+            life.unwrap_or_default().max(2 * RELOAD_PAUSE_MIN)
         });
         self.latest.send_replace(Latest {
             loaded: Some(Loaded {

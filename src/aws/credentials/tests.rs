@@ -172,6 +172,15 @@ async fn the_same_credentials_again_are_not_asked_for_without_rest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn credentials_that_a_wrong_clock_takes_for_ended_are_used() {
+    let kept = kept(|_| at_once(Duration::ZERO));
+    for _ in 0..60 {
+        assert!(in_use(&kept).is_ok());
+        sleep(seconds(1)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_task_ends_with_the_last_who_needs_it() {
     let kept = kept(|_| Answer::Refuses);
     let latest = kept.0.clone();
