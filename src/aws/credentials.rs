@@ -22,7 +22,8 @@ use aws_credential_types::{
     },
 };
 use aws_smithy_http_client::{
-    Builder,
+    Builder, ConnectorBuilder,
+    proxy::ProxyConfig,
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
@@ -62,9 +63,15 @@ const ANSWER_MAX: (Duration, Duration) = (Duration::from_secs(5), Duration::from
 /// The SDK's default chain of providers, for this configuration: environment, profile, web identity,
 /// container, instance.
 pub(super) async fn chain(config: &SdkConfig) -> SharedCredentialsProvider {
-    let client = Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-        .build_https();
+    // As the SDK's own default client, which reads the proxy's variables.
+    let client = Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector = ConnectorBuilder::default()
+            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
+            .proxy_config(ProxyConfig::from_env());
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    });
     let settings = ProviderConfig::default()
         .with_use_fips(config.use_fips())
         .with_use_dual_stack(config.use_dual_stack())

@@ -11,8 +11,13 @@ use serde::de::{
 };
 use serde_json::{Deserializer, value::RawValue};
 
-/// The constants of Python's encoder that JSON does not have.
-const CONSTANTS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+/// The constants of Python's encoder that JSON does not have, and what is read in the place of each: an
+/// empty array of the same length, which is no text, and written as no encoder writes it.
+const CONSTANTS: [(&str, &str); 3] = [
+    ("NaN", "[\t]"),
+    ("Infinity", "[\t\t\t\t\t\t]"),
+    ("-Infinity", "[\t\t\t\t\t\t\t]"),
+];
 
 /// Why a text is not what was looked for. It tells one character of the text and no more.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,7 +79,7 @@ pub(super) fn string(written: &str) -> Option<String> {
 pub(super) fn kind_of(value: &str) -> &'static str {
     let value = value.trim_start();
     let mut constants = CONSTANTS.iter();
-    if let Some(constant) = constants.find(|constant| value.starts_with(&stand_in(constant))) {
+    if let Some((constant, _)) = constants.find(|(_, instead)| value.starts_with(instead)) {
         return constant;
     }
     match value.as_bytes().first() {
@@ -99,7 +104,7 @@ fn fault(original: &str) -> Fault {
     let reason = reason.strip_suffix(&place).unwrap_or(&reason);
     // Of a control character in a string serde_json tells the place before it, of all else its own.
     let column = column + usize::from(reason.starts_with("control character"));
-    let line_text = text
+    let line_text = original
         .split('\n')
         .nth(line.saturating_sub(1))
         .unwrap_or_default();
@@ -121,10 +126,10 @@ fn without_constants(text: &str) -> String {
         json.push_str(before);
         let constant = CONSTANTS
             .iter()
-            .find(|constant| here.starts_with(**constant));
+            .find(|(constant, _)| here.starts_with(constant));
         let length = match (constant, in_string) {
-            (Some(constant), false) => {
-                json.push_str(&stand_in(constant));
+            (Some((constant, instead)), false) => {
+                json.push_str(instead);
                 rest = &here[constant.len()..];
                 continue;
             }
@@ -142,11 +147,6 @@ fn without_constants(text: &str) -> String {
     }
     json.push_str(rest);
     json
-}
-
-/// An empty array as long as a constant, as no encoder writes it: no text, and the same length.
-fn stand_in(constant: &str) -> String {
-    format!("[{}]", "\t".repeat(constant.len() - 2))
 }
 
 /// The place in an array that a token names: digits, without leading zeros.

@@ -113,7 +113,7 @@ impl Leases {
         let latest = now.checked_sub(lease_call_timeout(self.length));
         let latest = latest
             .into_iter()
-            .chain(state.stalls.unread_since(asked_at));
+            .chain(state.stalls.unread_since(asked_at, now));
         let received_at = asked_at.max(latest.min().unwrap_or(now));
         // The keeper looks again: there is a new lease, or this one has another next moment.
         self.wake_keeper.notify_one();

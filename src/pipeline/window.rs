@@ -158,6 +158,11 @@ impl Window {
         Some(self.place())
     }
 
+    /// Whether [`Window::try_hold_beyond`] would give a place.
+    pub fn has_room_beyond(&self) -> bool {
+        !self.state.lock().is_exceeded()
+    }
+
     fn place(self: &Arc<Self>) -> Place {
         Place {
             window: Arc::clone(self),

@@ -355,7 +355,7 @@ impl Worker<'_> {
             }
             let left = self.budget().saturating_sub(self.clock.elapsed());
             if unknown >= UNKNOWN_SENDS_MAX {
-                return self.unknown_at_limit(left).await;
+                return Ok(self.unknown_at_limit(left).await);
             }
             if left.is_zero() {
                 return Ok(Ending::BudgetSpent);

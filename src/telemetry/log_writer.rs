@@ -118,19 +118,29 @@ impl Shared {
             }
             state.writing = true;
             std::mem::swap(&mut taken, &mut state.pending);
-            let dropped = std::mem::take(&mut state.dropped);
             drop(state);
             // Nobody is there to be told that the log cannot be written.
             drop(out.write_all(&taken).and_then(|()| out.flush()));
             taken.clear();
+            let dropped = self.untold();
             if dropped > 0 {
                 warn!(
-                    notifier.dropped = dropped,
+                    target: LIFECYCLE,
+                    { notifier.dropped = dropped },
                     "{dropped} lines of the log were dropped: nobody read standard error for so long; \
                      check what takes the log"
                 );
             }
         }
+    }
+
+    /// How many lines were dropped, once there is room to say so.
+    fn untold(&self) -> u64 {
+        let mut state = self.state.lock();
+        if state.pending.len() > PENDING_MAX - RESERVED / 2 {
+            return 0;
+        }
+        std::mem::take(&mut state.dropped)
     }
 
     fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {

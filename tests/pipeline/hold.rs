@@ -145,7 +145,7 @@ async fn a_change_of_the_queues_max_receive_count_is_followed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_ses_hangs_messages_that_may_have_been_mailed_are_held_and_feed_it_no_others() {
+async fn while_ses_hangs_messages_that_may_have_been_mailed_are_held_and_not_put_back() {
     let rig = Rig::with(|settings| settings.email.witness = false).await;
     let daemon = rig.start_warm().await;
     rig.mailer.script(|_| hang());
@@ -165,6 +165,47 @@ async fn while_ses_hangs_messages_that_may_have_been_mailed_are_held_and_feed_it
     rig.until(|| rig.queue.is_empty()).await;
     assert!(rig.queue.dead().is_empty());
     drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_small_window_too_messages_that_may_have_been_mailed_leave_room_for_the_next_probe()
+{
+    for concurrency in [1, 2, 4] {
+        let rig = Rig::with(|settings| {
+            settings.email.witness = false;
+            settings.concurrency = concurrency;
+        })
+        .await;
+        let daemon = rig.start_warm().await;
+        let over = rig.now() + mins(6);
+        rig.mailer
+            .script(move |send| if send.at < over { hang() } else { accept() });
+        rig.publish_many("event", 30).await;
+        rig.pass(mins(6)).await;
+        let before = rig.mailer.mails().len();
+        rig.until(|| rig.mailer.mails().len() > before).await;
+        assert!(rig.now() < over + mins(2), "{concurrency}: {:?}", rig.now());
+        daemon.kill().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_while_ses_hangs_ends_with_the_hang_however_long_it_lasts() {
+    for minutes in [5, 10, 40] {
+        let rig = Rig::new().await;
+        let over = rig.now() + mins(minutes);
+        rig.mailer
+            .script(move |send| if send.at < over { hang() } else { accept() });
+        rig.mailer
+            .script_witnesses(move |send| if send.at < over { hang() } else { accept() });
+        rig.publish_many("event", 3).await;
+        let daemon = rig.start();
+        rig.pass(mins(minutes)).await;
+        rig.until(|| rig.queue.is_empty()).await;
+        assert!(rig.now() < over + mins(5), "{minutes}: {:?}", rig.now());
+        assert!(rig.queue.dead().is_empty());
+        daemon.kill().await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

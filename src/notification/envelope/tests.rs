@@ -175,6 +175,10 @@ fn errors_name_the_place_and_not_the_content() {
              found '\\u{1}' (line 1, column 18)",
         ),
         (
+            "{NaN: 1}".to_owned(),
+            "the body is not JSON: key must be a string, found 'N' (line 1, column 2)",
+        ),
+        (
             "{\"a\": nan}".to_owned(),
             "the body is not JSON: expected ident, found 'a' (line 1, column 8)",
         ),

@@ -374,8 +374,12 @@ impl MailBreaker {
     /// Whether the next probe is a witness.
     fn probes_by_witness(&self) -> bool {
         let open = self.open.as_ref();
-        let tells = open.is_some_and(|open| !open.witness_is_mute);
-        tells && self.witness.may_probe() && !self.draining
+        // Where a start has spent its message and nothing is held, nobody but a witness is left.
+        let is_last = |open: &Open| self.waiting.is_empty() && open.has_spent_its_message();
+        open.is_some_and(|open| {
+            !open.witness_is_mute
+                && (self.witness.may_probe() || (self.witness.is_allowed() && is_last(open)))
+        }) && !self.draining
     }
 
     /// A stop has begun. What is held on its last receive probes itself now.

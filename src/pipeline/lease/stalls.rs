@@ -10,6 +10,9 @@ use super::KEEPER_IDLE_MAX;
 /// that an answer may take on its way is reckoned with anyway.
 const LATE: Duration = Duration::from_millis(500);
 
+/// An answer that came while nothing ran is read this soon after.
+const UNREAD_MAX: Duration = Duration::from_secs(2);
+
 /// The longest pauses between the keeper's turns, of which one comes each second.
 #[derive(Debug, Default)]
 pub(super) struct Stalls {
@@ -27,14 +30,19 @@ impl Stalls {
         if silent <= KEEPER_IDLE_MAX + LATE {
             return None;
         }
-        self.last = Some((before, now));
+        // Two that follow closely are one.
+        let from = match self.last {
+            Some((from, to)) if before.duration_since(to) <= UNREAD_MAX => from,
+            _ => before,
+        };
+        self.last = Some((from, now));
         Some(silent)
     }
 
-    /// From when on the answer to a request of this moment may have lain here unread, where the process
-    /// has stood still since the request.
-    pub(super) fn unread_since(&self, asked_at: Instant) -> Option<Instant> {
+    /// From when on an answer that is read now, to a request of that moment, may have lain here unread,
+    /// where the process has just stood still.
+    pub(super) fn unread_since(&self, asked_at: Instant, now: Instant) -> Option<Instant> {
         let (from, to) = self.last?;
-        (asked_at < to).then_some(from)
+        (asked_at < to && now.duration_since(to) <= UNREAD_MAX).then_some(from)
     }
 }

@@ -327,3 +327,14 @@ async fn a_keeper_that_turns_late_by_less_than_half_a_second_is_no_stall() {
     let lease = adopted_after(&rig, Duration::from_millis(1400), false).await;
     assert!(lease.margin() >= seconds(57), "{:?}", lease.margin());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_long_after_a_stall_in_the_same_poll_is_fresh() {
+    let rig = rig(&[], Answer::Done).await;
+    let asked_at = Instant::now();
+    tokio::time::sleep(seconds(1)).await;
+    tokio::time::advance(seconds(3)).await;
+    tokio::time::sleep(seconds(15)).await;
+    let lease = rig.leases.adopt("m", handle("r"), asked_at).unwrap();
+    assert!(lease.margin() >= seconds(57), "{:?}", lease.margin());
+}

@@ -140,15 +140,18 @@ impl Worker<'_> {
     }
 
     /// How a message ends that no attempt may be made of any more, since it may have been mailed. While
-    /// the breaker is open it is held: another one would be received in its place, to be the next
-    /// probe.
-    pub(super) async fn unknown_at_limit(&self, left: Duration) -> Result<Ending, Ending> {
-        let _aside = self.context.window.step_aside();
-        let closed = timeout(left, self.context.gates.mail.closed());
-        match self.wait_own(pin!(closed)).await {
-            Ok(_) | Err(Ending::Drained) => Ok(Ending::UnknownAtLimit),
-            Err(ending) => Err(ending),
+    /// the breaker is open it is held: put back, it would come again and spend its next receive on the
+    /// same outage.
+    pub(super) async fn unknown_at_limit(&self, left: Duration) -> Ending {
+        let window = &self.context.window;
+        // Those that are held must leave room for the one that finds the outage's end.
+        if window.has_room_beyond() {
+            let _aside = window.step_aside();
+            let closed = timeout(left, self.context.gates.mail.closed());
+            // Whatever ends it, it may have been mailed.
+            drop(self.wait_own(pin!(closed)).await);
         }
+        Ending::UnknownAtLimit
     }
 
     /// Waits until the window has room for one more send. Only sends under way are before this one.

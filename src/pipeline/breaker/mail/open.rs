@@ -103,6 +103,12 @@ impl Open {
         due && waiting.values().all(|key| self.tried.contains_key(key))
     }
 
+    /// Whether a task that has not mailed anything yet has received the one message that it may spend
+    /// where a witness can tell.
+    pub(super) fn has_spent_its_message(&self) -> bool {
+        self.since_start && !self.tried.is_empty()
+    }
+
     pub(super) fn may_check(&self, now: Instant) -> bool {
         !self.probing && self.check == Check::Due && self.probe_at <= now
     }

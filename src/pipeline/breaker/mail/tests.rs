@@ -2,6 +2,7 @@
 
 mod any_order;
 mod late_results;
+mod starts;
 mod verdicts;
 mod witnesses;
 

@@ -65,6 +65,11 @@ impl Witness {
         self.allowed && self.wordless < WORDLESS_LIMIT
     }
 
+    /// Whether any may be sent.
+    pub(super) fn is_allowed(&self) -> bool {
+        self.allowed
+    }
+
     /// Whether it gives no verdict.
     pub(super) fn is_mute(&self) -> bool {
         !self.allowed || self.mute
