@@ -26,12 +26,16 @@ pub use self::{
 };
 
 /// What all clients share: region, credentials, endpoint and HTTP connections.
-pub struct AwsConfig(SdkConfig);
+pub struct AwsConfig {
+    config: SdkConfig,
+    /// Absent where nothing provides any.
+    credentials: Option<Kept>,
+}
 
 impl AwsConfig {
     /// Reads the environment as every AWS tool does, `AWS_ENDPOINT_URL` and its siblings for one
-    /// service included. `region` beats the environment's. Credentials are loaded now, and from now on
-    /// before they end; that they cannot be loaded is no error here but each call's.
+    /// service included. `region` beats the environment's. Credentials are loaded from now on, each
+    /// time before they end; that they cannot be loaded is no error here but each call's.
     pub async fn load(region: Option<&str>) -> Self {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             // It would end a body that stops flowing, and watches every body for it, at a twentieth of
@@ -43,7 +47,6 @@ impl AwsConfig {
         }
         let config = loader.no_credentials().load().await;
         let kept = Kept::of(credentials::chain(&config).await);
-        kept.first().await;
         Self::with(config, kept)
     }
 
@@ -52,8 +55,18 @@ impl AwsConfig {
         let config = config
             .into_builder()
             .identity_cache(IdentityCache::no_cache())
-            .credentials_provider(SharedCredentialsProvider::new(kept));
-        Self(config.build())
+            .credentials_provider(SharedCredentialsProvider::new(kept.clone()));
+        Self {
+            config: config.build(),
+            credentials: Some(kept),
+        }
+    }
+
+    /// Waits for the first credentials, for at most 10 s.
+    pub async fn credentials_loaded(&self) {
+        if let Some(kept) = &self.credentials {
+            kept.first().await;
+        }
     }
 
     /// Calls as configured. Must be called inside a tokio runtime.
@@ -61,7 +74,10 @@ impl AwsConfig {
     pub(crate) fn of(config: SdkConfig) -> Self {
         match config.credentials_provider() {
             Some(provider) => Self::with(config, Kept::of(provider)),
-            None => Self(config),
+            None => Self {
+                config,
+                credentials: None,
+            },
         }
     }
 
@@ -70,10 +86,10 @@ impl AwsConfig {
         let mut timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(timeout)
             .build();
-        if let Some(defaults) = self.0.timeout_config() {
+        if let Some(defaults) = self.config.timeout_config() {
             timeouts.take_defaults_from(defaults);
         }
-        self.0.to_builder().timeout_config(timeouts).build()
+        self.config.to_builder().timeout_config(timeouts).build()
     }
 
     /// For calls whose callers own the retries: one attempt of at most `timeout`.
@@ -84,6 +100,6 @@ impl AwsConfig {
 
     /// The region in use, if anything named one.
     pub fn region(&self) -> Option<&str> {
-        self.0.region().map(Region::as_ref)
+        self.config.region().map(Region::as_ref)
     }
 }

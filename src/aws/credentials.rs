@@ -54,11 +54,10 @@ const RELOAD_PAUSE_MIN: Duration = Duration::from_secs(5);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
 /// The longest that a load may take, the SDK's own three attempts included.
 const LOAD_MAX: Duration = Duration::from_secs(40);
-/// A first load that takes longer is told of.
-const TOLD_AFTER: Duration = Duration::from_secs(3);
-/// What the SDK gives an endpoint of credentials for its answer, without a way to set it, and what we
-/// give it.
-const ANSWER_MAX: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(10));
+/// What the SDK gives an endpoint of credentials for its answer, without a way to set it.
+const SDK_ANSWER_MAX: Duration = Duration::from_secs(5);
+/// What we give it, and the longest that a start waits for the first credentials.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// The SDK's default chain of providers, for this configuration: environment, profile, web identity,
 /// container, instance.
@@ -125,20 +124,13 @@ impl Kept {
         Self(kept)
     }
 
-    /// Waits for the end of the first load.
+    /// Waits for the end of the first load, but no longer than an endpoint may take for its answer. Calls
+    /// fail until there are credentials, and whoever makes them says so.
     pub(super) async fn first(&self) {
         let mut latest = self.0.clone();
-        // Where the sender has gone, it has sent before.
         let known = latest.wait_for(|latest| latest.loaded.is_some() || latest.failure.is_some());
-        tokio::pin!(known);
-        if timeout(TOLD_AFTER, known.as_mut()).await.is_err() {
-            info!(
-                target: LIFECYCLE,
-                "waiting for credentials: what gives them has not answered for {}",
-                format_duration(TOLD_AFTER)
-            );
-            drop(known.await);
-        }
+        // Where the sender has gone, it has sent before.
+        drop(timeout(ANSWER_MAX, known).await);
     }
 
     fn credentials(&self) -> Result {
@@ -146,7 +138,9 @@ impl Kept {
         match (&latest.loaded, &latest.failure) {
             (Some(loaded), _) if !loaded.is_over() => Ok(loaded.credentials.clone()),
             (_, Some(failure)) => Err(CredentialsError::provider_error(Again(Arc::clone(failure)))),
-            (..) => Err(CredentialsError::provider_timed_out(LOAD_MAX)),
+            (..) => Err(CredentialsError::provider_error(
+                "what gives the credentials has not answered yet",
+            )),
         }
     }
 }
@@ -282,11 +276,16 @@ impl HttpClient for Patient {
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        let (given, ours) = ANSWER_MAX;
-        let read = settings.read_timeout();
+        let patience = |given| {
+            if given == SDK_ANSWER_MAX {
+                ANSWER_MAX
+            } else {
+                given
+            }
+        };
         let mut patient = HttpConnectorSettings::builder();
         patient.set_connect_timeout(settings.connect_timeout());
-        patient.set_read_timeout(read.map(|read| if read == given { ours } else { read }));
+        patient.set_read_timeout(settings.read_timeout().map(patience));
         self.0.http_connector(&patient.build(), components)
     }
 }

@@ -48,7 +48,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Sets the clients up. Nothing is asked of AWS yet.
+    /// Sets the clients up, and waits a little for the first credentials. AWS itself is not asked yet.
     pub(super) async fn connect(loaded: Loaded) -> anyhow::Result<Self> {
         let settings = &loaded.settings;
         let (aws, region) = find_aws(settings).await?;
@@ -80,7 +80,10 @@ impl Session {
 async fn find_aws(settings: &Settings) -> Result<(AwsConfig, String), UsageError> {
     let aws = AwsConfig::load(settings.region.as_deref()).await;
     match aws.region().map(str::to_owned) {
-        Some(region) => Ok((aws, region)),
+        Some(region) => {
+            aws.credentials_loaded().await;
+            Ok((aws, region))
+        }
         None => Err(UsageError(
             "no AWS region: set REGION, aws.region or AWS_REGION".to_owned(),
         )),

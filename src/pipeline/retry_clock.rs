@@ -47,13 +47,15 @@ impl RetryClock {
         Pause(self)
     }
 
-    /// Waits until so much has been counted, and returns it. The bound may grow meanwhile.
+    /// Waits until so much has been counted, and returns it. The bound may grow meanwhile, and
+    /// does not shrink.
     pub(crate) async fn reaches(&self, bound: impl Fn() -> Duration) -> Duration {
+        let mut largest = Duration::ZERO;
         loop {
-            let bound = bound();
-            let left = bound.saturating_sub(self.elapsed());
+            largest = largest.max(bound());
+            let left = largest.saturating_sub(self.elapsed());
             if left.is_zero() {
-                return bound;
+                return largest;
             }
             // The clock may stand still meanwhile, so the bound is reached in `left` or later. A
             // second is the shortest sleep, since a clock that stands just before its bound would
@@ -122,5 +124,8 @@ mod tests {
         };
         assert_eq!(clock.reaches(bound).await, seconds(40));
         assert!(began.elapsed() >= seconds(40));
+        let began = Instant::now();
+        let shrinking = || seconds(60).saturating_sub(began.elapsed());
+        assert_eq!(clock.reaches(shrinking).await, seconds(60));
     }
 }

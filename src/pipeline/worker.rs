@@ -110,8 +110,8 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let ending = worker.bounded(body).await;
     drop(waiting);
     let receive_count = worker.receive_count();
-    let receive = (receive_count, delivering.max_receive_count.get());
-    let (outcome, settlement) = conclude(ending, receive.0, receive.1);
+    let max_receive_count = delivering.max_receive_count.get();
+    let (outcome, settlement) = conclude(ending, receive_count, max_receive_count);
     report::ended(
         &delivering.instruments,
         outcome,
@@ -119,6 +119,7 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
         began.elapsed(),
     );
     let notes = mem::take(&mut *notes.lock());
+    let receive = (receive_count, max_receive_count);
     report::outcome(&message, receive, outcome, ending, &notes, began.elapsed());
     let aside = delivering.window.step_aside();
     let settled = match settlement {

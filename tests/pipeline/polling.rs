@@ -196,3 +196,20 @@ async fn what_is_held_is_worked_on_while_receiving_fails() {
     rig.until(|| rig.queue.is_empty()).await;
     daemon.stop().await.is("received 7 = 7 sent");
 }
+
+#[tokio::test(start_paused = true)]
+async fn more_messages_than_were_asked_for_are_worked_on_as_far_as_there_is_room() {
+    let rig = Rig::with(|settings| settings.concurrency = 1).await;
+    let daemon = rig.start_warm().await;
+    rig.queue.give_more(2);
+    rig.publish_many("event", 4).await;
+    rig.until(|| rig.queue.is_empty()).await;
+    let counts = rig.queue.deliveries();
+    let first = counts
+        .iter()
+        .filter(|delivered| delivered.name.starts_with("event"));
+    assert!(first.count() <= 6, "{counts:?}");
+    assert!(rig.queue.dead().is_empty());
+    assert!(rig.mailer.mails().len() >= 10);
+    daemon.stop().await;
+}

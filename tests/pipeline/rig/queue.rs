@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -39,6 +39,8 @@ pub(crate) struct TestQueue {
     ids: Mutex<HashMap<String, String>>,
     receives: Arc<()>,
     max_receive_count: AtomicU32,
+    /// How many messages more than asked for a receive gives.
+    surplus: AtomicUsize,
 }
 
 impl TestQueue {
@@ -55,6 +57,7 @@ impl TestQueue {
             ids: Mutex::default(),
             receives: Arc::default(),
             max_receive_count: AtomicU32::new(2),
+            surplus: AtomicUsize::default(),
         }
     }
 
@@ -78,6 +81,11 @@ impl TestQueue {
         let request = json!({ "QueueUrl": "q", "Attributes": attributes });
         self.sqs.call("SetQueueAttributes", request).await.unwrap();
         self.max_receive_count.store(receives, Ordering::Relaxed);
+    }
+
+    /// From now on a receive gives so many more messages than it was asked for, as SQS never does.
+    pub(crate) fn give_more(&self, messages: usize) {
+        self.surplus.store(messages, Ordering::Relaxed);
     }
 
     /// Sends a message that goes by this name in the test.
@@ -340,7 +348,7 @@ impl Queue for TestQueue {
         self.meet(call, async |_| {
             let request = json!({
                 "QueueUrl": "q",
-                "MaxNumberOfMessages": request.max_messages,
+                "MaxNumberOfMessages": request.max_messages + self.surplus.load(Ordering::Relaxed),
                 "WaitTimeSeconds": request.wait.as_secs(),
                 "VisibilityTimeout": request.visibility.as_secs(),
                 "MessageSystemAttributeNames": ["All"],

@@ -44,7 +44,7 @@ async fn by_the_sdk(mail: &Mail, tag: &str, set: Option<&str>) -> Value {
         .build()
         .unwrap();
     let canned = Canned::new(Answer::json(&serde_json::json!({ "MessageId": "1" })));
-    Client::new(&canned.aws.0)
+    Client::new(&canned.aws.config)
         .send_email()
         .from_email_address(&mail.from)
         .destination(Destination::builder().set_to_addresses(Some(to)).build())
