@@ -141,13 +141,18 @@ async fn boot(
             () = drain.wait_begun() => return Ok(None),
             Some(signal) = signals.recv() => match signal {
                 Signal::Stop(name) => {
-                    info!(target: LIFECYCLE, "{name} while starting: nothing was received");
+                    log_stop_while_starting(name);
                     return Ok(None);
                 }
                 Signal::Reload => templates.refresh(),
             },
         }
     }
+}
+
+/// Says that a signal of this name ended the start.
+pub fn log_stop_while_starting(name: &str) {
+    info!(target: LIFECYCLE, "{name} while starting: nothing was received");
 }
 
 /// Runs the pipeline to its end and passes the signals on to it.

@@ -378,7 +378,7 @@ fn client_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a legacy::E
 /// The last error of the chain says most plainly what went wrong: "connection refused". The SDK's own
 /// words for a time-out name its parts ("operation attempt timeout (single attempt) occurred after
 /// 20s"), so that only the time is taken from them.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
     let text = chain(error)
         .last()
         .map_or_else(String::new, ToString::to_string);
@@ -387,13 +387,6 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
         Some((_, after)) => format!("no answer within {after}"),
         None => text,
     }
-}
-
-/// All that an error says, from what failed to why.
-pub(super) fn causes(error: &(dyn StdError + 'static)) -> String {
-    let mut causes: Vec<_> = chain(error).map(ToString::to_string).collect();
-    causes.dedup();
-    causes.join(": ")
 }
 
 fn chain<'a>(

@@ -37,7 +37,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::classify::causes;
+use super::classify::innermost;
 use crate::{
     backoff::{Backoff, Jitter},
     telemetry::{LIFECYCLE, throttle::Throttle},
@@ -228,17 +228,17 @@ impl Keeper {
             .send_modify(|latest| latest.failure = Some(Arc::clone(&failure)));
         // Before the first ones nothing works, and whoever waits for that says so.
         if let Some(left) = self.latest.borrow().loaded.as_ref().and_then(Loaded::left) {
-            self.tell(left, &causes(&*failure));
+            self.tell(left, &innermost(&*failure));
         }
         self.backoff.next_delay()
     }
 
-    fn tell(&self, left: Duration, causes: &str) {
+    fn tell(&self, left: Duration, cause: &str) {
         if left > Duration::ZERO {
             if let Some(suppressed) = self.failing.due() {
                 warn!(
                     notifier.suppressed = suppressed,
-                    "credentials cannot be renewed: {causes}; those in use hold for another {}; it is \
+                    "credentials cannot be renewed: {cause}; those in use hold for another {}; it is \
                      tried again by itself",
                     format_duration(Duration::from_secs(left.as_secs())),
                 );
@@ -246,7 +246,7 @@ impl Keeper {
         } else if let Some(suppressed) = self.ended.due() {
             error!(
                 notifier.suppressed = suppressed,
-                "credentials have ended and cannot be renewed: {causes}; until they can, no call to AWS \
+                "credentials have ended and cannot be renewed: {cause}; until they can, no call to AWS \
                  works and leases run out unrenewed; check what gives the task its credentials; it is \
                  tried again by itself",
             );

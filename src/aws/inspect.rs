@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::{
     AwsConfig,
-    classify::{Failure, refusal_kind},
+    classify::{Failure, innermost, refusal_kind},
     sqs,
 };
 use crate::ports::{
@@ -60,7 +60,7 @@ impl Inspect for AwsInspector {
         };
         match provider.provide_credentials().await {
             Ok(credentials) => Ok(credentials.expiry()),
-            Err(error) => Err(missing(error.to_string(), Some(Box::new(error)))),
+            Err(error) => Err(missing(innermost(&error), Some(Box::new(error)))),
         }
     }
 

@@ -60,17 +60,28 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
 async fn work(
     loaded: Loaded,
     otlp: &Otlp,
-    signals: UnboundedReceiver<Signal>,
+    mut signals: UnboundedReceiver<Signal>,
 ) -> anyhow::Result<u8> {
     for note in &loaded.notes {
         warn!("{note}");
     }
+    // The first credentials may take their time, and a stop must not wait for them.
+    let mut connecting = Box::pin(Session::connect(loaded));
+    let session = loop {
+        tokio::select! {
+            session = &mut connecting => break session?,
+            Some(signal) = signals.recv() => if let Signal::Stop(name) = signal {
+                daemon::log_stop_while_starting(name);
+                return Ok(OK);
+            },
+        }
+    };
     let Session {
         loaded,
         region,
         world,
         ..
-    } = Session::connect(loaded).await?;
+    } = session;
     let settings = &loaded.settings;
     info!(
         target: LIFECYCLE,

@@ -101,6 +101,22 @@ async fn an_endpoint_away_beyond_the_end_costs_a_held_message_its_lease_and_no_m
     assert!(world.dead().is_empty());
 }
 
+#[tokio::test]
+async fn a_stop_does_not_wait_for_credentials_that_never_come() {
+    let world = World::new().await;
+    let endpoint = endpoint(std::future::pending).await;
+    let mut variables = of_a_container(&endpoint).to_vec();
+    // It heeds signals once it has said that this one beats CIS's.
+    variables.push(("NOTIFIER_EMAIL__SUBJECT", "{summary}"));
+    let mut daemon = Daemon::start(&world, &variables);
+    daemon.line("is replaced by").await;
+    daemon.signal("TERM").await;
+    let ended = daemon.ended(Duration::from_secs(5)).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let last = ended.last_line().message();
+    assert_eq!(last, "SIGTERM while starting: nothing was received");
+}
+
 /// A daemon of a container that holds its messages under leases of 5 s, since SES fails.
 async fn holding(world: &World, endpoint: &str) -> Daemon {
     world.set_fault(Rule {
@@ -113,14 +129,17 @@ async fn holding(world: &World, endpoint: &str) -> Daemon {
     for number in 0..HELD {
         world.publish_numbered(number).await;
     }
-    let variables = [
+    Daemon::started(world, &of_a_container(endpoint)).await
+}
+
+fn of_a_container(endpoint: &str) -> [(&str, &str); 5] {
+    [
         ("AWS_ACCESS_KEY_ID", ""),
         ("AWS_SECRET_ACCESS_KEY", ""),
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", endpoint),
         ("NOTIFIER_QUEUE__VISIBILITY_TIMEOUT", "5s"),
         ("NOTIFIER_EMAIL__TIMEOUT", "1s"),
-    ];
-    Daemon::started(world, &variables).await
+    ]
 }
 
 /// What ECS offers a task: credentials of the life that is answered.
