@@ -12,9 +12,9 @@ use tracing::{error, info, warn};
 use self::boot::Facts;
 use crate::{
     config::Settings,
+    ledger::MemoryLedger,
     pipeline::{
-        self, Report, drain::Drain, health_state::HealthState, ledger::MemoryLedger,
-        outcome::Tally, rate::Limiter,
+        self, Report, drain::Drain, health_state::HealthState, outcome::Tally, rate::Limiter,
     },
     ports::{QueueFacts, SendRate, World, queue_name},
     shutdown::{INTERRUPT, Signal},

@@ -35,6 +35,7 @@
 //! cli                                   the commands; joins aws to the rest
 //! daemon  health  shutdown              boot, signals, the health port, the end
 //! pipeline                              queue to mail
+//! ledger                                what was sent
 //! aws                                   AWS's SDK, its errors and its wire formats
 //! template_store  template_file         the template in force
 //! telemetry                             logs, spans, metrics
@@ -131,6 +132,8 @@ pub mod template_store;
 
 pub mod aws;
 pub mod template_file;
+
+pub mod ledger;
 
 pub mod backoff;
 mod mutex;

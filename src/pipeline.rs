@@ -5,7 +5,7 @@
 //! whose fault a refusal is. `run` puts all of it together, and [`drain`] is the way to the end.
 //!
 //! The decisions are in files of their own and get the time as an argument: [`outcome`], [`breaker`],
-//! [`rate`]. [`window`] and [`ledger`] keep what is held and what was sent.
+//! [`rate`]. [`window`] keeps what is held, [`ledger`](crate::ledger) what was sent.
 //!
 //! Each part gets what it may touch: the poller and the workers the fields of their own types, the
 //! gauges and the reporter a view that can change nothing (`readings`). What follows from a change of
@@ -19,7 +19,6 @@ mod gates;
 mod gauges;
 pub mod health_state;
 pub mod lease;
-pub mod ledger;
 mod open_polls;
 pub mod outcome;
 mod poller;

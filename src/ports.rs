@@ -18,7 +18,7 @@ use std::{
 use async_trait::async_trait;
 use thiserror::Error;
 
-use crate::notification::{Mail, masked_text};
+use crate::notification::{Mail, MailKey, masked_text};
 
 /// The most messages of one receive and the most entries of one batch call.
 pub const BATCH_MAX: usize = 10;
@@ -171,21 +171,36 @@ pub trait TemplateSource: Send + Sync {
     fn location(&self) -> &str;
 }
 
-/// What the mail service repeats in its events about a mail, so that they can be matched.
+/// Whom a mail is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailPurpose {
+    /// An organizer.
+    Organizer,
+    /// The mail service's simulator: a witness.
+    Witness,
+    /// The mail service's simulator: a person wants to see that its events arrive.
+    Check,
+}
+
+/// What the mail service repeats in its events about a mail, so that they can be matched. The name of
+/// the queue that the mailer works for comes to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tags<'a> {
-    /// The notification's id.
-    pub notification_id: &'a str,
-    /// Whether the mail is a witness: our own mail to the mail service's simulator.
-    pub witness: bool,
+    /// Which mail it is.
+    pub key: &'a MailKey,
+    /// Whom it is for.
+    pub purpose: MailPurpose,
+    /// The span of the send as W3C writes it, where there is one.
+    pub traceparent: Option<&'a str>,
 }
 
 impl<'a> Tags<'a> {
     /// The tags of an organizer's mail.
-    pub const fn of(notification_id: &'a str) -> Self {
+    pub const fn of(key: &'a MailKey) -> Self {
         Self {
-            notification_id,
-            witness: false,
+            key,
+            purpose: MailPurpose::Organizer,
+            traceparent: None,
         }
     }
 }

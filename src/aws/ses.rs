@@ -40,11 +40,13 @@ pub struct SesMailer {
 
 impl SesMailer {
     /// SES should answer a send within `timeout`. The mailer waits as long again for a late answer;
-    /// only then is the outcome unknown. `sender` is the bare address that mails come from.
+    /// only then is the outcome unknown. `sender` is the bare address that mails come from, `queue` the
+    /// name of the queue that they are about.
     pub fn new(
         aws: &AwsConfig,
         sender: String,
         configuration_set: Option<String>,
+        queue: &str,
         timeout: Duration,
     ) -> Self {
         let config = Builder::from(&aws.one_attempt(timeout * LISTENED))
@@ -56,7 +58,7 @@ impl SesMailer {
             );
         Self {
             client: Client::from_conf(config.build()),
-            bodies: BodyWriter::new(configuration_set),
+            bodies: BodyWriter::new(configuration_set, queue),
             sender,
             timeout,
         }

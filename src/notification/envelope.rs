@@ -5,6 +5,7 @@ use std::fmt;
 use super::{
     event::{Event, Fields},
     json::{self, Fault},
+    key::EventHash,
 };
 
 /// SNS's message attributes that are read: a trace's context, as W3C names it.
@@ -21,6 +22,8 @@ pub enum Envelope {
         attributes: Vec<(String, String)>,
         /// What was published.
         event: Event,
+        /// The hash of it, as it was published.
+        hash: EventHash,
     },
     /// A message of SNS about the subscription itself, of which no mail is made.
     Control {
@@ -76,6 +79,7 @@ impl Envelope {
                         message_id: Some(message_id),
                         attributes: attributes.unwrap_or_default(),
                         event: event("the event", &message, fields)?,
+                        hash: EventHash::of(&message),
                     });
                 }
                 "SubscriptionConfirmation" | "UnsubscribeConfirmation" => {
@@ -88,6 +92,7 @@ impl Envelope {
             message_id: None,
             attributes: Vec::new(),
             event: event("the body", body, fields)?,
+            hash: EventHash::of(body),
         })
     }
 }

@@ -7,11 +7,10 @@ use tokio::sync::watch;
 use super::{
     breaker::{MailCause, MailGate, Said, Status, TemplateCause, TemplateGate},
     lease::Leases,
-    ledger::Ledger,
     rate::Limiter,
     window::Window,
 };
-use crate::template_store::Knowledge;
+use crate::{ledger::Ledger, template_store::Knowledge};
 
 /// A view of the pipeline that can change nothing.
 pub(crate) struct Readings(Sources);

@@ -13,7 +13,7 @@ use super::{
     readings::Readings,
 };
 use crate::{
-    notification::JsonPointer,
+    notification::{JsonPointer, MailKey},
     ports::{ReceivedMessage, SendFailure, TemplateVersion},
     telemetry::{Instruments, LIFECYCLE, spans::MessageSpan, throttle::Throttle},
     text::format_duration,
@@ -28,8 +28,8 @@ const RECHECK_EVERY: Duration = Duration::from_secs(5);
 /// What is learnt of a message on its way, for its line in the log. It outlives a panic.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    /// The notification's id: the ledger's key.
-    pub(crate) key: Option<String>,
+    /// What the ledger knows it by.
+    pub(crate) key: Option<MailKey>,
     /// The recipients, masked.
     pub(crate) to: Option<String>,
     /// The mail service's id of the accepted mail.
@@ -38,6 +38,13 @@ pub(crate) struct Notes {
     /// Of the last failure: what kind, and in words.
     pub(crate) error: Option<(String, String)>,
     pub(crate) span: MessageSpan,
+}
+
+impl Notes {
+    /// The notification's id, as the mail's tag has it.
+    pub(crate) fn notification_id(&self) -> Option<&str> {
+        self.key.as_ref().map(MailKey::notification_id)
+    }
 }
 
 /// Ends a message's span and counts it.
@@ -98,7 +105,7 @@ pub(crate) fn outcome(
                 notifier.outcome = outcome.name(),
                 notifier.receive = receive,
                 messaging.message.id = message.id,
-                notifier.notification.id = notes.key,
+                notifier.notification.id = notes.notification_id(),
                 notifier.email.to = notes.to,
                 notifier.email.id = notes.email_id,
                 notifier.attempts = notes.attempts,
@@ -130,7 +137,7 @@ pub(crate) fn not_deleted(
     if !last && !given_up {
         warn!(
             messaging.message.id = message_id,
-            notifier.notification.id = notes.key,
+            notifier.notification.id = notes.notification_id(),
             "its lease was lost before the delete was confirmed; if the message comes again here, \
              the ledger knows it"
         );
@@ -149,7 +156,7 @@ pub(crate) fn not_deleted(
     };
     error!(
         messaging.message.id = message_id,
-        notifier.notification.id = notes.key,
+        notifier.notification.id = notes.notification_id(),
         notifier.email.id = notes.email_id,
         "{text} do not redrive it"
     );

@@ -19,7 +19,6 @@ use super::{
     gauges,
     health_state::HealthState,
     lease::Leases,
-    ledger::Ledger,
     open_polls::OpenPolls,
     outcome::{Outcome, Tally},
     poller::Poller,
@@ -33,6 +32,7 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
+    ledger::Ledger,
     notification::Composer,
     ports::World,
     telemetry::{Instruments, LIFECYCLE},

@@ -15,8 +15,8 @@ use super::{
     breaker::Standing, drain::Drain, gates::Gates, rate::Limiter, report, worker::Delivering,
 };
 use crate::{
-    notification::{Address, Composer},
-    ports::{Account, AccountFacts, Mailer, SendFailureKind, Tags},
+    notification::{Address, Composer, EventHash, MailKey},
+    ports::{Account, AccountFacts, MailPurpose, Mailer, SendFailureKind, Tags},
     telemetry::{Instruments, throttle::Throttle},
     template_store::TemplateStore,
 };
@@ -97,9 +97,10 @@ impl Witnesses {
         };
         let mail = Box::new(self.composer.witness(&template.template, to));
         let id = random_id();
+        let key = MailKey::new(&id, EventHash::of(&id));
         let tags = Tags {
-            notification_id: &id,
-            witness: true,
+            purpose: MailPurpose::Witness,
+            ..Tags::of(&key)
         };
         let began = Instant::now();
         let result = self.mailer.send(mail, tags).await;

@@ -12,7 +12,6 @@ use super::{
     drain::Drain,
     gates::{Fault, Gates},
     lease::Lease,
-    ledger::{Ledger, SendGuard},
     open_polls::OpenPolls,
     outcome::{Ending, Outcome, Settlement, conclude},
     progress::Progress,
@@ -25,8 +24,9 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
+    ledger::{Ledger, SendGuard},
     mutex::Mutex,
-    notification::{Composer, Envelope, Event},
+    notification::{Composer, Envelope, Event, EventHash, MailKey},
     ports::{AccountCause, Mailer, ReceivedMessage, SendFailureKind, Tags},
     telemetry::{Instruments, names::ours},
     template_store::TemplateStore,
@@ -36,8 +36,6 @@ use crate::{
 /// All its waits are bounded or do not count, so only a bug can exceed this.
 const STUCK_AFTER: Duration = Duration::from_mins(1);
 
-/// The longest text that counts as a notification's id; SNS's have 36 characters.
-const NOTIFICATION_ID_LEN_MAX: usize = 128;
 /// At most this many attempts of one receive may end without an answer: each of them may have been
 /// mailed.
 const UNKNOWN_SENDS_MAX: u32 = 2;
@@ -194,7 +192,7 @@ impl Worker<'_> {
         } else {
             let key = self.notes.lock().key.clone();
             let sent = match key {
-                Some(key) => self.context.ledger.is_sent(&key).await,
+                Some(key) => self.context.ledger.is_sent(key.as_str()).await,
                 None => false,
             };
             Ending::Panicked { sent }
@@ -211,22 +209,26 @@ impl Worker<'_> {
             Ok(Envelope::Notification {
                 message_id,
                 attributes,
+                hash,
                 ..
-            }) => spans.process(
-                self.message,
-                attributes,
-                Some(self.key(message_id.as_deref())),
-            ),
+            }) => {
+                let key = self.key(message_id.as_deref(), *hash);
+                let span = spans.process(self.message, attributes, Some(key.notification_id()));
+                self.notes.lock().key = Some(key);
+                span
+            }
             _ => spans.process(self.message, &[], None),
         };
         self.notes.lock().span = span;
         match opened {
             Ok(Envelope::Notification {
-                message_id, event, ..
+                message_id,
+                event,
+                hash,
+                ..
             }) => {
-                let key = self.key(message_id.as_deref());
-                self.notes.lock().key = Some(key.to_owned());
-                self.claim(key, &event).await
+                let key = self.key(message_id.as_deref(), hash);
+                self.claim(&key, &event).await
             }
             Ok(Envelope::Control { kind }) => {
                 self.note_error("control_message", &kind);
@@ -239,18 +241,20 @@ impl Worker<'_> {
         }
     }
 
-    /// What the ledger knows the message by: the notification's id where it has a usable one.
-    fn key<'a>(&'a self, notification_id: Option<&'a str>) -> &'a str {
-        notification_id
-            .filter(|id| !id.trim().is_empty() && id.len() <= NOTIFICATION_ID_LEN_MAX)
-            .unwrap_or(&self.message.id)
+    /// What the ledger knows the message by: the notification's id where it has one, else the queue's,
+    /// and what was published.
+    fn key(&self, notification_id: Option<&str>, event: EventHash) -> MailKey {
+        let id = notification_id.filter(|id| !id.trim().is_empty());
+        MailKey::new(id.unwrap_or(&self.message.id), event)
     }
 
     /// Delivers the event unless it was delivered before.
-    async fn claim(&self, key: &str, event: &Event) -> Result<Ending, Ending> {
+    async fn claim(&self, key: &MailKey, event: &Event) -> Result<Ending, Ending> {
         let claim = {
             let _aside = self.context.window.step_aside();
-            let begin = self.clock.pause_during(self.context.ledger.begin(key));
+            let begin = self
+                .clock
+                .pause_during(self.context.ledger.begin(key.as_str()));
             // A stop does not release a copy whose twin is being sent: the next receiver would send
             // it a second time. If that send gets no answer in time, the copy is kept like the
             // twin.
@@ -270,7 +274,7 @@ impl Worker<'_> {
     /// Attempts until there is an ending.
     async fn deliver(
         &self,
-        key: &str,
+        key: &MailKey,
         event: &Event,
         guard: Box<dyn SendGuard>,
     ) -> Result<Ending, Ending> {
@@ -279,9 +283,10 @@ impl Worker<'_> {
         // What it is held by once it was refused and it is not known whose fault that is.
         let mut suspicion = None;
         loop {
-            let (mail, version) = self.compose(key, event).await?;
+            let (mail, version) = self.compose(key.as_str(), event).await?;
             let suspected = suspicion.as_ref().map(|(suspicion, _)| suspicion);
-            let Some((pass, slot)) = self.clear_to_send(key, &mail, suspected).await? else {
+            let Some((pass, slot)) = self.clear_to_send(key.as_str(), &mail, suspected).await?
+            else {
                 continue;
             };
             // What waited as a suspect is tried with the template in force.
@@ -302,10 +307,15 @@ impl Worker<'_> {
                     .spans
                     .send(&notes.span, notes.attempts, recipients, &version)
             };
+            let traceparent = span.traceparent();
+            let tags = Tags {
+                traceparent: traceparent.as_deref(),
+                ..Tags::of(key)
+            };
             // An answer that came with the last moment of the drain is an answer.
             let result = tokio::select! {
                 biased;
-                result = self.context.mailer.send(Box::new(mail), Tags::of(key)) => result,
+                result = self.context.mailer.send(Box::new(mail), tags) => result,
                 () = self.context.drain.wait_abandon() => return Ok(Ending::DrainedInSend),
             };
             let failure = match result {
@@ -336,7 +346,7 @@ impl Worker<'_> {
                 | SendFailureKind::AccountWide(AccountCause::AccessDenied) => {
                     suspicion.get_or_insert_with(|| {
                         let gate = &self.context.gates.mail;
-                        (gate.suspect(key), self.context.window.suspect())
+                        (gate.suspect(key.as_str()), self.context.window.suspect())
                     });
                 }
                 SendFailureKind::Transient | SendFailureKind::AccountWide(_) => {}

@@ -301,6 +301,20 @@ impl CallSpan {
         }
     }
 
+    /// Where this span is, as W3C writes it. It has started then.
+    pub(crate) fn traceparent(&self) -> Option<String> {
+        if self.0.is_disabled() {
+            return None;
+        }
+        let context = started(&self.0)?;
+        Some(format!(
+            "00-{}-{}-{:02x}",
+            context.trace_id(),
+            context.span_id(),
+            context.trace_flags()
+        ))
+    }
+
     /// Marks the call as failed, with the error's type and the request's id.
     pub(crate) fn failed(&self, error: &CallError) {
         self.failed_as(&error.code);

@@ -14,7 +14,7 @@ use axum::http::{HeaderMap, Response};
 use serde_json::Value;
 
 use crate::aws::AwsConfig;
-use crate::notification::{Address, Html, Mail};
+use crate::notification::{Address, EventHash, Html, Mail, MailKey};
 
 /// An answer as it comes over the wire.
 #[derive(Clone)]
@@ -159,6 +159,11 @@ pub(crate) fn without_region() -> AwsConfig {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .credentials_provider(good_credentials());
     AwsConfig::of(config.build())
+}
+
+/// The key of a mail whose notification has this id.
+pub(crate) fn key(notification_id: &str) -> MailKey {
+    MailKey::new(notification_id, EventHash::of("{}"))
 }
 
 /// A mail from [`SENDER`] to Dana.

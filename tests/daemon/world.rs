@@ -176,8 +176,7 @@ pub(crate) fn numbered(number: usize) -> Value {
 
 /// The tag that joins a mail with its message: the SNS message id, or with raw delivery SQS's.
 pub(crate) fn tag(mail: &StoredMail) -> &str {
-    match mail.tags.as_slice() {
-        [(_, value)] => value,
-        other => panic!("not one tag but {other:?}"),
-    }
+    let mut tags = mail.tags.iter();
+    let (_, value) = tags.find(|(name, _)| name == "notification-id").unwrap();
+    value
 }

@@ -16,6 +16,8 @@ const LAYERS: &[&str] = &[
     "health",
     "shutdown",
     "pipeline",
+    "feedback",
+    "ledger",
     "aws",
     "template_store",
     "template_file",
@@ -48,6 +50,7 @@ const PURE: &[&str] = &[
     "idna",
     "serde",
     "serde_json",
+    "sha2",
     "thiserror",
     "unicode_properties", //
     "proptest",

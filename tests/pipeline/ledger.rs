@@ -173,3 +173,15 @@ async fn a_mailed_message_whose_delete_was_lost_on_its_last_receive_must_not_be_
     assert_eq!(rig.outcomes("dana"), ["rejected", "sent"]);
     drop(daemon.stop().await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_corrected_event_under_its_old_id_is_mailed_and_the_same_event_again_is_not() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    for address in ["dana@exmaple.com", "dana@example.com", "dana@example.com"] {
+        rig.publish_to("dana", address).await;
+        rig.until(|| rig.queue.is_empty()).await;
+    }
+    assert_eq!(rig.outcomes("dana"), ["sent", "sent", "duplicate"]);
+    daemon.stop().await.is("received 9 = 8 sent + 1 duplicate");
+}

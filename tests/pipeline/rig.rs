@@ -15,7 +15,7 @@ use std::{
 
 use organizer_notifier::{
     config::{Flags, Settings, load},
-    pipeline::ledger::Ledger,
+    ledger::Ledger,
     ports::SendRate,
 };
 pub(crate) use sandbox::sqs::Standing;

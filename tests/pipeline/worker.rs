@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use organizer_notifier::pipeline::ledger::{Ledger, MemoryLedger, SendGuard};
+use organizer_notifier::ledger::{Ledger, MemoryLedger, SendGuard};
 
 use crate::rig::{Operation, Reaction, Rig, secs};
 

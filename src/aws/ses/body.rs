@@ -16,15 +16,26 @@ use serde::Serialize;
 use crate::{
     mutex::Mutex,
     notification::{Address, Mail, Segment},
-    ports::Tags,
+    ports::{MailPurpose, Tags},
 };
 
-/// The tag under which a configuration set's events carry the notification's id.
-const ID_TAG: &str = "notification-id";
-/// The tag that only a witness has.
-const WITNESS_TAG: &str = "witness";
-/// The longest tag value that SES takes.
-const TAG_LENGTH_MAX: usize = 256;
+/// The tags under which a configuration set's events name the mail.
+pub(in crate::aws) mod tag {
+    /// The notification's id.
+    pub(in crate::aws) const NOTIFICATION_ID: &str = "notification-id";
+    /// The hash of the event.
+    pub(in crate::aws) const EVENT: &str = "event";
+    /// The queue that the message came from.
+    pub(in crate::aws) const QUEUE: &str = "queue";
+    /// The span of the send.
+    pub(in crate::aws) const TRACE: &str = "traceparent";
+    /// Only a witness has it.
+    pub(in crate::aws) const WITNESS: &str = "witness";
+    /// Only a mail has it that a person sends to see that its events arrive.
+    pub(in crate::aws) const CHECK: &str = "check";
+}
+/// The value of a tag that says yes by being there.
+const YES: &str = "true";
 /// What a body holds beside subject, text and HTML, and what escapes add to them, as a first guess.
 const FRAME: usize = 1024;
 
@@ -70,6 +81,7 @@ pub(super) fn sending<T>(
 #[derive(Default)]
 pub(super) struct BodyWriter {
     configuration_set: Option<String>,
+    queue: String,
     escaped: Mutex<EscapedTemplate>,
 }
 
@@ -83,9 +95,11 @@ struct EscapedTemplate {
 }
 
 impl BodyWriter {
-    pub(super) fn new(configuration_set: Option<String>) -> Self {
+    /// For mails with this configuration set, about messages of the queue with this name.
+    pub(super) fn new(configuration_set: Option<String>, queue: &str) -> Self {
         Self {
             configuration_set,
+            queue: queue.to_owned(),
             ..Self::default()
         }
     }
@@ -93,7 +107,6 @@ impl BodyWriter {
     /// The request for one mail, as JSON.
     pub(super) fn write(&self, mail: &Mail, tags: Tags<'_>) -> Vec<u8> {
         let to: Vec<_> = mail.to.iter().map(Address::as_str).collect();
-        let id = tag_value(tags.notification_id);
         let values = mail.html.values().iter().map(|value| in_json(value));
         let values: Vec<_> = values.collect();
         let mut escaped = self.escaped.lock();
@@ -112,16 +125,27 @@ impl BodyWriter {
         if !mail.reply_to.is_empty() {
             append(&mut body, r#","ReplyToAddresses":"#, &mail.reply_to);
         }
-        // An empty tag says nothing.
+        let when = |purpose| Some(YES).filter(|_| tags.purpose == purpose);
         let tags = [
-            (ID_TAG, &*id),
-            (WITNESS_TAG, if tags.witness { "true" } else { "" }),
+            (tag::NOTIFICATION_ID, Some(tags.key.notification_id())),
+            (tag::EVENT, Some(tags.key.event())),
+            // A command that needs no queue has none.
+            (
+                tag::QUEUE,
+                Some(&*self.queue).filter(|name| !name.is_empty()),
+            ),
+            (tag::TRACE, tags.traceparent),
+            (tag::WITNESS, when(MailPurpose::Witness)),
+            (tag::CHECK, when(MailPurpose::Check)),
         ];
-        let tags = tags.into_iter().filter(|(_, value)| !value.is_empty());
-        let tags: Vec<_> = tags.map(|(name, value)| Tag { name, value }).collect();
-        if !tags.is_empty() {
-            append(&mut body, r#","EmailTags":"#, &tags);
-        }
+        let tags = tags.into_iter();
+        let tags = tags.filter_map(|(name, value)| {
+            Some(Tag {
+                name,
+                value: value?,
+            })
+        });
+        append(&mut body, r#","EmailTags":"#, &tags.collect::<Vec<_>>());
         if let Some(set) = &self.configuration_set {
             append(&mut body, r#","ConfigurationSetName":"#, set);
         }
@@ -172,15 +196,6 @@ fn in_json(text: &str) -> String {
     quoted.pop();
     quoted.drain(..1);
     quoted
-}
-
-/// SES takes only letters, digits, `_` and `-` in a tag.
-fn tag_value(tag: &str) -> String {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    tag.chars()
-        .map(|c| if fits(c) { c } else { '-' })
-        .take(TAG_LENGTH_MAX)
-        .collect()
 }
 
 #[cfg(test)]

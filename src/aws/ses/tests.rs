@@ -19,13 +19,13 @@ use crate::{
     ports::{
         Account, AccountCause, AccountFacts, EnforcementStatus, Mailer, SendFailureKind, Tags,
     },
-    testing::canned::{Answer, Canned, SENDER, at, mail, over, with_credentials},
+    testing::canned::{Answer, Canned, SENDER, at, key, mail, over, with_credentials},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn mailer(aws: &AwsConfig) -> SesMailer {
-    SesMailer::new(aws, SENDER.to_owned(), None, TIMEOUT)
+    SesMailer::new(aws, SENDER.to_owned(), None, "q", TIMEOUT)
 }
 
 fn taken() -> Answer {
@@ -36,7 +36,7 @@ fn taken() -> Answer {
 async fn a_mail_goes_out_as_the_golden_request_and_nothing_else() {
     let canned = Canned::new(taken());
     let set = Some("notifications".to_owned());
-    let mailer = SesMailer::new(&canned.aws, SENDER.to_owned(), set, TIMEOUT);
+    let mailer = SesMailer::new(&canned.aws, SENDER.to_owned(), set, "q", TIMEOUT);
     let mail = Mail {
         from: "\"Events & Co\" <events@calendar.example>".to_owned(),
         to: ["dana@example.com", "jane@bücher.example"]
@@ -50,7 +50,7 @@ async fn a_mail_goes_out_as_the_golden_request_and_nothing_else() {
     let id = mailer
         .send(
             Box::new(mail),
-            Tags::of("95df01b4-ee98-5cb9-9903-4c221d41eb5e"),
+            Tags::of(&key("95df01b4-ee98-5cb9-9903-4c221d41eb5e")),
         )
         .await
         .unwrap();
@@ -77,9 +77,11 @@ async fn mails_that_are_sent_at_once_keep_their_own_bodies() {
             ..mail()
         })
         .into();
+    let keys: Vec<_> = mails.iter().map(|mail| key(&mail.subject)).collect();
     let sends = mails
         .iter()
-        .map(|mail| mailer.send(Box::new(mail.clone()), Tags::of(&mail.subject)));
+        .zip(&keys)
+        .map(|(mail, key)| mailer.send(Box::new(mail.clone()), Tags::of(key)));
     futures_util::future::join_all(sends).await;
     let asked = canned.asked();
     assert_eq!(asked.len(), 3);
@@ -94,7 +96,7 @@ async fn mails_that_are_sent_at_once_keep_their_own_bodies() {
 async fn what_is_not_configured_is_not_sent() {
     let canned = Canned::new(taken());
     mailer(&canned.aws)
-        .send(Box::new(mail()), Tags::of("tag"))
+        .send(Box::new(mail()), Tags::of(&key("tag")))
         .await
         .unwrap();
     let body = canned.only().body;
@@ -112,30 +114,20 @@ async fn what_is_not_configured_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_tag_is_made_of_what_ses_takes() {
-    for (tag, sent) in [
-        ("95df01b4-ee98_5cb9", "95df01b4-ee98_5cb9".to_owned()),
-        ("a b.ü@x", "a-b---x".to_owned()),
-        (&"x".repeat(300), "x".repeat(256)),
-    ] {
-        let canned = Canned::new(taken());
-        mailer(&canned.aws)
-            .send(Box::new(mail()), Tags::of(tag))
-            .await
-            .unwrap();
-        let tags = canned.only().body["EmailTags"].clone();
-        assert_eq!(tags, json!([{ "Name": "notification-id", "Value": sent }]));
-    }
-}
-
-#[tokio::test]
-async fn an_empty_tag_is_left_out() {
+async fn the_tags_name_notification_event_and_queue() {
     let canned = Canned::new(taken());
     mailer(&canned.aws)
-        .send(Box::new(mail()), Tags::of(""))
+        .send(Box::new(mail()), Tags::of(&key("tag")))
         .await
         .unwrap();
-    assert_eq!(canned.only().body.get("EmailTags"), None);
+    let tags = canned.only().body["EmailTags"].clone();
+    let tag = |name: &str, value: &str| json!({ "Name": name, "Value": value });
+    let expected = json!([
+        tag("notification-id", "tag"),
+        tag("event", key("tag").event()),
+        tag("queue", "q"),
+    ]);
+    assert_eq!(tags, expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +147,7 @@ async fn a_send_is_one_attempt_whatever_comes_back() {
     ] {
         let canned = Canned::new(answer);
         mailer(&canned.aws)
-            .send(Box::new(mail()), Tags::of("tag"))
+            .send(Box::new(mail()), Tags::of(&key("tag")))
             .await
             .unwrap_err();
         assert_eq!(canned.asked().len(), 1);
@@ -166,10 +158,10 @@ async fn a_send_is_one_attempt_whatever_comes_back() {
 async fn a_send_is_given_up_after_twice_its_timeout_and_not_tried_again() {
     for timeout in [1, 10, 60].map(Duration::from_secs) {
         let never = NeverClient::new();
-        let mailer = SesMailer::new(&over(never.clone()), SENDER.to_owned(), None, timeout);
+        let mailer = SesMailer::new(&over(never.clone()), SENDER.to_owned(), None, "q", timeout);
         let began = Instant::now();
         let failure = mailer
-            .send(Box::new(mail()), Tags::of("tag"))
+            .send(Box::new(mail()), Tags::of(&key("tag")))
             .await
             .unwrap_err();
         assert_eq!(failure.kind, SendFailureKind::OutcomeUnknown);
@@ -195,10 +187,10 @@ async fn an_answer_that_comes_late_is_still_an_answer() {
                       content-length: 21\r\n\r\n{\"MessageId\": \"late\"}";
         stream.write_all(answer.as_bytes()).await.unwrap();
     });
-    let mailer = SesMailer::new(&at(&endpoint), SENDER.to_owned(), None, timeout);
+    let mailer = SesMailer::new(&at(&endpoint), SENDER.to_owned(), None, "q", timeout);
     assert_eq!(
         mailer
-            .send(Box::new(mail()), Tags::of("tag"))
+            .send(Box::new(mail()), Tags::of(&key("tag")))
             .await
             .unwrap(),
         "late"
@@ -223,8 +215,15 @@ impl ProvideCredentials for Hanging {
 async fn credentials_that_never_come_are_no_unknown_outcome() {
     let provider = SharedCredentialsProvider::new(Hanging);
     let aws = with_credentials(Some(provider));
-    let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, Duration::from_millis(300));
-    let sends = (0..10).map(|_| mailer.send(Box::new(mail()), Tags::of("tag")));
+    let mailer = SesMailer::new(
+        &aws,
+        SENDER.to_owned(),
+        None,
+        "q",
+        Duration::from_millis(300),
+    );
+    let key = key("tag");
+    let sends = (0..10).map(|_| mailer.send(Box::new(mail()), Tags::of(&key)));
     for answer in futures_util::future::join_all(sends).await {
         let failure = answer.unwrap_err();
         assert_eq!(
@@ -297,7 +296,7 @@ async fn a_success_without_an_id_is_no_success() {
     for body in [json!({}), json!({ "MessageId": "" })] {
         let canned = Canned::new(Answer::json(&body));
         let failure = mailer(&canned.aws)
-            .send(Box::new(mail()), Tags::of("tag"))
+            .send(Box::new(mail()), Tags::of(&key("tag")))
             .await
             .unwrap_err();
         assert_eq!(failure.kind, SendFailureKind::OutcomeUnknown);

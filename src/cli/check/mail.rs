@@ -6,12 +6,10 @@ use crate::{
         sample,
         verdict::{Verdict, masked},
     },
-    notification::{Composer, Html, Mail, Template, mask},
-    ports::{AccountCause, SendFailure, SendFailureKind, Tags},
+    notification::{Composer, EventHash, Html, Mail, MailKey, Template, mask},
+    ports::{AccountCause, MailPurpose, SendFailure, SendFailureKind, Tags},
 };
 
-/// The tag of every mail of this command. Its events carry it.
-const TAGS: Tags<'static> = Tags::of("check");
 const ACTION: &str = "ses:SendEmail";
 
 pub(super) async fn check_mail(target: &Target<'_>) -> Vec<Finding> {
@@ -31,7 +29,11 @@ async fn check_right_to_send(target: &Target<'_>) -> Finding {
         html: Html::from("<p>check</p>"),
         text: "check\n".to_owned(),
     };
-    let sent = target.world.mailer.send(Box::new(nobody), TAGS).await;
+    let sent = target
+        .world
+        .mailer
+        .send(Box::new(nobody), tags(&key()))
+        .await;
     let blocked = sent.err().and_then(|failure| blocked(CHECK, &failure));
     blocked.unwrap_or_else(|| Finding::ok(CHECK, "SES takes our requests"))
 }
@@ -47,6 +49,19 @@ async fn check_configuration_set(target: &Target<'_>) -> Option<Finding> {
             .advising(AccountCause::ConfigurationSetMissing.remedy()),
         Err(error) => Finding::unread(CHECK, "ses:GetConfigurationSet", name, &error),
     })
+}
+
+/// The key of every mail of this command.
+fn key() -> MailKey {
+    MailKey::new("check", EventHash::of("check"))
+}
+
+/// The tags of a mail of this command, which no daemon takes for one of its own.
+fn tags(key: &MailKey) -> Tags<'_> {
+    Tags {
+        purpose: MailPurpose::Check,
+        ..Tags::of(key)
+    }
 }
 
 /// Sends the sample event's mail to somebody.
@@ -66,7 +81,7 @@ pub(super) async fn send_sample(
         }
     };
     let masked = masked(&mail).join(", ");
-    match target.world.mailer.send(mail, TAGS).await {
+    match target.world.mailer.send(mail, tags(&key())).await {
         Ok(id) => Finding::ok(CHECK, format!("one real mail was sent to {masked}: {id}")),
         Err(failure) => blocked(CHECK, &failure).unwrap_or_else(|| {
             Finding::failed(CHECK, format!("not sent to {masked}: {failure}"))

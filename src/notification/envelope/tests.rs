@@ -44,6 +44,7 @@ fn raw(body: &str) -> Event {
             message_id: None,
             attributes,
             event,
+            ..
         }) if attributes.is_empty() => event,
         other => panic!("not an event under raw delivery: {other:?}"),
     }
@@ -70,6 +71,7 @@ fn a_notification_is_unwrapped() {
         message_id,
         attributes,
         event,
+        ..
     }) = open(&body)
     else {
         panic!("no notification");

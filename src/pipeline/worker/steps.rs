@@ -245,13 +245,13 @@ impl Worker<'_> {
         self.note_error(&error.code, &masked_text(&error.message));
         self.context.progress.failed(Said::of(failure));
         let notes = self.notes.lock();
-        let (key, attempt) = (notes.key.as_deref().unwrap_or_default(), notes.attempts);
+        let (id, attempt) = (notes.notification_id(), notes.attempts);
         let (trace_id, span_id) = (notes.span.trace_id(), notes.span.span_id());
         let text = masked_text(&error.to_string());
         if attempt == 1 && failure.kind.is_temporary() {
             warn!(
                 messaging.message.id = self.message.id,
-                notifier.notification.id = key,
+                notifier.notification.id = id,
                 error.r#type = error.code,
                 aws.request_id = error.request_id,
                 trace_id,
@@ -261,7 +261,7 @@ impl Worker<'_> {
         } else {
             debug!(
                 messaging.message.id = self.message.id,
-                notifier.notification.id = key,
+                notifier.notification.id = id,
                 notifier.attempt = attempt,
                 error.r#type = error.code,
                 aws.request_id = error.request_id,

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use organizer_notifier::{
     daemon,
+    ledger::Ledger,
     pipeline::{
-        self, Report, drain::Drain, health_state::HealthState, ledger::Ledger, outcome::Tally,
-        rate::Limiter,
+        self, Report, drain::Drain, health_state::HealthState, outcome::Tally, rate::Limiter,
     },
     ports::{SendRate, World},
     shutdown::{INTERRUPT, Signal},

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use organizer_notifier::{
     notification::Mail,
-    ports::{CallError, Mailer, SendFailure, SendFailureKind, Tags},
+    ports::{CallError, MailPurpose, Mailer, SendFailure, SendFailureKind, Tags},
 };
 use tokio::time::{Instant, sleep};
 
@@ -264,7 +264,7 @@ impl TestMailer {
 #[async_trait]
 impl Mailer for TestMailer {
     async fn send(&self, mail: Box<Mail>, tags: Tags<'_>) -> Result<String, SendFailure> {
-        if tags.witness {
+        if tags.purpose == MailPurpose::Witness {
             let send = self.note_witness(&mail);
             let step = match &mut *lock(&self.witness_script) {
                 Some(script) => script(&send),
@@ -274,7 +274,7 @@ impl Mailer for TestMailer {
         }
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay(&self.under_way);
-        let send = self.note(tags.notification_id);
+        let send = self.note(tags.key.notification_id());
         *lock(&self.last_html) = mail.html.to_string();
         let step = lock(&self.script)(&send);
         if step.mailed {

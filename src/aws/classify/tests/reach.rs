@@ -19,7 +19,7 @@ use crate::{
         SendFailureKind::{AccountWide, OutcomeUnknown, Transient},
         Tags,
     },
-    testing::canned::{SENDER, at, mail, over, with_credentials, without_region},
+    testing::canned::{SENDER, at, key, mail, over, with_credentials, without_region},
 };
 
 /// A role that cannot be assumed, a metadata service that is gone.
@@ -53,9 +53,9 @@ async fn send(aws: &AwsConfig) -> SendFailure {
 }
 
 async fn send_within(timeout: Duration, aws: &AwsConfig) -> SendFailure {
-    let mailer = SesMailer::new(aws, SENDER.to_owned(), None, timeout);
+    let mailer = SesMailer::new(aws, SENDER.to_owned(), None, "q", timeout);
     mailer
-        .send(Box::new(mail()), Tags::of("tag"))
+        .send(Box::new(mail()), Tags::of(&key("tag")))
         .await
         .unwrap_err()
 }
@@ -173,17 +173,17 @@ async fn a_kept_connection_that_ends_after_the_second_request_may_have_sent() {
     })
     .await;
     let aws = at(&format!("http://{address}"));
-    let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, Duration::from_secs(10));
+    let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, "q", Duration::from_secs(10));
     assert_eq!(
         mailer
-            .send(Box::new(mail()), Tags::of("tag"))
+            .send(Box::new(mail()), Tags::of(&key("tag")))
             .await
             .unwrap(),
         "1"
     );
     assert_eq!(
         mailer
-            .send(Box::new(mail()), Tags::of("tag"))
+            .send(Box::new(mail()), Tags::of(&key("tag")))
             .await
             .unwrap_err()
             .kind,

@@ -9,16 +9,16 @@ use crate::{
         SendFailureKind::{self, *},
         Tags,
     },
-    testing::canned::{Answer, Canned, SENDER, mail},
+    testing::canned::{Answer, Canned, SENDER, key, mail},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 async fn send(answer: Answer) -> SendFailure {
     let canned = Canned::new(answer);
-    let mailer = SesMailer::new(&canned.aws, SENDER.to_owned(), None, TIMEOUT);
+    let mailer = SesMailer::new(&canned.aws, SENDER.to_owned(), None, "q", TIMEOUT);
     mailer
-        .send(Box::new(mail()), Tags::of("tag"))
+        .send(Box::new(mail()), Tags::of(&key("tag")))
         .await
         .unwrap_err()
 }

@@ -10,12 +10,12 @@ use serde_json::Value;
 use super::BodyWriter;
 use crate::{
     notification::{Address, Html, Mail, Segment},
-    ports::Tags,
-    testing::canned::{Answer, Canned, mail},
+    ports::{MailPurpose, Tags},
+    testing::canned::{Answer, Canned, key, mail},
 };
 
 /// What the SDK itself would send.
-async fn by_the_sdk(mail: &Mail, tag: &str, set: Option<&str>) -> Value {
+async fn by_the_sdk(mail: &Mail, id: &str, set: Option<&str>) -> Value {
     let utf8 = |data: &str| {
         Content::builder()
             .data(data)
@@ -38,11 +38,16 @@ async fn by_the_sdk(mail: &Mail, tag: &str, set: Option<&str>) -> Value {
         .headers(automatic)
         .build();
     let to = mail.to.iter().map(|to| to.as_str().to_owned()).collect();
-    let tag = MessageTag::builder()
-        .name("notification-id")
-        .value(tag)
-        .build()
-        .unwrap();
+    let key = key(id);
+    let named = [
+        ("notification-id", key.notification_id()),
+        ("event", key.event()),
+        ("queue", "q"),
+    ];
+    let tags = named.map(|(name, value)| {
+        let tag = MessageTag::builder().name(name).value(value);
+        tag.build().unwrap()
+    });
     let canned = Canned::new(Answer::json(&serde_json::json!({ "MessageId": "1" })));
     Client::new(&canned.aws.config)
         .send_email()
@@ -50,7 +55,7 @@ async fn by_the_sdk(mail: &Mail, tag: &str, set: Option<&str>) -> Value {
         .destination(Destination::builder().set_to_addresses(Some(to)).build())
         .set_reply_to_addresses((!mail.reply_to.is_empty()).then(|| mail.reply_to.clone()))
         .set_configuration_set_name(set.map(ToOwned::to_owned))
-        .email_tags(tag)
+        .set_email_tags(Some(tags.into()))
         .content(EmailContent::builder().simple(message).build())
         .send()
         .await
@@ -87,22 +92,15 @@ fn mails() -> impl Strategy<Value = Mail> {
     )
 }
 
-fn ours(writer: &BodyWriter, mail: &Mail, tag: &str) -> Value {
-    serde_json::from_slice(&writer.write(
-        mail,
-        Tags {
-            notification_id: tag,
-            witness: false,
-        },
-    ))
-    .unwrap()
+fn ours(writer: &BodyWriter, mail: &Mail, id: &str) -> Value {
+    serde_json::from_slice(&writer.write(mail, Tags::of(&key(id)))).unwrap()
 }
 
 proptest! {
     #[test]
     fn it_is_the_sdks_own(mails in [mails(), mails()], tag in "[A-Za-z0-9_-]{1,40}", set in proptest::option::of("[a-z]{1,9}")) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let writer = BodyWriter::new(set.clone());
+        let writer = BodyWriter::new(set.clone(), "q");
         // The second of each template is written with what was escaped for the first.
         for mail in mails.iter().flat_map(|mail| [mail, mail]) {
             let theirs = runtime.block_on(by_the_sdk(mail, &tag, set.as_deref()));
@@ -136,17 +134,22 @@ fn a_templates_text_is_escaped_once() {
 }
 
 #[test]
-fn a_witness_is_tagged_as_one_and_no_other_mail_is() {
-    let tags = |witness| {
+fn only_a_witness_and_a_check_are_tagged_as_such() {
+    let key = key("id");
+    let names = |purpose| {
         let tags = Tags {
-            notification_id: "id",
-            witness,
+            purpose,
+            traceparent: Some("00-1-2-01"),
+            ..Tags::of(&key)
         };
-        let body = BodyWriter::default().write(&mail(), tags);
-        serde_json::from_slice::<Value>(&body).unwrap()["EmailTags"].clone()
+        let body = BodyWriter::new(None, "q").write(&mail(), tags);
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let tags = body["EmailTags"].as_array().unwrap().iter();
+        let names: Vec<_> = tags.map(|tag| tag["Name"].as_str().unwrap()).collect();
+        names.join(" ")
     };
-    let id = serde_json::json!({ "Name": "notification-id", "Value": "id" });
-    let witness = serde_json::json!({ "Name": "witness", "Value": "true" });
-    assert_eq!(tags(false), serde_json::json!([id]));
-    assert_eq!(tags(true), serde_json::json!([id, witness]));
+    let all = "notification-id event queue traceparent";
+    assert_eq!(names(MailPurpose::Organizer), all);
+    assert_eq!(names(MailPurpose::Witness), format!("{all} witness"));
+    assert_eq!(names(MailPurpose::Check), format!("{all} check"));
 }
