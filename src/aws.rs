@@ -21,7 +21,7 @@ use self::credentials::Kept;
 pub use self::{
     codecommit::{CodeCommitTemplate, TemplateAddress},
     inspect::AwsInspector,
-    ses::{SesAccount, SesMailer},
+    ses::{SesAccount, SesMailer, read_letter},
     sqs::SqsQueue,
 };
 

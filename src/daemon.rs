@@ -2,6 +2,7 @@
 //! signals on to it.
 
 mod boot;
+mod reading;
 
 use std::sync::Arc;
 
@@ -9,10 +10,10 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use self::boot::Facts;
+use self::{boot::Facts, reading::Reading};
 use crate::{
     config::Settings,
-    ledger::MemoryLedger,
+    ledger::{Ledger, MemoryLedger},
     pipeline::{
         self, Report, drain::Drain, health_state::HealthState, outcome::Tally, rate::Limiter,
     },
@@ -91,9 +92,19 @@ async fn boot_and_work(
     mut signals: mpsc::UnboundedReceiver<Signal>,
     drain: Arc<Drain>,
 ) -> anyhow::Result<Report> {
-    match boot(&world, settings, &templates, &mut signals, &drain).await {
-        Ok(Some(facts)) => {
+    let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::default());
+    let proving = async {
+        let facts = boot::prove(&world, settings, &templates).await?;
+        let reading = Reading::start(&world, settings, &ledger, &instruments);
+        if let Some(reading) = &reading {
+            reading.caught_up().await;
+        }
+        Ok((facts, reading))
+    };
+    match boot(proving, &templates, &mut signals, &drain).await {
+        Ok(Some((facts, reading))) => {
             log_plan(settings, &facts);
+            let begun = Arc::clone(&drain);
             let limiter = Limiter::new(settings.email.max_send_rate);
             if let Some(account) = &facts.account {
                 limiter.account_rate(account.max_send_rate);
@@ -105,14 +116,21 @@ async fn boot_and_work(
                     queue: Arc::new(Measured::new(world.queue, Arc::clone(&instruments))),
                     ..world
                 },
-                ledger: Arc::new(MemoryLedger::default()),
+                ledger,
+                hearing: reading.as_ref().map(Reading::hearing),
                 templates,
                 composer: settings.composer(),
                 limiter: Arc::new(limiter),
                 health,
                 instruments,
             };
-            Ok(work(parts, settings, facts.queue, signals, drain).await)
+            let report = work(parts, settings, facts.queue, signals, drain).await;
+            // The last sends may have been settled by their events.
+            if let Some(reading) = reading {
+                reading.stop().await;
+            }
+            log_end(&report, begun.begun_at());
+            Ok(report)
         }
         Ok(None) => Ok(Report {
             tally: Tally::default(),
@@ -125,15 +143,13 @@ async fn boot_and_work(
     }
 }
 
-/// Waits for the proofs, or for a signal that stops the boot: then there are no facts.
-async fn boot(
-    world: &World,
-    settings: &Settings,
+/// Waits for the proofs, or for a signal that stops the boot: then there are none.
+async fn boot<T>(
+    proving: impl Future<Output = anyhow::Result<T>>,
     templates: &TemplateStore,
     signals: &mut mpsc::UnboundedReceiver<Signal>,
     drain: &Drain,
-) -> anyhow::Result<Option<Facts>> {
-    let proving = boot::prove(world, settings, templates);
+) -> anyhow::Result<Option<T>> {
     tokio::pin!(proving);
     loop {
         tokio::select! {
@@ -178,7 +194,7 @@ async fn work(
     let running = pipeline::run(parts, pipeline_settings, Arc::clone(&drain));
     tokio::pin!(running);
     // The pipeline ends by itself when its drain is through. Signals only begin or hurry the drain.
-    let report = loop {
+    loop {
         tokio::select! {
             report = &mut running => break report,
             Some(signal) = signals.recv() => match signal {
@@ -210,9 +226,7 @@ async fn work(
                 }
             },
         }
-    };
-    log_end(&report, drain.begun_at());
-    report
+    }
 }
 
 /// The plan in one line: what an operator compares with what was meant.
@@ -233,11 +247,18 @@ fn log_plan(settings: &Settings, facts: &Facts) {
     info!(
         target: LIFECYCLE,
         "started: queue {queue} {redrive}, retention {}; concurrency {}, visibility timeout {}; \
-         rate {rate}; stops within {}; duplicates are known within this process",
+         rate {rate}; stops within {}; duplicates are known within this process{}",
         format_duration(facts.queue.retention),
         settings.concurrency,
         format_duration(settings.queue.visibility_timeout),
         format_duration(settings.grace),
+        match &settings.feedback.queue_url {
+            Some(url) => format!(
+                ", and by SES's events in {}, each of which reaches one task alone",
+                queue_name(url)
+            ),
+            None => String::new(),
+        },
     );
     if facts.queue.redrive.is_none() {
         warn!(

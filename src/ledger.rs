@@ -10,8 +10,16 @@ use async_trait::async_trait;
 
 pub use self::memory::{CAPACITY, MemoryLedger};
 
-/// Remembers what was sent. A key names a notification: the topic's message id, or the queue's
-/// where the delivery is raw.
+/// What a ledger makes of an event of the mail service's that says of a mail that it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// The mail is known as sent, or is from now on.
+    Sent,
+    /// It was sent before under another id: the mail went out twice. Each id is told of once.
+    SentTwice,
+}
+
+/// Remembers what was sent, by the keys of the mails.
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// Claims the key: it is ours to send until the guard is dropped. While another copy is being
@@ -19,6 +27,10 @@ pub trait Ledger: Send + Sync {
     /// to be sent; if not, the copies take their turns in the order in which they came. Dropping the
     /// future gives up the place in that order.
     async fn begin(&self, key: &str) -> Option<Box<dyn SendGuard>>;
+
+    /// Takes in that an event of the mail service's names the mail with this key: it was sent, under
+    /// this id of the mail service's. Whoever waits for that learns it; a send under way goes on.
+    async fn hear(&self, key: &str, email_id: &str) -> Heard;
 
     /// Whether the key is known as sent, for a message whose worker can no longer say so.
     async fn is_sent(&self, key: &str) -> bool;
@@ -33,9 +45,15 @@ pub trait Ledger: Send + Sync {
 /// The right to send one message, held by one worker at a time. Dropping it says that the message
 /// was not sent, whatever the reason, a panic too.
 #[async_trait]
-pub trait SendGuard: Send {
-    /// Records that the message was sent.
-    async fn sent(self: Box<Self>);
+pub trait SendGuard: Send + Sync {
+    /// Records that the message was sent, under this id of the mail service's.
+    async fn sent(&self, email_id: &str);
+
+    /// The mail service's id of the mail, once an event has told that it was sent.
+    fn heard(&self) -> Option<String>;
+
+    /// Waits for such an event.
+    async fn hear(&self) -> String;
 }
 
 #[cfg(test)]

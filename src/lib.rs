@@ -133,6 +133,7 @@ pub mod template_store;
 pub mod aws;
 pub mod template_file;
 
+pub mod feedback;
 pub mod ledger;
 
 pub mod backoff;

@@ -4,6 +4,7 @@
 //! `aws/` implements these over the AWS SDK; tests implement them as they need. No method retries:
 //! each says what happened to its one call, and the caller decides what follows.
 
+pub mod events;
 pub mod inspect;
 mod remedies;
 
@@ -18,6 +19,7 @@ use std::{
 use async_trait::async_trait;
 use thiserror::Error;
 
+use self::events::Feedback;
 use crate::notification::{Mail, MailKey, masked_text};
 
 /// The most messages of one receive and the most entries of one batch call.
@@ -34,11 +36,23 @@ pub struct World {
     pub account: Arc<dyn Account>,
     /// Where the template is kept.
     pub templates: Arc<dyn TemplateSource>,
+    /// Where the mail service's events arrive, where that is configured.
+    pub feedback: Option<Feedback>,
 }
 
 /// The queue's name, which its URL ends with.
 pub fn queue_name(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or_default()
+}
+
+/// Whether two URLs or ARNs name one queue of the region: account and name are the same.
+pub fn is_same_queue(one: &str, other: &str) -> bool {
+    let separators = ['/', ':'];
+    let ends = |text: &str| {
+        let mut parts = text.trim_end_matches('/').rsplit(separators);
+        Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
+    };
+    ends(one).is_some() && ends(one) == ends(other)
 }
 
 /// What proves to the queue that a message is ours: valid for one receive of one message.
@@ -172,7 +186,7 @@ pub trait TemplateSource: Send + Sync {
 }
 
 /// Whom a mail is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MailPurpose {
     /// An organizer.
     Organizer,

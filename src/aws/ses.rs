@@ -1,6 +1,7 @@
 //! Mailer and account over SES v2.
 
 mod body;
+mod events;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use aws_sdk_sesv2::{
 };
 
 use self::body::{BodyWriter, ReadyBody};
+pub use self::events::read_letter;
 use super::{AwsConfig, classify::Failure};
 use crate::{
     notification::Mail,

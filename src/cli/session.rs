@@ -6,10 +6,14 @@ use anyhow::anyhow;
 use thiserror::Error;
 
 use crate::{
-    aws::{AwsConfig, CodeCommitTemplate, SesAccount, SesMailer, SqsQueue, TemplateAddress},
+    aws::{
+        AwsConfig, CodeCommitTemplate, SesAccount, SesMailer, SqsQueue, TemplateAddress,
+        read_letter,
+    },
     config::{self, Flags, Loaded, Part, Problems, Settings},
+    feedback,
     notification::Template,
-    ports::{TemplateSource, World, queue_name},
+    ports::{TemplateSource, World, events::Feedback, queue_name},
     template_file::TemplateOnDisk,
     template_store::{self, LoadError},
     timing::lease_call_timeout,
@@ -68,6 +72,15 @@ impl Session {
             )),
             account: Arc::new(SesAccount::new(&aws)),
             templates: on_disk(settings).unwrap_or_else(|| in_repository(settings, &aws)),
+            feedback: settings.feedback.queue_url.as_ref().map(|url| Feedback {
+                queue: Arc::new(SqsQueue::new(
+                    &aws,
+                    url.clone(),
+                    feedback::WAIT,
+                    feedback::DELETE_TIMEOUT,
+                )),
+                read: read_letter,
+            }),
         };
         Ok(Self {
             loaded,

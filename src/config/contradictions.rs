@@ -2,6 +2,7 @@
 
 use super::{draft::Draft, sources::Sources};
 use crate::{
+    ports::is_same_queue,
     text::format_to_the_millisecond,
     timing::{SETTLING_TIME, TELEMETRY_FLUSH_TIME, lease_call_timeout},
 };
@@ -19,6 +20,18 @@ pub(super) fn refuse_two_templates(sources: &mut Sources) {
             others.join(" and ")
         );
         sources.refuse_value("template.file", message);
+    }
+}
+
+/// Refuses a queue of messages as the queue of events: each would take the other's.
+pub(super) fn refuse_one_queue_for_both(draft: &Draft, sources: &mut Sources) {
+    let feedback = draft.feedback.queue_url.as_deref();
+    if feedback.is_some_and(|feedback| is_same_queue(feedback, &draft.queue.url)) {
+        let message =
+            "is the queue of queue.url, from which mails are made; allowed: a queue of its own, \
+            which SES's events reach"
+                .to_owned();
+        sources.refuse_value("feedback.queue_url", message);
     }
 }
 

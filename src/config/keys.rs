@@ -137,6 +137,8 @@ fn table() -> Vec<Row> {
         row("email.timeout", duration(1..=MINUTE), |s, v| s.email.timeout = v),
         row("email.max_send_rate", rate(), |s, v| s.email.max_send_rate = v),
         row("email.witness", switch(), |s, v| s.email.witness = v),
+        row("feedback.queue_url", text(queue_url, url), |s, v| s.feedback.queue_url = Some(v)),
+        row("feedback.patience", duration(1..=10 * MINUTE), |s, v| s.feedback.patience = v),
         row("retry.max_elapsed", duration(1..=11 * HOUR), |s, v| s.max_elapsed = v),
         row("shutdown.grace", duration(8..=2 * MINUTE), |s, v| s.grace = v),
         row("health.listen", listen(), |s, v| s.health_listen = v),

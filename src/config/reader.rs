@@ -63,6 +63,7 @@ pub(super) fn read(
     contradictions::refuse_two_templates(&mut sources);
     if complete {
         contradictions::refuse_times(&read.draft, &mut sources);
+        contradictions::refuse_one_queue_for_both(&read.draft, &mut sources);
     }
     if flags.config.is_some() && variables.contains_key(CONFIG) {
         read.notes.push(format!("{CONFIG} is replaced by --config"));

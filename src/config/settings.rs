@@ -28,6 +28,8 @@ pub struct Settings {
     pub sender: Sender,
     /// How the mail is sent.
     pub email: Email,
+    /// Where the mail service's events arrive.
+    pub feedback: Feedback,
     /// `retry.max_elapsed`: how long one message is retried, 1 second to 11 hours.
     pub max_elapsed: Duration,
     /// `shutdown.grace`: the whole time from the signal to the exit, 8 seconds to 2 minutes.
@@ -104,6 +106,15 @@ pub struct Email {
     pub max_send_rate: SendRate,
     /// Whether mails may go to SES's simulator to find out whose fault a refusal is.
     pub witness: bool,
+}
+
+/// `feedback.*`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Feedback {
+    /// The URL of the queue that SES's events reach; `None` where they are not read.
+    pub queue_url: Option<String>,
+    /// How long an event may take to arrive, 1 second to 10 minutes.
+    pub patience: Duration,
 }
 
 /// `log.*`

@@ -12,11 +12,18 @@ pub(super) fn suggest(path: &[&str], section: bool) -> Option<String> {
         .collect();
     if section {
         candidates = candidates.iter().flat_map(|key| sections(key)).collect();
+    } else if let Some(same) = only(candidates.iter().filter(|key| is_flattened(key, &written))) {
+        return Some(same.clone());
     } else if let Some(only) = only_one_ending_alike(&candidates, path) {
         return Some(only);
     }
     let others = candidates.into_iter().filter(|key| *key != written);
     most_alike(&written, others)
+}
+
+/// Whether this is the key with other separators, as `queue_url` is `queue.url`.
+fn is_flattened(key: &str, written: &str) -> bool {
+    key.replace('.', "_") == written.replace('.', "_") && key != written
 }
 
 /// The only key of the same section whose name holds the written one. Where there is no such key,

@@ -11,6 +11,7 @@ use crate::{
     config::Settings,
     ports::{
         Account, AccountFacts, Queue, QueueFacts, QueueFailure, ReceiptHandle, SendRate, World,
+        is_same_queue,
     },
     telemetry::throttle::Throttle,
     template_store::TemplateStore,
@@ -47,7 +48,23 @@ pub(super) async fn prove(
             })
         },
     )?;
+    refuse_dead_letters_as_feedback(settings, &queue)?;
     Ok(Facts { queue, account })
+}
+
+/// Events and dead letters in one queue: what a person has to look at would be read as events.
+fn refuse_dead_letters_as_feedback(settings: &Settings, queue: &QueueFacts) -> anyhow::Result<()> {
+    let feedback = settings.feedback.queue_url.as_deref();
+    if let (Some(feedback), Some(redrive)) = (feedback, &queue.redrive)
+        && is_same_queue(feedback, &redrive.dead_letter_queue)
+    {
+        bail!(
+            "feedback.queue_url names the dead-letter queue of {}: give SES's events a queue of their \
+             own",
+            settings.queue.url
+        );
+    }
+    Ok(())
 }
 
 /// Proves that the queue is there and that its messages can be settled, without touching one, and

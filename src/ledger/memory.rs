@@ -1,7 +1,7 @@
 //! The ledger in this process's memory.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
     sync::Arc,
 };
@@ -13,13 +13,16 @@ use tokio::{
     task::coop::unconstrained,
 };
 
-use super::{Ledger, SendGuard};
+use super::{Heard, Ledger, SendGuard};
 use crate::mutex::Mutex;
 
-/// How many sent messages are remembered. A key takes about 28 bytes, 5.5 MB for all of them: 16 in
-/// the list of keys and 5 in the table that finds a key in the list, each of which is three
-/// quarters full.
+/// How many sent messages are remembered. A key takes about 34 bytes, 6.7 MB for all of them: 16 in
+/// the list of keys, 4 in that of the mail service's ids and 5 in the table that finds a key in the
+/// list, each of which is three quarters full.
 pub const CAPACITY: usize = 200_000;
+
+/// How many second ids of mails that went out twice are remembered, so that each is told of once.
+const SECOND_IDS_MAX: usize = 1000;
 
 /// Remembers the last [`CAPACITY`] messages that this process sent. Clones are the same ledger; the
 /// default is an empty one.
@@ -39,6 +42,7 @@ struct State {
     sent: Sent,
     /// The messages that are being sent.
     in_progress: HashMap<KeyHash, Copies>,
+    second_ids: VecDeque<(KeyHash, IdHash)>,
     hits: u64,
 }
 
@@ -46,12 +50,18 @@ struct State {
 /// the random key of the hash prevents a deliberate one: a false "already sent" would lose a mail.
 type KeyHash = u128;
 
+/// A hash of the mail service's id of a mail. Where two are taken for one, a mail that went out twice
+/// is not told of.
+type IdHash = u32;
+
 /// The copies of one message: one that is being sent and those that wait behind it.
 struct Copies {
     count: usize,
     /// Its one permit is the turn to send. It goes round in the order of arrival, and passes by
     /// whoever has left. Sending the message closes it.
     turns: Arc<Semaphore>,
+    /// The mail service's id of the mail, where an event told of it.
+    email_id: Option<String>,
 }
 
 /// The place of one copy among the [`Copies`] of its message, given up when dropped.
@@ -71,6 +81,8 @@ struct Sent {
     capacity: usize,
     /// Their keys. Once the list is full, the newest key overwrites the oldest.
     keys: Vec<KeyHash>,
+    /// The mail service's ids of the mails, each in the slot of its key.
+    ids: Vec<IdHash>,
     /// The slot in `keys` that is overwritten next.
     oldest: usize,
     /// The slot in `keys` of each key, found by the key.
@@ -99,7 +111,9 @@ impl MemoryLedger {
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         let state = self.shared.state.lock();
-        state.sent.slots.allocation_size() + state.sent.keys.capacity() * size_of::<KeyHash>()
+        state.sent.slots.allocation_size()
+            + state.sent.keys.capacity() * size_of::<KeyHash>()
+            + state.sent.ids.capacity() * size_of::<IdHash>()
     }
 }
 
@@ -117,13 +131,14 @@ impl Ledger for MemoryLedger {
         let key = self.shared.hash(key);
         let (place, turns) = {
             let mut state = self.shared.state.lock();
-            if state.sent.contains(key) {
+            if state.sent.slot(key).is_some() {
                 state.hits += 1;
                 return None;
             }
             let copies = state.in_progress.entry(key).or_insert_with(|| Copies {
                 count: 0,
                 turns: Arc::new(Semaphore::new(1)),
+                email_id: None,
             });
             copies.count += 1;
             let place = Place {
@@ -141,19 +156,63 @@ impl Ledger for MemoryLedger {
         Some(Box::new(Guard { place, turn }))
     }
 
+    async fn hear(&self, key: &str, email_id: &str) -> Heard {
+        let key = self.shared.hash(key);
+        let id = self.shared.hash_id(email_id);
+        let mut state = self.shared.state.lock();
+        let State {
+            sent,
+            in_progress,
+            second_ids,
+            ..
+        } = &mut *state;
+        let first = sent.remember(key, id);
+        if let Some(copies) = in_progress.get_mut(&key) {
+            copies.email_id.get_or_insert_with(|| email_id.to_owned());
+            copies.turns.close();
+        }
+        if first == id || second_ids.contains(&(key, id)) {
+            return Heard::Sent;
+        }
+        second_ids.truncate(SECOND_IDS_MAX - 1);
+        second_ids.push_front((key, id));
+        Heard::SentTwice
+    }
+
     async fn is_sent(&self, key: &str) -> bool {
         let key = self.shared.hash(key);
-        self.shared.state.lock().sent.contains(key)
+        self.shared.state.lock().sent.slot(key).is_some()
     }
 }
 
 #[async_trait]
 impl SendGuard for Guard {
-    async fn sent(self: Box<Self>) {
+    async fn sent(&self, email_id: &str) {
         let Place { shared, key } = &self.place;
-        shared.state.lock().sent.remember(*key);
+        let id = shared.hash_id(email_id);
+        // Where an event named another id, the events of this one will tell.
+        shared.state.lock().sent.remember(*key, id);
         // After the key is known as sent, so that the waiters learn it.
         self.turn.semaphore().close();
+    }
+
+    fn heard(&self) -> Option<String> {
+        // The mail that was accepted closes it too, and then nobody asks.
+        if !self.turn.semaphore().is_closed() {
+            return None;
+        }
+        let state = self.place.shared.state.lock();
+        let copies = state.in_progress.get(&self.place.key)?;
+        copies.email_id.clone()
+    }
+
+    async fn hear(&self) -> String {
+        // Its one permit is this copy's, so this ends when it is closed.
+        drop(self.turn.semaphore().acquire().await);
+        match self.heard() {
+            Some(email_id) => email_id,
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -174,6 +233,11 @@ impl Shared {
         let half = |which: u8| u128::from(self.hasher.hash_one((which, key)));
         half(0) << 64 | half(1)
     }
+
+    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+    fn hash_id(&self, email_id: &str) -> IdHash {
+        self.hasher.hash_one(email_id) as IdHash
+    }
 }
 
 impl Default for Sent {
@@ -181,6 +245,7 @@ impl Default for Sent {
         Self {
             capacity: CAPACITY,
             keys: Vec::new(),
+            ids: Vec::new(),
             oldest: 0,
             slots: HashTable::new(),
         }
@@ -188,24 +253,28 @@ impl Default for Sent {
 }
 
 impl Sent {
-    fn contains(&self, key: KeyHash) -> bool {
+    fn slot(&self, key: KeyHash) -> Option<usize> {
         let is_it = |slot: &u32| self.keys[*slot as usize] == key;
-        self.slots.find(table_hash(key), is_it).is_some()
+        let slot = self.slots.find(table_hash(key), is_it)?;
+        Some(*slot as usize)
     }
 
-    fn remember(&mut self, key: KeyHash) {
-        if self.contains(key) {
-            return;
+    /// Remembers a key with the id of its mail, and returns the id that was known first.
+    fn remember(&mut self, key: KeyHash, id: IdHash) -> IdHash {
+        if let Some(slot) = self.slot(key) {
+            return self.ids[slot];
         }
         if self.keys.len() < self.capacity {
             self.keys.push(key);
+            self.ids.push(id);
             self.list(self.keys.len() - 1);
-            return;
+            return id;
         }
         let slot = self.oldest;
         self.oldest = (slot + 1) % self.keys.len();
         self.unlist(slot);
         self.keys[slot] = key;
+        self.ids[slot] = id;
         // A removal can leave a mark that takes up room like an entry. Once marks fill the table,
         // it would grow although it holds no more than before, so it is filled again.
         if self.slots.len() == self.slots.capacity() {
@@ -214,6 +283,7 @@ impl Sent {
         } else {
             self.list(slot);
         }
+        id
     }
 
     /// Puts the slot of a key into the table.

@@ -37,7 +37,7 @@ fn turn(claim: &mut Polled<Claim>) -> Box<dyn SendGuard> {
 #[tokio::test]
 async fn what_was_sent_is_a_duplicate_from_then_on() {
     let ledger = MemoryLedger::default();
-    yours(&ledger, "a").await.sent().await;
+    yours(&ledger, "a").await.sent("1").await;
     assert!(ledger.begin("a").await.is_none());
     assert!(ledger.is_sent("a").await);
     assert!(!ledger.is_sent("b").await);
@@ -51,7 +51,7 @@ async fn what_was_not_sent_may_be_sent_later() {
     drop(yours(&ledger, "a").await);
     assert_eq!(ledger.size(), 0);
     assert_eq!(ledger.traces(), (0, 0));
-    yours(&ledger, "a").await.sent().await;
+    yours(&ledger, "a").await.sent("1").await;
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn a_second_copy_waits_and_is_a_duplicate_once_the_first_is_sent() {
     let mut second = begin(&ledger, "a");
     let mut third = begin(&ledger, "a");
     drop(yours(&ledger, "b").await);
-    guard.sent().await;
+    guard.sent("1").await;
     assert!(matches!(second.poll(), Some(None)));
     assert!(matches!(third.poll(), Some(None)));
     assert_eq!(ledger.hits(), 2);
@@ -118,7 +118,7 @@ async fn a_panic_with_the_guard_held_passes_the_turn_on() {
         panic!("worker");
     });
     assert!(worker.await.unwrap_err().is_panic());
-    turn(&mut second).sent().await;
+    turn(&mut second).sent("1").await;
     assert!(ledger.is_sent("a").await);
 }
 
@@ -127,25 +127,25 @@ async fn the_oldest_sent_message_is_forgotten_first_and_one_in_progress_never() 
     let ledger = MemoryLedger::with_capacity(2);
     let in_progress = yours(&ledger, "held").await;
     for key in ["a", "b", "c"] {
-        yours(&ledger, key).await.sent().await;
+        yours(&ledger, key).await.sent("1").await;
     }
     assert_eq!(ledger.size(), 2);
     assert!(!ledger.is_sent("a").await);
     assert!(ledger.is_sent("b").await && ledger.is_sent("c").await);
     let mut copy = begin(&ledger, "held");
-    in_progress.sent().await;
+    in_progress.sent("1").await;
     assert!(matches!(copy.poll(), Some(None)));
     assert!(!ledger.is_sent("b").await);
 }
 
 #[tokio::test]
-async fn a_full_ledger_takes_28_bytes_per_message() {
+async fn a_full_ledger_takes_34_bytes_per_message() {
     let ledger = MemoryLedger::default();
     for number in 0..CAPACITY + 1000 {
-        yours(&ledger, &number.to_string()).await.sent().await;
+        yours(&ledger, &number.to_string()).await.sent("1").await;
     }
     assert_eq!(ledger.size(), CAPACITY);
-    assert!(ledger.bytes() <= 28 * CAPACITY, "{} bytes", ledger.bytes());
+    assert!(ledger.bytes() <= 34 * CAPACITY, "{} bytes", ledger.bytes());
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn a_full_ledger_never_grows() {
     let ledger = MemoryLedger::with_capacity(1000);
     let mut most = [0; 2];
     for number in 0..20_000 {
-        yours(&ledger, &number.to_string()).await.sent().await;
+        yours(&ledger, &number.to_string()).await.sent("1").await;
         let most = &mut most[usize::from(number > 1000)];
         *most = ledger.bytes().max(*most);
         assert!(ledger.is_sent(&number.to_string()).await, "{number}");
@@ -187,7 +187,7 @@ async fn many_copies_with_random_fates_neither_meet_nor_hang() {
             assert!(number % 97 != 5, "this one's worker panics");
             if number > 3000 && number % 5 == 0 {
                 sent[message].fetch_add(1, Ordering::SeqCst);
-                guard.sent().await;
+                guard.sent("1").await;
             }
         });
         // A copy that is cancelled somewhere on its way.
@@ -271,7 +271,7 @@ proptest! {
                 Step::Fail(index) => drop(take(&mut guards, index)),
                 Step::Send(index) => {
                     if let Some((key, guard)) = take(&mut guards, index) {
-                        now(guard.sent());
+                        now(async move { guard.sent("1").await });
                         sent.insert(key);
                     }
                 }
@@ -287,4 +287,47 @@ proptest! {
         prop_assert_eq!(ledger.traces(), (0, 0));
         prop_assert_eq!(ledger.size(), sent.len());
     }
+}
+
+#[tokio::test]
+async fn what_an_event_names_is_sent_and_whoever_waits_learns_it() {
+    let ledger = MemoryLedger::default();
+    let guard = yours(&ledger, "a").await;
+    let mut copy = begin(&ledger, "a");
+    assert_eq!(guard.heard(), None);
+    assert_eq!(ledger.hear("a", "id").await, Heard::Sent);
+    assert_eq!(guard.heard().as_deref(), Some("id"));
+    assert_eq!(guard.hear().await, "id");
+    assert!(matches!(copy.poll(), Some(None)));
+    assert!(ledger.begin("a").await.is_none());
+    drop(guard);
+    assert!(ledger.is_sent("a").await);
+    assert_eq!(ledger.traces(), (0, 0));
+}
+
+#[tokio::test]
+async fn an_event_of_a_message_that_nobody_holds_makes_it_a_duplicate() {
+    let ledger = MemoryLedger::default();
+    assert_eq!(ledger.hear("a", "id").await, Heard::Sent);
+    assert!(ledger.begin("a").await.is_none());
+    assert_eq!(ledger.size(), 1);
+}
+
+#[tokio::test]
+async fn a_second_id_of_the_mail_service_is_told_of_once() {
+    let ledger = MemoryLedger::default();
+    yours(&ledger, "a").await.sent("one").await;
+    assert_eq!(ledger.hear("a", "one").await, Heard::Sent);
+    assert_eq!(ledger.hear("a", "two").await, Heard::SentTwice);
+    assert_eq!(ledger.hear("a", "two").await, Heard::Sent);
+    assert_eq!(ledger.hear("a", "one").await, Heard::Sent);
+    assert_eq!(ledger.hear("a", "three").await, Heard::SentTwice);
+}
+
+#[tokio::test]
+async fn a_mail_that_was_accepted_is_no_news_to_its_own_copy() {
+    let ledger = MemoryLedger::default();
+    let guard = yours(&ledger, "a").await;
+    guard.sent("one").await;
+    assert_eq!(guard.heard(), None);
 }

@@ -17,10 +17,10 @@ use tokio::time::{Duration, Instant};
 
 pub use self::{
     cause::{Cause, MailCause, Said, TemplateCause},
-    gate::{MailGate, Pass, Suspicion, WitnessPass},
+    gate::{MailGate, Pass, Suspicion, UnansweredPass, WitnessPass},
     mail::{
         Answer, DISTINCT_FAILURES_LIMIT, MailBreaker, MailBreakerSettings, Permission, Standing,
-        Ticket, Verdict, WitnessPermission,
+        Ticket, Unanswered, Verdict, WitnessPermission,
     },
     template::{Blame, MISSING_FIELD_LIMIT, TemplateBreaker, TemplateGate},
 };

@@ -6,12 +6,13 @@ use tokio::time::{Duration, Instant};
 
 use super::{
     breaker::{
-        Blame, Cause, MailBreaker, MailGate, Pass, Standing, TemplateGate, Transition, WitnessPass,
+        Blame, Cause, MailBreaker, MailGate, Pass, Standing, TemplateGate, Transition,
+        UnansweredPass, WitnessPass,
     },
     health_state::{HealthState, Part},
     rate::Limiter,
     report,
-    window::{Sending, Window},
+    window::{Sending, Unanswered, Window},
 };
 use crate::{
     notification::JsonPointer,
@@ -71,6 +72,30 @@ impl Gates {
             // first that counts.
             None => self.window.grow(),
         }
+    }
+
+    /// An event shows that a mail was accepted whose send was reported as one without an answer.
+    /// `began`: when the send began. A probe had no slot.
+    pub(crate) fn heard(&self, pass: UnansweredPass, slot: Option<Unanswered>, began: Instant) {
+        let transition = pass.heard(began);
+        let closed = matches!(transition, Some(Transition::Closed { .. }));
+        self.changed(Part::Sending, transition);
+        match slot {
+            Some(slot) => slot.accepted(),
+            // As of a probe with an answer, its success is the first that counts.
+            None if closed => self.window.grow(),
+            None => {}
+        }
+    }
+
+    /// The same of a witness.
+    pub(crate) fn heard_of_witness(
+        &self,
+        pass: UnansweredPass,
+        began: Instant,
+        standing: Standing,
+    ) {
+        self.changed(Part::Sending, pass.heard_of_witness(began, standing));
     }
 
     /// A send failed. `began`: when it began.

@@ -81,6 +81,8 @@ pub enum Settlement {
 pub enum Ending {
     /// The mail service accepted the mail.
     Sent,
+    /// An event of the mail service's shows that it accepted the mail, whatever its answer was.
+    SentByEvent,
     /// The ledger knew it as sent, or another copy was sent while this one waited.
     AlreadySent,
     /// It was a control message of the topic.
@@ -125,7 +127,7 @@ pub fn conclude(
         Outcome::Deferred
     };
     match ending {
-        Ending::Sent => (Outcome::Sent, Settlement::Delete),
+        Ending::Sent | Ending::SentByEvent => (Outcome::Sent, Settlement::Delete),
         Ending::AlreadySent => (Outcome::Duplicate, Settlement::Delete),
         Ending::ControlMessage => (Outcome::Ignored, Settlement::Delete),
         Ending::Rejected => (

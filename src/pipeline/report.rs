@@ -13,6 +13,7 @@ use super::{
     readings::Readings,
 };
 use crate::{
+    feedback::Deafness,
     notification::{JsonPointer, MailKey},
     ports::{ReceivedMessage, SendFailure, TemplateVersion},
     telemetry::{Instruments, LIFECYCLE, spans::MessageSpan, throttle::Throttle},
@@ -35,6 +36,8 @@ pub(crate) struct Notes {
     /// The mail service's id of the accepted mail.
     pub(crate) email_id: Option<String>,
     pub(crate) attempts: u32,
+    /// How many attempts had no answer, so that each may have been mailed.
+    pub(crate) unknown: u32,
     /// Of the last failure: what kind, and in words.
     pub(crate) error: Option<(String, String)>,
     pub(crate) span: MessageSpan,
@@ -98,7 +101,10 @@ pub(crate) fn outcome(
         error.map(|(kind, _)| kind),
         error.and_then(|(_, text)| text),
     );
-    let text = sentence(ending, last, reason);
+    let mut text = sentence(ending, last, reason);
+    if notes.unknown > 0 && !says_unknown(ending) {
+        text.push_str("; an attempt had no answer: it may have been mailed");
+    }
     macro_rules! line {
         ($level:ident) => {
             $level!(
@@ -294,6 +300,7 @@ fn sentence(ending: Ending, last: bool, reason: Option<&str>) -> String {
         .unwrap_or_default();
     match ending {
         Ending::Sent => "sent".to_owned(),
+        Ending::SentByEvent => "sent, as an event of SES's shows".to_owned(),
         Ending::AlreadySent => "duplicate: it was sent before, and is deleted now".to_owned(),
         Ending::ControlMessage => "ignored: a control message of the topic".to_owned(),
         Ending::Rejected => format!("rejected{reason}"),
@@ -338,6 +345,19 @@ fn sentence(ending: Ending, last: bool, reason: Option<&str>) -> String {
     }
 }
 
+/// Whether the sentence of an ending says what became of attempts without an answer.
+fn says_unknown(ending: Ending) -> bool {
+    matches!(
+        ending,
+        Ending::Sent
+            | Ending::SentByEvent
+            | Ending::AlreadySent
+            | Ending::UnknownAtLimit
+            | Ending::DrainedInSend
+            | Ending::Panicked { sent: true }
+    )
+}
+
 fn unsent(why: &str, last: bool, reason: &str) -> String {
     if last {
         format!(
@@ -346,6 +366,47 @@ fn unsent(why: &str, last: bool, reason: &str) -> String {
     } else {
         format!("deferred, {why}{reason}")
     }
+}
+
+/// What settled a send that had no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// An event shows that it went out.
+    ByEvent,
+    /// No event came within this time.
+    NoEvent(Duration),
+    /// No events arrive.
+    Deaf(Deafness),
+}
+
+impl Settled {
+    /// Its name in metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ByEvent => "event",
+            Self::NoEvent(_) => "no_event",
+            Self::Deaf(_) => "deaf",
+        }
+    }
+}
+
+/// A send that had no answer is settled. What an event shows is told with the outcome.
+pub(crate) fn unknown_settled(message: &ReceivedMessage, notes: &Notes, settled: Settled) {
+    let why = match settled {
+        Settled::ByEvent => return,
+        Settled::NoEvent(patience) => {
+            format!("no event of it came within {}", format_duration(patience))
+        }
+        Settled::Deaf(deafness) => format!("no event is waited for, since {deafness}"),
+    };
+    warn!(
+        messaging.message.id = message.id,
+        notifier.notification.id = notes.notification_id(),
+        notifier.settled_by = settled.name(),
+        trace_id = notes.span.trace_id(),
+        span_id = notes.span.span_id(),
+        "whether a send without an answer went out stays unknown: {why}"
+    );
 }
 
 /// As of a message, the first failure since an acceptance is told: before the first message is received

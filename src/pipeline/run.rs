@@ -32,6 +32,7 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
+    feedback::Hearing,
     ledger::Ledger,
     notification::Composer,
     ports::World,
@@ -52,6 +53,8 @@ pub struct Parts {
     pub world: World,
     /// What remembers the mails sent.
     pub ledger: Arc<dyn Ledger>,
+    /// Whether the mail service's events arrive, where they are read.
+    pub hearing: Option<Arc<Hearing>>,
     /// Where the template comes from; the pipeline does not run it.
     pub templates: Arc<TemplateStore>,
     /// What makes mails of events.
@@ -178,6 +181,7 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
             limiter,
             mailer: world.mailer,
             ledger: parts.ledger,
+            hearing: parts.hearing,
             drain: Arc::clone(&drain),
             progress: parts.health.progress(),
             send_timeout: settings.send_timeout,

@@ -64,8 +64,8 @@ struct State {
     settling: usize,
     /// How many of those held are not on their way to the mail service.
     aside: usize,
-    /// How many of those held are suspects.
-    suspects: usize,
+    /// How many of those held are held beside the window.
+    beside: usize,
 }
 
 /// A held message that is not on its way to the mail service, until dropped: it settles, or waits for
@@ -73,10 +73,11 @@ struct State {
 #[derive(Debug)]
 pub struct Aside<'a>(&'a Window);
 
-/// A held message that may itself be at fault for what stopped it, until dropped. It is held beside
-/// the window, so that others can show whose fault it is.
+/// A held message that waits for a word from outside, until dropped: whose fault it is that it was
+/// refused, or whether it was sent. It is held beside the window, so that the others go on meanwhile,
+/// and can show whose fault it is.
 #[derive(Debug)]
-pub struct Suspect<'a>(&'a Window);
+pub struct Beside<'a>(&'a Window);
 
 impl Window {
     /// A window of size one that grows up to `concurrency` sends at once, at least one.
@@ -92,7 +93,7 @@ impl Window {
                 held: 0,
                 settling: 0,
                 aside: 0,
-                suspects: 0,
+                beside: 0,
             }),
             changes: watch::Sender::new(()),
             slots: Arc::new(Semaphore::new(concurrency)),
@@ -230,14 +231,14 @@ impl Window {
         Aside(self)
     }
 
-    /// Takes in that a held message is a suspect.
-    pub fn suspect(&self) -> Suspect<'_> {
-        self.state.lock().suspects += 1;
+    /// Takes in that a held message waits for a word from outside. At most once at a time for each.
+    pub fn hold_beside(&self) -> Beside<'_> {
+        self.state.lock().beside += 1;
         self.changes.send_replace(());
-        Suspect(self)
+        Beside(self)
     }
 
-    /// How many messages are held that are no suspects.
+    /// How many messages are held that do not wait for a word from outside.
     pub fn held_in_good_faith(&self) -> usize {
         self.state.lock().others()
     }
@@ -261,12 +262,35 @@ impl Window {
     }
 }
 
-impl Sending {
-    /// The mail was accepted: the window grows, unless it has shrunk since the send began.
+/// What is left of the right to have one mail under way once the answer did not come: an event may
+/// still show that the mail was accepted.
+#[derive(Debug)]
+pub struct Unanswered {
+    window: Arc<Window>,
+    slots_then: Arc<Semaphore>,
+}
+
+impl Unanswered {
+    /// The mail was accepted after all: the window grows, unless it has shrunk since the send began.
     pub fn accepted(self) {
         if Arc::ptr_eq(&self.slots_then, &self.window.state.lock().slots) {
             self.window.grow();
         }
+    }
+}
+
+impl Sending {
+    /// The answer did not come: there is room for the next.
+    pub fn unanswered(self) -> Unanswered {
+        Unanswered {
+            window: Arc::clone(&self.window),
+            slots_then: Arc::clone(&self.slots_then),
+        }
+    }
+
+    /// The mail was accepted: the window grows, unless it has shrunk since the send began.
+    pub fn accepted(self) {
+        self.unanswered().accepted();
     }
 }
 
@@ -310,10 +334,10 @@ impl Drop for Aside<'_> {
     }
 }
 
-impl Drop for Suspect<'_> {
+impl Drop for Beside<'_> {
     fn drop(&mut self) {
         let mut state = self.0.state.lock();
-        state.suspects = state.suspects.saturating_sub(1);
+        state.beside = state.beside.saturating_sub(1);
     }
 }
 
@@ -326,21 +350,20 @@ impl State {
         let free = if self.is_full_size() && self.deletes_work {
             self.total().saturating_sub(self.counted())
         } else {
-            self.limit.saturating_sub(self.but_for_suspects())
+            self.limit.saturating_sub(self.but_for_those_beside())
         };
-        // However many suspects there are, one place stays for another message.
+        // However many are held beside it, one place stays for another message.
         free.max(usize::from(self.others() == 0))
     }
 
-    /// How many are held and no suspects.
+    /// How many are held in the window itself.
     fn others(&self) -> usize {
-        self.held.saturating_sub(self.suspects)
+        self.held.saturating_sub(self.beside)
     }
 
-    /// Messages held, not counting up to `concurrency` suspects.
-    fn but_for_suspects(&self) -> usize {
-        self.held
-            .saturating_sub(self.suspects.min(self.concurrency))
+    /// Messages held, not counting up to `concurrency` of those beside the window.
+    fn but_for_those_beside(&self) -> usize {
+        self.held.saturating_sub(self.beside.min(self.concurrency))
     }
 
     /// How many are held ready beside those that are being sent.
@@ -358,10 +381,10 @@ impl State {
             .settling
             .min(SETTLING_NOT_COUNTED_MAX)
             .min(self.ahead());
-        self.but_for_suspects().saturating_sub(not_counted)
+        self.but_for_those_beside().saturating_sub(not_counted)
     }
 
-    /// Whether more are held than the full size has places for, where they are not all suspects.
+    /// Whether more are held than the full size has places for, where not all of them are held beside it.
     fn is_exceeded(&self) -> bool {
         self.counted() > self.total() && self.others() > 0
     }

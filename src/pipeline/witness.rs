@@ -8,13 +8,24 @@ use std::{
     sync::Arc,
 };
 
-use tokio::time::{Duration, Instant, sleep};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Duration, Instant, sleep, timeout},
+};
 use tracing::{debug, warn};
 
 use super::{
-    breaker::Standing, drain::Drain, gates::Gates, rate::Limiter, report, worker::Delivering,
+    breaker::{Standing, UnansweredPass},
+    drain::Drain,
+    gates::Gates,
+    rate::Limiter,
+    report,
+    worker::Delivering,
 };
 use crate::{
+    feedback::Hearing,
+    mutex::Mutex,
     notification::{Address, Composer, EventHash, MailKey},
     ports::{Account, AccountFacts, MailPurpose, Mailer, SendFailureKind, Tags},
     telemetry::{Instruments, throttle::Throttle},
@@ -34,8 +45,11 @@ pub(crate) struct Witnesses {
     limiter: Arc<Limiter>,
     mailer: Arc<dyn Mailer>,
     account: Arc<dyn Account>,
+    hearing: Option<Arc<Hearing>>,
     drain: Arc<Drain>,
     instruments: Arc<Instruments>,
+    /// What the account said of itself last, and when.
+    standing: Mutex<(Standing, Option<Instant>)>,
     /// For the line on an account that cannot be asked.
     throttle: Throttle,
 }
@@ -50,6 +64,8 @@ impl Witnesses {
             limiter: Arc::clone(&way.limiter),
             mailer: Arc::clone(&way.mailer),
             account,
+            hearing: way.hearing.clone(),
+            standing: Mutex::new((Standing::Unknown, None)),
             drain: Arc::clone(&way.drain),
             instruments: Arc::clone(&way.instruments),
             throttle: Throttle::default(),
@@ -58,30 +74,36 @@ impl Witnesses {
 
     /// Runs until no send may start any more.
     pub(crate) async fn run(self) {
-        let mut standing = (Standing::Unknown, None);
-        let mut failing = false;
         let drained = async {
             self.drain.wait_begun().await;
             self.gates.mail.begin_drain();
             self.drain.wait_release(true).await;
         };
+        let (unanswered, waiting) = mpsc::unbounded_channel();
+        let sending = async {
+            let mut failing = false;
+            loop {
+                if let Some(sent) = self.send_one(&mut failing).await {
+                    // The other end is listened to below.
+                    drop(unanswered.send(sent));
+                }
+            }
+        };
         tokio::select! {
             () = drained => {}
-            () = async {
-                loop {
-                    self.send_one(&mut standing, &mut failing).await;
-                }
-            } => {}
+            () = sending => {}
+            () = self.hear_all(waiting) => {}
         }
     }
 
-    /// Waits until a witness is wanted, and sends it.
-    async fn send_one(&self, standing: &mut (Standing, Option<Instant>), failing: &mut bool) {
+    /// Waits until a witness is wanted, and sends it. Returns one that had no answer and may have an
+    /// event.
+    async fn send_one(&self, failing: &mut bool) -> Option<Unanswered> {
         self.templates.usable().await;
         let pass = self.gates.mail.witness().await;
         if self.drain.has_begun() && !self.gates.mail.is_hurried() {
             sleep(DRAIN_RECHECK_EVERY).await;
-            return;
+            return None;
         }
         let turn = tokio::select! {
             () = self.limiter.take(1) => true,
@@ -89,12 +111,9 @@ impl Witnesses {
         };
         // The template may have changed while it waited.
         let template = self.templates.in_force();
-        let Some((to, template)) = simulator()
+        let (to, template) = simulator()
             .zip(template)
-            .filter(|_| turn && pass.is_wanted())
-        else {
-            return;
-        };
+            .filter(|_| turn && pass.is_wanted())?;
         let mail = Box::new(self.composer.witness(&template.template, to));
         let id = random_id();
         let key = MailKey::new(&id, EventHash::of(&id));
@@ -102,21 +121,29 @@ impl Witnesses {
             purpose: MailPurpose::Witness,
             ..Tags::of(&key)
         };
+        let hearing = self.hearing.as_ref();
+        let mut event = hearing.map(|hearing| hearing.expect_witness(&key));
         let began = Instant::now();
-        let result = self.mailer.send(mail, tags).await;
+        let mut result = self.mailer.send(mail, tags).await;
         let code = result.as_ref().err().map(|failure| &*failure.error.code);
         self.instruments.metrics.witnessed(code);
+        // The event may have come before the answer was given up, and stands for it.
+        if let Err(failure) = &result
+            && failure.kind == SendFailureKind::OutcomeUnknown
+            && let Some(Ok(email_id)) = event.as_mut().map(oneshot::Receiver::try_recv)
+        {
+            result = Ok(email_id);
+        }
         match &result {
             Ok(email_id) => {
                 *failing = false;
                 debug!(notifier.email.id = email_id, "a witness was accepted");
-                // Where nobody is suspected it proves nothing but that mails go.
-                let standing = if self.gates.mail.has_suspects() {
-                    self.standing(standing).await
-                } else {
-                    Standing::Good
-                };
+                if let Some(hearing) = hearing {
+                    hearing.accepted();
+                }
+                let standing = self.proves().await;
                 self.gates.witnessed(pass, began, Ok(standing));
+                None
             }
             Err(failure) => {
                 if failure.kind == SendFailureKind::Throttled {
@@ -124,31 +151,79 @@ impl Witnesses {
                 }
                 report::witness_failed(failure, !*failing);
                 *failing = true;
+                let unanswered = event
+                    .filter(|_| failure.kind == SendFailureKind::OutcomeUnknown)
+                    .zip(pass.unanswered());
                 self.gates.witnessed(pass, began, Err(failure));
+                let (event, pass) = unanswered?;
+                Some(Unanswered { pass, event, began })
             }
         }
     }
 
-    /// What an accepted witness proves, as the account says or said a moment ago.
-    async fn standing(&self, known: &mut (Standing, Option<Instant>)) -> Standing {
-        if known.1.is_none_or(|at| at.elapsed() >= STANDING_FOR) {
-            let standing = match self.account.facts().await {
-                Ok(facts) => standing_of(&facts),
-                Err(failure) => {
-                    if let Some(suppressed) = self.throttle.due() {
-                        warn!(
-                            error.r#type = failure.error.code,
-                            notifier.suppressed = suppressed,
-                            "the account cannot be asked whether a witness proves anything: {failure}"
-                        );
-                    }
-                    Standing::Unknown
-                }
-            };
-            *known = (standing, Some(Instant::now()));
+    /// Waits for the events of witnesses that had no answer, each for as long as an event may take.
+    async fn hear_all(&self, mut arriving: mpsc::UnboundedReceiver<Unanswered>) {
+        let mut waits = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                Some(sent) = arriving.recv() => waits.push(self.hear(sent)),
+                Some(()) = waits.next(), if !waits.is_empty() => {}
+            }
         }
-        known.0
     }
+
+    async fn hear(&self, sent: Unanswered) {
+        let patience = self.hearing.as_ref().map(|hearing| hearing.patience());
+        let event = timeout(patience.unwrap_or_default(), sent.event).await;
+        if let Ok(Ok(email_id)) = event {
+            debug!(
+                notifier.email.id = email_id,
+                "a witness was accepted, as an event of SES's shows"
+            );
+            let standing = self.proves().await;
+            self.gates.heard_of_witness(sent.pass, sent.began, standing);
+        }
+    }
+
+    /// What an accepted witness proves. Where nobody is suspected it proves nothing but that mails go.
+    async fn proves(&self) -> Standing {
+        if self.gates.mail.has_suspects() {
+            self.standing().await
+        } else {
+            Standing::Good
+        }
+    }
+
+    /// What the account says, or said a moment ago.
+    async fn standing(&self) -> Standing {
+        let (known, at) = *self.standing.lock();
+        if at.is_some_and(|at| at.elapsed() < STANDING_FOR) {
+            return known;
+        }
+        let standing = match self.account.facts().await {
+            Ok(facts) => standing_of(&facts),
+            Err(failure) => {
+                if let Some(suppressed) = self.throttle.due() {
+                    warn!(
+                        error.r#type = failure.error.code,
+                        notifier.suppressed = suppressed,
+                        "the account cannot be asked whether a witness proves anything: {failure}"
+                    );
+                }
+                Standing::Unknown
+            }
+        };
+        *self.standing.lock() = (standing, Some(Instant::now()));
+        standing
+    }
+}
+
+/// A witness that had no answer.
+struct Unanswered {
+    pass: UnansweredPass,
+    /// The mail service's id of it, once an event has told.
+    event: oneshot::Receiver<String>,
+    began: Instant,
 }
 
 fn standing_of(facts: &AccountFacts) -> Standing {

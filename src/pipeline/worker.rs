@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tracing::error;
 
 use super::{
+    breaker::{Pass, UnansweredPass},
     drain::Drain,
     gates::{Fault, Gates},
     lease::Lease,
@@ -20,14 +21,17 @@ use super::{
     report::{self, Notes},
     retry_clock::RetryClock,
     settle::{SettleResult, Settler},
-    window::{Place, Window},
+    window::{Place, Sending, Unanswered, Window},
 };
 use crate::{
     backoff::Backoff,
+    feedback::Hearing,
     ledger::{Ledger, SendGuard},
     mutex::Mutex,
-    notification::{Composer, Envelope, Event, EventHash, MailKey},
-    ports::{AccountCause, Mailer, ReceivedMessage, SendFailureKind, Tags},
+    notification::{Composer, Envelope, Event, EventHash, Mail, MailKey},
+    ports::{
+        AccountCause, Mailer, ReceivedMessage, SendFailure, SendFailureKind, Tags, TemplateVersion,
+    },
     telemetry::{Instruments, names::ours},
     template_store::TemplateStore,
 };
@@ -62,6 +66,8 @@ pub(crate) struct Delivering {
     pub(crate) window: Arc<Window>,
     pub(crate) mailer: Arc<dyn Mailer>,
     pub(crate) ledger: Arc<dyn Ledger>,
+    /// Whether the mail service's events arrive, where they are read.
+    pub(crate) hearing: Option<Arc<Hearing>>,
     pub(crate) drain: Arc<Drain>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) send_timeout: Duration,
@@ -157,6 +163,23 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     Finished {
         outcome,
         accounted_for: !given_up && !cut_short,
+    }
+}
+
+impl Delivering {
+    /// A mail was accepted. `began`: when its send began.
+    fn accepted(&self, pass: Pass, slot: Option<Sending>, began: Instant) {
+        self.progress.accepted();
+        if let Some(hearing) = &self.hearing {
+            hearing.accepted();
+        }
+        self.gates.accepted(pass, slot, began);
+    }
+
+    /// An event shows that a mail was accepted whose send had no answer.
+    fn heard(&self, pass: UnansweredPass, slot: Option<Unanswered>, began: Instant) {
+        self.progress.accepted();
+        self.gates.heard(pass, slot, began);
     }
 }
 
@@ -267,28 +290,56 @@ impl Worker<'_> {
         };
         match claim {
             None => Ok(Ending::AlreadySent),
-            Some(guard) => self.deliver(key, event, guard).await,
+            Some(guard) => self.deliver(key, event, &*guard).await,
         }
     }
 
-    /// Attempts until there is an ending.
+    /// Attempts until there is an ending. Whatever it is, a mail that is known as sent by then was sent.
     async fn deliver(
         &self,
         key: &MailKey,
         event: &Event,
-        guard: Box<dyn SendGuard>,
+        guard: &dyn SendGuard,
+    ) -> Result<Ending, Ending> {
+        let ending = self.attempt(key, event, guard).await;
+        let (Ok(ending) | Err(ending)) = ending;
+        match guard.heard() {
+            Some(email_id) if ending != Ending::Sent => {
+                let mut notes = self.notes.lock();
+                notes.email_id = Some(email_id);
+                // Without an attempt of this one's it was another copy, or another process.
+                Ok(if notes.attempts > 0 {
+                    Ending::SentByEvent
+                } else {
+                    Ending::AlreadySent
+                })
+            }
+            _ => Ok(ending),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        key: &MailKey,
+        event: &Event,
+        guard: &dyn SendGuard,
     ) -> Result<Ending, Ending> {
         let mut retries = Backoff::retries();
-        let mut unknown = 0;
         // What it is held by once it was refused and it is not known whose fault that is.
         let mut suspicion = None;
         loop {
-            let (mail, version) = self.compose(key.as_str(), event).await?;
-            let suspected = suspicion.as_ref().map(|(suspicion, _)| suspicion);
-            let Some((pass, slot)) = self.clear_to_send(key.as_str(), &mail, suspected).await?
-            else {
+            let prepared = {
+                let suspected = suspicion.as_ref().map(|(suspicion, _)| suspicion);
+                let preparing = pin!(self.prepare(key.as_str(), event, suspected));
+                self.unless_heard(guard, preparing).await?
+            };
+            let Some((mail, version, pass, slot)) = prepared else {
                 continue;
             };
+            // Meanwhile an event may have told of a mail that another copy or process sent.
+            if guard.heard().is_some() {
+                return Err(Ending::SentByEvent);
+            }
             // What waited as a suspect is tried with the template in force.
             let in_force = self.context.templates.in_force();
             let replaced =
@@ -298,62 +349,55 @@ impl Worker<'_> {
             }
             let recipients = mail.to.len();
             let began = Instant::now();
-            let instruments = &self.context.instruments;
-            instruments.metrics.sending(self.lease.margin());
-            let span = {
-                let mut notes = self.notes.lock();
-                notes.attempts += 1;
-                instruments
-                    .spans
-                    .send(&notes.span, notes.attempts, recipients, &version)
-            };
-            let traceparent = span.traceparent();
-            let tags = Tags {
-                traceparent: traceparent.as_deref(),
-                ..Tags::of(key)
-            };
-            // An answer that came with the last moment of the drain is an answer.
-            let result = tokio::select! {
-                biased;
-                result = self.context.mailer.send(Box::new(mail), tags) => result,
-                () = self.context.drain.wait_abandon() => return Ok(Ending::DrainedInSend),
-            };
-            let failure = match result {
+            let failure = match self.send(key, mail, &version).await? {
                 Ok(email_id) => {
-                    guard.sent().await;
-                    instruments.metrics.attempted(None);
-                    span.set(ours::EMAIL_ID, &email_id);
-                    drop(span);
+                    guard.sent(&email_id).await;
                     self.notes.lock().email_id = Some(email_id);
-                    self.context.progress.accepted();
-                    self.context.gates.accepted(pass, slot, began);
+                    self.context.accepted(pass, slot, began);
                     return Ok(Ending::Sent);
                 }
                 Err(failure) => failure,
             };
-            drop(slot);
-            instruments.metrics.attempted(Some(&failure.error.code));
-            span.failed(&failure.error);
-            drop(span);
             self.note_failure(&failure);
+            let mut unanswered = None;
             match failure.kind {
                 SendFailureKind::Throttled => {
                     self.context.limiter.throttled(began);
                 }
-                SendFailureKind::OutcomeUnknown => unknown += 1,
+                SendFailureKind::OutcomeUnknown => {
+                    self.notes.lock().unknown += 1;
+                    // The event came before the answer was given up, and stands for it.
+                    if guard.heard().is_some() {
+                        self.context.instruments.metrics.settled_unknown("event");
+                        self.context.accepted(pass, slot, began);
+                        return Err(Ending::SentByEvent);
+                    }
+                    unanswered = pass.unanswered();
+                }
                 SendFailureKind::Refused
                 | SendFailureKind::RecipientNotVerified
                 | SendFailureKind::AccountWide(AccountCause::AccessDenied) => {
                     suspicion.get_or_insert_with(|| {
                         let gate = &self.context.gates.mail;
-                        (gate.suspect(key.as_str()), self.context.window.suspect())
+                        (
+                            gate.suspect(key.as_str()),
+                            self.context.window.hold_beside(),
+                        )
                     });
                 }
                 SendFailureKind::Transient | SendFailureKind::AccountWide(_) => {}
             }
+            let slot = slot.map(Sending::unanswered);
             let fault = self.context.gates.failed(pass, began, recipients, &failure);
             if fault == Fault::OfMessage {
                 return Ok(Ending::Rejected);
+            }
+            if let Some(pass) = unanswered {
+                let is_beside = suspicion.is_some();
+                if self.event_settles(guard, is_beside).await? {
+                    self.context.heard(pass, slot, began);
+                    return Err(Ending::SentByEvent);
+                }
             }
             match failure.kind {
                 // The breaker says when to go on: it is open now, or knows the message as a suspect.
@@ -365,21 +409,66 @@ impl Worker<'_> {
                 | SendFailureKind::OutcomeUnknown => {}
             }
             let left = self.budget().saturating_sub(self.clock.elapsed());
-            if unknown >= UNKNOWN_SENDS_MAX {
-                return Ok(self.unknown_at_limit(left).await);
+            if self.notes.lock().unknown >= UNKNOWN_SENDS_MAX {
+                return Ok(self.unknown_at_limit(guard, left).await);
             }
             if left.is_zero() {
                 return Ok(Ending::BudgetSpent);
             }
             // While the breaker is open its schedule sets the pace, and who sleeps cannot probe.
             if !self.context.gates.mail.is_open() {
-                let pause = pin!(self.pause(retries.next_delay().min(left)));
-                // The rate is the account's: however long it throttles, no message is at fault.
-                match failure.kind {
-                    SendFailureKind::Throttled => self.wait(pause).await?,
-                    _ => self.wait_own(pause).await?,
-                }
+                let pausing = async {
+                    let pause = pin!(self.pause(retries.next_delay().min(left)));
+                    // The rate is the account's: however long it throttles, no message is at fault.
+                    match failure.kind {
+                        SendFailureKind::Throttled => self.wait(pause).await,
+                        _ => self.wait_own(pause).await,
+                    }
+                };
+                self.unless_heard(guard, pin!(pausing)).await?;
             }
         }
+    }
+
+    /// One attempt to send, with its span and its count. An attempt that the drain cuts short is an
+    /// ending.
+    async fn send(
+        &self,
+        key: &MailKey,
+        mail: Box<Mail>,
+        version: &TemplateVersion,
+    ) -> Result<Result<String, SendFailure>, Ending> {
+        let instruments = &self.context.instruments;
+        instruments.metrics.sending(self.lease.margin());
+        let span = {
+            let mut notes = self.notes.lock();
+            notes.attempts += 1;
+            let recipients = mail.to.len();
+            instruments
+                .spans
+                .send(&notes.span, notes.attempts, recipients, version)
+        };
+        let traceparent = span.traceparent();
+        let tags = Tags {
+            traceparent: traceparent.as_deref(),
+            ..Tags::of(key)
+        };
+        // An answer that came with the last moment of the drain is an answer.
+        let result = tokio::select! {
+            biased;
+            result = self.context.mailer.send(mail, tags) => result,
+            () = self.context.drain.wait_abandon() => return Err(Ending::DrainedInSend),
+        };
+        match &result {
+            Ok(email_id) => {
+                instruments.metrics.attempted(None);
+                span.set(ours::EMAIL_ID, email_id);
+            }
+            Err(failure) => {
+                instruments.metrics.attempted(Some(&failure.error.code));
+                span.failed(&failure.error);
+            }
+        }
+        Ok(result)
     }
 }

@@ -11,7 +11,11 @@ use super::{
     names::{attribute, metric, ours},
     spans::{SYSTEM, age, server},
 };
-use crate::ports::{ReceivedMessage, queue_name};
+use crate::ports::{
+    ReceivedMessage,
+    events::{Fate, MailEvent},
+    queue_name,
+};
 
 /// The conventional buckets, in seconds, and two more. Without them every idle long poll of 20 s
 /// would count as longer than all buckets.
@@ -48,6 +52,11 @@ struct Exported {
     receive_counts: Histogram<u64>,
     lease_margin: Histogram<f64>,
     empty_receives: Counter<u64>,
+    deliveries: Counter<u64>,
+    delivery_duration: Histogram<f64>,
+    feedback_lag: Histogram<f64>,
+    other_letters: Counter<u64>,
+    unknown_sends: Counter<u64>,
 }
 
 impl Metrics {
@@ -126,6 +135,45 @@ impl Metrics {
             with_error(slice::from_ref(&exported.queue), error, |attributes| {
                 exported.witnesses.add(1, attributes);
             });
+        }
+    }
+
+    /// An event of a mail of ours was read.
+    pub(crate) fn heard(&self, event: &MailEvent, lag: Option<Duration>) {
+        let Some(exported) = &self.0 else { return };
+        let queue = slice::from_ref(&exported.queue);
+        let mut attributes = vec![
+            exported.queue.clone(),
+            KeyValue::new(ours::FATE, event.fate.name()),
+        ];
+        if event.fate == Fate::Bounced {
+            let kind = bounce_type(event.kind.as_deref());
+            attributes.push(KeyValue::new(ours::BOUNCE_TYPE, kind));
+        }
+        exported.deliveries.add(1, &attributes);
+        if let Some(took) = event.took {
+            exported.delivery_duration.record(took.as_secs_f64(), queue);
+        }
+        if let Some(lag) = lag {
+            exported.feedback_lag.record(lag.as_secs_f64(), queue);
+        }
+    }
+
+    /// A message of the feedback queue held something else, of this kind.
+    pub(crate) fn other_letter(&self, kind: &'static str) {
+        if let Some(exported) = &self.0 {
+            let kind = KeyValue::new(ours::LETTER, kind);
+            exported
+                .other_letters
+                .add(1, &[exported.queue.clone(), kind]);
+        }
+    }
+
+    /// A send without an answer is an attempt of which nothing more will be known, or an event has told.
+    pub(crate) fn settled_unknown(&self, by: &'static str) {
+        if let Some(exported) = &self.0 {
+            let by = KeyValue::new(ours::SETTLED_BY, by);
+            exported.unknown_sends.add(1, &[exported.queue.clone(), by]);
         }
     }
 
@@ -250,8 +298,42 @@ impl Exported {
                 "{receive}",
                 "Receives without messages.",
             ),
+            deliveries: counter(
+                metric::DELIVERIES,
+                "{event}",
+                "Events of mails, by what became of the mail.",
+            ),
+            delivery_duration: seconds(
+                metric::DELIVERY_DURATION,
+                "Time from a mail's acceptance to its delivery.",
+                &AGE_BUCKETS,
+            ),
+            feedback_lag: seconds(
+                metric::FEEDBACK_LAG,
+                "Age of an event when it is read.",
+                &AGE_BUCKETS,
+            ),
+            other_letters: counter(
+                metric::OTHER_LETTERS,
+                "{message}",
+                "Messages of the feedback queue without an event of ours.",
+            ),
+            unknown_sends: counter(
+                metric::UNKNOWN_SENDS,
+                "{attempt}",
+                "Sends without an answer, by what settled them.",
+            ),
             meter,
         }
+    }
+}
+
+/// SES's types of bounces, which are few; anything else counts as one that is not known.
+fn bounce_type(kind: Option<&str>) -> &'static str {
+    match kind {
+        Some("Permanent") => "permanent",
+        Some("Transient") => "transient",
+        _ => "undetermined",
     }
 }
 

@@ -55,6 +55,16 @@ pub mod ours {
     pub const TEMPLATE_COMMIT: &str = "notifier.template.commit_id";
     /// The content of the template's version.
     pub const TEMPLATE_BLOB: &str = "notifier.template.blob_id";
+    /// What became of a mail, as the mail service says.
+    pub const FATE: &str = "notifier.email.event";
+    /// Of which type a bounce is.
+    pub const BOUNCE_TYPE: &str = "notifier.bounce.type";
+    /// What a message of the feedback queue holds that is no event of a mail of ours.
+    pub const LETTER: &str = "notifier.letter";
+    /// What settled a send without an answer.
+    pub const SETTLED_BY: &str = "notifier.settled_by";
+    /// Why feedback is deaf.
+    pub const DEAFNESS: &str = "notifier.feedback.deafness";
     /// Which breaker: `sending` or `rendering`.
     pub const BREAKER: &str = "notifier.breaker";
     /// Why it is open.
@@ -97,6 +107,18 @@ pub mod metric {
     pub const LEDGER_HITS: &str = "notifier.ledger.hits";
     /// How many messages the ledger remembers.
     pub const LEDGER_SIZE: &str = "notifier.ledger.entries";
+    /// How many events of our mails were read, by what became of the mail.
+    pub const DELIVERIES: &str = "notifier.deliveries";
+    /// How long the mail service took from accepting to delivering a mail, in seconds.
+    pub const DELIVERY_DURATION: &str = "notifier.delivery.duration";
+    /// How old an event was when it was read, in seconds.
+    pub const FEEDBACK_LAG: &str = "notifier.feedback.lag";
+    /// How many messages of the feedback queue held no event of a mail of ours, by what they were.
+    pub const OTHER_LETTERS: &str = "notifier.feedback.other";
+    /// 1 while feedback is deaf, by why; else 0.
+    pub const FEEDBACK_DEAF: &str = "notifier.feedback.deaf";
+    /// How many sends without an answer were settled, by what.
+    pub const UNKNOWN_SENDS: &str = "notifier.unknown_sends";
     /// How many receives brought nothing.
     pub const EMPTY_RECEIVES: &str = "notifier.receives.empty";
 }

@@ -6,6 +6,7 @@
 //!   SESv2/SendEmail      client    one for each attempt
 //! settle {queue}         client    a batch; links: the messages' process spans
 //! CodeCommit/GetFile     client    a fetch of the template
+//! process {feedback}     consumer  what became of a mail; link: its SendEmail
 //! ```
 //!
 //! They are `tracing` spans, which a [layer](layer::layer) exports. Each names its parent, and none is ever
@@ -35,7 +36,10 @@ use super::{
 };
 use crate::{
     mutex::Mutex,
-    ports::{CallError, ReceiptHandle, ReceivedMessage, TemplateVersion, queue_name},
+    notification::MailKey,
+    ports::{
+        CallError, ReceiptHandle, ReceivedMessage, TemplateVersion, events::MailEvent, queue_name,
+    },
 };
 
 /// A message's span continues the publisher's trace until the message is this old. Later it only
@@ -251,6 +255,29 @@ impl Spans {
         CallSpan(span)
     }
 
+    /// The span of an event of one of our mails, linked to the span of its send.
+    pub(crate) fn event(&self, feedback_queue: &str, event: &MailEvent) -> CallSpan {
+        let span = span!(
+            self,
+            None,
+            "process",
+            otel.name = format_args!("process {feedback_queue}"),
+            otel.kind = "consumer",
+            { attribute::MESSAGING_SYSTEM } = SYSTEM,
+            { attribute::OPERATION_NAME } = "process",
+            { attribute::OPERATION_TYPE } = "process",
+            { attribute::DESTINATION } = feedback_queue,
+            { ours::FATE } = event.fate.name(),
+            { ours::EMAIL_ID } = event.email_id,
+            { ours::NOTIFICATION_ID } = event.key.as_ref().map(MailKey::notification_id)
+        );
+        let sent = event.traceparent.as_deref().filter(|_| self.is_on);
+        if let Some(sent) = sent.and_then(origin::of_traceparent) {
+            span.add_link(sent);
+        }
+        CallSpan(span)
+    }
+
     /// The span of a fetch of the template.
     pub(crate) fn fetch(&self) -> CallSpan {
         CallSpan(span!(
@@ -301,12 +328,23 @@ impl CallSpan {
         }
     }
 
+    /// The trace, in 32 hexadecimal digits. The span has started then.
+    pub(crate) fn trace_id(&self) -> Option<String> {
+        self.context().map(|context| context.trace_id().to_string())
+    }
+
+    /// The span, in 16 hexadecimal digits. It has started then.
+    pub(crate) fn span_id(&self) -> Option<String> {
+        self.context().map(|context| context.span_id().to_string())
+    }
+
+    fn context(&self) -> Option<SpanContext> {
+        (!self.0.is_disabled()).then(|| started(&self.0)).flatten()
+    }
+
     /// Where this span is, as W3C writes it. It has started then.
     pub(crate) fn traceparent(&self) -> Option<String> {
-        if self.0.is_disabled() {
-            return None;
-        }
-        let context = started(&self.0)?;
+        let context = self.context()?;
         Some(format!(
             "00-{}-{}-{:02x}",
             context.trace_id(),

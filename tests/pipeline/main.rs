@@ -15,6 +15,8 @@ mod campaign;
 #[cfg(test)]
 mod drain;
 #[cfg(test)]
+mod feedback;
+#[cfg(test)]
 mod growth;
 #[cfg(test)]
 mod hold;

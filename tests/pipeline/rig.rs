@@ -3,6 +3,7 @@
 
 mod calls;
 mod daemon;
+mod feedback;
 mod lines;
 mod mailer;
 mod queue;
@@ -26,6 +27,7 @@ use tokio::time::{Instant, sleep};
 pub(crate) use self::{
     calls::{Call, Operation, Reaction},
     daemon::{Daemon, End, Pipeline},
+    feedback::{FeedbackQueue, Taken, in_envelope},
     lines::Line,
     mailer::{Send, Step, TestMailer, accept, accept_after, fail, hang, refuse, slow_fail},
     queue::TestQueue,
@@ -41,6 +43,8 @@ pub(crate) struct Rig {
     pub(crate) mailer: Arc<TestMailer>,
     pub(crate) template: Arc<TestTemplate>,
     pub(crate) account: Arc<TestAccount>,
+    /// Where SES's events arrive, if they are read.
+    pub(crate) feedback: Arc<FeedbackQueue>,
     pub(crate) settings: Settings,
     start: Instant,
     lines: lines::Lines,
@@ -59,6 +63,7 @@ impl Rig {
         change(&mut settings);
         let sqs = Arc::new(Sqs::new(Arc::new(Clock::new())));
         let rig = Self {
+            feedback: FeedbackQueue::new(Arc::clone(&sqs)).await,
             queue: Arc::new(TestQueue::new(sqs, start)),
             mailer: Arc::new(TestMailer::new(start, settings.email.timeout)),
             template: Arc::new(TestTemplate::new(start)),
@@ -75,6 +80,38 @@ impl Rig {
         let attributes = json!({ "RedrivePolicy": policy.to_string() });
         rig.queue.create("q", attributes).await;
         rig
+    }
+
+    /// A rig whose daemons read SES's events, which take this long to arrive.
+    pub(crate) async fn with_feedback(
+        events_after: Duration,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let rig = Self::with(|settings| {
+            let url = "http://127.0.0.1:4566/000000000000/feedback";
+            settings.feedback.queue_url = Some(url.to_owned());
+            change(settings);
+        })
+        .await;
+        rig.publish_events(events_after);
+        rig
+    }
+
+    /// From now on the mail service publishes that it took a mail, this long after.
+    pub(crate) fn publish_events(&self, after: Duration) {
+        let queue = Arc::clone(&self.feedback);
+        self.mailer.when_taken(move |taken| {
+            let (queue, body) = (Arc::clone(&queue), in_envelope(&taken.sent()));
+            tokio::spawn(async move {
+                sleep(after).await;
+                queue.send(&body).await;
+            });
+        });
+    }
+
+    /// From now on no event is published.
+    pub(crate) fn publish_no_events(&self) {
+        self.mailer.when_taken(|_| {});
     }
 
     /// Starts a daemon. Several may run at once, as the tasks of a service do.

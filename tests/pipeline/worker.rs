@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use organizer_notifier::ledger::{Ledger, MemoryLedger, SendGuard};
+use organizer_notifier::ledger::{Heard, Ledger, MemoryLedger, SendGuard};
 
 use crate::rig::{Operation, Reaction, Rig, secs};
 
@@ -18,6 +18,10 @@ impl Ledger for PanicsOnceSent {
     async fn begin(&self, key: &str) -> Option<Box<dyn SendGuard>> {
         let guard = self.0.begin(key).await?;
         Some(Box::new(Panics(guard)))
+    }
+
+    async fn hear(&self, key: &str, email_id: &str) -> Heard {
+        self.0.hear(key, email_id).await
     }
 
     async fn is_sent(&self, key: &str) -> bool {
@@ -35,9 +39,17 @@ impl Ledger for PanicsOnceSent {
 
 #[async_trait]
 impl SendGuard for Panics {
-    async fn sent(self: Box<Self>) {
-        self.0.sent().await;
+    async fn sent(&self, email_id: &str) {
+        self.0.sent(email_id).await;
         panic!("as it was told");
+    }
+
+    fn heard(&self) -> Option<String> {
+        self.0.heard()
+    }
+
+    async fn hear(&self) -> String {
+        self.0.hear().await
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     Answer, MailBreaker, MailCause, Permission, Receiving, Said, Standing, Status, Ticket,
-    Transition, Verdict, WitnessPermission,
+    Transition, Unanswered, Verdict, WitnessPermission,
 };
 use crate::{mutex::Mutex, ports::SendFailure};
 
@@ -35,6 +35,14 @@ pub struct Pass {
 pub struct WitnessPass {
     gate: Arc<MailGate>,
     permission: Option<WitnessPermission>,
+}
+
+/// What is left of a pass whose send had no answer, to be used if an event shows that the mail was
+/// accepted.
+#[derive(Debug)]
+pub struct UnansweredPass {
+    gate: Arc<MailGate>,
+    unanswered: Unanswered,
 }
 
 /// What the breaker knows of a message that it may suspect, until dropped: then the message is no
@@ -244,6 +252,15 @@ impl Pass {
         self.gate.wait_while(current).await;
     }
 
+    /// What is left of it where the send has no answer. To be asked before that is reported.
+    pub fn unanswered(&self) -> Option<UnansweredPass> {
+        let permission = self.permission.as_ref()?;
+        Some(UnansweredPass {
+            gate: Arc::clone(&self.gate),
+            unanswered: permission.unanswered(),
+        })
+    }
+
     /// Reports how the send ended. `began`: when it began.
     #[must_use = "a transition is logged by whoever caused it"]
     pub fn report(mut self, began: Instant, result: Result<(), &SendFailure>) -> Verdict {
@@ -277,6 +294,15 @@ impl WitnessPass {
         self.gate.wait_while(current).await;
     }
 
+    /// What is left of it where the send has no answer. To be asked before that is reported.
+    pub fn unanswered(&self) -> Option<UnansweredPass> {
+        let permission = self.permission.as_ref()?;
+        Some(UnansweredPass {
+            gate: Arc::clone(&self.gate),
+            unanswered: permission.unanswered(),
+        })
+    }
+
     /// Reports how the witness ended. `began`: when its send began.
     #[must_use = "a transition is logged by whoever caused it"]
     pub fn report(
@@ -287,6 +313,26 @@ impl WitnessPass {
         let permission = self.permission.take()?;
         self.gate
             .change(|breaker, now| breaker.report_witness(&permission, began, result, now))
+    }
+}
+
+impl UnansweredPass {
+    /// An event shows that the mail was accepted. `began`: when its send began.
+    #[must_use = "a transition is logged by whoever caused it"]
+    pub fn heard(self, began: Instant) -> Option<Transition<MailCause>> {
+        self.gate
+            .change(|breaker, now| breaker.hear(&self.unanswered, began, now))
+    }
+
+    /// The same of a witness, with what its acceptance proves.
+    #[must_use = "a transition is logged by whoever caused it"]
+    pub fn heard_of_witness(
+        self,
+        began: Instant,
+        standing: Standing,
+    ) -> Option<Transition<MailCause>> {
+        self.gate
+            .change(|breaker, now| breaker.hear_witness(&self.unanswered, began, standing, now))
     }
 }
 

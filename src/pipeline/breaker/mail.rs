@@ -48,6 +48,9 @@ pub const DISTINCT_FAILURES_LIMIT: usize = 3;
 /// Messages are known by their keys, which are the same on each delivery. Every send needs a
 /// [`Permission`], which is reported or abandoned when the send has ended.
 ///
+/// An event of the mail service can show that a send without an answer was accepted. It counts as that
+/// send's acceptance, however late it comes.
+///
 /// A send that began before the opening says little of the time after it. Its failure changes
 /// nothing; but a refusal of every mail becomes the cause where transient failures were. Its success
 /// does not close the breaker: the service may have taken the request before it stopped working. But
@@ -114,6 +117,14 @@ pub struct WitnessPermission {
     is_probe: bool,
 }
 
+/// What is left of a permission whose send had no answer: an event may still show that the mail was
+/// accepted.
+#[derive(Clone, Debug)]
+pub struct Unanswered {
+    epoch: u64,
+    is_probe: bool,
+}
+
 /// What the breaker makes of a send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -127,6 +138,24 @@ impl Permission {
     /// Whether this send is the probe of an open breaker.
     pub fn is_probe(&self) -> bool {
         self.is_probe
+    }
+
+    /// What is left of it where the send has no answer.
+    pub fn unanswered(&self) -> Unanswered {
+        Unanswered {
+            epoch: self.epoch,
+            is_probe: self.is_probe,
+        }
+    }
+}
+
+impl WitnessPermission {
+    /// What is left of it where the send has no answer.
+    pub fn unanswered(&self) -> Unanswered {
+        Unanswered {
+            epoch: self.epoch,
+            is_probe: self.is_probe,
+        }
     }
 }
 

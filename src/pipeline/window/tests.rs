@@ -359,7 +359,7 @@ fn suspects_stand_beside_the_window_and_never_take_its_last_place() {
             let place = window.try_hold(1).pop();
             assert!(place.is_some(), "{concurrency}: after {number} suspects");
             held.extend(place);
-            suspects.push(window.suspect());
+            suspects.push(window.hold_beside());
         }
         assert_eq!(window.held_in_good_faith(), 0);
         // What is left for others is one place, and as many as before once the suspects are gone.
@@ -379,7 +379,7 @@ fn suspects_up_to_the_full_size_take_no_place_of_the_window() {
         window.grow();
     }
     let suspected = window.try_hold(4);
-    let suspects: Vec<_> = suspected.iter().map(|_| window.suspect()).collect();
+    let suspects: Vec<_> = suspected.iter().map(|_| window.hold_beside()).collect();
     assert_eq!(window.try_hold(10).len(), 4);
     drop(suspects);
 }

@@ -11,10 +11,12 @@ use tracing::{debug, warn};
 
 use super::Worker;
 use crate::{
+    ledger::SendGuard,
     notification::{Event, Mail, Needs, Rejection, masked_text},
     pipeline::{
         breaker::{Blame, Pass, Said, Suspicion},
         outcome::{Ending, is_last_receive, retry_budget},
+        report::{self, Settled},
         window::Sending,
     },
     ports::{SendFailure, TemplateVersion},
@@ -23,14 +25,29 @@ use crate::{
 /// The longest pause between the attempts of a message on its last receive while draining.
 const LAST_RECEIVE_PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// A mail that may go.
+pub(super) type Prepared = (Box<Mail>, TemplateVersion, Pass, Option<Sending>);
+
 impl Worker<'_> {
-    /// Writes the mail with the template in force. If a field is missing, waits until it is known
-    /// whether the template or the message is at fault.
-    pub(super) async fn compose(
+    /// Writes the mail and waits until it may go; see [`Worker::clear_to_send`].
+    pub(super) async fn prepare(
         &self,
         key: &str,
         event: &Event,
-    ) -> Result<(Mail, TemplateVersion), Ending> {
+        suspicion: Option<&Suspicion<'_>>,
+    ) -> Result<Option<Prepared>, Ending> {
+        let (mail, version) = self.compose(key, event).await?;
+        let clear = self.clear_to_send(key, &mail, suspicion).await?;
+        Ok(clear.map(|(pass, slot)| (mail, version, pass, slot)))
+    }
+
+    /// Writes the mail with the template in force. If a field is missing, waits until it is known
+    /// whether the template or the message is at fault.
+    async fn compose(
+        &self,
+        key: &str,
+        event: &Event,
+    ) -> Result<(Box<Mail>, TemplateVersion), Ending> {
         let context = self.context;
         loop {
             let usable = pin!(context.templates.usable());
@@ -40,7 +57,7 @@ impl Worker<'_> {
                     context.gates.rendered(&template.version);
                     let to: Vec<_> = mail.to.iter().map(ToString::to_string).collect();
                     self.notes.lock().to = Some(to.join(", "));
-                    return Ok((mail, template.version.clone()));
+                    return Ok((Box::new(mail), template.version.clone()));
                 }
                 Err(rejection) => rejection,
             };
@@ -66,7 +83,7 @@ impl Worker<'_> {
                 code: rejection.kind().to_owned(),
                 text: rejection.to_string(),
             });
-            let _suspect = context.window.suspect();
+            let _beside = context.window.hold_beside();
             let judged = pin!(context.gates.template.judged(version));
             self.wait_aside(judged).await.map_err(unjudged)?;
         }
@@ -75,7 +92,7 @@ impl Worker<'_> {
     /// Waits until the mail may go: the breaker, the number of sends under way, the rate and the
     /// drain allow it, and the lease outlasts the send. `None` where the breaker moved on meanwhile:
     /// ask again.
-    pub(super) async fn clear_to_send(
+    async fn clear_to_send(
         &self,
         key: &str,
         mail: &Mail,
@@ -139,17 +156,77 @@ impl Worker<'_> {
         self.wait_aside(pin!(wait)).await.map_err(unjudged)
     }
 
+    /// Waits for what a worker waits for between its attempts, unless an event shows that an earlier one
+    /// went out. Before the first there is nothing to show.
+    pub(super) async fn unless_heard<T, F: Future<Output = Result<T, Ending>>>(
+        &self,
+        guard: &dyn SendGuard,
+        wait: Pin<&mut F>,
+    ) -> Result<T, Ending> {
+        if self.context.hearing.is_none() || self.notes.lock().attempts == 0 {
+            return wait.await;
+        }
+        tokio::select! {
+            biased;
+            waited = wait => waited,
+            _ = guard.hear() => Err(Ending::SentByEvent),
+        }
+    }
+
+    /// Whether an event shows that the send which had no answer went out. Waits for it under the lease,
+    /// on nobody's time, while events arrive at all; the slot and the breaker do not wait with it. A
+    /// message that may have been mailed is not released at a stop: the event is awaited to the last
+    /// moment, as an answer is.
+    pub(super) async fn event_settles(
+        &self,
+        guard: &dyn SendGuard,
+        is_beside: bool,
+    ) -> Result<bool, Ending> {
+        let context = self.context;
+        let Some(hearing) = &context.hearing else {
+            return Ok(false);
+        };
+        let _aside = context.window.step_aside();
+        let _beside = (!is_beside).then(|| context.window.hold_beside());
+        let given_up = async {
+            let settled = tokio::select! {
+                deafness = hearing.deaf() => Settled::Deaf(deafness),
+                () = sleep(hearing.patience()) => Settled::NoEvent(hearing.patience()),
+            };
+            // Given up during a stop it would be released, and mailed a second time within the second.
+            if context.drain.has_begun() {
+                pending::<()>().await;
+            }
+            settled
+        };
+        let waiting = async {
+            tokio::select! {
+                biased;
+                _ = guard.hear() => Ok(Settled::ByEvent),
+                () = self.lease.lost() => Err(Ending::LeaseLost),
+                () = context.drain.wait_abandon() => Err(Ending::DrainedInSend),
+                settled = given_up => Ok(settled),
+            }
+        };
+        let settled = self.clock.pause_during(pin!(waiting)).await?;
+        context.instruments.metrics.settled_unknown(settled.name());
+        let notes = self.notes.lock();
+        report::unknown_settled(self.message, &notes, settled);
+        Ok(settled == Settled::ByEvent)
+    }
+
     /// How a message ends that no attempt may be made of any more, since it may have been mailed. While
     /// the breaker is open it is held: put back, it would come again and spend its next receive on the
     /// same outage.
-    pub(super) async fn unknown_at_limit(&self, left: Duration) -> Ending {
+    pub(super) async fn unknown_at_limit(&self, guard: &dyn SendGuard, left: Duration) -> Ending {
         let window = &self.context.window;
         // Those that are held must leave room for the one that finds the outage's end.
         if window.has_room_beyond() {
             let _aside = window.step_aside();
             let closed = timeout(left, self.context.gates.mail.closed());
+            let waiting = async { self.wait_own(pin!(closed)).await };
             // Whatever ends it, it may have been mailed.
-            drop(self.wait_own(pin!(closed)).await);
+            drop(self.unless_heard(guard, pin!(waiting)).await);
         }
         Ending::UnknownAtLimit
     }

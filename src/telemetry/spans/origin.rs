@@ -34,6 +34,11 @@ impl Propagators {
     }
 }
 
+/// The span that this header of W3C's names.
+pub(super) fn of_traceparent(traceparent: &str) -> Option<SpanContext> {
+    w3c(|name| (name == "traceparent").then_some(traceparent))
+}
+
 /// W3C's context out of a carrier.
 fn w3c<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Option<SpanContext> {
     value("traceparent")?;

@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use organizer_notifier::{
+    aws::read_letter,
     daemon,
     ledger::Ledger,
     pipeline::{
         self, Report, drain::Drain, health_state::HealthState, outcome::Tally, rate::Limiter,
     },
-    ports::{SendRate, World},
+    ports::{SendRate, World, events::Feedback},
     shutdown::{INTERRUPT, Signal},
     telemetry::Instruments,
     template_store::TemplateStore,
@@ -122,6 +123,7 @@ impl Pipeline {
         let parts = pipeline::Parts {
             world,
             ledger,
+            hearing: None,
             templates,
             composer: settings.composer(),
             limiter: Arc::new(Limiter::new(SendRate::Unlimited)),
@@ -154,6 +156,10 @@ fn world(rig: &Rig) -> World {
         mailer: Arc::clone(&rig.mailer) as _,
         account: Arc::clone(&rig.account) as _,
         templates: Arc::clone(&rig.template) as _,
+        feedback: rig.settings.feedback.queue_url.as_ref().map(|_| Feedback {
+            queue: Arc::clone(&rig.feedback) as _,
+            read: read_letter,
+        }),
     }
 }
 

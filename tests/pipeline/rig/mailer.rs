@@ -16,7 +16,7 @@ use organizer_notifier::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::lock;
+use super::{Taken, lock};
 
 /// One attempt to send, as it began.
 #[derive(Clone, Debug)]
@@ -136,7 +136,12 @@ pub(crate) struct TestMailer {
     mails: Mutex<Vec<(Duration, String)>>,
     last_html: Mutex<String>,
     under_way: AtomicUsize,
+    when_taken: Mutex<WhenTaken>,
+    taken: Mutex<Vec<Taken>>,
 }
+
+/// What else happens when a mail was taken.
+type WhenTaken = Box<dyn FnMut(&Taken) + std::marker::Send>;
 
 /// Counts a send as under way, until dropped.
 struct UnderWay<'a>(&'a AtomicUsize);
@@ -154,6 +159,8 @@ impl TestMailer {
             mails: Mutex::default(),
             last_html: Mutex::default(),
             under_way: AtomicUsize::new(0),
+            when_taken: Mutex::new(Box::new(|_| {})),
+            taken: Mutex::default(),
         }
     }
 
@@ -168,6 +175,32 @@ impl TestMailer {
         script: impl FnMut(&Send) -> Step + std::marker::Send + 'static,
     ) {
         *lock(&self.witness_script) = Some(Box::new(script));
+    }
+
+    /// From now on this happens for each mail that is taken, a witness too.
+    pub(crate) fn when_taken(&self, then: impl FnMut(&Taken) + std::marker::Send + 'static) {
+        *lock(&self.when_taken) = Box::new(then);
+    }
+
+    /// The mail of this message that was taken last, as events name it.
+    pub(crate) fn taken(&self, key: &str) -> Taken {
+        let taken = lock(&self.taken);
+        let mut of_key = taken
+            .iter()
+            .filter(|taken| taken.key.notification_id() == key);
+        of_key.next_back().unwrap().clone()
+    }
+
+    fn take(&self, tags: Tags<'_>, number: usize) -> String {
+        let email_id = format!("{}-{number}", tags.key.notification_id());
+        let taken = Taken {
+            key: tags.key.clone(),
+            purpose: tags.purpose,
+            email_id: email_id.clone(),
+        };
+        lock(&self.when_taken)(&taken);
+        lock(&self.taken).push(taken);
+        email_id
     }
 
     /// All witnesses, in order. They are in none of the other lists.
@@ -239,11 +272,11 @@ impl TestMailer {
         send
     }
 
-    async fn answer(&self, step: Step) -> Result<String, SendFailure> {
+    async fn answer(&self, step: Step, email_id: String) -> Result<String, SendFailure> {
         let answer = async {
             sleep(step.after).await;
             match step.answer {
-                Answer::Accepted => Ok("accepted".to_owned()),
+                Answer::Accepted => Ok(email_id),
                 Answer::Failed(kind, code) => Err(failure(kind, code)),
                 Answer::Timeout => {
                     sleep(self.timeout).await;
@@ -270,17 +303,24 @@ impl Mailer for TestMailer {
                 Some(script) => script(&send),
                 None => lock(&self.script)(&send),
             };
-            return self.answer(step).await;
+            let email_id = if step.mailed || matches!(step.answer, Answer::Accepted) {
+                self.take(tags, send.number)
+            } else {
+                String::new()
+            };
+            return self.answer(step, email_id).await;
         }
         self.under_way.fetch_add(1, Ordering::Relaxed);
         let _under_way = UnderWay(&self.under_way);
         let send = self.note(tags.key.notification_id());
         *lock(&self.last_html) = mail.html.to_string();
         let step = lock(&self.script)(&send);
+        let mut email_id = String::new();
         if step.mailed {
+            email_id = self.take(tags, send.number);
             lock(&self.mails).push((send.at, send.key));
         }
-        self.answer(step).await
+        self.answer(step, email_id).await
     }
 }
 

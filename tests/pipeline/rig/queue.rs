@@ -333,7 +333,7 @@ impl Queue for TestQueue {
             Ok(QueueFacts {
                 redrive: Some(Redrive {
                     max_receive_count: self.max_receive_count.load(Ordering::Relaxed),
-                    dead_letter_queue: "dead".to_owned(),
+                    dead_letter_queue: "arn:aws:sqs:us-east-1:000000000000:dead".to_owned(),
                 }),
                 retention: Duration::from_hours(96),
                 default_visibility: Duration::from_secs(30),

@@ -3,7 +3,8 @@
 use tokio::time::Instant;
 
 use super::{
-    DISTINCT_FAILURES_LIMIT, MailBreaker, Permission, Standing, Verdict, WitnessPermission,
+    DISTINCT_FAILURES_LIMIT, MailBreaker, Permission, Standing, Unanswered, Verdict,
+    WitnessPermission,
     suspects::{Evidence, Refusal},
 };
 use crate::{
@@ -37,13 +38,15 @@ impl MailBreaker {
             }
         }
         let current = self.is_current(&permission);
-        let transition = if permission.is_probe {
-            // Nothing but its probe closes an open breaker, so that a probe is always of this opening.
+        // An event may have closed the breaker while its probe was under way.
+        let transition = if permission.is_probe && current {
             self.report_probe(&permission, result, now)
         } else {
             match &mut self.open {
                 None if current => self.report_closed(permission, result, now),
-                Some(open) if permission.epoch + 1 == self.epoch => open.report_late(result, now),
+                Some(open) if !permission.is_probe && permission.epoch + 1 == self.epoch => {
+                    open.report_late(result, now)
+                }
                 _ => None,
             }
         };
@@ -51,6 +54,57 @@ impl MailBreaker {
             transition,
             at_fault,
         }
+    }
+
+    /// Takes in that a send was accepted which was reported as one without an answer. `began`: when it
+    /// began.
+    pub fn hear(
+        &mut self,
+        unanswered: &Unanswered,
+        began: Instant,
+        now: Instant,
+    ) -> Option<Transition<MailCause>> {
+        self.witness.mail_accepted(began);
+        self.accept(began, Evidence::Mail);
+        match &mut self.open {
+            None => {
+                if unanswered.epoch == self.epoch {
+                    self.failed.clear();
+                }
+                None
+            }
+            Some(_) if unanswered.is_probe && unanswered.epoch == self.epoch => self.close(now),
+            Some(open) if !unanswered.is_probe && unanswered.epoch + 1 == self.epoch => {
+                open.report_late(Ok(()), now)
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// The same of a witness. Where it says nothing of the cause that the breaker is open for, the next
+    /// probe finds out.
+    pub fn hear_witness(
+        &mut self,
+        unanswered: &Unanswered,
+        began: Instant,
+        standing: Standing,
+        now: Instant,
+    ) -> Option<Transition<MailCause>> {
+        self.wake_waiters = true;
+        let unclear = self.open.as_ref().is_some_and(|open| {
+            matches!(
+                open.cause,
+                MailCause::Refused | MailCause::Account(AccountCause::AccessDenied)
+            )
+        });
+        let outdated = unanswered.epoch != self.epoch;
+        if self.open.is_some() && (unclear || outdated || !unanswered.is_probe) {
+            return None;
+        }
+        if self.witness.heard(standing) {
+            self.accept(began, evidence(standing));
+        }
+        self.close(now)
     }
 
     /// Takes in how a witness ended. `began`: when its send began.
@@ -63,7 +117,9 @@ impl MailBreaker {
     ) -> Option<Transition<MailCause>> {
         self.wake_waiters = true;
         match self.open.is_some() {
-            true if permission.is_probe => self.report_witness_probe(began, result, now),
+            true if permission.is_probe && self.is_witness_current(permission) => {
+                self.report_witness_probe(began, result, now)
+            }
             // The breaker opened meanwhile: what it is open for is newer.
             true => {
                 self.witness.abandoned();

@@ -111,6 +111,17 @@ impl Witness {
         !self.mute
     }
 
+    /// One that had no answer was accepted after all: what was made of its silence counts no longer.
+    /// Whether its word counts.
+    pub(super) fn heard(&mut self, standing: Standing) -> bool {
+        self.wordless = 0;
+        match standing {
+            Standing::Good => true,
+            Standing::Limited => false,
+            Standing::Unknown => self.unproven < UNPROVEN_LIMIT,
+        }
+    }
+
     /// It was refused with this code, which says something of the suspects or not.
     pub(super) fn refused(&mut self, code: &str, mute: bool, now: Instant) {
         self.refusal = Some((code.to_owned(), now));

@@ -1,0 +1,72 @@
+//! The reader of the mail service's events as a task of the daemon's.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{
+    config::Settings,
+    feedback::{self, Hearing, Reader},
+    ledger::Ledger,
+    ports::{World, queue_name},
+    telemetry::Instruments,
+};
+
+/// Events are read until this is stopped or dropped.
+pub(super) struct Reading {
+    reader: Arc<Reader>,
+    hearing: Arc<Hearing>,
+    stop: DropGuard,
+    task: JoinHandle<()>,
+}
+
+impl Reading {
+    /// Begins to read, where a feedback queue is configured.
+    pub(super) fn start(
+        world: &World,
+        settings: &Settings,
+        ledger: &Arc<dyn Ledger>,
+        instruments: &Arc<Instruments>,
+    ) -> Option<Self> {
+        let source = world.feedback.clone()?;
+        let url = settings.feedback.queue_url.as_deref()?;
+        let hearing = Arc::new(Hearing::new(settings.feedback.patience));
+        let reader = Reader::new(feedback::Parts {
+            source,
+            name: queue_name(url).to_owned(),
+            queue: queue_name(&settings.queue.url).to_owned(),
+            ledger: Arc::clone(ledger),
+            hearing: Arc::clone(&hearing),
+            instruments: Arc::clone(instruments),
+        });
+        let stop = CancellationToken::new();
+        let task = tokio::spawn({
+            let (reader, stop) = (Arc::clone(&reader), stop.clone());
+            async move { reader.run(stop).await }
+        });
+        Some(Self {
+            reader,
+            hearing,
+            stop: stop.drop_guard(),
+            task,
+        })
+    }
+
+    /// Waits until what had arrived before has been read, but not for long.
+    pub(super) async fn caught_up(&self) {
+        self.reader.caught_up().await;
+    }
+
+    /// What is known of whether events arrive.
+    pub(super) fn hearing(&self) -> Arc<Hearing> {
+        Arc::clone(&self.hearing)
+    }
+
+    /// Ends the reading. What was received by now is applied first.
+    pub(super) async fn stop(self) {
+        drop(self.stop);
+        // It neither panics nor is aborted.
+        drop(self.task.await);
+    }
+}

@@ -1,0 +1,114 @@
+//! What follows from an event.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    hearing::Hearing,
+    report::{self, Told},
+    seen::Seen,
+};
+use crate::{
+    ledger::{Heard, Ledger},
+    ports::{
+        MailPurpose, QueueFailure, ReceivedMessage,
+        events::{Letter, MailEvent},
+    },
+    telemetry::Instruments,
+};
+
+/// An event of a mail of `check` is left in the queue for this long, for the person who waits for it.
+const CHECKS_LEFT_FOR: Duration = Duration::from_mins(2);
+
+/// What becomes of a message of the feedback queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Its work is done.
+    Delete,
+    /// It comes again, until somebody has dealt with it or the queue gives it up.
+    Leave,
+}
+
+/// Applies events: to the ledger, to what is known of whether events arrive, and to the log.
+pub(super) struct Applier {
+    pub(super) queue: String,
+    pub(super) feedback_queue: String,
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) hearing: Arc<Hearing>,
+    pub(super) instruments: Arc<Instruments>,
+    pub(super) seen: Seen,
+    pub(super) told: Told,
+}
+
+impl Applier {
+    /// Applies what a message holds. Applied twice it changes nothing more.
+    pub(super) async fn apply(&self, message: &ReceivedMessage, letter: Letter) -> Verdict {
+        let event = match letter {
+            Letter::Event(event) => event,
+            Letter::Greeting => return Verdict::Delete,
+            Letter::Other => {
+                self.instruments.metrics.other_letter("account");
+                return Verdict::Delete;
+            }
+            Letter::Foreign(what) => {
+                self.instruments.metrics.other_letter("foreign");
+                self.told.foreign(&self.feedback_queue, &what);
+                return Verdict::Leave;
+            }
+        };
+        if event.purpose == MailPurpose::Check {
+            let age = age(message).unwrap_or_default();
+            return if age < CHECKS_LEFT_FOR {
+                Verdict::Leave
+            } else {
+                Verdict::Delete
+            };
+        }
+        match (&event.key, &event.queue) {
+            (Some(key), Some(queue)) if *queue == self.queue => {
+                self.hearing.heard();
+                if event.purpose == MailPurpose::Witness {
+                    if event.fate.shows_acceptance() {
+                        self.hearing.hear_witness(key, &event.email_id);
+                    }
+                } else {
+                    self.apply_ours(key.as_str(), message, &event).await;
+                }
+            }
+            (Some(_), Some(queue)) => {
+                self.instruments.metrics.other_letter("sibling");
+                self.told.sibling(&self.feedback_queue, queue, &self.queue);
+            }
+            _ => self.instruments.metrics.other_letter("other_sender"),
+        }
+        Verdict::Delete
+    }
+
+    async fn apply_ours(&self, key: &str, message: &ReceivedMessage, event: &MailEvent) {
+        if event.fate.shows_acceptance()
+            && self.ledger.hear(key, &event.email_id).await == Heard::SentTwice
+        {
+            report::sent_twice(event);
+        }
+        // Both SES and the queues may deliver an event twice.
+        if !self.seen.is_new(event) {
+            return;
+        }
+        self.instruments.metrics.heard(event, age(message));
+        let span = self.instruments.spans.event(&self.feedback_queue, event);
+        report::event(event, &span);
+    }
+
+    /// The feedback queue could not be received from.
+    pub(super) fn receive_failed(&self, failure: &QueueFailure) {
+        self.told.receive_failed(&self.feedback_queue, failure);
+    }
+
+    /// What was read could not be deleted.
+    pub(super) fn delete_failed(&self, failure: &QueueFailure) {
+        self.told.delete_failed(&self.feedback_queue, failure);
+    }
+}
+
+fn age(message: &ReceivedMessage) -> Option<Duration> {
+    message.sent_at?.elapsed().ok()
+}

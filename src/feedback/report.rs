@@ -1,0 +1,188 @@
+//! What is said of events: a line for what is wrong with a mail, and lines while events do not arrive.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::sleep;
+use tracing::{debug, error, info, warn};
+
+use super::hearing::{Deafness, Hearing};
+use crate::{
+    notification::{MailKey, mask, masked_text},
+    ports::{
+        QueueFailure,
+        events::{EventRecipient, Fate, MailEvent},
+    },
+    telemetry::{
+        Instruments,
+        names::{metric, ours},
+        spans::CallSpan,
+        throttle::Throttle,
+    },
+};
+
+/// The longest diagnostic that a line holds.
+const DIAGNOSTIC_CHARS_MAX: usize = 200;
+/// How often it is looked whether events arrive.
+const RECHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// An event of a mail of ours. What is wrong with a mail is one line at warn.
+pub(super) fn event(event: &MailEvent, span: &CallSpan) {
+    let kind = masked(event.kind.as_deref());
+    let subkind = masked(event.subkind.as_deref());
+    let of = |read: fn(&EventRecipient) -> Option<&str>| {
+        let texts: Vec<_> = event.recipients.iter().filter_map(read).collect();
+        (!texts.is_empty()).then(|| texts.join(", "))
+    };
+    let to: Vec<_> = event
+        .recipients
+        .iter()
+        .map(|recipient| mask(&recipient.address))
+        .collect();
+    let status = of(|recipient| recipient.status.as_deref());
+    let diagnostic = of(|recipient| recipient.diagnostic.as_deref());
+    let diagnostic = masked(diagnostic.as_deref());
+    let (trace_id, span_id) = (span.trace_id(), span.span_id());
+    macro_rules! line {
+        ($level:ident, $text:expr) => {
+            $level!(
+                notifier.email.event = event.fate.name(),
+                notifier.notification.id = event.key.as_ref().map(MailKey::notification_id),
+                notifier.email.id = event.email_id,
+                notifier.email.to = (!to.is_empty()).then(|| to.join(", ")),
+                notifier.event.r#type = kind,
+                notifier.event.subtype = subkind,
+                notifier.event.status = status,
+                notifier.event.diagnostic = diagnostic,
+                trace_id,
+                span_id,
+                $text
+            )
+        };
+    }
+    match event.fate {
+        Fate::Bounced => line!(warn, "a mail bounced: the organizer does not get it"),
+        Fate::Complained => line!(warn, "a recipient calls a mail unwanted"),
+        Fate::Rejected => line!(warn, "SES accepted a mail and will not deliver it"),
+        Fate::NotRendered => line!(warn, "SES could not make a mail of its template"),
+        Fate::Delayed => line!(info, "a mail is delayed: SES goes on trying to deliver it"),
+        Fate::Delivered => line!(debug, "a mail was delivered"),
+        Fate::Sent | Fate::Opened | Fate::Clicked | Fate::Subscribed => {
+            line!(debug, "an event of a mail");
+        }
+    }
+}
+
+/// Two mails with one key were accepted.
+pub(super) fn sent_twice(event: &MailEvent) {
+    warn!(
+        notifier.notification.id = event.key.as_ref().map(MailKey::notification_id),
+        notifier.email.id = event.email_id,
+        "a mail went out twice: SES accepted it under another id before, too"
+    );
+}
+
+/// Text of the mail service's as a line shows it: masked, and not too long.
+fn masked(text: Option<&str>) -> Option<String> {
+    let masked = masked_text(text?);
+    Some(match masked.char_indices().nth(DIAGNOSTIC_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &masked[..end]),
+        None => masked,
+    })
+}
+
+/// What is told once a minute at most.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    foreign: Throttle,
+    sibling: Throttle,
+    receiving: Throttle,
+    deleting: Throttle,
+}
+
+impl Told {
+    pub(super) fn foreign(&self, feedback_queue: &str, what: &str) {
+        if let Some(suppressed) = self.foreign.due() {
+            warn!(
+                notifier.suppressed = suppressed,
+                "the feedback queue {feedback_queue} holds {what}: it is left there; let nothing but \
+                 the events of the configuration set reach this queue"
+            );
+        }
+    }
+
+    pub(super) fn sibling(&self, feedback_queue: &str, theirs: &str, ours: &str) {
+        if let Some(suppressed) = self.sibling.due() {
+            warn!(
+                notifier.suppressed = suppressed,
+                "the feedback queue {feedback_queue} brings events of mails of the queue {theirs}, which \
+                 this daemon does not work for (its queue is {ours}): they are lost to the daemon that \
+                 does; give each daemon a feedback queue of its own"
+            );
+        }
+    }
+
+    pub(super) fn receive_failed(&self, feedback_queue: &str, failure: &QueueFailure) {
+        if let Some(suppressed) = self.receiving.due() {
+            error!(
+                error.r#type = failure.error.code,
+                notifier.suppressed = suppressed,
+                "the feedback queue {feedback_queue} cannot be received from: {failure}; {}; mails go \
+                 their way without it",
+                failure.kind.remedy()
+            );
+        }
+    }
+
+    pub(super) fn delete_failed(&self, feedback_queue: &str, failure: &QueueFailure) {
+        if let Some(suppressed) = self.deleting.due() {
+            warn!(
+                error.r#type = failure.error.code,
+                notifier.suppressed = suppressed,
+                "events cannot be deleted from the feedback queue {feedback_queue} and come again: \
+                 {failure}; {}",
+                failure.kind.remedy()
+            );
+        }
+    }
+}
+
+/// Says when feedback becomes deaf, once a minute while it is, and when it hears again.
+pub(super) async fn tell_deafness(hearing: &Hearing, feedback_queue: &str) {
+    loop {
+        hearing.deaf().await;
+        let throttle = Throttle::default();
+        while let Some(deafness) = hearing.deafness() {
+            // What cannot be received from is told with its failure.
+            if let Deafness::NoEvents(_) = deafness
+                && throttle.due().is_some()
+            {
+                warn!(
+                    notifier.feedback.deafness = deafness.name(),
+                    "no events arrive in the feedback queue {feedback_queue}: {deafness}. A send without \
+                     an answer is not waited for, and can mail twice; look at the configuration set's \
+                     event destination, its topic and the topic's subscription (check --feedback does)"
+                );
+            }
+            sleep(RECHECK_EVERY).await;
+        }
+        info!("events arrive in the feedback queue {feedback_queue} again");
+    }
+}
+
+/// Registers the gauge of deafness.
+pub(super) fn observe(hearing: &Arc<Hearing>, instruments: &Instruments) {
+    let hearing = Arc::downgrade(hearing);
+    let read = move || {
+        let Some(hearing) = hearing.upgrade() else {
+            return Vec::new();
+        };
+        match hearing.deafness() {
+            None => vec![(0.0, Vec::new())],
+            Some(deafness) => vec![(1.0, vec![(ours::DEAFNESS, deafness.name())])],
+        }
+    };
+    let text = "1 while no events arrive, by why.";
+    instruments
+        .metrics
+        .observe(metric::FEEDBACK_DEAF, "1", text, read);
+}
