@@ -152,7 +152,12 @@ impl Open {
 
     /// Whether it has been open since the start, for nothing that the service said.
     pub(super) fn is_unclear_start(&self) -> bool {
-        self.since_start && matches!(self.cause, MailCause::Starting | MailCause::Failing)
+        self.since_start && self.has_no_word()
+    }
+
+    /// Whether the service has said nothing since it opened: it fails, or does not answer.
+    pub(super) fn has_no_word(&self) -> bool {
+        matches!(self.cause, MailCause::Starting | MailCause::Failing)
     }
 
     /// Whether for long nothing but witnesses was refused, so that they themselves may be at fault.

@@ -57,7 +57,8 @@ impl MailBreaker {
     }
 
     /// Takes in that a send was accepted which was reported as one without an answer. `began`: when it
-    /// began.
+    /// began. As the probe of this opening it closes the breaker, unless the service has refused another
+    /// since.
     pub fn hear(
         &mut self,
         unanswered: &Unanswered,
@@ -73,7 +74,13 @@ impl MailBreaker {
                 }
                 None
             }
-            Some(_) if unanswered.is_probe && unanswered.epoch == self.epoch => self.close(now),
+            Some(open) if unanswered.is_probe && unanswered.epoch == self.epoch => {
+                if open.has_no_word() {
+                    self.close(now)
+                } else {
+                    None
+                }
+            }
             Some(open) if !unanswered.is_probe && unanswered.epoch + 1 == self.epoch => {
                 open.report_late(Ok(()), now)
             }
@@ -81,8 +88,7 @@ impl MailBreaker {
         }
     }
 
-    /// The same of a witness. Where it says nothing of the cause that the breaker is open for, the next
-    /// probe finds out.
+    /// The same of a witness.
     pub fn hear_witness(
         &mut self,
         unanswered: &Unanswered,
@@ -91,14 +97,9 @@ impl MailBreaker {
         now: Instant,
     ) -> Option<Transition<MailCause>> {
         self.wake_waiters = true;
-        let unclear = self.open.as_ref().is_some_and(|open| {
-            matches!(
-                open.cause,
-                MailCause::Refused | MailCause::Account(AccountCause::AccessDenied)
-            )
-        });
-        let outdated = unanswered.epoch != self.epoch;
-        if self.open.is_some() && (unclear || outdated || !unanswered.is_probe) {
+        let is_its_probe = unanswered.is_probe && unanswered.epoch == self.epoch;
+        let open = self.open.as_ref();
+        if open.is_some_and(|open| !is_its_probe || !open.has_no_word()) {
             return None;
         }
         if self.witness.heard(standing) {

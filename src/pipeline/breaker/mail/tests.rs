@@ -1,6 +1,7 @@
 //! When the mail breaker opens, probes and closes.
 
 mod any_order;
+mod events;
 mod late_results;
 mod starts;
 mod verdicts;
