@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Sandbox;
 
@@ -18,6 +18,7 @@ pub(crate) fn router() -> Router<Arc<Sandbox>> {
         .route("/outbox", get(outbox).delete(clear_outbox))
         .route("/outbox/{id}", get(mail))
         .route("/faults", get(faults).put(set_faults).delete(clear_faults))
+        .route("/events", get(events).put(set_events).delete(clear_events))
         .route("/calls", get(calls))
         .route("/reset", post(reset))
 }
@@ -29,14 +30,16 @@ async fn outbox(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap) -> Resp
         .and_then(|accept| accept.to_str().ok())
         .unwrap_or_default();
     if accept.contains("text/html") && !accept.contains("application/json") {
-        Html(sandbox.outbox.page()).into_response()
+        Html(sandbox.outbox.page(&sandbox.ses.told())).into_response()
     } else {
-        Json(sandbox.outbox.json()).into_response()
+        let mut shown = sandbox.outbox.json();
+        shown["told"] = json!(sandbox.ses.told());
+        Json(shown).into_response()
     }
 }
 
 async fn mail(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>) -> Response {
-    match sandbox.outbox.mail_page(&id) {
+    match sandbox.outbox.mail_page(&id, &sandbox.ses.told()) {
         Some(page) => Html(page).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
@@ -60,6 +63,23 @@ async fn set_faults(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Respons
 
 async fn clear_faults(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {
     sandbox.faults.clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn events(State(sandbox): State<Arc<Sandbox>>) -> Json<Value> {
+    Json(sandbox.ses.event_rules_json())
+}
+
+async fn set_events(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response {
+    match sandbox.ses.set_rules_json(&body) {
+        Ok(()) => Json(sandbox.ses.event_rules_json()).into_response(),
+        Err(problem) => (StatusCode::BAD_REQUEST, format!("{problem}\n")).into_response(),
+    }
+}
+
+async fn clear_events(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {
+    // An empty object sets nothing.
+    drop(sandbox.ses.set_rules_json(b"{}"));
     StatusCode::NO_CONTENT
 }
 

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -24,10 +25,12 @@ use self::clock::Clock;
 use self::codecommit::CodeCommit;
 use self::connection::{Connection, ResettableListener};
 use self::faults::Faults;
+use self::http::ServiceError;
 use self::outbox::Outbox;
 use self::ses::Ses;
+use self::ses::destination::EventType;
 use self::sns::Sns;
-use self::sqs::Sqs;
+use self::sqs::{ACCOUNT, Sqs};
 
 /// How long a connection may hold up the end, such as one whose request never gets complete.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -61,9 +64,11 @@ impl Sandbox {
         let outbox = Arc::new(Outbox::new());
         let sqs = Arc::new(Sqs::new(clock.clone()));
         sqs.inject(faults.clone());
+        let sns = Arc::new(Sns::new(sqs.clone(), clock.clone()));
+        let ses = Ses::new(clock.clone(), outbox.clone(), sns.clone(), sqs.clone());
         Arc::new(Self {
-            sns: Arc::new(Sns::new(sqs.clone(), clock.clone())),
-            ses: Arc::new(Ses::new(clock.clone(), outbox.clone())),
+            sns,
+            ses: Arc::new(ses),
             codecommit: Arc::new(CodeCommit::new(clock.clone())),
             clock,
             sqs,
@@ -122,6 +127,53 @@ impl Sandbox {
             url,
             shutdown,
         }
+    }
+
+    /// Sets SES up to publish the events of these types of mails with this configuration set: through a
+    /// topic of the same name to this queue. All of it is made where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// What the services refuse.
+    pub async fn connect_feedback(
+        &self,
+        set: &str,
+        queue: &str,
+        types: &[EventType],
+    ) -> Result<(), ServiceError> {
+        let create = json!({ "QueueName": queue });
+        self.sqs.call("CreateQueue", create).await?;
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let topic = format!("arn:aws:sns:us-east-1:{ACCOUNT}:{set}");
+        let create = [field("Action", "CreateTopic"), field("Name", set)];
+        self.sns.call_query(&create).await?;
+        let subscribe = [
+            field("Action", "Subscribe"),
+            field("TopicArn", &topic),
+            field("Protocol", "sqs"),
+            field(
+                "Endpoint",
+                &format!("arn:aws:sqs:us-east-1:{ACCOUNT}:{queue}"),
+            ),
+        ];
+        self.sns.call_query(&subscribe).await?;
+        let create = json!({ "ConfigurationSetName": set });
+        match self.ses.call("CreateConfigurationSet", create).await {
+            Ok(_) => {}
+            Err(refused) if refused.code == "AlreadyExistsException" => {}
+            Err(refused) => return Err(refused),
+        }
+        let destination = json!({
+            "ConfigurationSetName": set,
+            "EventDestinationName": "feedback",
+            "EventDestination": {
+                "Enabled": true,
+                "MatchingEventTypes": types,
+                "SnsDestination": { "TopicArn": topic },
+            },
+        });
+        let operation = "CreateConfigurationSetEventDestination";
+        self.ses.call(operation, destination).await.map(drop)
     }
 
     /// How often each operation was called, as `service:Operation`, faults included.

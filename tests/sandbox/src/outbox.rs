@@ -3,11 +3,13 @@
 
 mod page;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use super::ses::publisher::Told;
 
 /// The mails that the local SES took, oldest first.
 pub struct Outbox {
@@ -150,8 +152,8 @@ impl Outbox {
         json!({ "mails": mails.kept, "taken": mails.taken, "simulated": simulated.kept })
     }
 
-    /// The list of mails as HTML, newest first.
-    pub fn page(&self) -> String {
+    /// The list of mails as HTML, newest first, with what became of each.
+    pub fn page(&self, told: &BTreeMap<String, Told>) -> String {
         let mails = self.lock();
         let simulated = lock(&self.simulated);
         let newest_first = mails.kept.iter().rev();
@@ -160,14 +162,16 @@ impl Outbox {
             mails.kept.len(),
             mails.taken,
             simulated.kept.iter().rev(),
+            told,
         )
     }
 
     /// One mail as its reader would see it, as HTML.
-    pub fn mail_page(&self, id: &str) -> Option<String> {
+    pub fn mail_page(&self, id: &str, told: &BTreeMap<String, Told>) -> Option<String> {
         let (mails, simulated) = (self.lock(), lock(&self.simulated));
         let mut all = mails.kept.iter().chain(&simulated.kept);
-        all.find(|mail| mail.id == id).map(page::mail)
+        let mail = all.find(|mail| mail.id == id)?;
+        Some(page::mail(mail, told.get(id)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Mails> {

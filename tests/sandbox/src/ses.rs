@@ -4,11 +4,15 @@
 mod account;
 mod address;
 mod content;
+pub mod destination;
+pub mod fate;
 mod identity;
 mod mime;
+pub mod publisher;
 mod quota;
 mod route;
 mod send;
+mod suppression;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,14 +21,21 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 pub use self::account::AccountSettings;
+pub use self::identity::Identity;
 pub use self::route::route;
 pub use self::send::SendEmail;
 
+use self::destination::EventDestination;
+use self::fate::FateRule;
 use self::identity::Identities;
+use self::publisher::{EventRule, Publisher, Told};
 use self::quota::Quota;
+use self::suppression::Suppressed;
 use super::clock::Clock;
 use super::http::ServiceError;
 use super::outbox::Outbox;
+use super::sns::Sns;
+use super::sqs::Sqs;
 
 /// The region named in SES's own texts.
 const REGION_IN_TEXTS: &str = "US-EAST-1";
@@ -33,6 +44,7 @@ const REGION_IN_TEXTS: &str = "US-EAST-1";
 pub struct Ses {
     clock: Arc<Clock>,
     outbox: Arc<Outbox>,
+    publisher: Arc<Publisher>,
     state: Mutex<State>,
 }
 
@@ -41,17 +53,20 @@ struct State {
     account: AccountSettings,
     identities: Identities,
     configuration_sets: BTreeMap<String, ConfigurationSet>,
+    suppressed: BTreeMap<String, Suppressed>,
     quota: Quota,
 }
 
 struct ConfigurationSet {
     sending_enabled: bool,
+    destinations: Vec<EventDestination>,
 }
 
 impl Ses {
-    /// A new account, whose mails go to the outbox.
-    pub fn new(clock: Arc<Clock>, outbox: Arc<Outbox>) -> Self {
+    /// A new account, whose mails go to the outbox, and their events to these topics and queues.
+    pub fn new(clock: Arc<Clock>, outbox: Arc<Outbox>, sns: Arc<Sns>, sqs: Arc<Sqs>) -> Self {
         Self {
+            publisher: Publisher::new(sns, sqs, clock.clone()),
             clock,
             outbox,
             state: Mutex::default(),
@@ -61,6 +76,42 @@ impl Ses {
     /// A new account: default settings, no identities, nothing sent.
     pub fn reset(&self) {
         *self.state() = State::default();
+        self.publisher.reset();
+    }
+
+    /// From now on events meet with this, and with nothing else.
+    pub fn set_event_rules(&self, rules: Vec<EventRule>) {
+        self.publisher.set_events(rules);
+    }
+
+    /// From now on this becomes of mails to some recipients. Of several rules that match the first
+    /// counts; without one a mail is delivered, and the simulator's addresses behave as AWS's.
+    pub fn set_fates(&self, rules: Vec<FateRule>) {
+        self.publisher.set_fates(rules);
+    }
+
+    /// A rule of the default event bus sends SES's events to this queue.
+    pub fn connect_bus(&self, queue_arn: &str) {
+        self.publisher.connect_bus(queue_arn);
+    }
+
+    /// What was done with the events of each mail that has any, by the mail's id.
+    pub fn told(&self) -> BTreeMap<String, Told> {
+        self.publisher.told()
+    }
+
+    /// Sets the rules that a JSON object names: `events`, `fates`, `bus`.
+    ///
+    /// # Errors
+    ///
+    /// Where it holds anything else.
+    pub fn set_rules_json(&self, body: &[u8]) -> Result<(), serde_json::Error> {
+        self.publisher.set_rules_json(body)
+    }
+
+    /// The rules in force.
+    pub fn event_rules_json(&self) -> Value {
+        self.publisher.rules_json()
     }
 
     /// Answers one operation; `request` holds the body's fields and those of path and query.
@@ -83,6 +134,18 @@ impl Ses {
             "DeleteConfigurationSet" => self.delete_configuration_set(&request),
             "ListConfigurationSets" => Ok(self.list_configuration_sets()),
             "PutConfigurationSetSendingOptions" => self.put_configuration_set_sending(&request),
+            "CreateConfigurationSetEventDestination" => self.create_destination(&request),
+            "UpdateConfigurationSetEventDestination" => self.update_destination(&request),
+            "DeleteConfigurationSetEventDestination" => self.delete_destination(&request),
+            "GetConfigurationSetEventDestinations" => self.get_destinations(&request),
+            "PutEmailIdentityConfigurationSetAttributes" => self.put_identity_set(&request),
+            "PutEmailIdentityFeedbackAttributes" => self.put_identity_feedback(&request),
+            "PutEmailIdentityMailFromAttributes" => self.put_identity_mail_from(&request),
+            "PutEmailIdentityDkimAttributes" => self.put_identity_dkim(&request),
+            "PutSuppressedDestination" => self.put_suppressed(&request),
+            "GetSuppressedDestination" => self.get_suppressed(&request),
+            "DeleteSuppressedDestination" => self.delete_suppressed(&request),
+            "ListSuppressedDestinations" => Ok(self.list_suppressed()),
             unknown => Err(error(
                 404,
                 "UnknownOperationException",
@@ -118,9 +181,11 @@ impl Ses {
                 format!("Configuration set <{name}> already exists."),
             ));
         }
-        state
-            .configuration_sets
-            .insert(name.to_owned(), ConfigurationSet { sending_enabled });
+        let set = ConfigurationSet {
+            sending_enabled,
+            destinations: Vec::new(),
+        };
+        state.configuration_sets.insert(name.to_owned(), set);
         Ok(json!({}))
     }
 

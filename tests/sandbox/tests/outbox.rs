@@ -1,5 +1,6 @@
 //! The outbox as JSON and as pages.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc;
 
 use sandbox::outbox::{Outbox, StoredMail};
@@ -22,8 +23,8 @@ fn hostile() -> StoredMail {
 fn no_value_of_a_mail_becomes_markup_of_the_page() {
     let outbox = Outbox::new();
     outbox.add(hostile());
-    let list = outbox.page();
-    let mail = outbox.mail_page("0100-a").unwrap();
+    let list = outbox.page(&BTreeMap::new());
+    let mail = outbox.mail_page("0100-a", &BTreeMap::new()).unwrap();
     for page in [&list, &mail] {
         assert!(!page.contains("<script>alert"), "{page}");
         assert!(!page.contains("<img"), "{page}");
@@ -36,7 +37,7 @@ fn no_value_of_a_mail_becomes_markup_of_the_page() {
 fn the_html_part_stands_in_a_frame_without_rights() {
     let outbox = Outbox::new();
     outbox.add(hostile());
-    let page = outbox.mail_page("0100-a").unwrap();
+    let page = outbox.mail_page("0100-a", &BTreeMap::new()).unwrap();
     assert!(page.contains("sandbox=\"\""));
     assert!(page.contains("srcdoc=\"&lt;p class=&quot;a&quot;&gt;it&apos;s&lt;/p&gt;"));
 }
@@ -77,11 +78,11 @@ fn mails_to_the_simulator_stand_apart() {
     let json = outbox.json();
     assert_eq!(json["mails"].as_array().unwrap().len(), 1);
     assert_eq!(json["simulated"][0]["id"], "simulators");
-    let page = outbox.page();
+    let page = outbox.page(&BTreeMap::new());
     let apart = page.find("simulator, read by nobody").unwrap();
     assert!(page.find("dana@example.com").unwrap() < apart);
     assert!(page.find("success+1@").unwrap() > apart);
-    assert!(outbox.mail_page("simulators").is_some());
+    assert!(outbox.mail_page("simulators", &BTreeMap::new()).is_some());
     outbox.clear();
     assert_eq!(outbox.taken_simulated(), 0);
 }
@@ -99,7 +100,7 @@ fn a_bounded_outbox_drops_the_oldest_and_counts_all() {
     let ids: Vec<String> = outbox.mails().into_iter().map(|mail| mail.id).collect();
     assert_eq!(ids, ["b", "c"]);
     assert_eq!(outbox.taken(), 3);
-    assert!(outbox.mail_page("a").is_none());
+    assert!(outbox.mail_page("a", &BTreeMap::new()).is_none());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! SES v2: its checks, its limits, and what reaches the outbox.
 
 mod address;
+mod events;
 mod quota;
 mod raw;
 mod route;
@@ -12,6 +13,8 @@ use sandbox::clock::Clock;
 use sandbox::http::ServiceError;
 use sandbox::outbox::Outbox;
 use sandbox::ses::Ses;
+use sandbox::sns::Sns;
+use sandbox::sqs::Sqs;
 use serde_json::{Value, json};
 
 struct World {
@@ -22,7 +25,10 @@ struct World {
 impl World {
     fn new() -> Self {
         let outbox = Arc::new(Outbox::new());
-        let ses = Ses::new(Arc::new(Clock::new()), outbox.clone());
+        let clock = Arc::new(Clock::new());
+        let sqs = Arc::new(Sqs::new(clock.clone()));
+        let sns = Arc::new(Sns::new(sqs.clone(), clock.clone()));
+        let ses = Ses::new(clock, outbox.clone(), sns, sqs);
         ses.verify("example.com");
         Self { ses, outbox }
     }

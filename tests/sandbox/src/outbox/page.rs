@@ -1,9 +1,11 @@
 //! The outbox as HTML: fixed frames beside this file, every value escaped before it goes in.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use quick_xml::escape::escape;
 
+use super::super::ses::publisher::Told;
 use super::StoredMail;
 
 const FRAME: &str = include_str!("frame.html");
@@ -18,13 +20,14 @@ pub(super) fn list<'a>(
     kept: usize,
     taken: u64,
     simulated: impl Iterator<Item = &'a StoredMail>,
+    told: &BTreeMap<String, Told>,
 ) -> String {
     let mut main = String::new();
     let noun = if taken == 1 { "mail" } else { "mails" };
     if kept == 0 {
         main.push_str("<p class=\"empty\">No mail has been sent yet.</p>");
     } else {
-        main.push_str(&table(newest_first.take(MOST_ROWS)));
+        main.push_str(&table(newest_first.take(MOST_ROWS), told));
         if kept > MOST_ROWS {
             let note = format!("<p class=\"note\">The newest {MOST_ROWS} of {kept}.</p>");
             main.push_str(&note);
@@ -33,27 +36,34 @@ pub(super) fn list<'a>(
     let mut simulated = simulated.take(MOST_ROWS).peekable();
     if simulated.peek().is_some() {
         main.push_str("<h2>To SES's simulator, read by nobody</h2>");
-        main.push_str(&table(simulated));
+        main.push_str(&table(simulated, told));
     }
     let heading = format!("<h1>Outbox</h1><p class=\"count\">{taken} {noun} sent</p>");
     frame("Outbox", &heading, &main, REFRESH)
 }
 
-fn table<'a>(mails: impl Iterator<Item = &'a StoredMail>) -> String {
-    let rows: String = mails.map(row).collect();
+fn table<'a>(mails: impl Iterator<Item = &'a StoredMail>, told: &BTreeMap<String, Told>) -> String {
+    let rows: String = mails.map(|mail| row(mail, told.get(&mail.id))).collect();
+    // Without a configuration set nobody is told, and the column would be empty.
+    let became = if told.is_empty() {
+        ""
+    } else {
+        "<th>Became</th>"
+    };
     format!(
         "<table class=\"list\"><thead><tr><th>Time (UTC)</th><th>From</th><th>To</th>\
-         <th>Subject</th></tr></thead><tbody>{rows}</tbody></table>"
+         <th>Subject</th>{became}</tr></thead><tbody>{rows}</tbody></table>"
     )
 }
 
-pub(super) fn mail(mail: &StoredMail) -> String {
+pub(super) fn mail(mail: &StoredMail, told: Option<&Told>) -> String {
     let heading = format!(
         "<p class=\"back\"><a href=\"/outbox\">Outbox</a></p><h1>{}</h1>",
         subject(mail)
     );
     let mut content = String::from("<dl class=\"head\">");
-    for (name, value) in head(mail) {
+    let became = told.map(Told::words).unwrap_or_default();
+    for (name, value) in head(mail).into_iter().chain([("Became", became)]) {
         if !value.is_empty() {
             let line = format!("<dt>{}</dt><dd>{}</dd>", escape(name), escape(value));
             content.push_str(&line);
@@ -111,11 +121,13 @@ fn head(mail: &StoredMail) -> Vec<(&str, String)> {
     head
 }
 
-fn row(mail: &StoredMail) -> String {
+fn row(mail: &StoredMail, told: Option<&Told>) -> String {
+    let became = told.map(|told| format!("<td>{}</td>", escape(told.words().as_str())));
     let link = format!("/outbox/{}", escape(mail.id.as_str()));
     format!(
         "<tr><td class=\"time\"><time datetime=\"{time}\">{short}</time></td><td>{from}</td>\
-         <td>{to}</td><td><a href=\"{link}\">{subject}</a></td></tr>",
+         <td>{to}</td><td><a href=\"{link}\">{subject}</a></td>{became}</tr>",
+        became = became.unwrap_or_default(),
         time = escape(mail.time.as_str()),
         short = escape(short_time(&mail.time)),
         from = escape(mail.from.as_str()),

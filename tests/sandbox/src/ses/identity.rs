@@ -8,9 +8,62 @@ use super::super::http::ServiceError;
 use super::super::outbox::is_simulated;
 use super::{Ses, address, error, text};
 
-/// The account's identities, by address or lower-case domain, with whether each is verified.
+/// The account's identities, by address or lower-case domain.
 #[derive(Default)]
-pub(super) struct Identities(BTreeMap<String, bool>);
+pub(super) struct Identities(BTreeMap<String, Identity>);
+
+/// What SES knows of an identity.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Whether mail may be sent from it.
+    pub verified: bool,
+    /// The configuration set of mails that name none.
+    pub configuration_set: Option<String>,
+    /// Whether its mails are signed.
+    pub dkim_enabled: bool,
+    /// `PENDING`, `SUCCESS`, `FAILED`, `TEMPORARY_FAILURE` or `NOT_STARTED`.
+    pub dkim_status: String,
+    /// `RSA_1024_BIT` or `RSA_2048_BIT`.
+    pub dkim_key_length: String,
+    /// The domain of its MAIL FROM, where it has one of its own.
+    pub mail_from_domain: Option<String>,
+    /// `PENDING`, `SUCCESS`, `FAILED` or `TEMPORARY_FAILURE`.
+    pub mail_from_status: String,
+    /// Whether bounces and complaints are mailed to the sender.
+    pub forwards_feedback: bool,
+}
+
+impl Identity {
+    fn new(verified: bool) -> Self {
+        Self {
+            verified,
+            configuration_set: None,
+            dkim_enabled: false,
+            dkim_status: "NOT_STARTED".to_owned(),
+            dkim_key_length: "RSA_2048_BIT".to_owned(),
+            mail_from_domain: None,
+            mail_from_status: "PENDING".to_owned(),
+            forwards_feedback: true,
+        }
+    }
+
+    fn dkim(&self) -> Value {
+        let mut dkim = json!({ "SigningEnabled": self.dkim_enabled, "Status": self.dkim_status });
+        if self.dkim_status != "NOT_STARTED" {
+            dkim["CurrentSigningKeyLength"] = json!(self.dkim_key_length);
+        }
+        dkim
+    }
+
+    fn mail_from(&self) -> Value {
+        let mut mail_from = json!({ "BehaviorOnMxFailure": "USE_DEFAULT_VALUE" });
+        if let Some(domain) = &self.mail_from_domain {
+            mail_from["MailFromDomain"] = json!(domain);
+            mail_from["MailFromDomainStatus"] = json!(self.mail_from_status);
+        }
+        mail_from
+    }
+}
 
 impl Identities {
     /// Whether mail may be sent from an address: it is verified itself, with or without its
@@ -21,10 +74,20 @@ impl Identities {
         };
         let domain = domain.to_ascii_lowercase();
         let unlabelled = local.split_once('+').map_or(local, |(name, _label)| name);
-        let verified = |name: &str| self.0.get(name).copied().unwrap_or(false);
+        let verified = |name: &str| self.0.get(name).is_some_and(|one| one.verified);
         ancestors(&domain).any(verified)
             || verified(&key(address))
             || verified(&format!("{unlabelled}@{domain}"))
+    }
+
+    /// The default configuration set of the identity that a sender's mail is sent with: the address's
+    /// own, else its domain's.
+    pub(super) fn default_set(&self, address: &str) -> Option<&str> {
+        let (_, domain) = address.rsplit_once('@')?;
+        let domain = domain.to_ascii_lowercase();
+        let own = self.0.get(&key(address));
+        let of_domain = || ancestors(&domain).find_map(|name| self.0.get(name));
+        own.or_else(of_domain)?.configuration_set.as_deref()
     }
 
     pub(super) fn cover_recipient(&self, address: &str) -> bool {
@@ -36,7 +99,53 @@ impl Identities {
 impl Ses {
     /// Verifies an address or a domain, known before or not.
     pub fn verify(&self, identity: &str) {
-        self.state().identities.0.insert(key(identity), true);
+        let identity = key(identity);
+        let mut state = self.state();
+        let known = state.identities.0.entry(identity);
+        known.or_insert_with(|| Identity::new(true)).verified = true;
+    }
+
+    /// Changes what SES knows of an identity, which is verified where it was not known.
+    pub fn update_identity(&self, identity: &str, change: impl FnOnce(&mut Identity)) {
+        let mut state = self.state();
+        let known = state.identities.0.entry(key(identity));
+        change(known.or_insert_with(|| Identity::new(true)));
+    }
+
+    /// Changes an identity as one operation says.
+    fn put_identity(
+        &self,
+        request: &Value,
+        change: impl FnOnce(&mut Identity),
+    ) -> Result<Value, ServiceError> {
+        let identity = text(request, "EmailIdentity")?;
+        let mut state = self.state();
+        let known = state.identities.0.get_mut(&key(identity));
+        change(known.ok_or_else(|| unknown(identity))?);
+        Ok(json!({}))
+    }
+
+    pub(super) fn put_identity_set(&self, request: &Value) -> Result<Value, ServiceError> {
+        let set = request["ConfigurationSetName"].as_str().map(str::to_owned);
+        if let Some(set) = &set {
+            self.state().configuration_set(set)?;
+        }
+        self.put_identity(request, |known| known.configuration_set = set)
+    }
+
+    pub(super) fn put_identity_feedback(&self, request: &Value) -> Result<Value, ServiceError> {
+        let forwards = request["EmailForwardingEnabled"].as_bool().unwrap_or(false);
+        self.put_identity(request, |known| known.forwards_feedback = forwards)
+    }
+
+    pub(super) fn put_identity_mail_from(&self, request: &Value) -> Result<Value, ServiceError> {
+        let domain = request["MailFromDomain"].as_str().map(str::to_owned);
+        self.put_identity(request, |known| known.mail_from_domain = domain)
+    }
+
+    pub(super) fn put_identity_dkim(&self, request: &Value) -> Result<Value, ServiceError> {
+        let enabled = request["SigningEnabled"].as_bool().unwrap_or(false);
+        self.put_identity(request, |known| known.dkim_enabled = enabled)
     }
 
     pub(super) fn create_identity(&self, request: &Value) -> Result<Value, ServiceError> {
@@ -55,32 +164,39 @@ impl Ses {
                 format!("Email identity {identity} already exist."),
             ));
         }
-        state.identities.0.insert(key(identity), verified);
+        let mut created = Identity::new(verified);
+        if let Some(set) = request["ConfigurationSetName"].as_str() {
+            state.configuration_set(set)?;
+            created.configuration_set = Some(set.to_owned());
+        }
+        let dkim = created.dkim();
+        state.identities.0.insert(key(identity), created);
         Ok(json!({
             "IdentityType": identity_type(identity),
             "VerifiedForSendingStatus": verified,
-            "DkimAttributes": { "SigningEnabled": false, "Status": "NOT_STARTED" },
+            "DkimAttributes": dkim,
         }))
     }
 
     pub(super) fn get_identity(&self, request: &Value) -> Result<Value, ServiceError> {
         let identity = text(request, "EmailIdentity")?;
         let state = self.state();
-        let verified = *state
-            .identities
-            .0
-            .get(&key(identity))
-            .ok_or_else(|| unknown(identity))?;
-        Ok(json!({
+        let known = state.identities.0.get(&key(identity));
+        let known = known.ok_or_else(|| unknown(identity))?;
+        let mut shown = json!({
             "IdentityType": identity_type(identity),
-            "FeedbackForwardingStatus": true,
-            "VerifiedForSendingStatus": verified,
-            "VerificationStatus": status(verified),
-            "DkimAttributes": { "SigningEnabled": false, "Status": "NOT_STARTED" },
-            "MailFromAttributes": { "BehaviorOnMxFailure": "USE_DEFAULT_VALUE" },
+            "FeedbackForwardingStatus": known.forwards_feedback,
+            "VerifiedForSendingStatus": known.verified,
+            "VerificationStatus": status(known.verified),
+            "DkimAttributes": known.dkim(),
+            "MailFromAttributes": known.mail_from(),
             "Policies": {},
             "Tags": [],
-        }))
+        });
+        if let Some(set) = &known.configuration_set {
+            shown["ConfigurationSetName"] = json!(set);
+        }
+        Ok(shown)
     }
 
     pub(super) fn delete_identity(&self, request: &Value) -> Result<Value, ServiceError> {
@@ -95,7 +211,7 @@ impl Ses {
             .identities
             .0
             .iter()
-            .map(|(name, verified)| {
+            .map(|(name, Identity { verified, .. })| {
                 json!({
                     "IdentityType": identity_type(name),
                     "IdentityName": name,

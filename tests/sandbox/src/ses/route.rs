@@ -13,6 +13,7 @@ pub fn route(method: &str, path: &str, query: &str) -> Option<(&'static str, Map
         return Some(("PutSandboxAccount", Map::new()));
     }
     let segments: Vec<&str> = path.strip_prefix(PREFIX)?.split('/').collect();
+    let mut second = None;
     let (operation, named) = match (method, segments.as_slice()) {
         ("POST", ["outbound-emails"]) => ("SendEmail", None),
         ("GET", ["account"]) => ("GetAccount", None),
@@ -35,12 +36,48 @@ pub fn route(method: &str, path: &str, query: &str) -> Option<(&'static str, Map
             "PutConfigurationSetSendingOptions",
             Some(("ConfigurationSetName", name)),
         ),
+        ("GET", ["configuration-sets", name, "event-destinations"]) => (
+            "GetConfigurationSetEventDestinations",
+            Some(("ConfigurationSetName", name)),
+        ),
+        ("POST", ["configuration-sets", name, "event-destinations"]) => (
+            "CreateConfigurationSetEventDestination",
+            Some(("ConfigurationSetName", name)),
+        ),
+        (method, ["configuration-sets", set, "event-destinations", name]) => {
+            second = Some(("EventDestinationName", name));
+            let operation = match method {
+                "PUT" => "UpdateConfigurationSetEventDestination",
+                "DELETE" => "DeleteConfigurationSetEventDestination",
+                _ => return None,
+            };
+            (operation, Some(("ConfigurationSetName", set)))
+        }
+        ("PUT", ["identities", name, what]) => {
+            let operation = match *what {
+                "configuration-set" => "PutEmailIdentityConfigurationSetAttributes",
+                "feedback" => "PutEmailIdentityFeedbackAttributes",
+                "mail-from" => "PutEmailIdentityMailFromAttributes",
+                "dkim" => "PutEmailIdentityDkimAttributes",
+                _ => return None,
+            };
+            (operation, Some(("EmailIdentity", name)))
+        }
+        ("PUT", ["suppression", "addresses"]) => ("PutSuppressedDestination", None),
+        ("GET", ["suppression", "addresses"]) => ("ListSuppressedDestinations", None),
+        ("GET", ["suppression", "addresses", address]) => {
+            ("GetSuppressedDestination", Some(("EmailAddress", address)))
+        }
+        ("DELETE", ["suppression", "addresses", address]) => (
+            "DeleteSuppressedDestination",
+            Some(("EmailAddress", address)),
+        ),
         _ => return None,
     };
     let mut parameters: Map<String, Value> = form_urlencoded::parse(query.as_bytes())
         .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
         .collect();
-    if let Some((field, value)) = named {
+    for (field, value) in named.into_iter().chain(second) {
         parameters.insert(field.to_owned(), Value::String(percent_decode(value)));
     }
     Some((operation, parameters))

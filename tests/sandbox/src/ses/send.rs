@@ -9,6 +9,8 @@ use uuid::Uuid;
 use super::super::http::ServiceError;
 use super::super::outbox::StoredMail;
 use super::content::{Content, NameValue, check_tags, pairs};
+use super::destination::EventDestination;
+use super::fate::Sent;
 use super::{REGION_IN_TEXTS, Ses, State, address, bad_request, error, mime};
 
 const MOST_RECIPIENTS: usize = 50;
@@ -59,7 +61,12 @@ impl Ses {
         for reply_to in &mail.reply_to {
             address::mailbox(reply_to)?;
         }
-        self.state().admit(&mail, sender, &recipients)?;
+        let events = {
+            let mut state = self.state();
+            let set = state.set_of(&mail, sender)?;
+            state.admit(&mail, set.as_deref(), sender, &recipients)?;
+            set.and_then(|set| state.events_of(set, &recipients))
+        };
 
         let now = self.clock.now_millis();
         mail.id = message_id(now);
@@ -67,21 +74,83 @@ impl Ses {
         mail.time =
             humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(now)).to_string();
         let answer = json!({ "MessageId": mail.id });
+        let sent = events.map(|events| (mail.sent(&events.set), events));
         self.outbox.add(mail);
+        if let Some((sent, events)) = sent {
+            let fate = self.publisher.fate(&sent.to, events.suppressed);
+            self.publisher.publish(sent, fate, &events.destinations);
+        }
         Ok(answer)
     }
 }
 
+/// What is needed for the events of a mail.
+struct Events {
+    set: String,
+    destinations: Vec<EventDestination>,
+    /// Whether a recipient is on the account's suppression list.
+    suppressed: bool,
+}
+
+impl StoredMail {
+    fn sent(&self, set: &str) -> Sent {
+        let all = [&self.to, &self.cc, &self.bcc].into_iter().flatten();
+        Sent {
+            id: self.id.clone(),
+            time: self.time.clone(),
+            from: self.from.clone(),
+            to: all.cloned().collect(),
+            subject: self.subject.clone(),
+            headers: self.headers.clone(),
+            tags: self.tags.clone(),
+            set: set.to_owned(),
+        }
+    }
+}
+
 impl State {
+    /// The configuration set that a mail is sent with: the one that it names, else its identity's
+    /// default.
+    fn set_of(&mut self, mail: &StoredMail, sender: &str) -> Result<Option<String>, ServiceError> {
+        if let Some(name) = &mail.configuration_set {
+            self.configuration_set(name)?;
+            return Ok(Some(name.clone()));
+        }
+        let Some(name) = self.identities.default_set(sender).map(str::to_owned) else {
+            return Ok(None);
+        };
+        if !self.configuration_sets.contains_key(&name) {
+            return Err(bad_request(format!(
+                "Configuration set <{name}> does not exist."
+            )));
+        }
+        Ok(Some(name))
+    }
+
+    /// What a mail's events need, where they go anywhere.
+    fn events_of(&self, set: String, recipients: &[&str]) -> Option<Events> {
+        let destinations = &self.configuration_sets.get(&set)?.destinations;
+        let enabled = destinations.iter().filter(|one| one.enabled);
+        let destinations: Vec<_> = enabled.cloned().collect();
+        let suppressed =
+            |address: &&str| self.suppressed.contains_key(&address.to_ascii_lowercase());
+        (!destinations.is_empty()).then(|| Events {
+            set,
+            destinations,
+            suppressed: recipients.iter().any(suppressed),
+        })
+    }
+
     /// What the account's standing says to a well-formed mail, its quota last, so that a
     /// refused mail costs none.
     fn admit(
         &mut self,
         mail: &StoredMail,
+        set: Option<&str>,
         sender: &str,
         recipients: &[&str],
     ) -> Result<(), ServiceError> {
-        if let Some(name) = &mail.configuration_set
+        if let Some(name) = set
             && !self.configuration_set(name)?.sending_enabled
         {
             return Err(paused(&format!("configuration set <{name}>")));

@@ -112,6 +112,27 @@ impl Sns {
         Ok(successful + &list("Failed", failed.into_iter()))
     }
 
+    /// Whether there is a topic with this ARN.
+    pub fn has_topic(&self, arn: &str) -> bool {
+        find(&mut self.topics(), arn).is_ok()
+    }
+
+    /// Publishes a text as a service of AWS's does. A topic that is gone loses it.
+    pub fn publish_text(&self, arn: &str, subject: &str, body: String) {
+        let mut topics = self.topics();
+        let Ok(topic) = find(&mut topics, arn) else {
+            return;
+        };
+        let message = Message {
+            id: Uuid::new_v4().to_string(),
+            bytes: body.len(),
+            body,
+            subject: Some(subject.to_owned()),
+            attributes: Vec::new(),
+        };
+        self.deliver(topic, &message, None);
+    }
+
     fn deliver(&self, topic: &Topic, message: &Message, trace: Option<&str>) {
         let now = UNIX_EPOCH + Duration::from_millis(self.clock.now_millis());
         let timestamp = humantime::format_rfc3339_millis(now).to_string();
