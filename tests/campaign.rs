@@ -52,6 +52,22 @@ async fn failing_sends_lose_and_double_nothing() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sends_without_an_answer_are_settled_by_events() -> anyhow::Result<()> {
+    passes("events-reset", 150).await?;
+    passes("events-mixed", 150).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_never_come_are_stood_for_by_events() -> anyhow::Result<()> {
+    passes("events-late", 60).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feedback_queue_that_is_down_changes_nothing() -> anyhow::Result<()> {
+    passes("events-down", 100).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn failing_deletes_stop_the_receiving_by_themselves() -> anyhow::Result<()> {
     passes("no-deletes", 150).await
 }

@@ -1,6 +1,7 @@
 //! The scenarios: what goes wrong, and what it may cost.
 
 mod ends;
+mod feedback;
 mod outages;
 mod queue;
 mod rates;
@@ -44,6 +45,14 @@ pub(crate) const ALL: &[Scenario] = scenarios! {
     "reset-after" sends::reset_after, false, "5 % of sends cut off after SES accepted the mail";
     "hanging" sends::hanging, false, "5 % of sends never answered";
     "late" sends::late, false, "every send answered after its timeout for 6 visibility timeouts";
+    "events-reset" feedback::reset_after, false, "as reset-after, SES's events read, 0.3 to 2 s late";
+    "events-lost" feedback::lost, false, "the same, a tenth of the events lost";
+    "events-send" feedback::send_alone, false, "the same, no other event than Send";
+    "events-mixed" feedback::disorder, false, "as events-reset, events doubled and out of order";
+    "events-late" feedback::late, false, "every answer later than twice the timeout, SES's events read";
+    "events-down" feedback::down, false, "as events-reset, the feedback queue down throughout";
+    "events-deaf" feedback::deaf, false, "as events-reset, no event arrives";
+    "events-sibling" feedback::sibling, false, "as events-reset, a sibling's events among ours";
     "flaky-settling" queue::flaky_settling, false, "10 % of deletes and renewals fail, renewals hang, sends take 3 s";
     "no-deletes" queue::no_deletes, false, "every delete fails for 20 visibility timeouts";
     "queue-down" queue::queue_down, false, "SQS down for 20 visibility timeouts";
