@@ -40,7 +40,7 @@
 //! template_store  template_file         the template in force
 //! telemetry                             logs, spans, metrics
 //! config                                the settings and where they come from
-//! backoff  mutex                        delays, the lock
+//! backoff  mutex  random                delays, the lock, ids
 //! ports                                 the outside world in our own types
 //! timing  text                          derived times, words
 //! notification                          message to mail; pure
@@ -138,6 +138,7 @@ pub mod ledger;
 
 pub mod backoff;
 mod mutex;
+mod random;
 pub mod telemetry;
 pub mod text;
 pub mod timing;

@@ -4,6 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_sdk_sesv2::{
+    operation::get_email_identity::GetEmailIdentityOutput,
+    types::{
+        DkimSigningKeyLength, DkimStatus, EventType, MailFromDomainStatus, SuppressionListReason,
+    },
+};
 use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::{
@@ -13,7 +19,11 @@ use super::{
 };
 use crate::ports::{
     CallError,
-    inspect::{Encryption, Inspect, QueueDetails, RefusalKind},
+    events::Fate,
+    inspect::{
+        Encryption, EventDestination, EventTarget, IdentityDetails, Inspect, Proof, QueueDetails,
+        RefusalKind, Signature, Suppression,
+    },
 };
 
 /// One attempt of any of these calls.
@@ -91,6 +101,7 @@ impl Inspect for AwsInspector {
                 None if managed => Encryption::Managed,
                 None => Encryption::Off,
             },
+            policy: attribute(QueueAttributeName::Policy).cloned(),
             waiting: count(QueueAttributeName::ApproximateNumberOfMessages),
             in_flight: count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
         })
@@ -115,12 +126,12 @@ impl Inspect for AwsInspector {
         }
     }
 
-    async fn identity(&self, name: &str) -> Result<Option<bool>, Box<CallError>> {
+    async fn identity(&self, name: &str) -> Result<Option<IdentityDetails>, Box<CallError>> {
         let asked = self.ses.get_email_identity().email_identity(name);
         let answer = asked.send().await;
         let answer = answer.map_err(|error| Failure::new("GetEmailIdentity", error).error);
         let identity = none_if_missing(answer)?;
-        Ok(identity.map(|identity| identity.verified_for_sending_status))
+        Ok(identity.map(|identity| identity_details(&identity)))
     }
 
     async fn configuration_set(&self, name: &str) -> Result<Option<bool>, Box<CallError>> {
@@ -130,6 +141,29 @@ impl Inspect for AwsInspector {
         let options = none_if_missing(answer)?.map(|set| set.sending_options);
         // Without options it was never switched off.
         Ok(options.map(|options| options.is_none_or(|options| options.sending_enabled)))
+    }
+
+    async fn event_destinations(&self, set: &str) -> Result<Vec<EventDestination>, Box<CallError>> {
+        const OPERATION: &str = "GetConfigurationSetEventDestinations";
+        let asked = self.ses.get_configuration_set_event_destinations();
+        let answer = asked.configuration_set_name(set).send().await;
+        let answer = answer.map_err(|error| Failure::new(OPERATION, error).error)?;
+        Ok(answer
+            .event_destinations()
+            .iter()
+            .map(event_destination)
+            .collect())
+    }
+
+    async fn suppression(&self, address: &str) -> Result<Option<Suppression>, Box<CallError>> {
+        let asked = self.ses.get_suppressed_destination();
+        let answer = asked.email_address(address).send().await;
+        let answer = answer.map_err(|error| Failure::new("GetSuppressedDestination", error).error);
+        let suppressed = none_if_missing(answer)?.and_then(|answer| answer.suppressed_destination);
+        Ok(suppressed.map(|suppressed| Suppression {
+            complained: suppressed.reason == SuppressionListReason::Complaint,
+            since: SystemTime::try_from(suppressed.last_update_time).ok(),
+        }))
     }
 
     async fn commit_time(
@@ -151,6 +185,72 @@ impl Inspect for AwsInspector {
             .as_deref()
             .and_then(git_time))
     }
+}
+
+fn identity_details(identity: &GetEmailIdentityOutput) -> IdentityDetails {
+    let dkim = identity.dkim_attributes();
+    let proof = match dkim.and_then(|dkim| dkim.status()) {
+        Some(DkimStatus::Success) => Proof::Found,
+        Some(DkimStatus::Pending) => Proof::Pending,
+        Some(DkimStatus::NotStarted) | None => Proof::Unasked,
+        Some(_) => Proof::Missing,
+    };
+    let key = dkim.and_then(|dkim| dkim.current_signing_key_length());
+    let mail_from = identity.mail_from_attributes().and_then(|mail_from| {
+        let domain = mail_from.mail_from_domain();
+        let proof = match mail_from.mail_from_domain_status() {
+            MailFromDomainStatus::Success => Proof::Found,
+            MailFromDomainStatus::Pending => Proof::Pending,
+            _ => Proof::Missing,
+        };
+        (!domain.is_empty()).then(|| (domain.to_owned(), proof))
+    });
+    IdentityDetails {
+        verified: identity.verified_for_sending_status,
+        configuration_set: identity.configuration_set_name().map(str::to_owned),
+        signature: Signature {
+            is_on: dkim.is_some_and(|dkim| dkim.signing_enabled),
+            records: proof,
+            is_weak: key == Some(&DkimSigningKeyLength::Rsa1024Bit),
+        },
+        mail_from,
+        forwards_feedback: identity.feedback_forwarding_status,
+    }
+}
+
+fn event_destination(destination: &aws_sdk_sesv2::types::EventDestination) -> EventDestination {
+    let topic = destination.sns_destination();
+    let bus = destination.event_bridge_destination();
+    EventDestination {
+        name: destination.name().to_owned(),
+        enabled: destination.enabled,
+        fates: destination
+            .matching_event_types()
+            .iter()
+            .filter_map(fate)
+            .collect(),
+        target: match (topic, bus) {
+            (Some(topic), _) => EventTarget::Topic(topic.topic_arn().to_owned()),
+            (None, Some(bus)) => EventTarget::Bus(bus.event_bus_arn().to_owned()),
+            (None, None) => EventTarget::Other,
+        },
+    }
+}
+
+fn fate(kind: &EventType) -> Option<Fate> {
+    Some(match kind {
+        EventType::Send => Fate::Sent,
+        EventType::Delivery => Fate::Delivered,
+        EventType::DeliveryDelay => Fate::Delayed,
+        EventType::Bounce => Fate::Bounced,
+        EventType::Complaint => Fate::Complained,
+        EventType::Reject => Fate::Rejected,
+        EventType::RenderingFailure => Fate::NotRendered,
+        EventType::Open => Fate::Opened,
+        EventType::Click => Fate::Clicked,
+        EventType::Subscription => Fate::Subscribed,
+        _ => return None,
+    })
 }
 
 /// What is not there is an answer, not a failure.

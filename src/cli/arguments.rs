@@ -70,6 +70,13 @@ pub(super) struct Check {
     /// Fail on warnings, too.
     #[arg(long)]
     pub(super) strict: bool,
+    /// Also send a mail to SES's simulator and wait for its events in the feedback queue, for twice
+    /// `feedback.patience` at most; running daemons may go on.
+    #[arg(long)]
+    pub(super) feedback: bool,
+    /// Also ask whether SES delivers to this address at all, or has it on the suppression list.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) recipient: Option<String>,
     /// Also send one real mail to this address: the sample event through the real template.
     #[arg(long, value_name = "ADDRESS")]
     pub(super) send_to: Option<String>,
@@ -93,6 +100,10 @@ pub(super) struct Render {
     /// Print the whole mail as one JSON object, the HTML included.
     #[arg(long)]
     pub(super) json: bool,
+    /// Print no mail but the message with this address in place of its recipient, to be sent to the queue
+    /// again.
+    #[arg(long, value_name = "ADDRESS", requires = "message", conflicts_with_all = ["template", "html", "watch", "json"])]
+    pub(super) correct: Option<String>,
 }
 
 #[derive(Debug, Args)]

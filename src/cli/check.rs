@@ -4,10 +4,13 @@
 mod account;
 mod collector;
 mod environment;
+mod feedback;
 mod finding;
 mod identity;
 mod mail;
 mod platform;
+mod policy;
+mod probe;
 mod queue;
 mod template;
 
@@ -15,10 +18,12 @@ use self::{
     account::check_account,
     collector::check_collectors,
     environment::{check_configuration, check_credentials, check_region},
+    feedback::check_feedback,
     finding::{Finding, Level},
-    identity::check_sender,
+    identity::{check_recipient, check_sender},
     mail::{check_mail, send_sample},
     platform::check_stop_time,
+    probe::probe,
     queue::check_queue,
     template::check_template,
 };
@@ -26,7 +31,7 @@ use super::{
     FAILED, OK,
     arguments::Check,
     output::print,
-    session::{self, Session},
+    session::{self, Session, UsageError},
 };
 use crate::{
     aws::AwsInspector,
@@ -44,7 +49,12 @@ struct Target<'a> {
 
 /// Checks, prints what was found, and returns the exit code.
 pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
-    let session = Session::connect(session::load(flags)?).await?;
+    let loaded = session::load(flags)?;
+    if asked.feedback && loaded.settings.feedback.queue_url.is_none() {
+        let needed = "--feedback needs feedback.queue_url, the queue that SES's events reach";
+        return Err(UsageError(needed.to_owned()).into());
+    }
+    let session = Session::connect(loaded).await?;
     let settings = &session.loaded.settings;
     let target = Target {
         settings,
@@ -53,7 +63,7 @@ pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
         inspector: Box::new(AwsInspector::new(&session.aws)),
     };
     let mut findings = vec![check_configuration(&session.loaded), check_region(&target)];
-    findings.extend(target.check_aws(asked.send_to.as_deref()).await?);
+    findings.extend(target.check_aws(asked).await?);
     findings.extend(check_collectors(std::env::vars()).await);
     findings.push(check_stop_time(settings.grace, |name| {
         std::env::var_os(name).is_some()
@@ -68,7 +78,7 @@ pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
 }
 
 impl Target<'_> {
-    async fn check_aws(&self, send_to: Option<&str>) -> anyhow::Result<Vec<Finding>> {
+    async fn check_aws(&self, asked: &Check) -> anyhow::Result<Vec<Finding>> {
         let credentials = check_credentials(&*self.inspector).await;
         if credentials.level == Level::Failed {
             let skipped =
@@ -76,16 +86,24 @@ impl Target<'_> {
             return Ok(vec![credentials, Finding::skipped("aws", skipped)]);
         }
         let composer = self.settings.composer();
-        let (queue, (of_template, template), identity, account, mail) = tokio::join!(
+        let (queue, (of_template, template), (identity, default_set), account, mail) = tokio::join!(
             check_queue(self),
             check_template(self, &composer),
             check_sender(self, self.settings.sender.address()),
             check_account(self),
             check_mail(self),
         );
-        let (credentials, identity) = (vec![credentials], vec![identity]);
+        let feedback = check_feedback(self, default_set.as_deref()).await;
+        let credentials = vec![credentials];
         let mut findings = [credentials, queue, of_template, identity, account, mail].concat();
-        if let Some(to) = send_to {
+        findings.extend(feedback.findings.iter().cloned());
+        if let Some(recipient) = &asked.recipient {
+            findings.push(check_recipient(self, recipient).await);
+        }
+        if asked.feedback {
+            findings.push(probe(self, &feedback).await);
+        }
+        if let Some(to) = &asked.send_to {
             findings.push(match &template {
                 Some(template) => send_sample(self, &composer, template, to).await,
                 None => Finding::skipped("sample mail", "not sent, since there is no template"),

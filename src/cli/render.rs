@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::Flags,
-    notification::{Address, Mail},
+    notification::{Address, JsonPointer, Mail},
     shutdown::{self, Signal},
 };
 
@@ -32,6 +32,12 @@ const STDIN: &str = "-";
 
 /// Renders once, or again and again, and returns the exit code.
 pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> {
+    if let (Some(address), Some(message)) = (&asked.correct, &asked.message) {
+        let loaded = session::load_for_mail(flags, Some(message))?;
+        let recipient = &loaded.settings.message.recipient;
+        print(corrected(&read(message)?, recipient, address)?)?;
+        return Ok(OK);
+    }
     let loaded = session::load_for_mail(flags, asked.template.as_deref())?;
     let settings = &loaded.settings;
     let source = session::template_source(settings).await?;
@@ -84,7 +90,35 @@ fn read(path: &Path) -> anyhow::Result<String> {
         Some(STDIN) => (io::read_to_string(io::stdin()), "standard input".into()),
         _ => (fs::read_to_string(path), path.to_string_lossy()),
     };
-    read.with_context(|| format!("{name} cannot be read as UTF-8 text"))
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            bail!("{name} is not UTF-8 text")
+        }
+        Err(error) => Err(UsageError(format!("{name} cannot be read: {error}")).into()),
+        Ok(text) => Ok(text),
+    }
+}
+
+/// The message with another recipient, in its envelope if it has one.
+fn corrected(body: &str, recipient: &JsonPointer, address: &str) -> anyhow::Result<String> {
+    let address = Address::parse(address)
+        .map_err(|error| UsageError(format!("--correct needs one usable address: {error}")))?;
+    let read = |text: &str, what: &str| -> anyhow::Result<Value> {
+        let read: Value =
+            serde_json::from_str(text).with_context(|| format!("{what} is not JSON"))?;
+        anyhow::ensure!(read.is_object(), "{what} is no JSON object");
+        Ok(read)
+    };
+    let mut message = read(body, "the message")?;
+    let inner = message["Message"].as_str().map(str::to_owned);
+    let Some(inner) = inner.filter(|_| message["Type"] == "Notification") else {
+        sample::put(&mut message, recipient.as_str(), address.as_str());
+        return Ok(message.to_string());
+    };
+    let mut event = read(&inner, "the event")?;
+    sample::put(&mut event, recipient.as_str(), address.as_str());
+    message["Message"] = Value::from(event.to_string());
+    Ok(message.to_string())
 }
 
 /// Prints what becomes of a message, writes the HTML part where that is asked for, and returns the

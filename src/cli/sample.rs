@@ -28,7 +28,7 @@ pub(super) fn body(settings: &Settings, to: Option<&str>) -> String {
 }
 
 /// Writes a text at a JSON pointer, with the objects on the way to it.
-fn put(event: &mut Value, pointer: &str, text: &str) {
+pub(super) fn put(event: &mut Value, pointer: &str, text: &str) {
     let mut at = event;
     for token in pointer.split('/').skip(1) {
         let name = token.replace("~1", "/").replace("~0", "~");

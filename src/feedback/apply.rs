@@ -26,6 +26,8 @@ pub(super) enum Verdict {
     Delete,
     /// It comes again, until somebody has dealt with it or the queue gives it up.
     Leave,
+    /// A person waits for it: others may have it soon.
+    GiveBack,
 }
 
 /// Applies events: to the ledger, to what is known of whether events arrive, and to the log.
@@ -58,7 +60,7 @@ impl Applier {
         if event.purpose == MailPurpose::Check {
             let age = age(message).unwrap_or_default();
             return if age < CHECKS_LEFT_FOR {
-                Verdict::Leave
+                Verdict::GiveBack
             } else {
                 Verdict::Delete
             };

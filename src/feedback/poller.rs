@@ -24,11 +24,12 @@ pub const WAIT: Duration = Duration::from_secs(20);
 /// How long it waits while the queue is read empty: as short as a receive can wait that looks
 /// everywhere, since one that does not wait asks only some of SQS's servers.
 const CATCH_UP_WAIT: Duration = Duration::from_secs(1);
-/// How long what was received is hidden: long enough to be applied and deleted, and short, since an
-/// event that a person waits for with `check` is left to them.
+/// How long what was received is hidden: long enough to be applied and deleted.
 const VISIBILITY: Duration = Duration::from_secs(9);
 /// How long a delete may take. What is not deleted comes again, and changes nothing then.
 pub const DELETE_TIMEOUT: Duration = Duration::from_secs(5);
+/// What a person waits for is hidden from them for this long: each time somebody else may get it.
+const GIVEN_BACK_AFTER: Duration = Duration::from_secs(1);
 /// At most so many receives at a time.
 const RECEIVES_MAX: usize = 12;
 /// An empty answer that came sooner than this is followed by a pause that makes up for it.
@@ -137,13 +138,17 @@ impl Poller {
             }
             return Received::Nothing;
         }
-        let mut read = Vec::new();
+        let (mut read, mut given_back) = (Vec::new(), Vec::new());
         for message in &messages {
             let letter = (self.source.read)(&message.body);
-            if self.applier.apply(message, letter).await == Verdict::Delete {
-                read.push(message.receipt.clone());
+            match self.applier.apply(message, letter).await {
+                Verdict::Delete => read.push(message.receipt.clone()),
+                Verdict::GiveBack => given_back.push((message.receipt.clone(), GIVEN_BACK_AFTER)),
+                Verdict::Leave => {}
             }
         }
+        // Where this fails the event comes again by itself.
+        drop(queue.change_visibility(&given_back).await);
         // What is not deleted comes again and changes nothing then.
         match queue.delete(&read).await {
             Ok(answers) => {

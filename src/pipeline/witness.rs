@@ -3,10 +3,7 @@
 //! A witness costs what a mail costs and counts against the rate. It is no message: no outcome and no
 //! sum counts it, and it has a tag of its own.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tokio::{
@@ -28,6 +25,7 @@ use crate::{
     mutex::Mutex,
     notification::{Address, Composer, EventHash, MailKey},
     ports::{Account, AccountFacts, MailPurpose, Mailer, SendFailureKind, Tags},
+    random::{random_id, simulator_address},
     telemetry::{Instruments, throttle::Throttle},
     template_store::TemplateStore,
 };
@@ -111,7 +109,8 @@ impl Witnesses {
         };
         // The template may have changed while it waited.
         let template = self.templates.in_force();
-        let (to, template) = simulator()
+        let (to, template) = Address::parse(&simulator_address())
+            .ok()
             .zip(template)
             .filter(|_| turn && pass.is_wanted())?;
         let mail = Box::new(self.composer.witness(&template.template, to));
@@ -232,25 +231,4 @@ fn standing_of(facts: &AccountFacts) -> Standing {
     } else {
         Standing::Limited
     }
-}
-
-/// An address of the simulator that takes each mail, a new one each time.
-fn simulator() -> Option<Address> {
-    let label = &random_id()[..8];
-    Address::parse(&format!("success+{label}@simulator.amazonses.com")).ok()
-}
-
-/// A random id in the form of a notification's.
-fn random_id() -> String {
-    // The hasher's keys are random, which is enough for an id that nothing depends on.
-    let random = || RandomState::new().hash_one(Instant::now().elapsed());
-    let (high, low) = (random(), random());
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        high >> 32,
-        high >> 16 & 0xffff,
-        high & 0xffff,
-        low >> 48,
-        low & 0xffff_ffff_ffff
-    )
 }

@@ -1,6 +1,9 @@
 //! `check` as a whole, and what stands around the daemon.
 
 use sandbox::faults::{Fault, Rule};
+use sandbox::ses::destination::EventType::{
+    Bounce, Complaint, Delivery, DeliveryDelay, Reject, Send,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -8,7 +11,8 @@ use crate::commands::stage::{Stage, path, run_bare};
 
 #[tokio::test]
 async fn a_right_set_up_is_all_right() {
-    let stage = Stage::right().await;
+    let stage =
+        Stage::with_events(&[Send, Delivery, Bounce, Complaint, Reject, DeliveryDelay]).await;
     let done = stage.run(&["check", "--strict"]).await;
     done.exits(0);
     assert!(done.out.ends_with("\nall right\n"), "{done}");

@@ -164,7 +164,7 @@ async fn no_template_and_no_file_are_told() {
     assert!(done.err.contains("no template: GetFile: "), "{done}");
     assert!(done.err.contains("check template.repository"), "{done}");
     let done = stage.run(&["render", "--message", "/none.json"]).await;
-    done.exits(1);
+    done.exits(64);
     assert!(done.err.contains("/none.json cannot be read"), "{done}");
 }
 
@@ -223,4 +223,42 @@ async fn there_must_be_something_to_watch() {
     let done = stage.run(&["render", "--watch"]).await;
     done.exits(64);
     assert!(done.err.contains("--watch needs"), "{done}");
+}
+
+#[tokio::test]
+async fn a_corrected_message_says_the_same_to_another_recipient() {
+    let directory = directory(&[
+        (
+            "raw.json",
+            r#"{"uid": "1", "mailto": "dana@exmaple.com", "paid": {}}"#,
+        ),
+        (
+            "envelope.json",
+            r#"{"Type": "Notification", "MessageId": "5", "TopicArn": "t",
+                "Message": "{\"uid\": \"1\", \"mailto\": \"dana@exmaple.com\"}"}"#,
+        ),
+    ]);
+    let correct = async |name: &str, address: &str| {
+        let message = path(&directory, name);
+        run_bare(
+            &OURS,
+            &["render", "--message", &message, "--correct", address],
+        )
+        .await
+    };
+    let done = correct("raw.json", "dana@example.com").await;
+    let raw: Value = serde_json::from_str(&done.exits(0).out).unwrap();
+    assert_eq!(
+        raw,
+        json!({ "uid": "1", "mailto": "dana@example.com", "paid": {} })
+    );
+    let done = correct("envelope.json", "dana@example.com").await;
+    let envelope: Value = serde_json::from_str(&done.exits(0).out).unwrap();
+    assert_eq!(envelope["MessageId"], "5");
+    let event: Value = serde_json::from_str(envelope["Message"].as_str().unwrap()).unwrap();
+    assert_eq!(event, json!({ "uid": "1", "mailto": "dana@example.com" }));
+    correct("raw.json", "dana").await.exits(64);
+    let done = correct("missing.json", "dana@example.com").await;
+    done.exits(64);
+    assert!(done.err.contains("missing.json cannot be read: "), "{done}");
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::process::Stdio;
 
-use sandbox::{Running, Sandbox};
+use sandbox::{Running, Sandbox, ses::destination::EventType};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
@@ -68,6 +68,18 @@ impl Stage {
             .ses
             .update_account(|account| account.max_send_rate = 14.0);
         stage.template(TEMPLATE);
+        stage
+    }
+
+    /// A right set-up whose events of these types reach a feedback queue that is read.
+    pub(crate) async fn with_events(types: &[EventType]) -> Self {
+        let mut stage = Self::right().await;
+        let aws = &stage.aws.sandbox;
+        let connected = aws.connect_feedback("notifications", "feedback", types);
+        connected.await.unwrap();
+        let url = format!("{}/000000000000/feedback", stage.aws.url());
+        stage.set("NOTIFIER_FEEDBACK__QUEUE_URL", &url);
+        stage.set("NOTIFIER_EMAIL__CONFIGURATION_SET", "notifications");
         stage
     }
 

@@ -25,6 +25,7 @@ const LAYERS: &[&str] = &[
     "config",
     "backoff",
     "mutex",
+    "random",
     "ports",
     "timing",
     "text",

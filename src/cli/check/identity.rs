@@ -1,45 +1,152 @@
 //! Whether SES may send in the sender's name.
 
 use super::{Target, finding::Finding};
-use crate::{notification::Address, ports::AccountCause};
+use crate::{
+    notification::Address,
+    ports::{
+        AccountCause,
+        inspect::{IdentityDetails, Proof},
+    },
+    text::format_duration,
+};
 
-/// An address is covered by itself, with or without its label, or by its domain or one above it.
-pub(super) async fn check_sender(target: &Target<'_>, sender: &Address) -> Finding {
+/// What is found of the sender's identity, and its default configuration set. An address is covered by
+/// itself, with or without its label, or by its domain or one above it.
+pub(super) async fn check_sender(
+    target: &Target<'_>,
+    sender: &Address,
+) -> (Vec<Finding>, Option<String>) {
     const CHECK: &str = "sender";
     let mut pending = None;
     for identity in covering(sender.as_str()) {
         match target.inspector.identity(&identity).await {
-            Ok(Some(true)) if identity.contains('@') => {
-                return Finding::ok(CHECK, format!("{sender} is verified"));
+            Ok(Some(details)) if details.verified => {
+                let found = if identity.contains('@') {
+                    format!("{sender} is verified")
+                } else {
+                    format!("{sender} is verified by its domain {identity}")
+                };
+                let mut findings = vec![Finding::ok(CHECK, found), signature(&details)];
+                findings.push(mail_from(&details));
+                findings.push(forwarding(target, &details));
+                return (findings, details.configuration_set);
             }
-            Ok(Some(true)) => {
-                let found = format!("{sender} is verified by its domain {identity}");
-                return Finding::ok(CHECK, found);
-            }
-            Ok(Some(false)) => pending = pending.or(Some(identity)),
+            Ok(Some(_)) => pending = pending.or(Some(identity)),
             Ok(None) => {}
             Err(error) => {
                 let on = "the sender's identity";
-                return Finding::unread(CHECK, "ses:GetEmailIdentity", on, &error);
+                let finding = Finding::unread(CHECK, "ses:GetEmailIdentity", on, &error);
+                return (vec![finding], None);
             }
         }
     }
     let region = target.region;
-    if let Some(pending) = pending {
+    let finding = if let Some(pending) = pending {
         let which = if pending.contains('@') {
             sender.to_string()
         } else {
             pending
         };
         let found = format!("{which} is known to SES in {region}, and not verified yet");
-        return Finding::failed(CHECK, found)
-            .advising("follow the link in SES's mail to it, or set the domain's DKIM records");
+        Finding::failed(CHECK, found)
+            .advising("follow the link in SES's mail to it, or set the domain's DKIM records")
+    } else {
+        let found = format!("{sender} is not verified in SES in {region}");
+        Finding::failed(CHECK, found).advising(AccountCause::SenderNotVerified.remedy())
+    };
+    (vec![finding], None)
+}
+
+/// Without a signature of its domain a mail is likely to be taken for spam.
+fn signature(details: &IdentityDetails) -> Finding {
+    const CHECK: &str = "dkim";
+    let records = "set the CNAME records that SES shows for the identity";
+    let signature = details.signature;
+    match signature.records {
+        Proof::Found if !signature.is_on => {
+            Finding::warning(CHECK, "the records are there, and signing is switched off")
+                .advising("aws sesv2 put-email-identity-dkim-attributes --signing-enabled")
+        }
+        Proof::Found if signature.is_weak => {
+            Finding::warning(CHECK, "signed with a key of 1024 bits").advising(
+                "rotate it to 2048: aws sesv2 put-email-identity-dkim-signing-attributes \
+                 --signing-attributes-origin AWS_SES --signing-attributes \
+                 NextSigningKeyLength=RSA_2048_BIT",
+            )
+        }
+        Proof::Found => Finding::ok(CHECK, "signed in the sender's name"),
+        Proof::Pending => {
+            Finding::warning(CHECK, "SES has not found the records yet").advising(records)
+        }
+        Proof::Missing => {
+            Finding::warning(CHECK, "SES does not find the records").advising(records)
+        }
+        Proof::Unasked => Finding::note(CHECK, "not signed in the sender's name")
+            .advising("verify the sender's domain: its mails are signed then"),
     }
-    Finding::failed(
-        CHECK,
-        format!("{sender} is not verified in SES in {region}"),
-    )
-    .advising(AccountCause::SenderNotVerified.remedy())
+}
+
+fn mail_from(details: &IdentityDetails) -> Finding {
+    const CHECK: &str = "mail from";
+    match &details.mail_from {
+        None => Finding::ok(CHECK, "SES's own domain"),
+        Some((domain, Proof::Found)) => Finding::ok(CHECK, domain.clone()),
+        Some((domain, _)) => Finding::warning(
+            CHECK,
+            format!("SES does not find the MX record of {domain}"),
+        )
+        .advising("set the MX and SPF records that SES shows for the MAIL FROM domain"),
+    }
+}
+
+/// Where bounces go that no event tells of.
+fn forwarding(target: &Target<'_>, details: &IdentityDetails) -> Finding {
+    const CHECK: &str = "bounces";
+    let read = target.settings.feedback.queue_url.is_some();
+    match (details.forwards_feedback, read) {
+        (true, false) => Finding::note(
+            CHECK,
+            "are mailed to the sender, where perhaps nobody reads",
+        )
+        .advising("set up feedback.queue_url: then the log tells of each"),
+        (false, false) => Finding::note(CHECK, "nobody is told of them")
+            .advising("set up feedback.queue_url: then the log tells of each"),
+        (true, true) => Finding::ok(CHECK, "are told by events, and mailed to the sender"),
+        (false, true) => Finding::ok(CHECK, "are told by events"),
+    }
+}
+
+/// Whether SES delivers to this address at all.
+pub(super) async fn check_recipient(target: &Target<'_>, recipient: &str) -> Finding {
+    const CHECK: &str = "recipient";
+    let Ok(address) = Address::parse(recipient) else {
+        return Finding::failed(CHECK, "it is no address that a mail can be sent to")
+            .advising("give --recipient one usable address");
+    };
+    match target.inspector.suppression(address.as_str()).await {
+        Ok(None) => Finding::ok(CHECK, format!("{address} is not suppressed")),
+        Ok(Some(suppression)) => {
+            let why = if suppression.complained {
+                "its reader complained of a mail"
+            } else {
+                "a mail to it bounced"
+            };
+            let since = suppression.since.and_then(|since| since.elapsed().ok());
+            let since = since.map(|age| format!(" {} ago", format_duration(age)));
+            let found = format!(
+                "SES does not deliver to {address}: {why}{}",
+                since.unwrap_or_default()
+            );
+            Finding::failed(CHECK, found).advising(
+                "if the address is right: aws sesv2 delete-suppressed-destination --email-address \
+                 ADDRESS",
+            )
+        }
+        Err(error) => {
+            let on = "the suppression list";
+            Finding::unread(CHECK, "ses:GetSuppressedDestination", on, &error)
+        }
+    }
 }
 
 /// The identities that would do, the most exact first.

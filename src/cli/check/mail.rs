@@ -6,7 +6,7 @@ use crate::{
         sample,
         verdict::{Verdict, masked},
     },
-    notification::{Composer, EventHash, Html, Mail, MailKey, Template, mask},
+    notification::{Address, Composer, EventHash, Html, Mail, MailKey, Template, mask},
     ports::{AccountCause, MailPurpose, SendFailure, SendFailureKind, Tags},
 };
 
@@ -21,19 +21,8 @@ pub(super) async fn check_mail(target: &Target<'_>) -> Vec<Finding> {
 /// Tries the right to send with a mail to nobody, which SES has to refuse for every role.
 async fn check_right_to_send(target: &Target<'_>) -> Finding {
     const CHECK: &str = "right to send";
-    let nobody = Mail {
-        from: target.settings.sender.header(),
-        to: Vec::new(),
-        reply_to: Vec::new(),
-        subject: "check".to_owned(),
-        html: Html::from("<p>check</p>"),
-        text: "check\n".to_owned(),
-    };
-    let sent = target
-        .world
-        .mailer
-        .send(Box::new(nobody), tags(&key()))
-        .await;
+    let nobody = Box::new(short(target, Vec::new()));
+    let sent = target.world.mailer.send(nobody, tags(&key())).await;
     let blocked = sent.err().and_then(|failure| blocked(CHECK, &failure));
     blocked.unwrap_or_else(|| Finding::ok(CHECK, "SES takes our requests"))
 }
@@ -51,13 +40,25 @@ async fn check_configuration_set(target: &Target<'_>) -> Option<Finding> {
     })
 }
 
-/// The key of every mail of this command.
+/// A mail that says nothing but what it is for.
+pub(super) fn short(target: &Target<'_>, to: Vec<Address>) -> Mail {
+    Mail {
+        from: target.settings.sender.header(),
+        to,
+        reply_to: Vec::new(),
+        subject: "check".to_owned(),
+        html: Html::from("<p>check</p>"),
+        text: "check\n".to_owned(),
+    }
+}
+
+/// The key of every mail of this command that nobody waits for.
 fn key() -> MailKey {
     MailKey::new("check", EventHash::of("check"))
 }
 
 /// The tags of a mail of this command, which no daemon takes for one of its own.
-fn tags(key: &MailKey) -> Tags<'_> {
+pub(super) fn tags(key: &MailKey) -> Tags<'_> {
     Tags {
         purpose: MailPurpose::Check,
         ..Tags::of(key)

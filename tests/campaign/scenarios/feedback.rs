@@ -85,7 +85,7 @@ pub(super) async fn down(world: &mut World) -> anyhow::Result<Bounds> {
         ..Rule::new("sqs:*", Fault::error("InternalError", 500))
     });
     let mut bounds = as_without(world).await?;
-    told_each_minute(world, &mut bounds, "cannot be received from");
+    told_each_minute(world, &mut bounds, "cannot be received from: ");
     Ok(bounds)
 }
 

@@ -141,7 +141,20 @@ impl Sandbox {
         queue: &str,
         types: &[EventType],
     ) -> Result<(), ServiceError> {
-        let create = json!({ "QueueName": queue });
+        let policy = json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Effect": "Allow",
+                "Principal": { "Service": "sns.amazonaws.com" },
+                "Action": "sqs:SendMessage",
+                "Resource": "*",
+                "Condition": { "ArnEquals": {
+                    "aws:SourceArn": format!("arn:aws:sns:us-east-1:{ACCOUNT}:{set}"),
+                } },
+            }],
+        });
+        let attributes = json!({ "Policy": policy.to_string() });
+        let create = json!({ "QueueName": queue, "Attributes": attributes });
         self.sqs.call("CreateQueue", create).await?;
         let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let topic = format!("arn:aws:sns:us-east-1:{ACCOUNT}:{set}");

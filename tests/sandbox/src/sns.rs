@@ -2,6 +2,7 @@
 
 mod attribute;
 mod form;
+mod policy;
 mod publish;
 mod subscription;
 mod topic;

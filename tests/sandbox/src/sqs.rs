@@ -182,6 +182,14 @@ impl Sqs {
         true
     }
 
+    /// The policy of the queue with this ARN, where it has one.
+    pub fn policy(&self, queue_arn: &str) -> Option<String> {
+        let name = queue_arn.rsplit(':').next().unwrap_or_default();
+        let queues = lock(&self.queues);
+        let policy = queues.get(name)?.attributes.get("Policy")?;
+        Some(policy.to_owned())
+    }
+
     /// Every message of a queue in the order of arrival; nothing where there is no such queue.
     pub fn snapshot(&self, queue_name: &str) -> Vec<MessageState> {
         let now = self.clock.now_millis();

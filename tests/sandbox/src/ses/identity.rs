@@ -34,12 +34,18 @@ pub struct Identity {
 }
 
 impl Identity {
-    fn new(verified: bool) -> Self {
+    /// A domain is verified by the records of its signature, an address by a mail.
+    fn of(name: &str, verified: bool) -> Self {
+        let status = match (name.contains('@'), verified) {
+            (true, _) => "NOT_STARTED",
+            (false, true) => "SUCCESS",
+            (false, false) => "PENDING",
+        };
         Self {
             verified,
             configuration_set: None,
-            dkim_enabled: false,
-            dkim_status: "NOT_STARTED".to_owned(),
+            dkim_enabled: !name.contains('@'),
+            dkim_status: status.to_owned(),
             dkim_key_length: "RSA_2048_BIT".to_owned(),
             mail_from_domain: None,
             mail_from_status: "PENDING".to_owned(),
@@ -101,15 +107,23 @@ impl Ses {
     pub fn verify(&self, identity: &str) {
         let identity = key(identity);
         let mut state = self.state();
-        let known = state.identities.0.entry(identity);
-        known.or_insert_with(|| Identity::new(true)).verified = true;
+        let new = || Identity::of(&identity, true);
+        let known = state.identities.0.entry(identity.clone());
+        known.or_insert_with(new).verified = true;
     }
 
     /// Changes what SES knows of an identity, which is verified where it was not known.
     pub fn update_identity(&self, identity: &str, change: impl FnOnce(&mut Identity)) {
+        let identity = key(identity);
         let mut state = self.state();
-        let known = state.identities.0.entry(key(identity));
-        change(known.or_insert_with(|| Identity::new(true)));
+        let new = || Identity::of(&identity, true);
+        change(
+            state
+                .identities
+                .0
+                .entry(identity.clone())
+                .or_insert_with(new),
+        );
     }
 
     /// Changes an identity as one operation says.
@@ -164,7 +178,7 @@ impl Ses {
                 format!("Email identity {identity} already exist."),
             ));
         }
-        let mut created = Identity::new(verified);
+        let mut created = Identity::of(&key(identity), verified);
         if let Some(set) = request["ConfigurationSetName"].as_str() {
             state.configuration_set(set)?;
             created.configuration_set = Some(set.to_owned());

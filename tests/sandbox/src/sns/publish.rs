@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::super::http::ServiceError;
 use super::attribute::{Attribute, EnvelopeAttribute};
 use super::form::Form;
+use super::policy;
 use super::subscription::Subscription;
 use super::topic::Topic;
 use super::xml::{element, list};
@@ -152,7 +153,13 @@ impl Sns {
                     Vec::new(),
                 )
             };
-            // A queue that is gone loses the message, as in the real one.
+            // A queue that does not let the topic in loses the message, as in the real one. One without
+            // a policy lets everybody in, which the real one does not.
+            let policy = self.sqs.policy(&subscription.endpoint);
+            if policy.is_some_and(|policy| !policy::lets_in(&policy, &topic.arn)) {
+                continue;
+            }
+            // So does one that is gone.
             let _arrived = self.sqs.deliver(
                 &subscription.endpoint,
                 body,

@@ -1,0 +1,244 @@
+//! SES's events: are they published, and do they reach the feedback queue?
+
+use super::{Target, finding::Finding, policy};
+use crate::{
+    ports::{
+        ReceiptHandle,
+        events::Fate,
+        inspect::{EventDestination, EventTarget, QueueDetails},
+        is_same_queue, queue_name,
+    },
+    text::format_duration,
+};
+
+const SET: &str = "feedback set";
+const EVENTS: &str = "feedback events";
+const QUEUE: &str = "feedback queue";
+/// What is wanted of a destination beside that a mail was sent, without which nothing is settled.
+const WANTED: [Fate; 5] = [
+    Fate::Delivered,
+    Fate::Bounced,
+    Fate::Complained,
+    Fate::Rejected,
+    Fate::Delayed,
+];
+/// An event that a person waits for is received again and again: a queue that gives up sooner
+/// dead-letters it.
+const RECEIVES_ENOUGH: u32 = 50;
+
+/// What is found, and where SES publishes to, for whoever looks for an event.
+#[derive(Default)]
+pub(super) struct Feedback {
+    pub(super) findings: Vec<Finding>,
+    pub(super) target: Option<EventTarget>,
+    /// The events that are published there.
+    pub(super) fates: Vec<Fate>,
+}
+
+/// Checks the way of events, where they are read. `default_set` is the sender's identity's.
+pub(super) async fn check_feedback(target: &Target<'_>, default_set: Option<&str>) -> Feedback {
+    let Some(url) = target.settings.feedback.queue_url.as_deref() else {
+        return Feedback::default();
+    };
+    let own = target.settings.email.configuration_set.as_deref();
+    let mut feedback = Feedback::default();
+    match own.or(default_set) {
+        None => feedback.findings.push(
+            Finding::failed(
+                SET,
+                "no configuration set: SES publishes no events of our mails",
+            )
+            .advising(
+                "set email.configuration_set to a set with an event destination, or make one the \
+                 identity's default",
+            ),
+        ),
+        Some(set) => {
+            let whose = if own.is_some() {
+                ""
+            } else {
+                ", the identity's default"
+            };
+            feedback.look_at_set(target, set, whose).await;
+        }
+    }
+    feedback.look_at_queue(target, url).await;
+    feedback
+}
+
+impl Feedback {
+    async fn look_at_set(&mut self, target: &Target<'_>, set: &str, whose: &str) {
+        const READ: &str = "ses:GetConfigurationSetEventDestinations";
+        let destinations = match target.inspector.event_destinations(set).await {
+            Ok(destinations) => destinations,
+            Err(error) => {
+                self.findings.push(Finding::unread(SET, READ, set, &error));
+                return;
+            }
+        };
+        let reaches = |one: &&EventDestination| one.target != EventTarget::Other;
+        let Some(destination) = chosen(&destinations) else {
+            let found = match destinations.iter().find(reaches) {
+                Some(off) => format!("the event destination {} of {set} is off", off.name),
+                None => format!("{set} has no event destination to SNS or EventBridge"),
+            };
+            let finding = Finding::failed(SET, found).advising(
+                "give it one that is enabled and publishes to a topic that the feedback queue is \
+                 subscribed to (deploy/README.md, Feedback)",
+            );
+            self.findings.push(finding);
+            return;
+        };
+        let found = format!(
+            "{set}{whose}, by its event destination {}",
+            destination.name
+        );
+        self.findings.push(Finding::ok(SET, found));
+        self.findings.push(types(destination));
+        self.target = Some(destination.target.clone());
+        self.fates.clone_from(&destination.fates);
+    }
+
+    async fn look_at_queue(&mut self, target: &Target<'_>, url: &str) {
+        let name = queue_name(url);
+        let details = match target.inspector.queue(url).await {
+            Ok(details) => details,
+            Err(error) => {
+                let finding = Finding::refused(QUEUE, "sqs:GetQueueAttributes", name, &error);
+                self.findings.push(finding);
+                return;
+            }
+        };
+        let dead = &target.inspector.queue(&target.settings.queue.url).await;
+        let dead = dead.as_ref().ok();
+        let dead = dead.and_then(|details| details.facts.redrive.as_ref());
+        if dead.is_some_and(|redrive| is_same_queue(url, &redrive.dead_letter_queue)) {
+            let found = format!("{name} is the dead-letter queue of queue.url");
+            let finding = Finding::failed(QUEUE, found)
+                .advising("give SES's events a queue of their own (feedback.queue_url)");
+            self.findings.push(finding);
+            return;
+        }
+        self.findings.push(rights(target, url, name).await);
+        self.findings.extend(self.way_in(name, &details));
+        if let Some(redrive) = &details.facts.redrive
+            && redrive.max_receive_count < RECEIVES_ENOUGH
+        {
+            let found = format!(
+                "{name} dead-letters after {} receives, and an event that a person waits for is \
+                 received more often",
+                redrive.max_receive_count
+            );
+            let finding = Finding::warning(QUEUE, found).advising(format!(
+                "take its redrive policy away, or raise maxReceiveCount to {RECEIVES_ENOUGH}"
+            ));
+            self.findings.push(finding);
+        }
+        let found = format!(
+            "{name}: {} waiting, retention {}; an event reaches one task alone, and the others do \
+             not learn of it",
+            details.waiting,
+            format_duration(details.facts.retention)
+        );
+        self.findings.push(Finding::ok(QUEUE, found));
+    }
+
+    /// Whether the queue's policy lets the events in.
+    fn way_in(&self, name: &str, details: &QueueDetails) -> Option<Finding> {
+        let (service, arn) = match self.target.as_ref()? {
+            EventTarget::Topic(arn) => ("sns.amazonaws.com", arn.as_str()),
+            // A rule of the bus has an ARN that is not known here.
+            EventTarget::Bus(_) | EventTarget::Other => return None,
+        };
+        let policy = details.policy.as_deref().unwrap_or_default();
+        if policy::lets_in(policy, service, arn) {
+            return None;
+        }
+        let finding = Finding::failed(
+            QUEUE,
+            format!("the policy of {name} does not let {arn} send: events are lost on the way"),
+        );
+        Some(finding.advising(format!(
+            "allow sqs:SendMessage to {service} where aws:SourceArn is {arn}"
+        )))
+    }
+
+    /// What to look at where no event comes, although nothing that was checked is wrong.
+    pub(super) fn beyond_our_sight(&self, url: &str) -> String {
+        match &self.target {
+            Some(EventTarget::Topic(topic)) => format!(
+                "see whether the queue is subscribed: `aws sns list-subscriptions-by-topic \
+                 --topic-arn {topic}`; if not: `aws sns subscribe --topic-arn {topic} --protocol sqs \
+                 --notification-endpoint ARN-OF-{}`; a filter policy of the subscription can hold \
+                 events back, too",
+                queue_name(url)
+            ),
+            Some(EventTarget::Bus(bus)) => format!(
+                "see whether a rule of {bus} for the source aws.ses has the queue as its target, and \
+                 whether the queue's policy lets events.amazonaws.com send"
+            ),
+            Some(EventTarget::Other) | None => {
+                "mend what the lines above name, then try again".to_owned()
+            }
+        }
+    }
+}
+
+/// The destination that events reach a queue by: one that tells what was sent, if there is one.
+fn chosen(destinations: &[EventDestination]) -> Option<&EventDestination> {
+    let on = |one: &&EventDestination| one.enabled && one.target != EventTarget::Other;
+    let on: Vec<_> = destinations.iter().filter(on).collect();
+    let tells = on.iter().find(|one| one.fates.contains(&Fate::Sent));
+    tells.or(on.first()).copied()
+}
+
+/// Whether a destination publishes what is wanted.
+fn types(destination: &EventDestination) -> Finding {
+    let name = &destination.name;
+    if !destination.fates.contains(&Fate::Sent) {
+        let found =
+            format!("{name} does not publish send: a send without an answer cannot be settled");
+        return Finding::failed(EVENTS, found).advising("add SEND to its MatchingEventTypes");
+    }
+    let missing: Vec<_> = WANTED
+        .iter()
+        .filter(|fate| !destination.fates.contains(fate))
+        .map(|fate| fate.name())
+        .collect();
+    if missing.is_empty() {
+        return Finding::ok(
+            EVENTS,
+            "send, delivery, bounce and what else can become of a mail",
+        );
+    }
+    let missing = missing.join(", ");
+    Finding::warning(EVENTS, format!("{name} does not publish {missing}"))
+        .advising("add them to its MatchingEventTypes: nobody learns of such mails")
+}
+
+/// The rights that reading events needs, tried without touching one.
+async fn rights(target: &Target<'_>, url: &str, name: &str) -> Finding {
+    const CHECK: &str = "feedback rights";
+    let made_up = [ReceiptHandle::made_up()];
+    let Some(feedback) = &target.world.feedback else {
+        return Finding::skipped(CHECK, "the queue is not read");
+    };
+    let (received, deleted) = tokio::join!(
+        target.inspector.may_receive(url),
+        feedback.queue.delete(&made_up),
+    );
+    let tried = [
+        ("sqs:ReceiveMessage", received.err()),
+        (
+            "sqs:DeleteMessage",
+            deleted.err().map(|failure| failure.error),
+        ),
+    ];
+    let refused = tried.into_iter().filter_map(|(action, error)| {
+        let error = error?;
+        Some(Finding::refused(CHECK, action, name, &error))
+    });
+    refused
+        .reduce(Finding::merge)
+        .unwrap_or_else(|| Finding::ok(CHECK, "may receive and delete"))
+}

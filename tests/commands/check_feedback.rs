@@ -1,0 +1,304 @@
+//! What `check` finds out about SES's events.
+
+use std::time::Duration;
+
+use sandbox::faults::{Fault, Rule};
+use sandbox::ses::destination::EventType::{
+    self, Bounce, Complaint, Delivery, DeliveryDelay, Reject, Send,
+};
+use sandbox::ses::publisher::{EventFault, EventRule};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::commands::stage::{Done, Stage, redrive};
+
+const ALL: &[EventType] = &[Send, Delivery, Bounce, Complaint, Reject, DeliveryDelay];
+const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:notifications";
+
+/// Asks SES's simulator, and waits two seconds for its events.
+async fn probe(stage: &mut Stage) -> Done {
+    stage.set("NOTIFIER_FEEDBACK__PATIENCE", "1s");
+    stage.run(&["check", "--feedback"]).await
+}
+
+async fn ses(stage: &Stage, operation: &str, request: Value) {
+    let answer = stage.aws.sandbox.ses.call(operation, request).await;
+    answer.unwrap_or_else(|refused| panic!("{operation}: {}", refused.message));
+}
+
+fn destination(enabled: bool, types: &[EventType]) -> Value {
+    json!({
+        "ConfigurationSetName": "notifications",
+        "EventDestinationName": "feedback",
+        "EventDestination": {
+            "Enabled": enabled,
+            "MatchingEventTypes": types,
+            "SnsDestination": { "TopicArn": TOPIC },
+        },
+    })
+}
+
+#[tokio::test]
+async fn a_right_way_of_events_is_all_right_and_its_probe_tells_the_latency() {
+    let mut stage = Stage::with_events(ALL).await;
+    let done = stage.run(&["check", "--strict"]).await;
+    done.exits(0);
+    assert!(done.out.ends_with("\nall right\n"), "{done}");
+    assert_eq!(stage.aws.sandbox.outbox.taken_simulated(), 0);
+    let done = probe(&mut stage).await;
+    done.exits(0);
+    let finding = done.finding("feedback");
+    assert!(
+        finding.starts_with("feedback ok send after 0."),
+        "{finding}"
+    );
+    assert!(finding.contains(", delivery after 0."), "{finding}");
+    // Only the greeting of the destination is left, which the daemon takes away.
+    assert_eq!(stage.aws.sandbox.sqs.snapshot("feedback").len(), 1);
+}
+
+#[tokio::test]
+async fn a_probe_needs_a_feedback_queue() {
+    let stage = Stage::right().await;
+    let done = stage.run(&["check", "--feedback"]).await;
+    done.exits(64);
+    assert!(done.err.contains("--feedback needs feedback.queue_url"));
+}
+
+#[tokio::test]
+async fn without_a_configuration_set_no_events_are_published() {
+    let mut stage = Stage::with_events(ALL).await;
+    stage.set("NOTIFIER_EMAIL__CONFIGURATION_SET", "");
+    let done = stage.run(&["check"]).await;
+    done.exits(1);
+    let finding = done.finding("feedback set");
+    assert!(finding.contains("failed no configuration set"), "{finding}");
+    // The identity's default set does as well.
+    let identity = &stage.aws.sandbox.ses;
+    identity.update_identity("example.com", |identity| {
+        identity.configuration_set = Some("notifications".to_owned());
+    });
+    let done = probe(&mut stage).await;
+    done.exits(0);
+    let finding = done.finding("feedback set");
+    assert!(finding.contains("the identity's default"), "{finding}");
+    assert!(done.finding("feedback").contains("ok send after"));
+}
+
+#[tokio::test]
+async fn a_destination_that_is_off_is_named() {
+    let mut stage = Stage::with_events(ALL).await;
+    let off = destination(false, ALL);
+    ses(&stage, "UpdateConfigurationSetEventDestination", off).await;
+    let done = probe(&mut stage).await;
+    done.exits(1);
+    let finding = done.finding("feedback set");
+    assert!(
+        finding.contains("failed the event destination feedback of notifications is off"),
+        "{finding}"
+    );
+    let finding = done.finding("feedback");
+    assert!(
+        finding.contains("failed no event came within 2s"),
+        "{finding}"
+    );
+    assert!(finding.contains("the lines above"), "{finding}");
+}
+
+#[tokio::test]
+async fn types_that_are_not_published_are_named() {
+    let mut stage = Stage::with_events(&[Send]).await;
+    let done = probe(&mut stage).await;
+    done.exits(0);
+    let finding = done.finding("feedback events");
+    assert!(
+        finding.contains("warning feedback does not publish delivery, bounce, complaint, reject"),
+        "{finding}"
+    );
+    let finding = done.finding("feedback");
+    assert!(finding.contains("warning send after"), "{finding}");
+    assert!(finding.contains("add DELIVERY"), "{finding}");
+    let mut stage = Stage::with_events(&[Delivery]).await;
+    let done = probe(&mut stage).await;
+    done.exits(1);
+    let finding = done.finding("feedback events");
+    assert!(finding.contains("does not publish send"), "{finding}");
+    let finding = done.finding("feedback");
+    assert!(finding.contains("SES publishes no send"), "{finding}");
+}
+
+#[tokio::test]
+async fn a_topic_that_nobody_is_subscribed_to_is_found_by_the_probe() {
+    let mut stage = Stage::with_events(ALL).await;
+    let sns = &stage.aws.sandbox.sns;
+    let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    for form in [
+        [field("Action", "DeleteTopic"), field("TopicArn", TOPIC)],
+        [
+            field("Action", "CreateTopic"),
+            field("Name", "notifications"),
+        ],
+    ] {
+        sns.call_query(&form).await.unwrap();
+    }
+    stage.run(&["check"]).await.exits(0);
+    let done = probe(&mut stage).await;
+    done.exits(1);
+    let finding = done.finding("feedback");
+    let command = format!("aws sns subscribe --topic-arn {TOPIC} --protocol sqs");
+    assert!(finding.contains("no event came within 2s"), "{finding}");
+    assert!(finding.contains(&command), "{finding}");
+}
+
+#[tokio::test]
+async fn a_queue_whose_policy_keeps_the_topic_out_is_named() {
+    let mut stage = Stage::with_events(ALL).await;
+    let policy = json!({ "Version": "2012-10-17", "Statement": [] });
+    stage
+        .set_queue("feedback", json!({ "Policy": policy.to_string() }))
+        .await;
+    let done = probe(&mut stage).await;
+    done.exits(1);
+    let finding = done.finding("feedback queue");
+    let policy = format!("the policy of feedback does not let {TOPIC} send");
+    assert!(finding.contains(&policy), "{finding}");
+    assert!(done.finding("feedback").contains("no event came within 2s"));
+}
+
+#[tokio::test]
+async fn events_that_are_slower_than_the_patience_are_told() {
+    let mut stage = Stage::with_events(ALL).await;
+    stage.aws.sandbox.ses.set_event_rules(vec![EventRule {
+        types: Vec::new(),
+        fault: EventFault::Delay {
+            min_ms: 1400,
+            max_ms: 1400,
+        },
+        share: 1.0,
+    }]);
+    let done = probe(&mut stage).await;
+    done.exits(0);
+    let finding = done.finding("feedback");
+    assert!(finding.contains("warning send after 1."), "{finding}");
+    assert!(finding.contains("raise feedback.patience"), "{finding}");
+}
+
+#[tokio::test]
+async fn a_probe_beside_a_running_daemon_gets_its_events() {
+    let mut stage = Stage::with_events(ALL).await;
+    let mut daemon = stage
+        .command(&["run", "--set", "health.listen=off"])
+        .spawn()
+        .unwrap();
+    stage.set("NOTIFIER_FEEDBACK__PATIENCE", "30s");
+    let asked = stage.run(&["check", "--feedback"]);
+    let done = timeout(Duration::from_secs(50), asked).await.unwrap();
+    daemon.kill().await.unwrap();
+    done.exits(0);
+    assert!(done.finding("feedback").contains("ok send after"), "{done}");
+}
+
+#[tokio::test]
+async fn the_feedback_queue_is_not_the_dead_letter_queue_nor_one_that_gives_up_soon() {
+    let mut stage = Stage::with_events(ALL).await;
+    let url = format!("{}/000000000000/dead", stage.aws.url());
+    stage.set("NOTIFIER_FEEDBACK__QUEUE_URL", &url);
+    let done = stage.run(&["check"]).await;
+    done.exits(1);
+    let finding = done.finding("feedback queue");
+    assert!(finding.contains("is the dead-letter queue"), "{finding}");
+    let stage = Stage::with_events(ALL).await;
+    stage
+        .set_queue("feedback", json!({ "RedrivePolicy": redrive(5) }))
+        .await;
+    let done = stage.run(&["check"]).await;
+    let finding = done.finding("feedback queue");
+    assert!(
+        finding.contains("dead-letters after 5 receives"),
+        "{finding}"
+    );
+}
+
+#[tokio::test]
+async fn the_mails_own_queue_is_no_feedback_queue() {
+    let mut stage = Stage::right().await;
+    let url = format!("{}/000000000000/created", stage.aws.url());
+    stage.set("NOTIFIER_FEEDBACK__QUEUE_URL", &url);
+    let done = stage.run(&["check"]).await;
+    done.exits(64);
+    assert!(done.err.contains("is the queue of queue.url"), "{done}");
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_is_a_note() {
+    let stage = Stage::with_events(ALL).await;
+    let denied = Fault::error("AccessDeniedException", 403);
+    let operation = "ses:GetConfigurationSetEventDestinations";
+    stage.aws.sandbox.faults.add(Rule::new(operation, denied));
+    let done = stage.run(&["check"]).await;
+    done.exits(0);
+    let finding = done.finding("feedback set");
+    assert!(finding.contains("note ses:GetConfig"), "{finding}");
+}
+
+#[tokio::test]
+async fn signature_mail_from_and_forwarding_of_the_identity_are_told() {
+    let stage = Stage::right().await;
+    let ses = &stage.aws.sandbox.ses;
+    let done = stage.run(&["check"]).await;
+    assert_eq!(done.finding("dkim"), "dkim ok signed in the sender's name");
+    assert!(
+        done.finding("bounces")
+            .contains("note are mailed to the sender")
+    );
+    ses.update_identity("example.com", |identity| {
+        identity.dkim_key_length = "RSA_1024_BIT".to_owned();
+        identity.mail_from_domain = Some("bounce.example.com".to_owned());
+        identity.mail_from_status = "FAILED".to_owned();
+        identity.forwards_feedback = false;
+    });
+    let done = stage.run(&["check"]).await;
+    assert!(
+        done.finding("dkim")
+            .contains("warning signed with a key of 1024 bits")
+    );
+    let finding = done.finding("mail from");
+    assert!(finding.contains("warning SES does not find the MX record of bounce.example.com"));
+    assert!(done.finding("bounces").contains("note nobody is told"));
+    for (status, told) in [
+        ("PENDING", "has not found the records yet"),
+        ("FAILED", "does not find the records"),
+        ("NOT_STARTED", "not signed in the sender's name"),
+    ] {
+        ses.update_identity("example.com", |identity| {
+            identity.dkim_status = status.to_owned();
+        });
+        let done = stage.run(&["check"]).await;
+        assert!(done.finding("dkim").contains(told), "{done}");
+    }
+}
+
+#[tokio::test]
+async fn a_suppressed_recipient_is_told() {
+    let stage = Stage::right().await;
+    let ask = ["check", "--recipient", "dana@example.net"];
+    let done = stage.run(&ask).await;
+    done.exits(0);
+    assert_eq!(
+        done.finding("recipient"),
+        "recipient ok d***@example.net is not suppressed"
+    );
+    let suppressed = json!({ "EmailAddress": "dana@example.net", "Reason": "BOUNCE" });
+    ses(&stage, "PutSuppressedDestination", suppressed).await;
+    let done = stage.run(&ask).await;
+    done.exits(1);
+    let finding = done.finding("recipient");
+    assert!(
+        finding.contains("failed SES does not deliver to d***@example.net: a mail to it bounced"),
+        "{finding}"
+    );
+    assert!(!done.out.contains("dana@"), "{done}");
+    let done = stage.run(&["check", "--recipient", "dana"]).await;
+    done.exits(1);
+    assert!(done.finding("recipient").contains("no address"));
+}
