@@ -4,6 +4,7 @@
 mod collector;
 mod conventions;
 mod daemon;
+mod feedback;
 mod health;
 mod numbers;
 mod scene;

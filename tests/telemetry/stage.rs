@@ -71,6 +71,11 @@ impl Stage {
         .await;
     }
 
+    /// The URL of a queue of this name.
+    pub(crate) fn queue_url(&self, name: &str) -> String {
+        self.queue_url.replace(QUEUE, name)
+    }
+
     /// Starts the daemon with CIS's variables and these.
     pub(crate) fn daemon(&self, more: &[(&str, &str)]) -> Daemon {
         Daemon::start(&self.variables(more))

@@ -166,13 +166,15 @@ impl Sent {
     }
 
     fn detail(&self, kind: EventType, fate: &Fate, now: &str) -> Value {
-        let recipients = |more: &Value| -> Value {
+        // What a recipient's server says often quotes the address.
+        let recipients = |status: &str, said: &str| -> Value {
             let each = self.to.iter().map(|address| {
-                let mut one = json!({ "emailAddress": address });
-                if let (Some(one), Some(more)) = (one.as_object_mut(), more.as_object()) {
-                    one.extend(more.clone());
-                }
-                one
+                json!({
+                    "emailAddress": address,
+                    "action": "failed",
+                    "status": status,
+                    "diagnosticCode": format!("smtp; {said} <{address}>"),
+                })
             });
             each.collect()
         };
@@ -197,11 +199,7 @@ impl Sent {
                     "feedbackId": format!("{}-bounce", self.id),
                     "bounceType": kind,
                     "bounceSubType": sub,
-                    "bouncedRecipients": recipients(&json!({
-                        "action": "failed",
-                        "status": "5.1.1",
-                        "diagnosticCode": "smtp; 550 5.1.1 user unknown",
-                    })),
+                    "bouncedRecipients": recipients("5.1.1", "550 5.1.1 user unknown"),
                     "timestamp": now,
                     "reportingMTA": "dns; a1-1.smtp-out.amazonses.com",
                 })
@@ -209,7 +207,11 @@ impl Sent {
             EventType::Complaint => json!({
                 "feedbackId": format!("{}-complaint", self.id),
                 "complaintSubType": null,
-                "complainedRecipients": recipients(&json!({})),
+                "complainedRecipients": self
+                    .to
+                    .iter()
+                    .map(|address| json!({ "emailAddress": address }))
+                    .collect::<Value>(),
                 "timestamp": now,
                 "userAgent": "Amazon SES Mailbox Simulator",
                 "complaintFeedbackType": "abuse",
@@ -220,10 +222,7 @@ impl Sent {
                 "timestamp": now,
                 "delayType": "TransientCommunicationFailure",
                 "expirationTime": now,
-                "delayedRecipients": recipients(&json!({
-                    "status": "4.4.1",
-                    "diagnosticCode": "smtp; 421 4.4.1 unable to connect to remote host",
-                })),
+                "delayedRecipients": recipients("4.4.1", "421 4.4.1 unable to connect"),
             }),
             EventType::RenderingFailure => json!({
                 "templateName": "none",
