@@ -48,6 +48,7 @@ const ALL: &[Subject] = &[
     Subject::Traced,
 ];
 const BOTH: &[Subject] = &[Subject::BareLoop, Subject::Daemon];
+const HEARD: &[Subject] = &[Subject::Daemon, Subject::Heard];
 const ALONE: &[Subject] = &[Subject::Daemon];
 
 /// The latencies of the trickle, which its waits are compared with.
@@ -60,6 +61,7 @@ const AROUND_50_MS: Latency = Latency {
 };
 
 /// Everything that is measured, in this order.
+#[rustfmt::skip] // A table is read by its rows: one to a line, where it fits.
 pub(crate) fn all() -> Vec<Case> {
     let full = |messages, ses| Load {
         messages,
@@ -68,6 +70,7 @@ pub(crate) fn all() -> Vec<Case> {
         sqs: Latency::default(),
         ses,
         verify: true,
+        events: false,
         rest: Duration::ZERO,
         patience: Duration::from_mins(5),
     };
@@ -75,6 +78,10 @@ pub(crate) fn all() -> Vec<Case> {
         per_second: Some(300.0),
         sqs: Latency::exactly(TRICKLE_SQS_MS),
         ..full(6_000, Latency::exactly(TRICKLE_SES_MS))
+    };
+    let steady = Load {
+        per_second: Some(200.0),
+        ..full(4_000, AROUND_50_MS)
     };
     let idle = Load {
         rest: Duration::from_mins(1),
@@ -94,71 +101,19 @@ pub(crate) fn all() -> Vec<Case> {
         runs,
     };
     vec![
-        case(
-            "full",
-            "full queue, SES 0 ms",
-            64,
-            full(40_000, Latency::default()),
-            ALL,
-            5,
-        ),
-        case(
-            "20ms-64",
-            "full queue, SES 20 ms",
-            64,
-            full(15_000, Latency::exactly(20)),
-            BOTH,
-            3,
-        ),
-        case(
-            "20ms-256",
-            "full queue, SES 20 ms",
-            256,
-            full(40_000, Latency::exactly(20)),
-            BOTH,
-            3,
-        ),
-        case(
-            "50ms-64",
-            "full queue, SES 50 ms ± 30 %",
-            64,
-            full(6_000, AROUND_50_MS),
-            BOTH,
-            3,
-        ),
-        case(
-            "trickle",
-            "300/s, SQS 10 ms, SES 50 ms",
-            64,
-            trickle,
-            ALONE,
-            3,
-        ),
+        case("full", "full queue, SES 0 ms", 64, full(40_000, Latency::default()), ALL, 5),
+        case("20ms-64", "full queue, SES 20 ms", 64, full(15_000, Latency::exactly(20)), BOTH, 3),
+        case("20ms-256", "full queue, SES 20 ms", 256, full(40_000, Latency::exactly(20)), BOTH, 3),
+        case("50ms-64", "full queue, SES 50 ms ± 30 %", 64, full(6_000, AROUND_50_MS), BOTH, 3),
+        case("trickle", "300/s, SQS 10 ms, SES 50 ms", 64, trickle, ALONE, 3),
+        case("events", "full queue, SES 0 ms, two events a mail", 64,
+            full(40_000, Latency::default()), HEARD, 3),
+        case("events-200", "200/s, SES 50 ms, two events a mail", 64, steady, HEARD, 3),
         case("idle", "empty queue for a minute", 64, idle, ALONE, 1),
-        case(
-            "start",
-            "process start to first receive",
-            64,
-            full(10, Latency::default()),
-            ALONE,
-            10,
-        ),
-        case(
-            "hostile",
-            "40 bodies of 1 MiB held at once",
-            64,
-            hostile,
-            ALONE,
-            1,
-        ),
-        case(
-            "million",
-            "a million messages, SES 0 ms",
-            64,
-            full(1_000_000, Latency::default()),
-            ALONE,
-            1,
-        ),
+        case("start", "process start to first receive", 64, full(10, Latency::default()), ALONE, 10),
+        case("hostile", "40 bodies of 1 MiB held at once", 64, hostile, ALONE, 1),
+        case("million", "a million messages, SES 0 ms", 64,
+            full(1_000_000, Latency::default()), ALONE, 1),
     ]
 }
 
@@ -229,6 +184,36 @@ pub(crate) const TARGETS: &[Target] = &[
         what: "arrival to mail, p99 to the latencies' sum",
         bound: Bound::AtMost(1.8),
         figure: |summary| summary.median(|run| run.p99_ms / trickle_ms()),
+    },
+    Target {
+        case: "events",
+        what: "messages/s with events to without",
+        bound: Bound::AtLeast(0.6),
+        figure: |summary| summary.cost(|run| run.per_second),
+    },
+    Target {
+        case: "events",
+        what: "events behind at the worst, s",
+        bound: Bound::AtMost(5.0),
+        figure: |summary| summary.median_of(Subject::Heard, |run| run.events_behind_ms / 1000.0),
+    },
+    Target {
+        case: "events",
+        what: "peak memory with events, MiB",
+        bound: Bound::AtMost(45.0 * MIB_PER_MB),
+        figure: |summary| summary.median_of(Subject::Heard, |run| run.peak_mib),
+    },
+    Target {
+        case: "events-200",
+        what: "CPU with events to without",
+        bound: Bound::AtMost(1.5),
+        figure: |summary| summary.cost(|run| run.cpu_per_1000),
+    },
+    Target {
+        case: "events-200",
+        what: "events behind at the worst, s",
+        bound: Bound::AtMost(5.0),
+        figure: |summary| summary.median_of(Subject::Heard, |run| run.events_behind_ms / 1000.0),
     },
     Target {
         case: "idle",

@@ -1,6 +1,7 @@
 //! The load endpoint: the local AWS with a queue that is kept full, or trickles, and an eye on each
 //! mail. It is a process of its own, and tells what it sees in lines of JSON.
 
+use std::collections::VecDeque;
 use std::io::{Write as _, stdout};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,6 +14,7 @@ use axum::routing::post;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use sandbox::faults::{Fault, Rule};
+use sandbox::ses::destination::EventType;
 use sandbox::{Sandbox, lock};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -58,6 +60,8 @@ pub(crate) struct Report {
     pub(crate) p99_ms: f64,
     /// Exports taken by the collector.
     pub(crate) exports: u64,
+    /// By how much the reading of events was behind at the worst moment, in milliseconds.
+    pub(crate) events_behind_ms: f64,
 }
 
 /// Serves one run and returns when standard input ends.
@@ -95,6 +99,8 @@ async fn run(load: Load) -> anyhow::Result<()> {
         load.clone(),
         began,
     ));
+    let behind = Arc::new(AtomicU64::new(0));
+    tokio::spawn(watch_events(Arc::clone(&sandbox), Arc::clone(&behind)));
     let times = wait(&sandbox, &mails, &load, began).await?;
     feeding.abort();
     let report = {
@@ -107,6 +113,7 @@ async fn run(load: Load) -> anyhow::Result<()> {
             p50_ms: quantile_ms(&waits, 50),
             p99_ms: quantile_ms(&waits, 99),
             exports: exports.load(Ordering::Relaxed),
+            events_behind_ms: millis(behind.load(Ordering::Relaxed)),
         }
     };
     tell(&Line::Done(report))?;
@@ -136,6 +143,12 @@ async fn furnish(sandbox: &Sandbox, load: &Load) -> anyhow::Result<()> {
         )
         .map_err(|error| anyhow!("no template: {}", error.message))?;
     sandbox.ses.verify(mails::SENDER);
+    if load.events {
+        let types = [EventType::Send, EventType::Delivery];
+        let connected = sandbox.connect_feedback(load::SET, load::FEEDBACK, &types);
+        let connected = connected.await;
+        connected.map_err(|error| anyhow!("no feedback: {}", error.message))?;
+    }
     for (operation, latency) in [("sqs:*", load.sqs), ("ses:SendEmail", load.ses)] {
         if !latency.is_zero() {
             let Latency { min_ms, max_ms } = latency;
@@ -154,6 +167,24 @@ fn watch(sandbox: &Sandbox, mails: &Arc<Mutex<Mails>>, began: Instant) {
     sandbox
         .outbox
         .observe(move |mail| lock(&mails).took(mail, micros(began)));
+}
+
+/// Watches how long ago the event was published that is read next.
+async fn watch_events(sandbox: Arc<Sandbox>, behind: Arc<AtomicU64>) {
+    let mut published = VecDeque::new();
+    loop {
+        let now = Instant::now();
+        // The greeting of the destination is one more.
+        published.push_back((now, sandbox.ses.published()));
+        let read = sandbox.sqs.handed_out(load::FEEDBACK);
+        while published.front().is_some_and(|(_, count)| *count <= read) {
+            published.pop_front();
+        }
+        if let Some((since, _)) = published.front() {
+            behind.fetch_max(micros(*since), Ordering::Relaxed);
+        }
+        sleep(TICK).await;
+    }
 }
 
 /// Puts the messages into the queue.
@@ -222,7 +253,8 @@ async fn wait(
             told = taken;
             tell(&Line::Progress { mails: taken })?;
         }
-        let emptied = || sandbox.sqs.snapshot(QUEUE).is_empty();
+        let is_empty = |queue| sandbox.sqs.snapshot(queue).is_empty();
+        let emptied = || is_empty(QUEUE) && is_empty(load::FEEDBACK);
         if seen >= load.messages && now - last >= load.rest && emptied() {
             break;
         }
@@ -263,15 +295,17 @@ fn tell(line: &Line) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn quantile_ms(sorted: &[u64], percent: usize) -> f64 {
+    let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(place).map_or(0.0, |micros| millis(*micros))
+}
+
 #[expect(
     clippy::cast_precision_loss,
     reason = "times of a run are far below 2^52"
 )]
-fn quantile_ms(sorted: &[u64], percent: usize) -> f64 {
-    let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-    sorted
-        .get(place)
-        .map_or(0.0, |micros| *micros as f64 / 1000.0)
+fn millis(micros: u64) -> f64 {
+    micros as f64 / 1000.0
 }
 
 fn arn(queue: &str) -> String {

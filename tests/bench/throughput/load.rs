@@ -8,6 +8,8 @@ use serde_json::json;
 use crate::mails::{organizer, summary, uid};
 
 pub(crate) const QUEUE: &str = "notify-organizer";
+pub(crate) const FEEDBACK: &str = "feedback";
+pub(crate) const SET: &str = "notifications";
 pub(crate) const REPOSITORY: &str = "templates";
 pub(crate) const TEMPLATE_PATH: &str = "new_event.html";
 pub(crate) const SUBJECT: &str = "Registered: {summary}";
@@ -25,6 +27,8 @@ pub(crate) struct Load {
     pub(crate) ses: Latency,
     /// Whether every mail must be that of its event. The bare loop sends one mail for all.
     pub(crate) verify: bool,
+    /// Whether SES publishes two events of each mail, which the subject reads.
+    pub(crate) events: bool,
     /// How long the run goes on after its last mail, or where there are none.
     pub(crate) rest: Duration,
     /// How long all of it may take.

@@ -207,6 +207,7 @@ impl Subject {
             Self::BareOnOneThread => "bare, one thread",
             Self::Daemon => "daemon",
             Self::Traced => "traced",
+            Self::Heard => "with events",
         }
     }
 }

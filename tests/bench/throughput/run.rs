@@ -32,6 +32,8 @@ pub(crate) enum Subject {
     Daemon,
     /// The same with every trace and the metrics exported.
     Traced,
+    /// The release binary, telemetry off, that reads two events of each mail.
+    Heard,
 }
 
 impl Subject {
@@ -69,6 +71,8 @@ pub(crate) struct Measured {
     /// From the process's start to its first receive.
     pub(crate) start_ms: f64,
     pub(crate) exports: u64,
+    /// By how much the subject was behind SES's events at the worst moment.
+    pub(crate) events_behind_ms: f64,
 }
 
 struct Endpoint {
@@ -123,6 +127,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Measured> {
     let load = Load {
         verify: !subject.is_bare(),
+        events: subject == Subject::Heard,
         ..load.clone()
     };
     let mut endpoint = Endpoint::start(place, &load)?;
@@ -139,6 +144,7 @@ pub(crate) async fn run(
         }
         Subject::Daemon => daemon(place, &aws, concurrency),
         Subject::Traced => traced(daemon(place, &aws, concurrency), &collector),
+        Subject::Heard => heard(daemon(place, &aws, concurrency), &aws),
     };
     command
         .stdin(Stdio::null())
@@ -208,6 +214,7 @@ impl Measured {
         self.p50_ms = report.p50_ms;
         self.p99_ms = report.p99_ms;
         self.exports = report.exports;
+        self.events_behind_ms = report.events_behind_ms;
     }
 }
 
@@ -242,6 +249,14 @@ fn traced(mut daemon: Command, collector: &str) -> Command {
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector)
         .env("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
         .env("OTEL_TRACES_SAMPLER", "always_on");
+    daemon
+}
+
+fn heard(mut daemon: Command, aws: &str) -> Command {
+    let url = format!("{aws}/000000000000/{}", load::FEEDBACK);
+    daemon
+        .args(["--set", &format!("feedback.queue_url={url}")])
+        .args(["--set", &format!("email.configuration_set={}", load::SET)]);
     daemon
 }
 

@@ -90,6 +90,21 @@ impl Summary {
         Some(spread(runs, figure)?.median)
     }
 
+    /// The median of a subject.
+    pub(crate) fn median_of(
+        &self,
+        subject: Subject,
+        figure: impl Fn(&Measured) -> f64,
+    ) -> Option<f64> {
+        Some(spread(self.runs.get(&subject)?, figure)?.median)
+    }
+
+    /// What reading events makes of the daemon's figure, in ratio.
+    pub(crate) fn cost(&self, figure: impl Fn(&Measured) -> f64) -> Option<f64> {
+        let heard = self.median_of(Subject::Heard, &figure)?;
+        Some(heard / self.median(figure)?)
+    }
+
     /// A subject's median in ratio to the bare loop's.
     pub(crate) fn ratio(&self, subject: Subject, figure: impl Fn(&Measured) -> f64) -> Option<f64> {
         let subject = spread(self.runs.get(&subject)?, &figure)?;
@@ -175,6 +190,10 @@ fn subject_lines(summary: &Summary, subject: Subject, runs: &[Measured]) -> Stri
             0
         ),
     );
+    if subject == Subject::Heard {
+        let behind = spread(|run| run.events_behind_ms, 0);
+        let _infallible = writeln!(lines, "{:18}events behind at most {behind} ms", "");
+    }
     lines
 }
 

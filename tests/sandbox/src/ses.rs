@@ -109,6 +109,11 @@ impl Ses {
         self.publisher.set_rules_json(body)
     }
 
+    /// How many events were published.
+    pub fn published(&self) -> u64 {
+        self.publisher.published()
+    }
+
     /// The rules in force.
     pub fn event_rules_json(&self) -> Value {
         self.publisher.rules_json()

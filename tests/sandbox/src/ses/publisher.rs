@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -76,6 +77,7 @@ pub(super) struct Publisher {
     rules: Mutex<Rules>,
     told: Mutex<BTreeMap<String, Told>>,
     due: Mutex<Option<mpsc::UnboundedSender<Due>>>,
+    published: AtomicU64,
 }
 
 struct Rules {
@@ -142,6 +144,7 @@ impl Publisher {
             rules: Mutex::default(),
             told: Mutex::default(),
             due: Mutex::default(),
+            published: AtomicU64::new(0),
         })
     }
 
@@ -180,6 +183,10 @@ impl Publisher {
 
     pub(super) fn told(&self) -> BTreeMap<String, Told> {
         lock(&self.told).clone()
+    }
+
+    pub(super) fn published(&self) -> u64 {
+        self.published.load(Ordering::Relaxed)
     }
 
     pub(super) fn knows_topic(&self, arn: &str) -> bool {
@@ -266,6 +273,7 @@ impl Publisher {
     }
 
     fn publish_now(&self, due: &Due) {
+        self.published.fetch_add(1, Ordering::Relaxed);
         let now = UNIX_EPOCH + Duration::from_millis(self.clock.now_millis());
         let now = humantime::format_rfc3339_millis(now).to_string();
         let (sent, fate) = &*due.event;
