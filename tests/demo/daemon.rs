@@ -54,10 +54,10 @@ impl Daemon {
     /// Starts it with these variables and no others. What it logs goes to `log` as well.
     pub(crate) fn start(mut variables: Vec<(&str, &str)>, log: &Path) -> anyhow::Result<Self> {
         let configured_by = if TcpListener::bind(HEALTH).is_ok() {
-            "CIS's six variables"
+            "CIS's six variables and SES's events"
         } else {
             variables.push(("NOTIFIER_HEALTH__LISTEN", "off"));
-            "CIS's six variables; its health port is in use, so off"
+            "CIS's six variables and SES's events; its health port is in use, so off"
         };
         let program = env::current_exe().context("this program cannot be found")?;
         let mut child = Command::new(program)
@@ -99,6 +99,13 @@ impl Daemon {
     /// Its newest line about a message.
     pub(crate) fn last_line_on(&self, message_id: &str) -> Option<Value> {
         self.newest(|line| line["messaging.message.id"] == message_id)
+    }
+
+    /// Its newest line with this text about a notification.
+    pub(crate) fn line_on(&self, notification_id: &str, text_of: &str) -> Option<Value> {
+        self.newest(|line| {
+            line["notifier.notification.id"] == notification_id && text(line).contains(text_of)
+        })
     }
 
     /// Returns only where it ends by itself, with what is wrong.

@@ -11,7 +11,24 @@ pub(crate) struct Event {
     pub(crate) stem: &'static str,
     /// What is published, as it stands.
     pub(crate) message: String,
+    /// What SES does with its mail.
+    pub(crate) ses: Ses,
 }
+
+/// What SES does with a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ses {
+    /// It answers, and delivers it.
+    Delivers,
+    /// The recipient's server does not know the address.
+    Bounces,
+    /// It takes the mail, and its answer gets lost.
+    LosesItsAnswer,
+}
+
+/// An address that no server knows, and the summary whose mail gets no answer.
+pub(crate) const UNKNOWN_ADDRESS: &str = "gone@example.net";
+pub(crate) const UNANSWERED: &str = "Retrospective";
 
 pub(crate) fn all() -> Vec<Event> {
     let whole = cis(
@@ -27,6 +44,7 @@ pub(crate) fn all() -> Vec<Event> {
             what: "a plain event",
             stem: "1-plain",
             message: whole.clone(),
+            ses: Ses::Delivers,
         },
         Event {
             what: "one with HTML and braces in its summary",
@@ -37,6 +55,7 @@ pub(crate) fn all() -> Vec<Event> {
                 "<script>alert(1)</script> & {uid}",
                 &json!(1),
             ),
+            ses: Ses::Delivers,
         },
         Event {
             what: "one in Japanese, on three dates",
@@ -47,11 +66,25 @@ pub(crate) fn all() -> Vec<Event> {
                 "桜のお花見と計画会議",
                 &json!("3"),
             ),
+            ses: Ses::Delivers,
+        },
+        Event {
+            what: "one to an address that no server knows",
+            stem: "4-bounces",
+            message: cis("01jd3gone", UNKNOWN_ADDRESS, "Kick-off", &json!(1)),
+            ses: Ses::Bounces,
+        },
+        Event {
+            what: "one whose mail SES takes, and whose answer gets lost",
+            stem: "5-unanswered",
+            message: cis("01jd4retro", "ida@example.com", UNANSWERED, &json!(1)),
+            ses: Ses::LosesItsAnswer,
         },
         Event {
             what: "one that breaks off in the middle",
-            stem: "4-broken-off",
+            stem: "6-broken-off",
             message: cut.unwrap_or_default().to_owned(),
+            ses: Ses::Delivers,
         },
     ]
 }

@@ -7,6 +7,7 @@ use tokio::time::{Instant, interval};
 
 use crate::{
     daemon::Daemon,
+    event::Ses,
     screen::Screen,
     stage::{Published, Stage},
 };
@@ -20,6 +21,8 @@ pub(crate) enum Fate {
     Mailed {
         to: String,
         subject: String,
+        /// What SES's events told of it, where that is more than its delivery; else empty.
+        told: String,
     },
     DeadLettered {
         /// The daemon's own words: which receive it was, and why.
@@ -71,6 +74,32 @@ pub(crate) async fn watch(
     }
 }
 
+/// What SES's events told of a mail, as the daemon says it; `None` while that is to come.
+fn told(published: &Published, stage: &Stage, daemon: &Daemon) -> Option<String> {
+    let id = &published.notification_id;
+    match published.event.ses {
+        Ses::Delivers => Some(String::new()),
+        Ses::Bounces => {
+            let line = daemon.line_on(id, "a mail bounced")?;
+            let said = |field: &str| line[field].as_str().unwrap_or_default().to_owned();
+            let why = [
+                said("notifier.event.type"),
+                said("notifier.event.status"),
+                said("notifier.event.diagnostic"),
+            ];
+            Some(format!("bounced: {}", why.join(", ")))
+        }
+        Ses::LosesItsAnswer => {
+            daemon.line_on(id, "sent, as an event of SES's shows")?;
+            let mails = stage.mails().into_iter();
+            let count = mails.filter(|mail| published.is_told_by(mail)).count();
+            Some(format!(
+                "no answer came; SES's event says that it went out, so it is not sent again: {count} mail"
+            ))
+        }
+    }
+}
+
 fn of(published: &Published, stage: &Stage, daemon: &Daemon) -> Option<Fate> {
     let mail = stage
         .mails()
@@ -78,6 +107,7 @@ fn of(published: &Published, stage: &Stage, daemon: &Daemon) -> Option<Fate> {
         .find(|mail| published.is_told_by(mail));
     if let Some(mail) = mail {
         return Some(Fate::Mailed {
+            told: told(published, stage, daemon)?,
             to: mail.to.join(", "),
             subject: mail.subject,
         });

@@ -21,7 +21,7 @@ use signal_hook_tokio::Signals;
 
 use self::{daemon::Daemon, files::Files, screen::Screen, stage::Stage};
 
-/// Publishes four events to a local AWS, runs the real daemon on them, and tells what became of
+/// Publishes six events to a local AWS, runs the real daemon on them, and tells what became of
 /// each. Needs nothing but this repository; takes some seconds.
 #[derive(Debug, Parser)]
 #[command(name = "demo", version)]

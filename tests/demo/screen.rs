@@ -72,14 +72,20 @@ impl Screen {
     pub(crate) fn fate(&self, number: usize, fate: &Fate) -> io::Result<()> {
         self.clear()?;
         let (colour, what, how) = match fate {
-            Fate::Mailed { to, subject } => (GREEN, "mailed", format!("{to:<16}  {subject}")),
+            Fate::Mailed { to, subject, .. } => (GREEN, "mailed", format!("{to:<16}  {subject}")),
             Fate::DeadLettered { receive, why } => {
                 (RED, "dead-lettered", format!("{why}, receive {receive}"))
             }
         };
         // Padded before it is painted: colours have no width.
         let what = self.paint(colour, &format!("{what:<13}"));
-        self.line(&format!("  {number}  {what}  {how}"))
+        self.line(&format!("  {number}  {what}  {how}"))?;
+        if let Fate::Mailed { told, .. } = fate
+            && !told.is_empty()
+        {
+            self.line(&format!("     {}", self.paint(DIM, told)))?;
+        }
+        Ok(())
     }
 
     /// A line that the next one replaces. Off a terminal each event's own line must do.

@@ -5,19 +5,30 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use sandbox::{
     Sandbox,
+    faults::{self, Rule},
     http::ServiceError,
     outbox::StoredMail,
+    ses::{
+        destination::EventType,
+        fate::{Fate, FateRule},
+        publisher::{EventFault, EventRule},
+    },
     sqs::{ACCOUNT, Caller, MessageState},
 };
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::event::Event;
+use crate::event::{self, Event};
 
 /// CIS's names.
 pub(crate) const QUEUE: &str = "notify-organizer-of-successful-event-create";
 pub(crate) const TOPIC: &str = "new-event-created";
+/// A queue of its own for SES's events, and the configuration set that publishes them.
+pub(crate) const FEEDBACK: &str = "ses-feedback";
+const SET: &str = "organizer-notifier";
+/// How long events take to arrive.
+const EVENTS_AFTER_MS: u64 = 300;
 const DEAD_LETTERS: &str = "notify-organizer-dead-letters";
 const REPOSITORY: &str = "email-templates";
 const TEMPLATE_PATH: &str = "new_event.html";
@@ -32,6 +43,7 @@ pub(crate) struct Stage {
     sandbox: Arc<Sandbox>,
     url: String,
     queue_url: String,
+    feedback_url: String,
     topic_arn: String,
     _serving: DropGuard,
 }
@@ -77,7 +89,9 @@ impl Stage {
             .put(REPOSITORY, "main", TEMPLATE_PATH, TEMPLATE)
             .map_err(refused)?;
         sandbox.ses.verify(SENDER_IDENTITY);
+        feedback(&sandbox).await.map_err(refused)?;
         Ok(Self {
+            feedback_url: queue_url.replace(QUEUE, FEEDBACK),
             sandbox,
             url,
             queue_url,
@@ -117,7 +131,7 @@ impl Stage {
         Ok(published)
     }
 
-    /// All that the daemon is told: CIS's six variables, and where AWS is.
+    /// All that the daemon is told: CIS's six variables, two for SES's events, and where AWS is.
     pub(crate) fn variables(&self) -> Vec<(&'static str, &str)> {
         vec![
             ("REGION", REGION),
@@ -126,6 +140,8 @@ impl Stage {
             ("NEW_EVENT_NOTIFICATION_EMAIL", TEMPLATE_PATH),
             ("SENDER", SENDER),
             ("SUBJECT", SUBJECT),
+            ("NOTIFIER_EMAIL__CONFIGURATION_SET", SET),
+            ("NOTIFIER_FEEDBACK__QUEUE_URL", &self.feedback_url),
             ("AWS_ENDPOINT_URL", &self.url),
             ("AWS_ACCESS_KEY_ID", "local"),
             ("AWS_SECRET_ACCESS_KEY", "local"),
@@ -147,6 +163,32 @@ impl Stage {
     pub(crate) fn queue_is_empty(&self) -> bool {
         self.sandbox.sqs.snapshot(QUEUE).is_empty()
     }
+}
+
+/// SES's events reach a queue; one address bounces, and one answer gets lost.
+async fn feedback(sandbox: &Sandbox) -> Result<(), ServiceError> {
+    use EventType::{Bounce, Complaint, Delivery, DeliveryDelay, Reject, Send};
+    let types = [Send, Delivery, Bounce, Complaint, Reject, DeliveryDelay];
+    sandbox.connect_feedback(SET, FEEDBACK, &types).await?;
+    sandbox.ses.set_fates(vec![FateRule {
+        recipient_contains: event::UNKNOWN_ADDRESS.to_owned(),
+        fate: Fate::bounced("Permanent", "General"),
+    }]);
+    let delay = EventFault::Delay {
+        min_ms: EVENTS_AFTER_MS,
+        max_ms: EVENTS_AFTER_MS,
+    };
+    sandbox.ses.set_event_rules(vec![EventRule {
+        types: Vec::new(),
+        fault: delay,
+        share: 1.0,
+    }]);
+    sandbox.faults.add(Rule {
+        body_contains: Some(event::UNANSWERED.to_owned()),
+        count: Some(1),
+        ..Rule::new("ses:SendEmail", faults::Fault::ResetAfter)
+    });
+    Ok(())
 }
 
 /// The queue's URL.
