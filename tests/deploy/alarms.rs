@@ -147,7 +147,12 @@ fn silence_is_an_alarm_only_where_it_means_that_nothing_runs() {
     let stack = Stack::with(OTHERWISE);
     let missing = |name: &str| stack.resource(name)["TreatMissingData"].clone();
     assert_eq!(missing("NoTaskAlarm"), "breaching");
-    for quiet in ["OldestMessageAlarm", "DeadLettersAlarm", "BreakerAlarm"] {
+    for quiet in [
+        "OldestMessageAlarm",
+        "DeadLettersAlarm",
+        "BreakerAlarm",
+        "FeedbackAlarm",
+    ] {
         assert_eq!(missing(quiet), "notBreaching", "{quiet}");
     }
 }

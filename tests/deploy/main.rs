@@ -10,6 +10,7 @@
 mod alarms;
 mod calls;
 mod compose;
+mod feedback;
 mod image;
 mod links;
 mod permissions;

@@ -138,6 +138,7 @@ fn an_existing_queue_is_named_whole() {
         .collect();
     let expected = [
         "arn:aws:sqs:eu-central-1:123456789012:created",
+        "<FeedbackQueue.Arn>",
         "arn:aws:codecommit:eu-central-1:123456789012:email-templates",
         "arn:aws:ses:eu-central-1:123456789012:identity/example.com",
         "arn:aws:ses:eu-central-1:123456789012:configuration-set/notifications",

@@ -33,6 +33,7 @@ pub(crate) const OTHERWISE: &[(&str, &str)] = &[
     ("MaxSendRate", "14"),
     ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:a"),
     ("Telemetry", "on"),
+    ("Feedback", "on"),
 ];
 
 /// A stack as it would be created.
@@ -196,6 +197,7 @@ impl Stack {
             "AWS::URLSuffix" => "amazonaws.com",
             "AWS::StackName" => "notifier",
             "Queue" => "https://sqs.eu-central-1.amazonaws.com/123456789012/Queue",
+            "FeedbackQueue" => "https://sqs.eu-central-1.amazonaws.com/123456789012/FeedbackQueue",
             _ => {
                 let Some(value) = self.parameters.get(name) else {
                     assert!(self.template["Resources"][name].is_object(), "no {name}");
