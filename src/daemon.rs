@@ -260,6 +260,12 @@ fn log_plan(settings: &Settings, facts: &Facts) {
             None => String::new(),
         },
     );
+    if settings.feedback.queue_url.is_some() && settings.email.configuration_set.is_none() {
+        warn!(
+            "feedback.queue_url is set and email.configuration_set is not: SES publishes events only if \
+             the sender's identity has a default configuration set (check says so)"
+        );
+    }
     if facts.queue.redrive.is_none() {
         warn!(
             "the queue has no redrive policy: a message that can never be sent comes back until its \

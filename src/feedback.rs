@@ -127,9 +127,9 @@ impl Reader {
         let reading = async { drop(caught_up.wait_for(|done| *done).await) };
         if timeout(CATCH_UP_MAX, reading).await.is_err() {
             warn!(
-                "the feedback queue {} is not empty after {} of reading: receiving begins now. A mail \
-                 that went out before this start, whose event is not read yet and whose message comes \
-                 again can be mailed twice",
+                "the feedback queue {} was not read empty within {}: receiving begins now. A mail that \
+                 went out before this start, whose event is not read yet and whose message comes again can \
+                 be mailed twice",
                 self.name,
                 format_duration(began.elapsed())
             );

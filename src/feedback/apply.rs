@@ -18,6 +18,8 @@ use crate::{
 
 /// An event of a mail of `check` is left in the queue for this long, for the person who waits for it.
 const CHECKS_LEFT_FOR: Duration = Duration::from_mins(2);
+/// Where the clocks disagree it is left for so many receives, each a second after the one before.
+const CHECKS_RECEIVED_MAX: u32 = 150;
 
 /// What becomes of a message of the feedback queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +61,8 @@ impl Applier {
         };
         if event.purpose == MailPurpose::Check {
             let age = age(message).unwrap_or_default();
-            return if age < CHECKS_LEFT_FOR {
+            let is_young = age < CHECKS_LEFT_FOR && message.receive_count < CHECKS_RECEIVED_MAX;
+            return if is_young {
                 Verdict::GiveBack
             } else {
                 Verdict::Delete

@@ -1,6 +1,6 @@
 //! What the mail service says of its mails: sends without an answer are settled by its events.
 
-use organizer_notifier::ports::{QueueFailureKind, SendFailureKind};
+use organizer_notifier::ports::{MailPurpose, QueueFailureKind, SendFailureKind};
 use serde_json::json;
 
 use crate::rig::{Rig, accept, assert_about, fail, hang, in_envelope, millis, mins, secs};
@@ -307,11 +307,76 @@ async fn the_dead_letter_queue_is_no_feedback_queue() {
 
 #[tokio::test(start_paused = true)]
 async fn a_backlog_that_cannot_be_read_in_ten_seconds_is_told_and_holds_up_nothing_longer() {
-    let rig = Rig::with_feedback(secs(1), |_| {}).await;
-    rig.feedback.fail(Some(QueueFailureKind::Transient));
+    let rig = Rig::with_feedback(secs(1), |settings| {
+        // Else feedback would be deaf by then, and nothing would be waited for.
+        settings.feedback.patience = secs(30);
+    })
+    .await;
+    rig.feedback.send("no event, which stays").await;
+    rig.feedback.slow_down(secs(4));
     rig.publish("dana").await;
     let daemon = rig.start();
     rig.until_outcomes("dana", 1).await;
     assert_about(rig.outcome_at("dana"), secs(10), secs(2));
+    assert_eq!(rig.said("was not read empty within 10s").len(), 1);
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_a_person_waits_for_is_left_to_them_for_two_minutes() {
+    let rig = Rig::with_feedback(secs(1), |_| {}).await;
+    let daemon = rig.start_warm().await;
+    rig.publish("dana").await;
+    rig.until(|| rig.queue.is_empty()).await;
+    let mut taken = rig.mailer.taken("dana");
+    taken.purpose = MailPurpose::Check;
+    rig.until(|| rig.feedback.len() == 0).await;
+    let began = rig.now();
+    rig.feedback.send(&in_envelope(&taken.sent())).await;
+    rig.pass(secs(100)).await;
+    assert_eq!(rig.feedback.len(), 1);
+    rig.until(|| rig.feedback.len() == 0).await;
+    assert!(rig.now() - began < mins(4), "{:?}", rig.now() - began);
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_event_of_the_starts_witness_stands_for_its_answer() {
+    let rig = Rig::with_feedback(secs(15), |_| {}).await;
+    rig.mailer.script(|_| accept());
+    rig.mailer.script_witnesses(|_| hang().but_mailed());
+    rig.publish("dana").await;
+    let daemon = rig.start();
+    rig.until_outcomes("dana", 1).await;
+    // A second to read the queue empty, and then the witness's event.
+    assert_about(rig.outcome_at("dana"), secs(17), secs(2));
+    assert_eq!(rig.outcomes("dana"), ["sent"]);
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_may_have_been_mailed_says_so_whatever_its_end_is() {
+    let rig = Rig::with_feedback(secs(1), |settings| {
+        settings.feedback.patience = secs(2);
+        settings.max_elapsed = mins(1);
+    })
+    .await;
+    let daemon = rig.start_warm().await;
+    rig.publish_no_events();
+    rig.mailer.script(|send| match send.number {
+        1 => hang(),
+        _ => fail(SendFailureKind::Transient),
+    });
+    rig.publish("dana").await;
+    rig.until_outcomes("dana", 1).await;
+    assert_eq!(rig.outcomes("dana"), ["deferred"]);
+    let told = rig.said("its retry budget is spent");
+    assert!(
+        told[0]
+            .text
+            .ends_with("an attempt had no answer: it may have been mailed"),
+        "{}",
+        told[0].text
+    );
     drop(daemon.stop().await);
 }

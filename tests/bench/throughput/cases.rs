@@ -48,7 +48,7 @@ const ALL: &[Subject] = &[
     Subject::Traced,
 ];
 const BOTH: &[Subject] = &[Subject::BareLoop, Subject::Daemon];
-const HEARD: &[Subject] = &[Subject::Daemon, Subject::Heard];
+const HEARD: &[Subject] = &[Subject::Daemon, Subject::Heard, Subject::Deaf];
 const ALONE: &[Subject] = &[Subject::Daemon];
 
 /// The latencies of the trickle, which its waits are compared with.
@@ -71,6 +71,7 @@ pub(crate) fn all() -> Vec<Case> {
         ses,
         verify: true,
         events: false,
+        deaf: false,
         rest: Duration::ZERO,
         patience: Duration::from_mins(5),
     };
@@ -189,7 +190,13 @@ pub(crate) const TARGETS: &[Target] = &[
         case: "events",
         what: "messages/s with events to without",
         bound: Bound::AtLeast(0.6),
-        figure: |summary| summary.cost(|run| run.per_second),
+        figure: |summary| summary.cost(Subject::Heard, |run| run.per_second),
+    },
+    Target {
+        case: "events",
+        what: "messages/s where no event comes to without",
+        bound: Bound::AtLeast(0.9),
+        figure: |summary| summary.cost(Subject::Deaf, |run| run.per_second),
     },
     Target {
         case: "events",
@@ -207,7 +214,7 @@ pub(crate) const TARGETS: &[Target] = &[
         case: "events-200",
         what: "CPU with events to without",
         bound: Bound::AtMost(1.5),
-        figure: |summary| summary.cost(|run| run.cpu_per_1000),
+        figure: |summary| summary.cost(Subject::Heard, |run| run.cpu_per_1000),
     },
     Target {
         case: "events-200",

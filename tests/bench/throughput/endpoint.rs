@@ -15,6 +15,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use sandbox::faults::{Fault, Rule};
 use sandbox::ses::destination::EventType;
+use sandbox::ses::publisher::{EventFault, EventRule};
 use sandbox::{Sandbox, lock};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -148,6 +149,13 @@ async fn furnish(sandbox: &Sandbox, load: &Load) -> anyhow::Result<()> {
         let connected = sandbox.connect_feedback(load::SET, load::FEEDBACK, &types);
         let connected = connected.await;
         connected.map_err(|error| anyhow!("no feedback: {}", error.message))?;
+        if load.deaf {
+            sandbox.ses.set_event_rules(vec![EventRule {
+                types: Vec::new(),
+                fault: EventFault::Loss,
+                share: 1.0,
+            }]);
+        }
     }
     for (operation, latency) in [("sqs:*", load.sqs), ("ses:SendEmail", load.ses)] {
         if !latency.is_zero() {

@@ -29,6 +29,8 @@ pub(crate) struct Load {
     pub(crate) verify: bool,
     /// Whether SES publishes two events of each mail, which the subject reads.
     pub(crate) events: bool,
+    /// Whether none of them arrives.
+    pub(crate) deaf: bool,
     /// How long the run goes on after its last mail, or where there are none.
     pub(crate) rest: Duration,
     /// How long all of it may take.

@@ -208,6 +208,7 @@ impl Subject {
             Self::Daemon => "daemon",
             Self::Traced => "traced",
             Self::Heard => "with events",
+            Self::Deaf => "no event comes",
         }
     }
 }

@@ -34,6 +34,8 @@ pub(crate) enum Subject {
     Traced,
     /// The release binary, telemetry off, that reads two events of each mail.
     Heard,
+    /// The same where no event arrives.
+    Deaf,
 }
 
 impl Subject {
@@ -127,7 +129,8 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Measured> {
     let load = Load {
         verify: !subject.is_bare(),
-        events: subject == Subject::Heard,
+        events: matches!(subject, Subject::Heard | Subject::Deaf),
+        deaf: subject == Subject::Deaf,
         ..load.clone()
     };
     let mut endpoint = Endpoint::start(place, &load)?;
@@ -144,7 +147,7 @@ pub(crate) async fn run(
         }
         Subject::Daemon => daemon(place, &aws, concurrency),
         Subject::Traced => traced(daemon(place, &aws, concurrency), &collector),
-        Subject::Heard => heard(daemon(place, &aws, concurrency), &aws),
+        Subject::Heard | Subject::Deaf => heard(daemon(place, &aws, concurrency), &aws),
     };
     command
         .stdin(Stdio::null())
@@ -256,6 +259,7 @@ fn heard(mut daemon: Command, aws: &str) -> Command {
     let url = format!("{aws}/000000000000/{}", load::FEEDBACK);
     daemon
         .args(["--set", &format!("feedback.queue_url={url}")])
+        .args(["--set", "feedback.patience=3s"])
         .args(["--set", &format!("email.configuration_set={}", load::SET)]);
     daemon
 }

@@ -99,10 +99,10 @@ impl Summary {
         Some(spread(self.runs.get(&subject)?, figure)?.median)
     }
 
-    /// What reading events makes of the daemon's figure, in ratio.
-    pub(crate) fn cost(&self, figure: impl Fn(&Measured) -> f64) -> Option<f64> {
-        let heard = self.median_of(Subject::Heard, &figure)?;
-        Some(heard / self.median(figure)?)
+    /// A subject's median in ratio to the daemon's.
+    pub(crate) fn cost(&self, subject: Subject, figure: impl Fn(&Measured) -> f64) -> Option<f64> {
+        let cost = self.median_of(subject, &figure)?;
+        Some(cost / self.median(figure)?)
     }
 
     /// A subject's median in ratio to the bare loop's.

@@ -16,6 +16,7 @@ use organizer_notifier::{
 };
 use sandbox::sqs::Sqs;
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::{calls::failure, lock};
 
@@ -25,6 +26,7 @@ const NAME: &str = "feedback";
 pub(crate) struct FeedbackQueue {
     sqs: Arc<Sqs>,
     failing: Mutex<Option<QueueFailureKind>>,
+    latency: Mutex<Duration>,
 }
 
 /// A mail that the mail service took, as its events name it.
@@ -85,6 +87,7 @@ impl FeedbackQueue {
         Arc::new(Self {
             sqs,
             failing: Mutex::default(),
+            latency: Mutex::default(),
         })
     }
 
@@ -97,6 +100,11 @@ impl FeedbackQueue {
     /// From now on every call fails so, or none.
     pub(crate) fn fail(&self, kind: Option<QueueFailureKind>) {
         *lock(&self.failing) = kind;
+    }
+
+    /// From now on a receive is answered this much later.
+    pub(crate) fn slow_down(&self, latency: Duration) {
+        *lock(&self.latency) = latency;
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -124,11 +132,14 @@ impl Queue for FeedbackQueue {
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure> {
         self.check()?;
+        let latency = *lock(&self.latency);
+        sleep(latency).await;
         let request = json!({
             "QueueUrl": NAME,
             "MaxNumberOfMessages": request.max_messages,
             "WaitTimeSeconds": request.wait.as_secs(),
             "VisibilityTimeout": request.visibility.as_secs(),
+            "MessageSystemAttributeNames": ["All"],
         });
         let answer = self.sqs.call("ReceiveMessage", request).await.unwrap();
         self.check()?;
@@ -138,7 +149,9 @@ impl Queue for FeedbackQueue {
             id: text(&message["MessageId"]),
             receipt: ReceiptHandle(text(&message["ReceiptHandle"])),
             body: text(&message["Body"]),
-            receive_count: 1,
+            receive_count: text(&message["Attributes"]["ApproximateReceiveCount"])
+                .parse()
+                .unwrap(),
             sent_at: Some(SystemTime::now()),
             trace_carriers: BTreeMap::new(),
         });
@@ -159,8 +172,17 @@ impl Queue for FeedbackQueue {
 
     async fn change_visibility(
         &self,
-        _: &[(ReceiptHandle, Duration)],
+        changes: &[(ReceiptHandle, Duration)],
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure> {
-        unreachable!("an event is deleted or left")
+        for (receipt, after) in changes {
+            let request = json!({
+                "QueueUrl": NAME,
+                "ReceiptHandle": receipt.0,
+                "VisibilityTimeout": after.as_secs(),
+            });
+            let answer = self.sqs.call("ChangeMessageVisibility", request).await;
+            answer.unwrap();
+        }
+        Ok(changes.iter().map(|_| Ok(())).collect())
     }
 }
