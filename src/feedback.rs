@@ -94,7 +94,7 @@ impl Reader {
                 if AssertUnwindSafe(reading).catch_unwind().await.is_ok() {
                     return;
                 }
-                self.hearing.not_received(true);
+                self.hearing.not_read();
                 error!(
                     target: LIFECYCLE,
                     "the reader of the feedback queue {} panicked, which is a bug in this program: it \

@@ -103,11 +103,6 @@ impl Applier {
         report::event(event, &span);
     }
 
-    /// The feedback queue could not be received from.
-    pub(super) fn receive_failed(&self, failure: &QueueFailure) {
-        self.told.receive_failed(&self.feedback_queue, failure);
-    }
-
     /// What was read could not be deleted.
     pub(super) fn delete_failed(&self, failure: &QueueFailure) {
         self.told.delete_failed(&self.feedback_queue, failure);

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::{mutex::Mutex, notification::MailKey, text::format_duration};
+use crate::{mutex::Mutex, notification::MailKey, ports::QueueFailure, text::format_duration};
 
 /// A feedback queue that could not be received from for this long says nothing more.
 const UNRECEIVED_FOR: Duration = Duration::from_secs(10);
@@ -22,6 +22,8 @@ const WITNESSES_MAX: usize = 100;
 pub struct Hearing {
     patience: Duration,
     state: watch::Sender<State>,
+    /// How the last receive failed, if it did.
+    failure: Mutex<Option<QueueFailure>>,
     witnesses: Mutex<HashMap<MailKey, oneshot::Sender<String>>>,
 }
 
@@ -73,6 +75,7 @@ impl Hearing {
         Self {
             patience,
             state: watch::Sender::default(),
+            failure: Mutex::default(),
             witnesses: Mutex::default(),
         }
     }
@@ -105,14 +108,32 @@ impl Hearing {
                 state.unreceived_since = None;
                 state.is_refused = false;
             });
+            *self.failure.lock() = None;
         }
     }
 
-    /// Takes in that a receive failed; and whether waiting does not help.
-    pub fn not_received(&self, is_refused: bool) {
+    /// Takes in that a receive failed.
+    pub fn not_received(&self, failure: QueueFailure) {
+        let is_refused = failure.is_definite();
+        *self.failure.lock() = Some(failure);
         self.state.send_modify(|state| {
             state.unreceived_since.get_or_insert_with(Instant::now);
             state.is_refused = is_refused;
+        });
+    }
+
+    /// Reads how the last receive failed, if it did.
+    pub(super) fn with_failure(&self, read: impl FnOnce(&QueueFailure)) {
+        if let Some(failure) = &*self.failure.lock() {
+            read(failure);
+        }
+    }
+
+    /// Takes in that nothing reads the queue: the reader has failed.
+    pub(super) fn not_read(&self) {
+        self.state.send_modify(|state| {
+            state.unreceived_since.get_or_insert_with(Instant::now);
+            state.is_refused = true;
         });
     }
 

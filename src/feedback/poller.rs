@@ -124,8 +124,7 @@ impl Poller {
         let messages = match received {
             Ok(messages) => messages,
             Err(failure) => {
-                self.hearing.not_received(failure.is_definite());
-                self.applier.receive_failed(&failure);
+                self.hearing.not_received(failure);
                 return Received::Failed;
             }
         };

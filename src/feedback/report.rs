@@ -95,7 +95,6 @@ fn masked(text: Option<&str>) -> Option<String> {
 pub(super) struct Told {
     foreign: Throttle,
     sibling: Throttle,
-    receiving: Throttle,
     deleting: Throttle,
 }
 
@@ -121,18 +120,6 @@ impl Told {
         }
     }
 
-    pub(super) fn receive_failed(&self, feedback_queue: &str, failure: &QueueFailure) {
-        if let Some(suppressed) = self.receiving.due() {
-            error!(
-                error.r#type = failure.error.code,
-                notifier.suppressed = suppressed,
-                "the feedback queue {feedback_queue} cannot be received from: {failure}; {}; mails go \
-                 their way without it",
-                failure.kind.remedy()
-            );
-        }
-    }
-
     pub(super) fn delete_failed(&self, feedback_queue: &str, failure: &QueueFailure) {
         if let Some(suppressed) = self.deleting.due() {
             warn!(
@@ -152,21 +139,36 @@ pub(super) async fn tell_deafness(hearing: &Hearing, feedback_queue: &str) {
         hearing.deaf().await;
         let throttle = Throttle::default();
         while let Some(deafness) = hearing.deafness() {
-            // What cannot be received from is told with its failure.
-            if let Deafness::NoEvents(_) = deafness
-                && throttle.due().is_some()
-            {
-                warn!(
-                    notifier.feedback.deafness = deafness.name(),
-                    "no events arrive in the feedback queue {feedback_queue}: {deafness}. A send without \
-                     an answer is not waited for, and can mail twice; look at the configuration set's \
-                     event destination, its topic and the topic's subscription (check --feedback does)"
-                );
+            if throttle.due().is_some() {
+                match deafness {
+                    Deafness::NotReceived => {
+                        hearing.with_failure(|failure| not_received(feedback_queue, failure));
+                    }
+                    Deafness::NoEvents(_) => no_events(feedback_queue, deafness),
+                }
             }
             sleep(RECHECK_EVERY).await;
         }
-        info!("events arrive in the feedback queue {feedback_queue} again");
+        info!("feedback hears again: events of the feedback queue {feedback_queue} count");
     }
+}
+
+fn not_received(feedback_queue: &str, failure: &QueueFailure) {
+    error!(
+        error.r#type = failure.error.code,
+        "the feedback queue {feedback_queue} cannot be received from: {failure}; {}; mails go their way \
+         without it",
+        failure.kind.remedy()
+    );
+}
+
+fn no_events(feedback_queue: &str, deafness: Deafness) {
+    warn!(
+        notifier.feedback.deafness = deafness.name(),
+        "no events arrive in the feedback queue {feedback_queue}: {deafness}. A send without an answer \
+         is not waited for, and can mail twice; look at the configuration set's event destination, its \
+         topic and the topic's subscription (check --feedback does)"
+    );
 }
 
 /// Registers the gauge of deafness.

@@ -121,18 +121,11 @@ impl Witnesses {
             ..Tags::of(&key)
         };
         let hearing = self.hearing.as_ref();
-        let mut event = hearing.map(|hearing| hearing.expect_witness(&key));
+        let event = hearing.map(|hearing| hearing.expect_witness(&key));
         let began = Instant::now();
-        let mut result = self.mailer.send(mail, tags).await;
+        let result = self.mailer.send(mail, tags).await;
         let code = result.as_ref().err().map(|failure| &*failure.error.code);
         self.instruments.metrics.witnessed(code);
-        // The event may have come before the answer was given up, and stands for it.
-        if let Err(failure) = &result
-            && failure.kind == SendFailureKind::OutcomeUnknown
-            && let Some(Ok(email_id)) = event.as_mut().map(oneshot::Receiver::try_recv)
-        {
-            result = Ok(email_id);
-        }
         match &result {
             Ok(email_id) => {
                 *failing = false;

@@ -366,12 +366,6 @@ impl Worker<'_> {
                 }
                 SendFailureKind::OutcomeUnknown => {
                     self.notes.lock().unknown += 1;
-                    // The event came before the answer was given up, and stands for it.
-                    if guard.heard().is_some() {
-                        self.context.instruments.metrics.settled_unknown("event");
-                        self.context.accepted(pass, slot, began);
-                        return Err(Ending::SentByEvent);
-                    }
                     unanswered = pass.unanswered();
                 }
                 SendFailureKind::Refused

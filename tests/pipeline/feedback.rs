@@ -83,7 +83,7 @@ async fn where_no_events_arrive_one_patience_is_waited_and_no_more() {
     rig.publish_events(secs(1));
     rig.mailer.script(|_| accept());
     rig.publish("joe").await;
-    rig.until(|| rig.said("feedback queue feedback again").len() == 1)
+    rig.until(|| rig.said("feedback hears again").len() == 1)
         .await;
     drop(daemon.stop().await);
 }
@@ -171,6 +171,7 @@ async fn after_a_crash_what_events_name_is_not_mailed_again() {
     daemon.kill().await;
     rig.queue.react(|_| crate::rig::Reaction::Pass);
     rig.pass(mins(2)).await;
+    rig.feedback.slow_down(secs(2));
     let daemon = rig.start();
     rig.until(|| rig.queue.is_empty()).await;
     assert_eq!(rig.outcomes("dana"), ["sent", "duplicate"]);
@@ -313,7 +314,7 @@ async fn a_backlog_that_cannot_be_read_in_ten_seconds_is_told_and_holds_up_nothi
     })
     .await;
     rig.feedback.send("no event, which stays").await;
-    rig.feedback.slow_down(secs(4));
+    rig.feedback.slow_down(secs(6));
     rig.publish("dana").await;
     let daemon = rig.start();
     rig.until_outcomes("dana", 1).await;
