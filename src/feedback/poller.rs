@@ -32,6 +32,9 @@ pub const DELETE_TIMEOUT: Duration = Duration::from_secs(5);
 const GIVEN_BACK_AFTER: Duration = Duration::from_secs(1);
 /// At most so many receives at a time.
 const RECEIVES_MAX: usize = 12;
+/// After a receive that came back neither empty nor full the next waits this long, so that events, of
+/// which each mail has two or three, fill batches. Nobody waits for an event by the millisecond.
+const RECEIVE_LINGER: Duration = Duration::from_millis(100);
 /// An empty answer that came sooner than this is followed by a pause that makes up for it.
 const EMPTY_RECEIVE_MIN: Duration = Duration::from_secs(1);
 
@@ -81,7 +84,10 @@ impl Poller {
             }
             match brought {
                 Some(Received::Full) => wanted = (wanted + 1).min(RECEIVES_MAX),
-                Some(Received::Some) => wanted = (wanted - 1).max(1),
+                Some(Received::Some) => {
+                    wanted = (wanted - 1).max(1);
+                    delay = RECEIVE_LINGER;
+                }
                 Some(Received::Nothing) => {
                     wanted = 1;
                     caught_up.send_if_modified(|done| !std::mem::replace(done, true));

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
-use tracing::{debug, error, info, warn};
+use tracing::{Level, debug, enabled, error, info, warn};
 
 use super::hearing::{Deafness, Hearing};
 use crate::{
@@ -27,6 +27,14 @@ const RECHECK_EVERY: Duration = Duration::from_secs(1);
 
 /// An event of a mail of ours. What is wrong with a mail is one line at warn.
 pub(super) fn event(event: &MailEvent, span: &CallSpan) {
+    let is_usual = matches!(
+        event.fate,
+        Fate::Sent | Fate::Delivered | Fate::Opened | Fate::Clicked | Fate::Subscribed
+    );
+    // Most events are written at no level that anybody reads, and writing costs more than reading.
+    if is_usual && !enabled!(Level::DEBUG) {
+        return;
+    }
     let kind = masked(event.kind.as_deref());
     let subkind = masked(event.subkind.as_deref());
     let of = |read: fn(&EventRecipient) -> Option<&str>| {

@@ -4,11 +4,10 @@
 //! An event is read for what we use of it. The mail's headers, which hold the subject and up to 10 KB,
 //! are passed over.
 
-use std::{collections::HashMap, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
-use super::body::tag;
 use crate::{
     notification::MailKey,
     ports::{
@@ -25,18 +24,18 @@ pub fn read_letter(body: &str) -> Letter {
     if is_greeting(body) {
         return Letter::Greeting;
     }
-    let Ok(form) = serde_json::from_str::<Form>(body) else {
+    let Some(form) = read(body) else {
         return foreign("no JSON that an event could stand in");
     };
-    match (form.kind.as_deref(), form.source.as_deref()) {
+    match (words(form.kind.as_ref()), words(form.source.as_ref())) {
         (Some("Notification"), _) => {
-            let message = form.message.unwrap_or_default();
+            let message = form.message.map_or(Cow::Borrowed(""), |text| text.0);
             if is_greeting(&message) {
                 return Letter::Greeting;
             }
-            match serde_json::from_str(&message) {
-                Ok(inner) => event(inner),
-                Err(_) => foreign("a notification that holds no event of SES's"),
+            match read(&message) {
+                Some(inner) => event(inner),
+                None => foreign("a notification that holds no event of SES's"),
             }
         }
         (Some("SubscriptionConfirmation"), _) => {
@@ -51,45 +50,82 @@ pub fn read_letter(body: &str) -> Letter {
     }
 }
 
+fn read(text: &str) -> Option<Form<'_>> {
+    // A list would do as well for serde.
+    let is_object = text.trim_start().starts_with('{');
+    is_object.then(|| serde_json::from_str(text).ok()).flatten()
+}
+
 fn is_greeting(text: &str) -> bool {
     text.trim() == GREETING
+}
+
+fn words<'a>(text: Option<&'a Text<'_>>) -> Option<&'a str> {
+    text.map(|text| &*text.0)
 }
 
 fn foreign(what: &str) -> Letter {
     Letter::Foreign(what.to_owned())
 }
 
-/// A message in any of its forms.
+/// A text that is not copied where it holds no escapes.
 #[derive(Deserialize)]
-struct Form {
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A message in any of its forms. What holds no escapes is not copied.
+#[derive(Deserialize)]
+struct Form<'a> {
     /// SNS's.
-    #[serde(rename = "Type")]
-    kind: Option<String>,
-    #[serde(rename = "Message")]
-    message: Option<String>,
+    #[serde(borrow, default, rename = "Type")]
+    kind: Option<Text<'a>>,
+    #[serde(borrow, default, rename = "Message")]
+    message: Option<Text<'a>>,
     /// `EventBridge`'s.
-    source: Option<String>,
-    detail: Option<Box<Form>>,
+    #[serde(borrow, default)]
+    source: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    detail: Option<Box<Form<'a>>>,
     /// SES's.
-    #[serde(rename = "eventType")]
-    event_type: Option<String>,
-    #[serde(rename = "notificationType")]
-    notification_type: Option<String>,
-    mail: Option<MailOf>,
+    #[serde(borrow, default, rename = "eventType")]
+    event_type: Option<Text<'a>>,
+    #[serde(default, rename = "notificationType")]
+    notification_type: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    mail: Option<MailOf<'a>>,
+    #[serde(default)]
     bounce: Option<Bounce>,
+    #[serde(default)]
     complaint: Option<Complaint>,
+    #[serde(default)]
     delivery: Option<Delivery>,
-    #[serde(rename = "deliveryDelay")]
+    #[serde(default, rename = "deliveryDelay")]
     delay: Option<Delay>,
+    #[serde(default)]
     reject: Option<Reject>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct MailOf {
+struct MailOf<'a> {
+    #[serde(rename = "messageId")]
     message_id: String,
-    #[serde(default)]
-    tags: HashMap<String, Vec<String>>,
+    #[serde(borrow, default)]
+    tags: Tags<'a>,
+}
+
+/// Our tags. Each is a list, of one value where it is ours; SES's own are passed over.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Tags<'a> {
+    #[serde(borrow, rename = "notification-id")]
+    notification_id: Vec<Text<'a>>,
+    #[serde(borrow)]
+    event: Vec<Text<'a>>,
+    #[serde(borrow)]
+    queue: Vec<Text<'a>>,
+    #[serde(borrow)]
+    traceparent: Vec<Text<'a>>,
+    witness: Vec<IgnoredAny>,
+    check: Vec<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -142,8 +178,8 @@ struct Recipient {
 }
 
 /// The event of SES's that this is.
-fn event(event: Form) -> Letter {
-    let fate = match event.event_type.as_deref() {
+fn event(event: Form<'_>) -> Letter {
+    let fate = match words(event.event_type.as_ref()) {
         Some("Send") => Fate::Sent,
         Some("Delivery") => Fate::Delivered,
         Some("DeliveryDelay") => Fate::Delayed,
@@ -164,26 +200,24 @@ fn event(event: Form) -> Letter {
         }
         None => return foreign("JSON that is no event of SES's"),
     };
-    let Some(mut mail) = event.mail else {
+    let Some(mail) = event.mail else {
         return foreign("an event of SES's that names no mail");
     };
-    // Each tag is a list, of one value where it is ours.
-    let mut tag_of = |name: &str| {
-        mail.tags
-            .remove(name)
-            .and_then(|values| values.into_iter().next())
-    };
-    let key = tag_of(tag::NOTIFICATION_ID)
-        .zip(tag_of(tag::EVENT))
-        .and_then(|(id, event)| MailKey::of_tags(&id, &event));
-    let purpose = if tag_of(tag::WITNESS).is_some() {
+    let tags = mail.tags;
+    let key = tags
+        .notification_id
+        .first()
+        .zip(tags.event.first())
+        .and_then(|(id, event)| MailKey::of_tags(&id.0, &event.0));
+    let purpose = if !tags.witness.is_empty() {
         MailPurpose::Witness
-    } else if tag_of(tag::CHECK).is_some() {
+    } else if !tags.check.is_empty() {
         MailPurpose::Check
     } else {
         MailPurpose::Organizer
     };
-    let (queue, traceparent) = (tag_of(tag::QUEUE), tag_of(tag::TRACE));
+    let first = |values: Vec<Text<'_>>| values.into_iter().next().map(|text| text.0.into_owned());
+    let (queue, traceparent) = (first(tags.queue), first(tags.traceparent));
     let (kind, subkind, recipients) = about(
         fate,
         event.bounce,
