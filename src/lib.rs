@@ -18,7 +18,7 @@
 //! composer    template + event → mail         bad recipient → rejected; missing field → suspect
 //!    ↓
 //! mailer      SendEmail                       transient → held and retried; refused → suspect
-//!    ↓
+//!    ↓                                        no answer → its event is awaited
 //! settler     deletes and gives back in batches, under the lease
 //! ```
 //!
@@ -35,6 +35,7 @@
 //! cli                                   the commands; joins aws to the rest
 //! daemon  health  shutdown              boot, signals, the health port, the end
 //! pipeline                              queue to mail
+//! feedback                              SES's events to ledger and log
 //! ledger                                what was sent
 //! aws                                   AWS's SDK, its errors and its wire formats
 //! template_store  template_file         the template in force
@@ -56,6 +57,8 @@
 //! | what a log line says | `pipeline/report.rs`; a breaker's reason `pipeline/breaker/cause.rs`, what to do `ports/remedies.rs` |
 //! | a line that repeats | where it is written, with a `Throttle` of its own (`telemetry/throttle.rs`) |
 //! | a configuration key | `config/keys.rs`, one row; `config/settings.rs`; `config/default.toml` |
+//! | what follows from an event of SES's | `feedback/apply.rs`; its line: `feedback/report.rs`; how it is read: `aws/ses/events.rs` |
+//! | when no events count as a sign | `feedback/hearing.rs` |
 //! | a metric | its name in `telemetry/names.rs`, the instrument in `telemetry/metrics.rs`; a call on a port is counted in `telemetry/measured_ports.rs`, a value read at export in `pipeline/gauges.rs` |
 //! | a span | its name in `telemetry/names.rs`, the rest in `telemetry/spans.rs` |
 //! | what stops receiving | `pipeline/poller.rs` (`next_places`); another breaker also needs `gates.rs`, `readings.rs`, `health_state.rs`, `gauges.rs`, `report.rs` |
@@ -86,8 +89,12 @@
 //! | evidence | what was accepted since a suspect was refused: a mail, or a witness |
 //! | standing | what the account says of itself; it decides what an accepted witness proves |
 //! | verdict | whether the message itself is at fault |
-//! | aside | held, but not on its way to the mail service: it settles, or waits for a template, its twin or a verdict |
-//! | ledger | remembers which notifications were mailed |
+//! | aside | held, but not on its way to the mail service: it settles, or waits for a template, its twin, a verdict or an event |
+//! | ledger | remembers which mails were sent, by the notification and what it says |
+//! | event | what the Calendar Invite Server publishes; and, where SES is named, what SES says became of a mail |
+//! | feedback | SES's events, as they arrive in a queue of their own |
+//! | deaf | no events of SES's arrive, so that nothing is waited for |
+//! | beside | held, but not counted in the window: it waits for a word from outside, a verdict or an event |
 //! | twin | another copy of a message that is being sent |
 //! | drain | the way from a stop signal to the exit |
 //! | redrive | SQS's move of a message to the dead-letter queue, and the operator's move back |
