@@ -75,7 +75,7 @@ impl Stage {
     pub(crate) async fn with_events(types: &[EventType]) -> Self {
         let mut stage = Self::right().await;
         let aws = &stage.aws.sandbox;
-        let connected = aws.connect_feedback("notifications", "feedback", types);
+        let connected = aws.connect_feedback("notifications", "feedback", true, types);
         connected.await.unwrap();
         let url = format!("{}/000000000000/feedback", stage.aws.url());
         stage.set("NOTIFIER_FEEDBACK__QUEUE_URL", &url);

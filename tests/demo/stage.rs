@@ -169,7 +169,9 @@ impl Stage {
 async fn feedback(sandbox: &Sandbox) -> Result<(), ServiceError> {
     use EventType::{Bounce, Complaint, Delivery, DeliveryDelay, Reject, Send};
     let types = [Send, Delivery, Bounce, Complaint, Reject, DeliveryDelay];
-    sandbox.connect_feedback(SET, FEEDBACK, &types).await?;
+    sandbox
+        .connect_feedback(SET, FEEDBACK, true, &types)
+        .await?;
     sandbox.ses.set_fates(vec![FateRule {
         recipient_contains: event::UNKNOWN_ADDRESS.to_owned(),
         fate: Fate::bounced("Permanent", "General"),

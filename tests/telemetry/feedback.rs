@@ -60,7 +60,9 @@ async fn told() -> &'static Told {
 async fn play() -> Told {
     let stage = Stage::build().await;
     let types = [Send, Delivery, Bounce, Complaint, Reject, DeliveryDelay];
-    let connected = stage.sandbox.connect_feedback("set", "feedback", &types);
+    let connected = stage
+        .sandbox
+        .connect_feedback("set", "feedback", true, &types);
     connected.await.unwrap();
     let rules = FATES.map(|(name, _)| FateRule {
         recipient_contains: format!("@{name}."),

@@ -146,7 +146,7 @@ async fn furnish(sandbox: &Sandbox, load: &Load) -> anyhow::Result<()> {
     sandbox.ses.verify(mails::SENDER);
     if load.events {
         let types = [EventType::Send, EventType::Delivery];
-        let connected = sandbox.connect_feedback(load::SET, load::FEEDBACK, &types);
+        let connected = sandbox.connect_feedback(load::SET, load::FEEDBACK, true, &types);
         let connected = connected.await;
         connected.map_err(|error| anyhow!("no feedback: {}", error.message))?;
         if load.deaf {

@@ -127,7 +127,10 @@ pub(super) async fn sibling(world: &mut World) -> anyhow::Result<Bounds> {
 
 /// SES's events reach a queue that the daemons read, 0.3 to 2 s late.
 async fn connect(world: &mut World, types: &[EventType]) -> anyhow::Result<()> {
-    let connected = world.sandbox().connect_feedback(SET, FEEDBACK, types).await;
+    let connected = world
+        .sandbox()
+        .connect_feedback(SET, FEEDBACK, false, types)
+        .await;
     connected.map_err(|refused| anyhow!("no feedback: {}", refused.message))?;
     world.sandbox().ses.set_event_rules(vec![delay(300, 2000)]);
     world.set("email.configuration_set", SET);

@@ -130,7 +130,8 @@ impl Sandbox {
     }
 
     /// Sets SES up to publish the events of these types of mails with this configuration set: through a
-    /// topic of the same name to this queue. All of it is made where it is not there.
+    /// topic of the same name to this queue, `raw` or in SNS's envelope. All of it is made where it is not
+    /// there.
     ///
     /// # Errors
     ///
@@ -139,6 +140,7 @@ impl Sandbox {
         &self,
         set: &str,
         queue: &str,
+        raw: bool,
         types: &[EventType],
     ) -> Result<(), ServiceError> {
         let policy = json!({
@@ -168,6 +170,8 @@ impl Sandbox {
                 "Endpoint",
                 &format!("arn:aws:sqs:us-east-1:{ACCOUNT}:{queue}"),
             ),
+            field("Attributes.entry.1.key", "RawMessageDelivery"),
+            field("Attributes.entry.1.value", &raw.to_string()),
         ];
         self.sns.call_query(&subscribe).await?;
         let create = json!({ "ConfigurationSetName": set });

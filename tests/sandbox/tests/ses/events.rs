@@ -34,7 +34,7 @@ impl Stage {
         stage.0.ses.verify("example.com");
         stage
             .0
-            .connect_feedback("set", "feedback", types)
+            .connect_feedback("set", "feedback", false, types)
             .await
             .unwrap();
         assert_eq!(stage.receive().await["Message"], GREETING);
