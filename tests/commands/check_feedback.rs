@@ -166,6 +166,31 @@ async fn a_queue_whose_policy_keeps_the_topic_out_is_named() {
 }
 
 #[tokio::test]
+async fn of_several_destinations_the_one_counts_that_the_queue_lets_in() {
+    let stage = Stage::with_events(ALL).await;
+    let create = [("Action", "CreateTopic"), ("Name", "another")];
+    let form = create.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    stage.aws.sandbox.sns.call_query(&form).await.unwrap();
+    // Destinations are shown in the order in which they were made.
+    let delete = json!({
+        "ConfigurationSetName": "notifications",
+        "EventDestinationName": "feedback",
+    });
+    ses(&stage, "DeleteConfigurationSetEventDestination", delete).await;
+    let create = "CreateConfigurationSetEventDestination";
+    let mut other = destination(true, ALL);
+    other["EventDestinationName"] = json!("another");
+    other["EventDestination"]["SnsDestination"]["TopicArn"] =
+        json!("arn:aws:sns:us-east-1:000000000000:another");
+    ses(&stage, create, other).await;
+    ses(&stage, create, destination(true, ALL)).await;
+    let done = stage.run(&["check", "--strict"]).await;
+    done.exits(0);
+    let finding = done.finding("feedback set");
+    assert!(finding.ends_with("event destination feedback"), "{finding}");
+}
+
+#[tokio::test]
 async fn events_that_are_slower_than_the_patience_are_told() {
     let mut stage = Stage::with_events(ALL).await;
     stage.aws.sandbox.ses.set_event_rules(vec![EventRule {

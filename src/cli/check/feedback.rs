@@ -14,6 +14,7 @@ use crate::{
 const SET: &str = "feedback set";
 const EVENTS: &str = "feedback events";
 const QUEUE: &str = "feedback queue";
+const SNS: &str = "sns.amazonaws.com";
 /// What is wanted of a destination beside that a mail was sent, without which nothing is settled.
 const WANTED: [Fate; 5] = [
     Fate::Delivered,
@@ -41,6 +42,9 @@ pub(super) async fn check_feedback(target: &Target<'_>, default_set: Option<&str
         return Feedback::default();
     };
     let own = target.settings.email.configuration_set.as_deref();
+    let details = target.inspector.queue(url).await;
+    let policy = details.as_ref().ok();
+    let policy = policy.and_then(|details| details.policy.as_deref());
     let mut feedback = Feedback::default();
     match own.or(default_set) {
         None => feedback.findings.push(
@@ -59,15 +63,29 @@ pub(super) async fn check_feedback(target: &Target<'_>, default_set: Option<&str
             } else {
                 ", the identity's default"
             };
-            feedback.look_at_set(target, set, whose).await;
+            feedback.look_at_set(target, set, whose, policy).await;
         }
     }
-    feedback.look_at_queue(target, url).await;
+    match details {
+        Ok(details) => feedback.look_at_queue(target, url, &details).await,
+        Err(error) => feedback.findings.push(Finding::refused(
+            QUEUE,
+            "sqs:GetQueueAttributes",
+            queue_name(url),
+            &error,
+        )),
+    }
     feedback
 }
 
 impl Feedback {
-    async fn look_at_set(&mut self, target: &Target<'_>, set: &str, whose: &str) {
+    async fn look_at_set(
+        &mut self,
+        target: &Target<'_>,
+        set: &str,
+        whose: &str,
+        policy: Option<&str>,
+    ) {
         const READ: &str = "ses:GetConfigurationSetEventDestinations";
         let destinations = match target.inspector.event_destinations(set).await {
             Ok(destinations) => destinations,
@@ -77,7 +95,7 @@ impl Feedback {
             }
         };
         let reaches = |one: &&EventDestination| one.target != EventTarget::Other;
-        let Some(destination) = chosen(&destinations) else {
+        let Some(destination) = chosen(&destinations, policy) else {
             let found = match destinations.iter().find(reaches) {
                 Some(off) => format!("the event destination {} of {set} is off", off.name),
                 None => format!("{set} has no event destination to SNS or EventBridge"),
@@ -99,16 +117,8 @@ impl Feedback {
         self.fates.clone_from(&destination.fates);
     }
 
-    async fn look_at_queue(&mut self, target: &Target<'_>, url: &str) {
+    async fn look_at_queue(&mut self, target: &Target<'_>, url: &str, details: &QueueDetails) {
         let name = queue_name(url);
-        let details = match target.inspector.queue(url).await {
-            Ok(details) => details,
-            Err(error) => {
-                let finding = Finding::refused(QUEUE, "sqs:GetQueueAttributes", name, &error);
-                self.findings.push(finding);
-                return;
-            }
-        };
         let dead = &target.inspector.queue(&target.settings.queue.url).await;
         let dead = dead.as_ref().ok();
         let dead = dead.and_then(|details| details.facts.redrive.as_ref());
@@ -120,7 +130,7 @@ impl Feedback {
             return;
         }
         self.findings.push(rights(target, url, name).await);
-        self.findings.extend(self.way_in(name, &details));
+        self.findings.extend(self.way_in(name, details));
         if let Some(redrive) = &details.facts.redrive
             && redrive.max_receive_count < RECEIVES_ENOUGH
         {
@@ -145,13 +155,11 @@ impl Feedback {
 
     /// Whether the queue's policy lets the events in.
     fn way_in(&self, name: &str, details: &QueueDetails) -> Option<Finding> {
-        let (service, arn) = match self.target.as_ref()? {
-            EventTarget::Topic(arn) => ("sns.amazonaws.com", arn.as_str()),
-            // A rule of the bus has an ARN that is not known here.
-            EventTarget::Bus(_) | EventTarget::Other => return None,
+        // A rule of the bus has an ARN that is not known here.
+        let EventTarget::Topic(arn) = self.target.as_ref()? else {
+            return None;
         };
-        let policy = details.policy.as_deref().unwrap_or_default();
-        if policy::lets_in(policy, service, arn) {
+        if is_let_in(details.policy.as_deref(), arn) {
             return None;
         }
         let finding = Finding::failed(
@@ -159,7 +167,7 @@ impl Feedback {
             format!("the policy of {name} does not let {arn} send: events are lost on the way"),
         );
         Some(finding.advising(format!(
-            "allow sqs:SendMessage to {service} where aws:SourceArn is {arn}"
+            "allow sqs:SendMessage to {SNS} where aws:SourceArn is {arn}"
         )))
     }
 
@@ -184,12 +192,24 @@ impl Feedback {
     }
 }
 
-/// The destination that events reach a queue by: one that tells what was sent, if there is one.
-fn chosen(destinations: &[EventDestination]) -> Option<&EventDestination> {
+/// The destination that events reach the queue by. A set can have several, for others too: rather one
+/// whose topic the queue lets in, and rather one that tells what was sent.
+fn chosen<'a>(
+    destinations: &'a [EventDestination],
+    policy: Option<&str>,
+) -> Option<&'a EventDestination> {
     let on = |one: &&EventDestination| one.enabled && one.target != EventTarget::Other;
-    let on: Vec<_> = destinations.iter().filter(on).collect();
-    let tells = on.iter().find(|one| one.fates.contains(&Fate::Sent));
-    tells.or(on.first()).copied()
+    destinations.iter().filter(on).min_by_key(|one| {
+        let kept_out = match &one.target {
+            EventTarget::Topic(arn) => !is_let_in(policy, arn),
+            EventTarget::Bus(_) | EventTarget::Other => false,
+        };
+        (kept_out, !one.fates.contains(&Fate::Sent))
+    })
+}
+
+fn is_let_in(policy: Option<&str>, topic: &str) -> bool {
+    policy::lets_in(policy.unwrap_or_default(), SNS, topic)
 }
 
 /// Whether a destination publishes what is wanted.
