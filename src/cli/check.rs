@@ -33,10 +33,13 @@ use super::{
     output::print,
     session::{self, Session, UsageError},
 };
+use anyhow::Context;
+
 use crate::{
     aws::AwsInspector,
     config::{Flags, Settings},
     ports::{World, inspect::Inspect},
+    shutdown::{self, Signal},
 };
 
 /// What is checked.
@@ -101,7 +104,14 @@ impl Target<'_> {
             findings.push(check_recipient(self, recipient).await);
         }
         if asked.feedback {
-            findings.push(probe(self, &feedback).await);
+            // As the first process of a container this one would not be ended by a signal else.
+            let mut signals = shutdown::signals().context("signals cannot be handled")?;
+            tokio::select! {
+                finding = probe(self, &feedback) => findings.push(finding),
+                Some(Signal::Stop(name)) = signals.recv() => {
+                    findings.push(Finding::failed("feedback", format!("{name} ended the wait")));
+                }
+            }
         }
         if let Some(to) = &asked.send_to {
             findings.push(match &template {

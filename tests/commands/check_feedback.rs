@@ -327,3 +327,30 @@ async fn a_suppressed_recipient_is_told() {
     done.exits(1);
     assert!(done.finding("recipient").contains("no address"));
 }
+
+#[tokio::test]
+async fn a_signal_ends_the_wait_for_events_at_once() {
+    let mut stage = Stage::with_events(ALL).await;
+    stage.aws.sandbox.ses.set_event_rules(vec![EventRule {
+        types: Vec::new(),
+        fault: EventFault::Loss,
+        share: 1.0,
+    }]);
+    stage.set("NOTIFIER_FEEDBACK__PATIENCE", "60s");
+    let mut asked = stage.command(&["check", "--feedback"]);
+    let asked = asked.spawn().unwrap();
+    let pid = rustix::process::Pid::from_raw(asked.id().unwrap().cast_signed()).unwrap();
+    let outbox = &stage.aws.sandbox.outbox;
+    let until_sent = async {
+        while outbox.taken_simulated() == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(30), until_sent).await.unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let ended = timeout(Duration::from_secs(10), asked.wait_with_output());
+    let ended = ended.await.unwrap().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let out = String::from_utf8_lossy(&ended.stdout).into_owned();
+    assert!(out.contains("SIGINT ended the wait"), "{out}");
+}

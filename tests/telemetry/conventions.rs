@@ -34,6 +34,16 @@ const METRICS: [(&str, &str, Kind); 18] = [
     ("notifier.receives.empty", "{receive}", Kind::Counter),
 ];
 
+/// The same of SES's events, which are told only where they are read.
+pub(crate) const METRICS_OF_EVENTS: [(&str, &str, Kind); 6] = [
+    ("notifier.deliveries", "{event}", Kind::Counter),
+    ("notifier.delivery.duration", "s", Kind::Histogram),
+    ("notifier.feedback.lag", "s", Kind::Histogram),
+    ("notifier.feedback.other", "{message}", Kind::Counter),
+    ("notifier.feedback.deaf", "1", Kind::Gauge),
+    ("notifier.unknown_sends", "{attempt}", Kind::Counter),
+];
+
 /// Attributes of the conventions: messaging, RPC and AWS, version 1.44.
 const ATTRIBUTES: [&str; 13] = [
     "aws.request_id",
@@ -80,7 +90,8 @@ fn the_list_holds_the_conventions_names_and_ours_under_our_prefix() {
             .iter()
             .all(|name| name.starts_with("notifier."))
     );
-    assert_eq!(listed("metric"), METRICS.map(|(name, ..)| name).into());
+    let metrics = METRICS.iter().chain(&METRICS_OF_EVENTS);
+    assert_eq!(listed("metric"), metrics.map(|(name, ..)| *name).collect());
 }
 
 #[tokio::test]

@@ -1,24 +1,30 @@
 //! What is told of what becomes of mails.
 
+use sandbox::faults::{self, Rule};
 use sandbox::ses::destination::EventType::{
     Bounce, Complaint, Delivery, DeliveryDelay, Reject, Send,
 };
 use sandbox::ses::fate::{Fate, FateRule};
+use serde_json::json;
 use tokio::{sync::OnceCell, time::timeout};
 
 use crate::telemetry::{
     collector::{Collector, GRPC, Point, Span},
+    conventions::METRICS_OF_EVENTS,
     daemon::{LONG, Stopped},
     stage::{SECRETS, Stage},
 };
 
+/// SES takes this event's mail, and its answer gets lost.
+const UNANSWERED: &str = "unanswered";
 /// What becomes of the mails of these events, and the events that SES publishes of each.
-const FATES: [(&str, &[&str]); 5] = [
+const FATES: [(&str, &[&str]); 6] = [
     ("delivered", &["send", "delivery"]),
     ("bounced", &["send", "bounce"]),
     ("complained", &["send", "delivery", "complaint"]),
     ("rejected", &["send", "reject"]),
     ("delayed", &["send", "delivery_delay", "delivery"]),
+    (UNANSWERED, &["send", "delivery"]),
 ];
 
 const EVENTS: [&str; 6] = [
@@ -69,6 +75,14 @@ async fn play() -> Told {
         fate: fate(name),
     });
     stage.sandbox.ses.set_fates(rules.to_vec());
+    stage.sandbox.faults.add(Rule {
+        body_contains: Some(format!("Planning of {UNANSWERED}")),
+        count: Some(1),
+        ..Rule::new("ses:SendEmail", faults::Fault::ResetAfter)
+    });
+    let stranger = json!({ "QueueUrl": "feedback", "MessageBody": "no event" });
+    let sent = stage.sandbox.sqs.call("SendMessage", stranger).await;
+    sent.unwrap();
     let collector = Collector::start(GRPC).await;
     let feedback = stage.queue_url("feedback");
     let daemon = stage.daemon(&[
@@ -141,6 +155,16 @@ async fn each_event_is_counted_once_by_what_became_of_the_mail() {
 }
 
 #[tokio::test]
+async fn every_metric_of_events_has_its_unit_and_kind_and_none_is_missing() {
+    let points = &told().await.points;
+    for (name, unit, kind) in METRICS_OF_EVENTS {
+        let point = points.iter().find(|point| point.metric == name);
+        let point = point.unwrap_or_else(|| panic!("{name} is never told"));
+        assert_eq!((point.unit.as_str(), point.kind), (unit, kind), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_mail_is_one_line() {
     let stopped = &told().await.stopped;
     for (text, name, level) in [
@@ -158,7 +182,7 @@ async fn what_is_wrong_with_a_mail_is_one_line() {
     let rejected = stopped.telling("SES accepted a mail and will not");
     assert_eq!(rejected.len(), 1);
     assert_eq!(rejected[0]["level"], "WARN");
-    assert_eq!(stopped.telling("a mail was delivered").len(), 3);
+    assert_eq!(stopped.telling("a mail was delivered").len(), 4);
     let bounced = &stopped.telling("a mail bounced")[0];
     let diagnostic = bounced["notifier.event.diagnostic"].as_str().unwrap();
     assert!(
@@ -170,7 +194,8 @@ async fn what_is_wrong_with_a_mail_is_one_line() {
 #[tokio::test]
 async fn each_event_is_a_span_that_is_linked_to_the_send_of_its_mail() {
     let told = told().await;
-    for (name, events) in FATES {
+    // The span of a send without an answer has no id of SES's.
+    for (name, events) in FATES.iter().filter(|(name, _)| *name != UNANSWERED) {
         let subject = format!("Registered: Planning of {name}");
         let mail = told.mails.iter().find(|(known, _)| *known == subject);
         let (_, id) = mail.unwrap();
