@@ -18,7 +18,7 @@ pub enum AddressError {
     #[error("it contains a space or a control character")]
     Blank,
     /// A character with a meaning of its own in a header.
-    #[error("it holds one of < > \" ( ) , ;")]
+    #[error("it holds one of < > \" ( ) , ; or a colon before the @")]
     Special,
     /// SES takes ASCII only before the `@`.
     #[error("it holds a character before the @ that is not ASCII")]
@@ -60,6 +60,10 @@ impl Address {
             .ok_or(AddressError::NoAt)?;
         if !local.is_ascii() {
             return Err(AddressError::LocalPart);
+        }
+        // In a header it would begin a group. A domain may be an address of IPv6.
+        if local.contains(':') {
+            return Err(AddressError::Special);
         }
         if domain.is_ascii() {
             return Ok(Self(text.to_owned()));

@@ -108,7 +108,10 @@ impl Composer {
         let value = event.text(field)?.unwrap_or_default();
         let to = recipients(value, &self.sender)?;
         if to.is_empty() {
-            return Err(Rejection::NoRecipient(field.clone()));
+            return Err(Rejection::NoRecipient {
+                field: field.clone(),
+                instead: event.instead(),
+            });
         }
         Ok(to)
     }

@@ -21,7 +21,28 @@ pub struct Event {
     fields: Fields,
     /// In the order of the fields.
     values: Vec<Option<Found>>,
+    /// What this is instead of an event, if it looks like something that is often taken for one.
+    instead: Option<&'static str>,
 }
+
+/// What is often taken for a message: a name in it, what its value begins with, and what it is.
+const TAKEN_FOR_MESSAGES: [(&str, u8, &str); 3] = [
+    (
+        "Message",
+        b'{',
+        "an SNS envelope whose Message is an object, where SNS has a string",
+    ),
+    (
+        "Messages",
+        b'[',
+        "what `aws sqs receive-message` prints: it holds messages, of which one Body is wanted",
+    ),
+    (
+        "Records",
+        b'[',
+        "what Lambda is given: it holds records, of which one body is wanted",
+    ),
+];
 
 /// A value that is not null.
 enum Found {
@@ -37,7 +58,10 @@ impl Fields {
         pointers.sort_by(|one, other| one.as_str().cmp(other.as_str()));
         pointers.dedup();
         let first = |pointer: &JsonPointer| pointer.tokens.first().cloned();
-        let mut names: Vec<_> = pointers.iter().filter_map(first).collect();
+        let hints = TAKEN_FOR_MESSAGES
+            .iter()
+            .map(|(name, ..)| (*name).to_owned());
+        let mut names: Vec<_> = pointers.iter().filter_map(first).chain(hints).collect();
         names.sort();
         names.dedup();
         Self(Arc::new(Wanted { pointers, names }))
@@ -54,10 +78,22 @@ impl Event {
             let name = names.iter().position(|name| name == first)?;
             Found::of(json::at(written[name]?, rest)?)
         };
+        let looks_like = |(name, first, _): &&(&str, u8, &str)| {
+            let at = names.iter().position(|known| known == name);
+            let value = at.and_then(|at| written[at]);
+            value.is_some_and(|value| value.as_bytes().first() == Some(first))
+        };
+        let instead = TAKEN_FOR_MESSAGES.iter().find(looks_like);
         Ok(Self {
+            instead: instead.map(|(.., what)| *what),
             fields: fields.clone(),
             values: pointers.iter().map(value).collect(),
         })
+    }
+
+    /// What this is instead of an event, if it looks like something that is often taken for one.
+    pub(super) fn instead(&self) -> Option<&'static str> {
+        self.instead
     }
 
     /// A field as text: strings as they are, numbers as they were written, `true` and `false`.

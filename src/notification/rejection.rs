@@ -30,8 +30,13 @@ pub enum Rejection {
         found: &'static str,
     },
     /// The event names nobody to write to.
-    #[error("no recipient in the field {0}")]
-    NoRecipient(JsonPointer),
+    #[error("no recipient in the field {field}{}", because(*instead))]
+    NoRecipient {
+        /// The field of the recipients.
+        field: JsonPointer,
+        /// What the message looks like instead of an event.
+        instead: Option<&'static str>,
+    },
     /// A recipient is no address.
     #[error("recipient {position} is not a valid address: {error}")]
     BadRecipient {
@@ -64,12 +69,18 @@ impl Rejection {
         match self {
             Self::MissingField { .. } => "missing_field",
             Self::NotText { .. } => "not_text",
-            Self::NoRecipient(_) => "no_recipient",
+            Self::NoRecipient { .. } => "no_recipient",
             Self::BadRecipient { .. } => "bad_recipient",
             Self::TooManyRecipients(_) => "too_many_recipients",
             Self::OwnAddress(_) => "own_address",
         }
     }
+}
+
+fn because(instead: Option<&str>) -> String {
+    instead
+        .map(|what| format!(": this looks like {what}"))
+        .unwrap_or_default()
 }
 
 impl fmt::Display for Needs {

@@ -22,6 +22,9 @@ pub enum SenderError {
     /// An angle bracket without its partner, or text after the address.
     #[error("is not one address: its angle brackets do not enclose its end")]
     Brackets,
+    /// A mail has one sender.
+    #[error("holds more than one address, and a mail has one sender")]
+    Several,
     /// A display name that would break the header.
     #[error(
         "has a display name with control characters, or with quotes that do not enclose all of it"
@@ -75,6 +78,10 @@ fn display_name(written: &str) -> Result<String, SenderError> {
         return Err(SenderError::Name);
     }
     let Some(quoted) = written.strip_prefix('"') else {
+        // A name may be an address. One of several is another sender.
+        if written.contains('@') && written.contains(['<', ',', ';']) {
+            return Err(SenderError::Several);
+        }
         let plain = (!written.contains('"')).then(|| written.to_owned());
         return plain.ok_or(SenderError::Name);
     };

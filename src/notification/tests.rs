@@ -257,3 +257,30 @@ fn piece() -> impl Strategy<Value = String> {
         "\\PC{1,6}",
     ]
 }
+
+#[test]
+fn what_is_often_taken_for_a_message_is_named() {
+    let object = r#"{"Type": "Notification", "MessageId": "2", "TopicArn": "arn", "Message": {"mailto": "d@x.y"}}"#;
+    for (body, what) in [
+        (object, "an SNS envelope whose Message is an object"),
+        (
+            r#"{"Messages": [{"Body": "{}"}]}"#,
+            "`aws sqs receive-message` prints",
+        ),
+        (
+            r#"{"Records": [{"body": "{}", "eventSource": "aws:sqs"}]}"#,
+            "what Lambda is given",
+        ),
+    ] {
+        let error = compose(body).unwrap_err().to_string();
+        assert!(
+            error.starts_with("no recipient in the field /mailto: this looks like "),
+            "{error}"
+        );
+        assert!(error.contains(what), "{error}");
+    }
+    let error = compose(r#"{"Messages": 5}"#).unwrap_err().to_string();
+    assert_eq!(error, "no recipient in the field /mailto");
+    let error = compose(r#"{"mailto": "d@x.y", "Records": []}"#).unwrap_err();
+    assert_eq!(error.kind(), "missing_field");
+}

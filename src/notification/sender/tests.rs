@@ -47,6 +47,9 @@ fn what_is_no_mailbox_is_refused_with_what_is_allowed() {
     for (written, expected) in [
         ("", SenderError::Address(AddressError::NoAt)),
         ("<>", SenderError::Address(AddressError::NoAt)),
+        ("A <a@b.c>, B <b@b.c>", SenderError::Several),
+        ("a@b.c, B <b@b.c>", SenderError::Several),
+        ("a@b.c;b@b.c", SenderError::Address(AddressError::Special)),
         ("Dana", SenderError::Address(AddressError::NoAt)),
         (
             "Dana dana@example.com",
