@@ -8,6 +8,11 @@ pub(super) fn is_format(c: char) -> bool {
     !c.is_ascii() && c.general_category() == GeneralCategory::Format
 }
 
+/// What joins two characters or keeps them apart, as Persian and Hindi spell and emoji are put together.
+pub(super) fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
 /// Characters without width that mail templates are padded with, and soft hyphens.
 pub(super) fn is_zero_width(c: char) -> bool {
     matches!(

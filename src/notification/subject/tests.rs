@@ -45,6 +45,42 @@ fn a_subject_is_one_clean_line() {
 }
 
 #[test]
+fn what_joins_characters_stays_and_what_steers_them_goes() {
+    let scotland = "\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}";
+    let family = "👨\u{200d}👩\u{200d}👧";
+    for (summary, expected) in [
+        (family, family),
+        ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+        ("क्\u{200d}ष", "क्\u{200d}ष"),
+        (scotland, scotland),
+        ("\u{200d}a\u{200d}", "a"),
+        ("a\u{200d} b", "a b"),
+        ("a \u{200d}b", "a b"),
+        ("a\u{200d}\u{200d}b", "ab"),
+        ("a\u{200d}\u{202e}b", "ab"),
+        ("a\u{200b}b\u{feff}c\u{ad}d", "abcd"),
+        ("x\u{e0067}\u{e0062}\u{e0073}\u{e007f}", "x"),
+        ("\u{1f3f4}\u{e0041}\u{e0042}\u{e0043}\u{e007f}", "\u{1f3f4}"),
+        ("\u{1f3f4}\u{e0067}\u{e0062}", "\u{1f3f4}"),
+        ("\u{2066}a\u{2069}\u{200e}", "a"),
+    ] {
+        assert_eq!(render("{summary}", summary), expected, "{summary:?}");
+    }
+}
+
+#[test]
+fn nothing_that_a_mail_program_would_decode_is_left() {
+    for (summary, expected) in [
+        ("=?utf-8?q?=E2=80=AE?=", "= ?utf-8?q?=E2=80=AE?="),
+        ("=\u{202e}?x", "= ?x"),
+        ("a == ? b=?", "a == ? b= ?"),
+    ] {
+        assert_eq!(render("{summary}", summary), expected, "{summary:?}");
+    }
+    assert_eq!(render("={summary}", "?utf-8?q?x?="), "= ?utf-8?q?x?=");
+}
+
+#[test]
 fn two_hundred_characters_are_the_most_and_the_ellipsis_is_one_of_them() {
     assert_eq!(render("{summary}", &"é".repeat(200)), "é".repeat(200));
     assert_eq!(
@@ -88,7 +124,10 @@ proptest! {
     fn no_subject_breaks_its_header(summary in any::<String>(), source in "(\\PC|\\{summary\\}|[\r\n\u{200b}]){0,300}") {
         let subject = render(&source, &summary);
         prop_assert!(subject.chars().count() <= SUBJECT_MAX_CHARS);
-        prop_assert!(!subject.chars().any(|c| c.is_control() || is_format(c) || (c.is_whitespace() && c != ' ')));
+        prop_assert!(!subject.chars().any(|c| c.is_control() || (c.is_whitespace() && c != ' ')));
+        let flag_tags = '\u{e0020}'..='\u{e007f}';
+        prop_assert!(!subject.chars().any(|c| is_format(c) && !is_joiner(c) && !flag_tags.contains(&c)));
+        prop_assert!(!subject.contains("=?"));
         prop_assert_eq!(subject.trim(), &subject);
         prop_assert!(!subject.contains("  "));
     }
