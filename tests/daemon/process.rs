@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::daemon::output::{Line, Secrets, assert_accounted, outcomes};
 use crate::daemon::world::World;
 
-/// The longest that a test waits for anything but the end of boot's patience.
-const DEADLINE: Duration = Duration::from_secs(25);
+/// The longest that a test waits for anything but the end of boot's patience: more than the longest pause
+/// between two attempts, behind which a daemon that has just recovered may wait.
+const DEADLINE: Duration = Duration::from_secs(65);
 /// How often the local AWS is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
