@@ -95,7 +95,7 @@ async fn boot_and_work(
     let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::default());
     let proving = async {
         let facts = boot::prove(&world, settings, &templates).await?;
-        let reading = Reading::start(&world, settings, &ledger, &instruments);
+        let reading = Reading::start(&world, settings, &ledger, &instruments, &drain);
         if let Some(reading) = &reading {
             reading.caught_up().await;
         }

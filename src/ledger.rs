@@ -17,6 +17,9 @@ pub enum Heard {
     Sent,
     /// It was sent before under another id: the mail went out twice. Each id is told of once.
     SentTwice,
+    /// The mail is known as sent from now on, but a copy of its message is still held, so that only this
+    /// process knows.
+    InProgress,
 }
 
 /// Remembers what was sent, by the keys of the mails.

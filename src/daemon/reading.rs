@@ -1,6 +1,6 @@
 //! The reader of the mail service's events as a task of the daemon's.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -9,6 +9,7 @@ use crate::{
     config::Settings,
     feedback::{self, Hearing, Reader},
     ledger::Ledger,
+    pipeline::drain::Drain,
     ports::{World, queue_name},
     telemetry::Instruments,
 };
@@ -22,12 +23,14 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    /// Begins to read, where a feedback queue is configured.
+    /// Begins to read, where a feedback queue is configured. It ends by itself when the sends under way
+    /// are given up: from then on an event is for the process that receives its message again.
     pub(super) fn start(
         world: &World,
         settings: &Settings,
         ledger: &Arc<dyn Ledger>,
         instruments: &Arc<Instruments>,
+        drain: &Arc<Drain>,
     ) -> Option<Self> {
         let source = world.feedback.clone()?;
         let url = settings.feedback.queue_url.as_deref()?;
@@ -42,8 +45,15 @@ impl Reading {
         });
         let stop = CancellationToken::new();
         let task = tokio::spawn({
-            let (reader, stop) = (Arc::clone(&reader), stop.clone());
-            async move { reader.run(stop).await }
+            let (reader, stop, drain) = (Arc::clone(&reader), stop.clone(), Arc::clone(drain));
+            async move {
+                let mut reading = pin!(reader.run(stop.clone()));
+                tokio::select! {
+                    () = &mut reading => return,
+                    () = drain.wait_abandon() => stop.cancel(),
+                }
+                reading.await;
+            }
         });
         Some(Self {
             reader,

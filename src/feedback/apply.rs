@@ -20,16 +20,21 @@ use crate::{
 const CHECKS_LEFT_FOR: Duration = Duration::from_mins(2);
 /// Where the clocks disagree it is left for so many receives, each a second after the one before.
 const CHECKS_RECEIVED_MAX: u32 = 150;
+/// What a person waits for is hidden from them for this long: each time somebody else may get it.
+const CHECKS_HIDDEN_FOR: Duration = Duration::from_secs(1);
+/// An event of a mail that is not settled yet comes again after this: should this process die first, the
+/// next one reads it.
+const UNSETTLED_HIDDEN_FOR: Duration = Duration::from_secs(5);
+/// What is no event of the mail service's is looked at again after this. Somebody has to take it away.
+const FOREIGN_HIDDEN_FOR: Duration = Duration::from_hours(1);
 
 /// What becomes of a message of the feedback queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// Its work is done.
     Delete,
-    /// It comes again, until somebody has dealt with it or the queue gives it up.
-    Leave,
-    /// A person waits for it: others may have it soon.
-    GiveBack,
+    /// It stays in the queue, hidden for so long.
+    Leave(Duration),
 }
 
 /// Applies events: to the ledger, to what is known of whether events arrive, and to the log.
@@ -54,16 +59,19 @@ impl Applier {
                 return Verdict::Delete;
             }
             Letter::Foreign(what) => {
-                self.instruments.metrics.other_letter("foreign");
+                // It comes again and again, and is one letter.
+                if message.receive_count <= 1 {
+                    self.instruments.metrics.other_letter("foreign");
+                }
                 self.told.foreign(&self.feedback_queue, &what);
-                return Verdict::Leave;
+                return Verdict::Leave(FOREIGN_HIDDEN_FOR);
             }
         };
         if event.purpose == MailPurpose::Check {
             let age = age(message).unwrap_or_default();
             let is_young = age < CHECKS_LEFT_FOR && message.receive_count < CHECKS_RECEIVED_MAX;
             return if is_young {
-                Verdict::GiveBack
+                Verdict::Leave(CHECKS_HIDDEN_FOR)
             } else {
                 Verdict::Delete
             };
@@ -76,7 +84,7 @@ impl Applier {
                         self.hearing.hear_witness(key, &event.email_id);
                     }
                 } else {
-                    self.apply_ours(key.as_str(), message, &event).await;
+                    return self.apply_ours(key.as_str(), message, &event).await;
                 }
             }
             (Some(_), Some(queue)) => {
@@ -88,19 +96,22 @@ impl Applier {
         Verdict::Delete
     }
 
-    async fn apply_ours(&self, key: &str, message: &ReceivedMessage, event: &MailEvent) {
-        if event.fate.shows_acceptance()
-            && self.ledger.hear(key, &event.email_id).await == Heard::SentTwice
-        {
-            report::sent_twice(event);
+    async fn apply_ours(&self, key: &str, message: &ReceivedMessage, event: &MailEvent) -> Verdict {
+        let mut verdict = Verdict::Delete;
+        if event.fate.shows_acceptance() {
+            match self.ledger.hear(key, &event.email_id).await {
+                Heard::Sent => {}
+                Heard::SentTwice => report::sent_twice(event),
+                Heard::InProgress => verdict = Verdict::Leave(UNSETTLED_HIDDEN_FOR),
+            }
         }
         // Both SES and the queues may deliver an event twice.
-        if !self.seen.is_new(event) {
-            return;
+        if self.seen.is_new(event) {
+            self.instruments.metrics.heard(event, age(message));
+            let span = self.instruments.spans.event(&self.feedback_queue, event);
+            report::event(event, &span);
         }
-        self.instruments.metrics.heard(event, age(message));
-        let span = self.instruments.spans.event(&self.feedback_queue, event);
-        report::event(event, &span);
+        verdict
     }
 
     /// What was read could not be deleted.

@@ -28,8 +28,6 @@ const CATCH_UP_WAIT: Duration = Duration::from_secs(1);
 const VISIBILITY: Duration = Duration::from_secs(9);
 /// How long a delete may take. What is not deleted comes again, and changes nothing then.
 pub const DELETE_TIMEOUT: Duration = Duration::from_secs(5);
-/// What a person waits for is hidden from them for this long: each time somebody else may get it.
-const GIVEN_BACK_AFTER: Duration = Duration::from_secs(1);
 /// At most so many receives at a time.
 const RECEIVES_MAX: usize = 12;
 /// After a receive that came back neither empty nor full the next waits this long, so that events, of
@@ -49,6 +47,8 @@ pub(super) struct Poller {
 enum Received {
     Full,
     Some,
+    /// Only what stays in the queue, and not more than one receive can bring.
+    Known,
     Nothing,
     Failed,
 }
@@ -88,9 +88,15 @@ impl Poller {
                     wanted = (wanted - 1).max(1);
                     delay = RECEIVE_LINGER;
                 }
-                Some(Received::Nothing) => {
+                Some(brought @ (Received::Known | Received::Nothing)) => {
                     wanted = 1;
-                    caught_up.send_if_modified(|done| !std::mem::replace(done, true));
+                    if brought == Received::Known {
+                        delay = RECEIVE_LINGER;
+                    }
+                    // Another receive may be about to bring something.
+                    if under_way.is_empty() {
+                        caught_up.send_if_modified(|done| !std::mem::replace(done, true));
+                    }
                 }
                 Some(Received::Failed) => {
                     wanted = 1;
@@ -122,10 +128,11 @@ impl Poller {
             wait,
             visibility: VISIBILITY,
         };
+        // What comes after the stop is for the next process: nobody here waits for it any more.
         let received = tokio::select! {
             biased;
-            received = queue.receive(request) => received,
             () = stop.cancelled() => return Received::Nothing,
+            received = queue.receive(request) => received,
         };
         let messages = match received {
             Ok(messages) => messages,
@@ -143,17 +150,16 @@ impl Poller {
             }
             return Received::Nothing;
         }
-        let (mut read, mut given_back) = (Vec::new(), Vec::new());
+        let (mut read, mut left) = (Vec::new(), Vec::new());
         for message in &messages {
             let letter = (self.source.read)(&message.body);
             match self.applier.apply(message, letter).await {
                 Verdict::Delete => read.push(message.receipt.clone()),
-                Verdict::GiveBack => given_back.push((message.receipt.clone(), GIVEN_BACK_AFTER)),
-                Verdict::Leave => {}
+                Verdict::Leave(hidden_for) => left.push((message.receipt.clone(), hidden_for)),
             }
         }
         // Where this fails the event comes again by itself.
-        drop(queue.change_visibility(&given_back).await);
+        drop(queue.change_visibility(&left).await);
         // What is not deleted comes again and changes nothing then.
         match queue.delete(&read).await {
             Ok(answers) => {
@@ -166,6 +172,8 @@ impl Poller {
         }
         if messages.len() == BATCH_MAX {
             Received::Full
+        } else if read.is_empty() {
+            Received::Known
         } else {
             Received::Some
         }

@@ -47,6 +47,7 @@ pub(super) fn event(event: &MailEvent, span: &CallSpan) {
         .map(|recipient| mask(&recipient.address))
         .collect();
     let status = of(|recipient| recipient.status.as_deref());
+    let status = masked(status.as_deref());
     let diagnostic = of(|recipient| recipient.diagnostic.as_deref());
     let diagnostic = masked(diagnostic.as_deref());
     let (trace_id, span_id) = (span.trace_id(), span.span_id());

@@ -167,12 +167,19 @@ impl Ledger for MemoryLedger {
             ..
         } = &mut *state;
         let first = sent.remember(key, id);
-        if let Some(copies) = in_progress.get_mut(&key) {
+        let is_held = if let Some(copies) = in_progress.get_mut(&key) {
             copies.email_id.get_or_insert_with(|| email_id.to_owned());
             copies.turns.close();
-        }
+            true
+        } else {
+            false
+        };
         if first == id || second_ids.contains(&(key, id)) {
-            return Heard::Sent;
+            return if is_held {
+                Heard::InProgress
+            } else {
+                Heard::Sent
+            };
         }
         second_ids.truncate(SECOND_IDS_MAX - 1);
         second_ids.push_front((key, id));

@@ -121,7 +121,7 @@ impl Witnesses {
             ..Tags::of(&key)
         };
         let hearing = self.hearing.as_ref();
-        let event = hearing.map(|hearing| hearing.expect_witness(&key));
+        let mut event = hearing.map(|hearing| hearing.expect_witness(&key));
         let began = Instant::now();
         let result = self.mailer.send(mail, tags).await;
         let code = result.as_ref().err().map(|failure| &*failure.error.code);
@@ -130,7 +130,11 @@ impl Witnesses {
             Ok(email_id) => {
                 *failing = false;
                 debug!(notifier.email.id = email_id, "a witness was accepted");
-                if let Some(hearing) = hearing {
+                // An event that came before the answer is not due any more.
+                let is_heard = event.as_mut().is_some_and(|event| event.try_recv().is_ok());
+                if let Some(hearing) = hearing
+                    && !is_heard
+                {
                     hearing.accepted();
                 }
                 let standing = self.proves().await;

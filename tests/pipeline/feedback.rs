@@ -3,7 +3,9 @@
 use organizer_notifier::ports::{MailPurpose, QueueFailureKind, SendFailureKind};
 use serde_json::json;
 
-use crate::rig::{Rig, accept, assert_about, fail, hang, in_envelope, millis, mins, secs};
+use crate::rig::{
+    Rig, accept, accept_after, assert_about, fail, hang, in_envelope, millis, mins, secs,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_send_without_an_answer_is_sent_when_its_event_comes() {
@@ -180,6 +182,91 @@ async fn after_a_crash_what_events_name_is_not_mailed_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_stays_in_its_queue_until_its_mail_is_settled() {
+    let rig = Rig::with_feedback(secs(1), |_| {}).await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|_| hang().but_mailed());
+    rig.publish("dana").await;
+    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
+    // The event has been read, and no answer has come yet.
+    rig.pass(secs(4)).await;
+    daemon.kill().await;
+    rig.mailer.script(|_| accept());
+    rig.pass(mins(2)).await;
+    let daemon = rig.start();
+    rig.until_outcomes("dana", 1).await;
+    assert_eq!(rig.outcomes("dana"), ["duplicate"]);
+    assert_eq!(rig.mailer.times_mailed("dana"), 1);
+    rig.until(|| rig.feedback.len() == 0).await;
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_comes_too_late_for_a_stop_is_left_to_the_next_process() {
+    let rig = Rig::with_feedback(secs(34), |_| {}).await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|send| match send.key.as_str() {
+        "dana" => hang().but_mailed(),
+        _ => accept(),
+    });
+    // A delete fails, so that the end takes its time.
+    rig.queue.react(|call| match call.operation {
+        crate::rig::Operation::Delete => crate::rig::Reaction::Hang,
+        _ => crate::rig::Reaction::Pass,
+    });
+    rig.publish("dana").await;
+    rig.publish("erin").await;
+    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
+    rig.pass(secs(12)).await;
+    let end = daemon.stop().await;
+    end.left_a_send("received 8 = 7 sent + 1 deferred");
+    assert!(end.took > secs(22), "{:?}", end.took);
+    rig.queue.react(|_| crate::rig::Reaction::Pass);
+    rig.mailer.script(|_| accept());
+    rig.pass(mins(2)).await;
+    let daemon = rig.start();
+    rig.until_outcomes("dana", 2).await;
+    assert_eq!(rig.outcomes("dana"), ["deferred", "duplicate"]);
+    assert_eq!(rig.mailer.times_mailed("dana"), 1);
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_comes_before_its_answer_is_not_missed_after_it() {
+    let rig = Rig::with_feedback(secs(1), |settings| settings.feedback.patience = secs(5)).await;
+    let daemon = rig.start_warm().await;
+    rig.pass(secs(10)).await;
+    rig.mailer.script(|_| accept_after(secs(4)));
+    rig.publish("dana").await;
+    rig.until_outcomes("dana", 1).await;
+    rig.pass(secs(20)).await;
+    assert!(
+        rig.said("no events arrive in the feedback queue")
+            .is_empty()
+    );
+    rig.publish_events(secs(12));
+    rig.mailer.script(|_| hang().but_mailed());
+    rig.publish("erin").await;
+    rig.until_outcomes("erin", 1).await;
+    assert_eq!(rig.mailer.times_mailed("erin"), 1);
+    daemon.stop().await.is("received 8 = 8 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_comes_before_its_witnesss_answer_is_not_missed_after_it() {
+    let rig = Rig::with_feedback(secs(1), |settings| settings.feedback.patience = secs(5)).await;
+    rig.mailer.script_witnesses(|_| accept_after(secs(4)));
+    let daemon = rig.start();
+    rig.pass(secs(30)).await;
+    assert_eq!(rig.mailer.witnesses().len(), 1);
+    assert!(
+        rig.said("no events arrive in the feedback queue")
+            .is_empty()
+    );
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_ends_a_message_that_waits_for_its_next_attempt() {
     let rig = Rig::with_feedback(secs(100), |settings| settings.feedback.patience = secs(5)).await;
     let daemon = rig.start_warm().await;
@@ -229,7 +316,7 @@ async fn a_trouble_with_a_mail_is_one_line() {
                 "bounceSubType": "General",
                 "bouncedRecipients": [{
                     "emailAddress": "dana@example.com",
-                    "status": "5.1.1",
+                    "status": "5.1.1 (dana@example.com unknown)",
                     "diagnosticCode": "smtp; 550 5.1.1 <dana@example.com>: user unknown",
                 }],
             }),
@@ -248,7 +335,10 @@ async fn a_trouble_with_a_mail_is_one_line() {
     assert_eq!(fields["notifier.email.id"], "dana-1");
     assert_eq!(fields["notifier.email.to"], "d***@example.com");
     assert_eq!(fields["notifier.event.type"], "Permanent");
-    assert_eq!(fields["notifier.event.status"], "5.1.1");
+    assert_eq!(
+        fields["notifier.event.status"],
+        "5.1.1 (d***@example.com unknown)"
+    );
     assert!(fields["notifier.event.diagnostic"].contains("d***@example.com"));
     let rejected = rig.said("will not deliver it");
     assert_eq!(rejected[0].fields["notifier.event.type"], "Bad content");
@@ -273,7 +363,7 @@ async fn what_is_no_event_of_ours_is_told_and_left_or_counted_and_gone() {
     rig.until(|| rig.feedback.len() == 0).await;
     assert_eq!(rig.said("events of mails of the queue other").len(), 1);
     rig.feedback.send("not an event").await;
-    rig.pass(mins(2)).await;
+    rig.pass(mins(125)).await;
     assert_eq!(rig.feedback.len(), 1);
     let told = rig.said("the feedback queue feedback holds").len();
     assert!((2..=3).contains(&told), "{told}");
@@ -313,7 +403,9 @@ async fn a_backlog_that_cannot_be_read_in_ten_seconds_is_told_and_holds_up_nothi
         settings.feedback.patience = secs(30);
     })
     .await;
-    rig.feedback.send("no event, which stays").await;
+    for _ in 0..20 {
+        rig.feedback.send("no event, which stays").await;
+    }
     rig.feedback.slow_down(secs(6));
     rig.publish("dana").await;
     let daemon = rig.start();
@@ -338,6 +430,30 @@ async fn an_event_that_a_person_waits_for_is_left_to_them_for_two_minutes() {
     assert_eq!(rig.feedback.len(), 1);
     rig.until(|| rig.feedback.len() == 0).await;
     assert!(rig.now() - began < mins(4), "{:?}", rig.now() - began);
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_a_person_waits_for_holds_up_no_start() {
+    let rig = Rig::with_feedback(secs(1), |_| {}).await;
+    let daemon = rig.start_warm().await;
+    rig.publish("dana").await;
+    rig.until(|| rig.queue.is_empty()).await;
+    let mut taken = rig.mailer.taken("dana");
+    taken.purpose = MailPurpose::Check;
+    rig.until(|| rig.feedback.len() == 0).await;
+    drop(daemon.stop().await);
+    rig.feedback.send(&in_envelope(&taken.sent())).await;
+    rig.publish("erin").await;
+    let began = rig.now();
+    let daemon = rig.start();
+    rig.until_outcomes("erin", 1).await;
+    assert!(
+        rig.outcome_at("erin") - began < secs(4),
+        "{:?}",
+        rig.now() - began
+    );
+    assert!(rig.said("was not read empty within").is_empty());
     drop(daemon.stop().await);
 }
 

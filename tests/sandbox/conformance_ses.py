@@ -54,6 +54,7 @@ def a_mail_reaches_the_outbox_whole(context):
     ses, address = sender(context)
     name = f"set-{uuid.uuid4()}"
     ses.create_configuration_set(ConfigurationSetName=name)
+    assert name in ses.list_configuration_sets()["ConfigurationSets"]
     sent = ses.send_email(
         **mail(
             f"Calendar <{address}>",

@@ -1,5 +1,7 @@
 //! SES's events: are they published, and do they reach the feedback queue?
 
+use std::time::Duration;
+
 use super::{Target, finding::Finding, policy};
 use crate::{
     ports::{
@@ -25,7 +27,7 @@ const WANTED: [Fate; 5] = [
 ];
 /// An event that a person waits for is received again and again: a queue that gives up sooner
 /// dead-letters it.
-const RECEIVES_ENOUGH: u32 = 50;
+const RECEIVES_ENOUGH: u32 = 500;
 
 /// What is found, and where SES publishes to, for whoever looks for an event.
 #[derive(Default)]
@@ -68,12 +70,14 @@ pub(super) async fn check_feedback(target: &Target<'_>, default_set: Option<&str
     }
     match details {
         Ok(details) => feedback.look_at_queue(target, url, &details).await,
-        Err(error) => feedback.findings.push(Finding::refused(
-            QUEUE,
-            "sqs:GetQueueAttributes",
-            queue_name(url),
-            &error,
-        )),
+        Err(error) => {
+            let name = queue_name(url);
+            let read = "sqs:GetQueueAttributes";
+            feedback
+                .findings
+                .push(Finding::unread(QUEUE, read, name, &error));
+            feedback.findings.push(rights(target, url, name).await);
+        }
     }
     feedback
 }
@@ -243,15 +247,21 @@ async fn rights(target: &Target<'_>, url: &str, name: &str) -> Finding {
     let Some(feedback) = &target.world.feedback else {
         return Finding::skipped(CHECK, "the queue is not read");
     };
-    let (received, deleted) = tokio::join!(
+    let hidden = [(ReceiptHandle::made_up(), Duration::ZERO)];
+    let (received, deleted, changed) = tokio::join!(
         target.inspector.may_receive(url),
         feedback.queue.delete(&made_up),
+        feedback.queue.change_visibility(&hidden),
     );
     let tried = [
         ("sqs:ReceiveMessage", received.err()),
         (
             "sqs:DeleteMessage",
             deleted.err().map(|failure| failure.error),
+        ),
+        (
+            "sqs:ChangeMessageVisibility",
+            changed.err().map(|failure| failure.error),
         ),
     ];
     let refused = tried.into_iter().filter_map(|(action, error)| {
@@ -260,5 +270,5 @@ async fn rights(target: &Target<'_>, url: &str, name: &str) -> Finding {
     });
     refused
         .reduce(Finding::merge)
-        .unwrap_or_else(|| Finding::ok(CHECK, "may receive and delete"))
+        .unwrap_or_else(|| Finding::ok(CHECK, "may receive, hide and delete"))
 }

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-const SEND: [&str; 3] = ["sqs:sendmessage", "sqs:*", "*"];
+const SEND: &str = "sqs:sendmessage";
 
-/// Whether a policy lets this service send messages that come from this ARN. Conditions that are not
-/// about the source are taken to hold.
+/// Whether a policy lets this service send messages that come from this ARN. Conditions of an `Allow`
+/// that are not about the source are taken to hold; a `Deny` counts only where it has none, since the
+/// usual ones (no TLS, another account) do not concern the service.
 pub(super) fn lets_in(policy: &str, service: &str, source: &str) -> bool {
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     let statements = texts_or_objects(&policy["Statement"]);
@@ -13,12 +14,13 @@ pub(super) fn lets_in(policy: &str, service: &str, source: &str) -> bool {
         let actions = texts(&statement["Action"]);
         let may_send = actions
             .iter()
-            .any(|action| SEND.contains(&action.to_ascii_lowercase().as_str()));
-        may_send && is_for(&statement["Principal"], service) && comes_from(statement, source)
+            .any(|action| fits(&action.to_ascii_lowercase(), SEND));
+        may_send && is_for(&statement["Principal"], service)
     };
-    let matching: Vec<_> = statements.into_iter().filter(about).collect();
-    let allowed = |statement: &&Value| statement["Effect"] == "Allow";
-    matching.iter().any(allowed) && matching.iter().all(allowed)
+    let about: Vec<_> = statements.into_iter().filter(about).collect();
+    let allows = |one: &&Value| one["Effect"] == "Allow" && comes_from(one, source);
+    let denies = |one: &&Value| one["Effect"] == "Deny" && one["Condition"].is_null();
+    about.iter().any(allows) && !about.iter().any(denies)
 }
 
 fn is_for(principal: &Value, service: &str) -> bool {
@@ -105,6 +107,7 @@ mod tests {
         for changes in [
             json!({}),
             json!({ "Action": ["sqs:GetQueueUrl", "SQS:SendMessage"] }),
+            json!({ "Action": "sqs:Send*" }),
             json!({ "Principal": "*" }),
             json!({ "Principal": { "AWS": "*" } }),
             json!({ "Condition": null }),
@@ -128,6 +131,25 @@ mod tests {
         }
         assert!(!lets_in("", SNS, TOPIC));
         assert!(!lets_in("{}", SNS, TOPIC));
+    }
+
+    #[test]
+    fn a_deny_counts_where_it_is_for_everybody() {
+        let with = |deny: Value| {
+            let mut policy: Value = serde_json::from_str(&policy(&json!({}))).unwrap();
+            policy["Statement"].as_array_mut().unwrap().push(deny);
+            policy.to_string()
+        };
+        let mut deny =
+            json!({ "Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": "*" });
+        assert!(!lets_in(&with(deny.clone()), SNS, TOPIC));
+        for condition in [
+            json!({ "Bool": { "aws:SecureTransport": "false" } }),
+            json!({ "ArnNotEquals": { "aws:SourceArn": TOPIC } }),
+        ] {
+            deny["Condition"] = condition;
+            assert!(lets_in(&with(deny.clone()), SNS, TOPIC), "{deny}");
+        }
     }
 
     #[test]

@@ -24,7 +24,9 @@ pub fn route(method: &str, path: &str, query: &str) -> Option<(&'static str, Map
         ("GET", ["identities", name]) => ("GetEmailIdentity", Some(("EmailIdentity", name))),
         ("DELETE", ["identities", name]) => ("DeleteEmailIdentity", Some(("EmailIdentity", name))),
         ("POST", ["configuration-sets"]) => ("CreateConfigurationSet", None),
-        ("GET", ["configuration-sets"]) => ("ListConfigurationSets", None),
+        ("GET", ["configuration-sets"]) | ("POST", ["list-configuration-sets"]) => {
+            ("ListConfigurationSets", None)
+        }
         ("GET", ["configuration-sets", name]) => {
             ("GetConfigurationSet", Some(("ConfigurationSetName", name)))
         }
