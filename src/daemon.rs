@@ -103,7 +103,7 @@ async fn boot_and_work(
     };
     match boot(proving, &templates, &mut signals, &drain).await {
         Ok(Some((facts, reading))) => {
-            log_plan(settings, &facts);
+            log_plan(settings, &facts, reading.as_ref());
             let begun = Arc::clone(&drain);
             let limiter = Limiter::new(settings.email.max_send_rate);
             if let Some(account) = &facts.account {
@@ -230,7 +230,7 @@ async fn work(
 }
 
 /// The plan in one line: what an operator compares with what was meant.
-fn log_plan(settings: &Settings, facts: &Facts) {
+fn log_plan(settings: &Settings, facts: &Facts, reading: Option<&Reading>) {
     let queue = queue_name(&settings.queue.url);
     let redrive = match &facts.queue.redrive {
         Some(redrive) => format!("dead-letters after {} receives", redrive.max_receive_count),
@@ -252,12 +252,12 @@ fn log_plan(settings: &Settings, facts: &Facts) {
         settings.concurrency,
         format_duration(settings.queue.visibility_timeout),
         format_duration(settings.grace),
-        match &settings.feedback.queue_url {
-            Some(url) => format!(
+        match (&settings.feedback.queue_url, reading) {
+            (Some(url), Some(reading)) if reading.hearing().deafness().is_none() => format!(
                 ", and by SES's events in {}, each of which reaches one task alone",
                 queue_name(url)
             ),
-            None => String::new(),
+            _ => String::new(),
         },
     );
     if settings.feedback.queue_url.is_some() && settings.email.configuration_set.is_none() {

@@ -20,7 +20,7 @@ use self::{
     environment::{check_configuration, check_credentials, check_region},
     feedback::check_feedback,
     finding::{Finding, Level},
-    identity::{check_recipient, check_sender},
+    identity::{check_bounces, check_recipient, check_sender},
     mail::{check_mail, send_sample},
     platform::check_stop_time,
     probe::probe,
@@ -89,17 +89,21 @@ impl Target<'_> {
             return Ok(vec![credentials, Finding::skipped("aws", skipped)]);
         }
         let composer = self.settings.composer();
-        let (queue, (of_template, template), (identity, default_set), account, mail) = tokio::join!(
+        let (queue, (of_template, template), (identity, details), account, mail) = tokio::join!(
             check_queue(self),
             check_template(self, &composer),
             check_sender(self, self.settings.sender.address()),
             check_account(self),
             check_mail(self),
         );
-        let feedback = check_feedback(self, default_set.as_deref()).await;
+        let default_set = details.as_ref();
+        let default_set = default_set.and_then(|details| details.configuration_set.as_deref());
+        let feedback = check_feedback(self, default_set).await;
         let credentials = vec![credentials];
         let mut findings = [credentials, queue, of_template, identity, account, mail].concat();
         findings.extend(feedback.findings.iter().cloned());
+        findings
+            .extend(details.map(|details| check_bounces(&details, feedback.tells_of_bounces())));
         if let Some(recipient) = &asked.recipient {
             findings.push(check_recipient(self, recipient).await);
         }

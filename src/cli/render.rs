@@ -19,7 +19,7 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
-    config::Flags,
+    config::{Flags, Settings},
     notification::{Address, JsonPointer, Mail},
     shutdown::{self, Signal},
 };
@@ -34,8 +34,7 @@ const STDIN: &str = "-";
 pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> {
     if let (Some(address), Some(message)) = (&asked.correct, &asked.message) {
         let loaded = session::load_for_mail(flags, Some(message))?;
-        let recipient = &loaded.settings.message.recipient;
-        print(corrected(&read(message)?, recipient, address)?)?;
+        print(corrected(&read(message)?, &loaded.settings, address)?)?;
         return Ok(OK);
     }
     let loaded = session::load_for_mail(flags, asked.template.as_deref())?;
@@ -100,7 +99,7 @@ fn read(path: &Path) -> anyhow::Result<String> {
 }
 
 /// The message with another recipient, in its envelope if it has one.
-fn corrected(body: &str, recipient: &JsonPointer, address: &str) -> anyhow::Result<String> {
+fn corrected(body: &str, settings: &Settings, address: &str) -> anyhow::Result<String> {
     let address = Address::parse(address)
         .map_err(|error| UsageError(format!("--correct needs one usable address: {error}")))?;
     let read = |text: &str, what: &str| -> anyhow::Result<Value> {
@@ -112,13 +111,41 @@ fn corrected(body: &str, recipient: &JsonPointer, address: &str) -> anyhow::Resu
     let mut message = read(body, "the message")?;
     let inner = message["Message"].as_str().map(str::to_owned);
     let Some(inner) = inner.filter(|_| message["Type"] == "Notification") else {
-        sample::put(&mut message, recipient.as_str(), address.as_str());
+        correct(&mut message, settings, address.as_str())?;
         return Ok(message.to_string());
     };
     let mut event = read(&inner, "the event")?;
-    sample::put(&mut event, recipient.as_str(), address.as_str());
+    correct(&mut event, settings, address.as_str())?;
     message["Message"] = Value::from(event.to_string());
     Ok(message.to_string())
+}
+
+/// Puts an address in the place of the event's recipient, and of the same address where the mail shows
+/// it. CIS writes some with `[at]`.
+fn correct(event: &mut Value, settings: &Settings, address: &str) -> anyhow::Result<()> {
+    const AT: &str = "[at]";
+    let recipient = settings.message.recipient.as_str();
+    let old = event.pointer(recipient).and_then(Value::as_str);
+    let old = old.unwrap_or_default().trim().to_owned();
+    if old.eq_ignore_ascii_case(address) {
+        let same = "--correct names the address that the message has already";
+        return Err(UsageError(same.to_owned()).into());
+    }
+    for placeholder in settings.message.placeholders.iter() {
+        for field in [Some(&placeholder.field), placeholder.fallback.as_ref()] {
+            let Some(field) = field.map(JsonPointer::as_str) else {
+                continue;
+            };
+            let shown = event.pointer(field).and_then(Value::as_str).map(str::trim);
+            if shown == Some(&old) {
+                sample::put(event, field, address);
+            } else if shown == Some(&old.replace('@', AT)) {
+                sample::put(event, field, &address.replace('@', AT));
+            }
+        }
+    }
+    sample::put(event, recipient, address);
+    Ok(())
 }
 
 /// Prints what becomes of a message, writes the HTML part where that is asked for, and returns the

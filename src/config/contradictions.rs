@@ -27,10 +27,11 @@ pub(super) fn refuse_two_templates(sources: &mut Sources) {
 pub(super) fn refuse_one_queue_for_both(draft: &Draft, sources: &mut Sources) {
     let feedback = draft.feedback.queue_url.as_deref();
     if feedback.is_some_and(|feedback| is_same_queue(feedback, &draft.queue.url)) {
-        let message =
-            "is the queue of queue.url, from which mails are made; allowed: a queue of its own, \
-            which SES's events reach"
-                .to_owned();
+        let message = format!(
+            "is the queue of queue.url ({}), from which mails are made; allowed: a queue of its own, \
+             which SES's events reach",
+            sources.origin("queue.url")
+        );
         sources.refuse_value("feedback.queue_url", message);
     }
 }

@@ -59,8 +59,8 @@ fn refuse_dead_letters_as_feedback(settings: &Settings, queue: &QueueFacts) -> a
         && is_same_queue(feedback, &redrive.dead_letter_queue)
     {
         bail!(
-            "feedback.queue_url names the dead-letter queue of {}: give SES's events a queue of their \
-             own",
+            "feedback.queue_url names {feedback}, the dead-letter queue of {}: give SES's events a queue \
+             of their own",
             settings.queue.url
         );
     }

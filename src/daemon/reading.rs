@@ -76,7 +76,7 @@ impl Reading {
     /// Ends the reading. What was received by now is applied first.
     pub(super) async fn stop(self) {
         drop(self.stop);
-        // It neither panics nor is aborted.
+        // It does not panic, and nobody aborts it.
         drop(self.task.await);
     }
 }

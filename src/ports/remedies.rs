@@ -18,6 +18,21 @@ impl QueueFailureKind {
             Self::Throttled | Self::Transient => "it is tried again by itself",
         }
     }
+
+    /// What to do about it where the queue is the feedback queue.
+    pub fn feedback_remedy(self) -> &'static str {
+        match self {
+            Self::NotFound => {
+                "check feedback.queue_url (NOTIFIER_FEEDBACK__QUEUE_URL) and the region"
+            }
+            Self::AccessDenied => {
+                "check the credentials, and give the role sqs:ReceiveMessage, sqs:DeleteMessage and \
+                 sqs:ChangeMessageVisibility on the feedback queue"
+            }
+            Self::Encryption => "give the role kms:Decrypt on the feedback queue's key",
+            Self::Throttled | Self::Transient => self.remedy(),
+        }
+    }
 }
 
 impl TemplateFailureKind {

@@ -232,6 +232,24 @@ async fn the_feedback_queue_is_not_the_dead_letter_queue_nor_one_that_gives_up_s
     done.exits(1);
     let finding = done.finding("feedback queue");
     assert!(finding.contains("is the dead-letter queue"), "{finding}");
+    assert!(done.finding("bounces").contains("note"), "{done}");
+    // No mail goes out whose events would go there.
+    let done = stage.run(&["check", "--feedback"]).await;
+    assert!(
+        done.finding("feedback")
+            .contains("skipped nothing was mailed"),
+        "{done}"
+    );
+    let url = format!("{}/000000000000/nope", stage.aws.url());
+    stage.set("NOTIFIER_FEEDBACK__QUEUE_URL", &url);
+    let done = stage.run(&["check"]).await;
+    done.exits(1);
+    let finding = done.finding("feedback rights");
+    assert!(
+        finding.contains("nope (feedback.queue_url) does not exist"),
+        "{finding}"
+    );
+    assert!(done.finding("bounces").contains("note"), "{done}");
     let stage = Stage::with_events(ALL).await;
     stage
         .set_queue("feedback", json!({ "RedrivePolicy": redrive(5) }))
@@ -251,7 +269,10 @@ async fn the_mails_own_queue_is_no_feedback_queue() {
     stage.set("NOTIFIER_FEEDBACK__QUEUE_URL", &url);
     let done = stage.run(&["check"]).await;
     done.exits(64);
-    assert!(done.err.contains("is the queue of queue.url"), "{done}");
+    assert!(
+        done.err.contains("is the queue of queue.url (SQS_URL)"),
+        "{done}"
+    );
 }
 
 #[tokio::test]
@@ -289,7 +310,10 @@ async fn signature_mail_from_and_forwarding_of_the_identity_are_told() {
     );
     let finding = done.finding("mail from");
     assert!(finding.contains("warning SES does not find the MX record of bounce.example.com"));
-    assert!(done.finding("bounces").contains("note nobody is told"));
+    assert!(
+        done.finding("bounces")
+            .contains("note nobody learns of them")
+    );
     for (status, told) in [
         ("PENDING", "has not found the records yet"),
         ("FAILED", "does not find the records"),

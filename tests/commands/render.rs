@@ -233,6 +233,14 @@ async fn a_corrected_message_says_the_same_to_another_recipient() {
             r#"{"uid": "1", "mailto": "dana@exmaple.com", "paid": {}}"#,
         ),
         (
+            "cis.json",
+            r#"{"mailto": "dana@exmaple.com", "organizer": "dana[at]exmaple.com", "uid": "1"}"#,
+        ),
+        (
+            "other.json",
+            r#"{"mailto": "dana@exmaple.com", "organizer": "boss[at]example.com", "uid": "1"}"#,
+        ),
+        (
             "envelope.json",
             r#"{"Type": "Notification", "MessageId": "5", "TopicArn": "t",
                 "Message": "{\"uid\": \"1\", \"mailto\": \"dana@exmaple.com\"}"}"#,
@@ -252,12 +260,24 @@ async fn a_corrected_message_says_the_same_to_another_recipient() {
         raw,
         json!({ "uid": "1", "mailto": "dana@example.com", "paid": {} })
     );
+    for (name, organizer) in [
+        ("cis.json", "dana[at]example.com"),
+        ("other.json", "boss[at]example.com"),
+    ] {
+        let done = correct(name, "dana@example.com").await;
+        let event: Value = serde_json::from_str(&done.exits(0).out).unwrap();
+        assert_eq!(event["mailto"], "dana@example.com");
+        assert_eq!(event["organizer"], organizer, "{name}");
+    }
     let done = correct("envelope.json", "dana@example.com").await;
     let envelope: Value = serde_json::from_str(&done.exits(0).out).unwrap();
     assert_eq!(envelope["MessageId"], "5");
     let event: Value = serde_json::from_str(envelope["Message"].as_str().unwrap()).unwrap();
     assert_eq!(event, json!({ "uid": "1", "mailto": "dana@example.com" }));
     correct("raw.json", "dana").await.exits(64);
+    let done = correct("raw.json", "dana@exmaple.com").await;
+    done.exits(64);
+    assert!(done.err.contains("has already"), "{done}");
     let done = correct("missing.json", "dana@example.com").await;
     done.exits(64);
     assert!(done.err.contains("missing.json cannot be read: "), "{done}");

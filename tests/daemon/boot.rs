@@ -88,3 +88,25 @@ async fn sigterm_while_starting_ends_at_once_and_in_good_order() {
     assert!(ended.stopped_in < Duration::from_secs(2));
     assert_eq!(world.calls("sqs:ReceiveMessage"), 0);
 }
+
+#[tokio::test]
+async fn a_feedback_queue_that_is_not_there_is_told_by_its_key_and_holds_up_no_mail() {
+    let world = World::new().await;
+    let url = world.environment()[1].1.replace(QUEUE, "nope");
+    let mut daemon = Daemon::start(&world, &[("NOTIFIER_FEEDBACK__QUEUE_URL", &url)]);
+    let line = daemon
+        .line("the feedback queue nope cannot be received from")
+        .await;
+    assert_eq!(line.level(), "ERROR");
+    let message = line.message();
+    assert!(
+        message.contains("check feedback.queue_url (NOTIFIER_FEEDBACK__QUEUE_URL)"),
+        "{message}"
+    );
+    let started = daemon.line("started: queue").await;
+    assert!(!started.message().contains("SES's events"), "{started:?}");
+    world.publish_numbered(1).await;
+    daemon.until("a mail", || world.mails().len() == 1).await;
+    daemon.signal("INT").await;
+    assert_eq!(daemon.ended(Duration::from_secs(15)).await.code, 0);
+}

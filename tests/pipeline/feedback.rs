@@ -4,7 +4,8 @@ use organizer_notifier::ports::{MailPurpose, QueueFailureKind, SendFailureKind};
 use serde_json::json;
 
 use crate::rig::{
-    Rig, accept, accept_after, assert_about, fail, hang, in_envelope, millis, mins, secs,
+    Operation, Reaction, Rig, accept, accept_after, assert_about, fail, hang, in_envelope, millis,
+    mins, secs,
 };
 
 #[tokio::test(start_paused = true)]
@@ -13,8 +14,7 @@ async fn a_send_without_an_answer_is_sent_when_its_event_comes() {
     let daemon = rig.start_warm().await;
     // The event comes 12 s after the send begins, 2 s after the answer is given up.
     rig.publish_events(secs(12));
-    rig.mailer.script(|_| hang().but_mailed());
-    rig.publish("dana").await;
+    publish_unanswered(&rig).await;
     rig.until_outcomes("dana", 1).await;
     assert_eq!(rig.outcomes("dana"), ["sent"]);
     let sends = rig.mailer.sends_of("dana");
@@ -108,6 +108,7 @@ async fn where_the_feedback_queue_fails_mails_go_their_way() {
         .errors("the feedback queue feedback cannot be received from")
         .len();
     assert!((3..=5).contains(&lines), "{lines}");
+    assert_eq!(rig.said("by SES's events in feedback").len(), 0);
     assert!(daemon.unready().is_empty());
     drop(daemon.stop().await);
 }
@@ -137,9 +138,7 @@ async fn a_message_that_waits_for_its_event_holds_up_nobody() {
 async fn at_a_stop_an_event_is_awaited_to_the_last_moment() {
     let rig = Rig::with_feedback(secs(25), |_| {}).await;
     let daemon = rig.start_warm().await;
-    rig.mailer.script(|_| hang().but_mailed());
-    rig.publish("dana").await;
-    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
+    publish_unanswered(&rig).await;
     rig.pass(secs(12)).await;
     let end = daemon.stop().await;
     end.is("received 7 = 7 sent");
@@ -150,9 +149,7 @@ async fn at_a_stop_an_event_is_awaited_to_the_last_moment() {
 async fn a_mail_whose_event_does_not_come_before_the_end_is_left_to_its_lease() {
     let rig = Rig::with_feedback(mins(5), |_| {}).await;
     let daemon = rig.start_warm().await;
-    rig.mailer.script(|_| hang().but_mailed());
-    rig.publish("dana").await;
-    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
+    publish_unanswered(&rig).await;
     rig.pass(secs(12)).await;
     let end = daemon.stop().await;
     end.left_a_send("received 7 = 6 sent + 1 deferred");
@@ -164,14 +161,11 @@ async fn after_a_crash_what_events_name_is_not_mailed_again() {
     let rig = Rig::with_feedback(secs(1), |_| {}).await;
     let daemon = rig.start_warm().await;
     rig.mailer.script(|_| accept());
-    rig.queue.react(|call| match call.operation {
-        crate::rig::Operation::Delete => crate::rig::Reaction::Hang,
-        _ => crate::rig::Reaction::Pass,
-    });
+    hang_deletes(&rig);
     rig.publish("dana").await;
     rig.until_outcomes("dana", 1).await;
     daemon.kill().await;
-    rig.queue.react(|_| crate::rig::Reaction::Pass);
+    rig.queue.react(|_| Reaction::Pass);
     rig.pass(mins(2)).await;
     rig.feedback.slow_down(secs(2));
     let daemon = rig.start();
@@ -185,9 +179,7 @@ async fn after_a_crash_what_events_name_is_not_mailed_again() {
 async fn an_event_stays_in_its_queue_until_its_mail_is_settled() {
     let rig = Rig::with_feedback(secs(1), |_| {}).await;
     let daemon = rig.start_warm().await;
-    rig.mailer.script(|_| hang().but_mailed());
-    rig.publish("dana").await;
-    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
+    publish_unanswered(&rig).await;
     // The event has been read, and no answer has come yet.
     rig.pass(secs(4)).await;
     daemon.kill().await;
@@ -205,23 +197,15 @@ async fn an_event_stays_in_its_queue_until_its_mail_is_settled() {
 async fn an_event_that_comes_too_late_for_a_stop_is_left_to_the_next_process() {
     let rig = Rig::with_feedback(secs(34), |_| {}).await;
     let daemon = rig.start_warm().await;
-    rig.mailer.script(|send| match send.key.as_str() {
-        "dana" => hang().but_mailed(),
-        _ => accept(),
-    });
+    publish_unanswered(&rig).await;
     // A delete fails, so that the end takes its time.
-    rig.queue.react(|call| match call.operation {
-        crate::rig::Operation::Delete => crate::rig::Reaction::Hang,
-        _ => crate::rig::Reaction::Pass,
-    });
-    rig.publish("dana").await;
+    hang_deletes(&rig);
     rig.publish("erin").await;
-    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
     rig.pass(secs(12)).await;
     let end = daemon.stop().await;
     end.left_a_send("received 8 = 7 sent + 1 deferred");
     assert!(end.took > secs(22), "{:?}", end.took);
-    rig.queue.react(|_| crate::rig::Reaction::Pass);
+    rig.queue.react(|_| Reaction::Pass);
     rig.mailer.script(|_| accept());
     rig.pass(mins(2)).await;
     let daemon = rig.start();
@@ -393,7 +377,7 @@ async fn the_dead_letter_queue_is_no_feedback_queue() {
     })
     .await;
     let why = rig.start().not_started().await;
-    assert!(why.contains("names the dead-letter queue"), "{why}");
+    assert!(why.contains("dead, the dead-letter queue of"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -496,4 +480,21 @@ async fn a_message_that_may_have_been_mailed_says_so_whatever_its_end_is() {
         told[0].text
     );
     drop(daemon.stop().await);
+}
+
+/// A message whose mail goes out, and whose send has no answer.
+async fn publish_unanswered(rig: &Rig) {
+    rig.mailer.script(|send| match send.key.as_str() {
+        "dana" => hang().but_mailed(),
+        _ => accept(),
+    });
+    rig.publish("dana").await;
+    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
+}
+
+fn hang_deletes(rig: &Rig) {
+    rig.queue.react(|call| match call.operation {
+        Operation::Delete => Reaction::Hang,
+        _ => Reaction::Pass,
+    });
 }

@@ -11,7 +11,8 @@ use tokio::{sync::OnceCell, time::timeout};
 use crate::telemetry::{
     collector::{Collector, GRPC, Point, Span},
     conventions::METRICS_OF_EVENTS,
-    daemon::{LONG, Stopped},
+    daemon::LONG,
+    scene::Told,
     stage::{SECRETS, Stage},
 };
 
@@ -44,16 +45,6 @@ fn fate(name: &str) -> Fate {
         "delayed" => Fate::Delayed,
         _ => Fate::Delivered,
     }
-}
-
-/// What one run told.
-struct Told {
-    spans: Vec<Span>,
-    points: Vec<Point>,
-    text: String,
-    stopped: Stopped,
-    /// SES's ids of the mails, by subject.
-    mails: Vec<(String, String)>,
 }
 
 /// The run; the first test that asks plays it.
@@ -107,14 +98,7 @@ async fn play() -> Told {
         .await;
     let stopped = daemon.stop().await;
     assert!(stopped.status.success(), "{}", stopped.lines.join("\n"));
-    let mails = stage.sandbox.outbox.mails().into_iter();
-    Told {
-        spans: collector.spans(),
-        points: collector.points(),
-        text: collector.text(),
-        stopped,
-        mails: mails.map(|mail| (mail.subject, mail.id)).collect(),
-    }
+    Told::of(&stage, &collector, stopped)
 }
 
 /// How many events of this kind SES publishes of all mails.

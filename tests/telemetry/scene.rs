@@ -112,17 +112,22 @@ async fn run(protocol: &str) -> Told {
     let stopped = daemon.stop().await;
     assert!(stopped.status.success(), "{}", stopped.lines.join("\n"));
     assert!(stopped.took < Duration::from_secs(10));
-    let mails = stage.sandbox.outbox.mails().into_iter();
-    Told {
-        spans: collector.spans(),
-        points: collector.points(),
-        text: collector.text(),
-        stopped,
-        mails: mails.map(|mail| (mail.subject, mail.id)).collect(),
-    }
+    Told::of(&stage, &collector, stopped)
 }
 
 impl Told {
+    /// What the collector got, and the outbox, once the daemon has stopped.
+    pub(crate) fn of(stage: &Stage, collector: &Collector, stopped: Stopped) -> Self {
+        let mails = stage.sandbox.outbox.mails().into_iter();
+        Self {
+            spans: collector.spans(),
+            points: collector.points(),
+            text: collector.text(),
+            stopped,
+            mails: mails.map(|mail| (mail.subject, mail.id)).collect(),
+        }
+    }
+
     /// The only span of this name with this value of an attribute.
     pub(crate) fn only(&self, name: &str, attribute: &str, value: &str) -> &Span {
         let found: Vec<_> = self

@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Target, finding::Finding, policy};
+use super::{
+    Target,
+    finding::{Finding, Level},
+    policy,
+};
 use crate::{
+    aws::classify::refusal_kind,
     ports::{
         ReceiptHandle,
         events::Fate,
-        inspect::{EventDestination, EventTarget, QueueDetails},
+        inspect::{EventDestination, EventTarget, QueueDetails, RefusalKind},
         is_same_queue, queue_name,
     },
     text::format_duration,
@@ -36,6 +41,8 @@ pub(super) struct Feedback {
     pub(super) target: Option<EventTarget>,
     /// The events that are published there.
     pub(super) fates: Vec<Fate>,
+    /// Whether the queue holds dead letters, so that no event must reach it.
+    pub(super) holds_dead_letters: bool,
 }
 
 /// Checks the way of events, where they are read. `default_set` is the sender's identity's.
@@ -71,18 +78,24 @@ pub(super) async fn check_feedback(target: &Target<'_>, default_set: Option<&str
     match details {
         Ok(details) => feedback.look_at_queue(target, url, &details).await,
         Err(error) => {
-            let name = queue_name(url);
-            let read = "sqs:GetQueueAttributes";
-            feedback
-                .findings
-                .push(Finding::unread(QUEUE, read, name, &error));
-            feedback.findings.push(rights(target, url, name).await);
+            let on = named(url);
+            let unread = Finding::unread(QUEUE, "sqs:GetQueueAttributes", &on, &error);
+            feedback.findings.push(unread);
+            feedback.findings.push(rights(target, url).await);
         }
     }
     feedback
 }
 
 impl Feedback {
+    /// Whether nothing was found that keeps bounces from being read.
+    pub(super) fn tells_of_bounces(&self) -> bool {
+        let is_bad = |finding: &Finding| matches!(finding.level, Level::Failed | Level::Skipped);
+        // Without the right to look nothing is known of the destination.
+        let are_published = self.fates.is_empty() || self.fates.contains(&Fate::Bounced);
+        !self.findings.is_empty() && are_published && !self.findings.iter().any(is_bad)
+    }
+
     async fn look_at_set(
         &mut self,
         target: &Target<'_>,
@@ -94,7 +107,12 @@ impl Feedback {
         let destinations = match target.inspector.event_destinations(set).await {
             Ok(destinations) => destinations,
             Err(error) => {
-                self.findings.push(Finding::unread(SET, READ, set, &error));
+                // Of a set that is not there another line tells.
+                let finding = match refusal_kind(&error) {
+                    RefusalKind::NotFound => Finding::skipped(SET, format!("there is no {set}")),
+                    _ => Finding::unread(SET, READ, set, &error),
+                };
+                self.findings.push(finding);
                 return;
             }
         };
@@ -131,9 +149,10 @@ impl Feedback {
             let finding = Finding::failed(QUEUE, found)
                 .advising("give SES's events a queue of their own (feedback.queue_url)");
             self.findings.push(finding);
+            self.holds_dead_letters = true;
             return;
         }
-        self.findings.push(rights(target, url, name).await);
+        self.findings.push(rights(target, url).await);
         self.findings.extend(self.way_in(name, details));
         if let Some(redrive) = &details.facts.redrive
             && redrive.max_receive_count < RECEIVES_ENOUGH
@@ -240,8 +259,13 @@ fn types(destination: &EventDestination) -> Finding {
         .advising("add them to its MatchingEventTypes: nobody learns of such mails")
 }
 
+/// How the feedback queue is called where it cannot be used.
+fn named(url: &str) -> String {
+    format!("{} (feedback.queue_url)", queue_name(url))
+}
+
 /// The rights that reading events needs, tried without touching one.
-async fn rights(target: &Target<'_>, url: &str, name: &str) -> Finding {
+async fn rights(target: &Target<'_>, url: &str) -> Finding {
     const CHECK: &str = "feedback rights";
     let made_up = [ReceiptHandle::made_up()];
     let Some(feedback) = &target.world.feedback else {
@@ -266,7 +290,7 @@ async fn rights(target: &Target<'_>, url: &str, name: &str) -> Finding {
     ];
     let refused = tried.into_iter().filter_map(|(action, error)| {
         let error = error?;
-        Some(Finding::refused(CHECK, action, name, &error))
+        Some(Finding::refused(CHECK, action, &named(url), &error))
     });
     refused
         .reduce(Finding::merge)

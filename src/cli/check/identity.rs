@@ -10,12 +10,12 @@ use crate::{
     text::format_duration,
 };
 
-/// What is found of the sender's identity, and its default configuration set. An address is covered by
-/// itself, with or without its label, or by its domain or one above it.
+/// What is found of the sender's identity, and what SES says of it. An address is covered by itself, with
+/// or without its label, or by its domain or one above it.
 pub(super) async fn check_sender(
     target: &Target<'_>,
     sender: &Address,
-) -> (Vec<Finding>, Option<String>) {
+) -> (Vec<Finding>, Option<IdentityDetails>) {
     const CHECK: &str = "sender";
     let mut pending = None;
     for identity in covering(sender.as_str()) {
@@ -28,8 +28,7 @@ pub(super) async fn check_sender(
                 };
                 let mut findings = vec![Finding::ok(CHECK, found), signature(&details)];
                 findings.push(mail_from(&details));
-                findings.push(forwarding(target, &details));
-                return (findings, details.configuration_set);
+                return (findings, Some(details));
             }
             Ok(Some(_)) => pending = pending.or(Some(identity)),
             Ok(None) => {}
@@ -99,18 +98,17 @@ fn mail_from(details: &IdentityDetails) -> Finding {
     }
 }
 
-/// Where bounces go that no event tells of.
-fn forwarding(target: &Target<'_>, details: &IdentityDetails) -> Finding {
+/// Who learns of bounces. `are_told`: whether events tell of them.
+pub(super) fn check_bounces(details: &IdentityDetails, are_told: bool) -> Finding {
     const CHECK: &str = "bounces";
-    let read = target.settings.feedback.queue_url.is_some();
-    match (details.forwards_feedback, read) {
+    const ADVICE: &str = "set up feedback (deploy/README.md, Feedback): then the log tells of each";
+    match (details.forwards_feedback, are_told) {
         (true, false) => Finding::note(
             CHECK,
             "are mailed to the sender, where perhaps nobody reads",
         )
-        .advising("set up feedback.queue_url: then the log tells of each"),
-        (false, false) => Finding::note(CHECK, "nobody is told of them")
-            .advising("set up feedback.queue_url: then the log tells of each"),
+        .advising(ADVICE),
+        (false, false) => Finding::note(CHECK, "nobody learns of them").advising(ADVICE),
         (true, true) => Finding::ok(CHECK, "are told by events, and mailed to the sender"),
         (false, true) => Finding::ok(CHECK, "are told by events"),
     }
@@ -139,7 +137,7 @@ pub(super) async fn check_recipient(target: &Target<'_>, recipient: &str) -> Fin
             );
             Finding::failed(CHECK, found).advising(
                 "if the address is right: aws sesv2 delete-suppressed-destination --email-address \
-                 ADDRESS",
+                 ADDRESS; then publish the event again, since SES does not deliver what it took before",
             )
         }
         Err(error) => {

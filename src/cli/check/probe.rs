@@ -40,6 +40,12 @@ pub(super) async fn probe(target: &Target<'_>, feedback: &Feedback) -> Finding {
     let Some(source) = &target.world.feedback else {
         return Finding::skipped(CHECK, "feedback.queue_url is not set");
     };
+    if feedback.holds_dead_letters {
+        return Finding::skipped(
+            CHECK,
+            "nothing was mailed, since no event belongs in this queue",
+        );
+    }
     let Ok(to) = Address::parse(&simulator_address()) else {
         return Finding::skipped(CHECK, "the simulator's address cannot be read");
     };

@@ -165,11 +165,7 @@ impl Ses {
 
     fn create_configuration_set(&self, request: &Value) -> Result<Value, ServiceError> {
         let name = text(request, "ConfigurationSetName")?;
-        let named_well = name.len() <= 64
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-        if !named_well {
+        if name.len() > 64 || !is_plain(name) {
             return Err(bad_request(format!(
                 "Invalid configuration set name <{name}>."
             )));
@@ -247,6 +243,12 @@ impl State {
 fn parse<T: DeserializeOwned>(request: Value) -> Result<T, ServiceError> {
     serde_json::from_value(request)
         .map_err(|source| error(400, "SerializationException", source.to_string()))
+}
+
+/// Whether a text is made of ASCII letters, digits, `_` and `-`.
+fn is_plain(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
 fn text<'a>(request: &'a Value, field: &str) -> Result<&'a str, ServiceError> {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::super::http::ServiceError;
-use super::bad_request;
+use super::{bad_request, is_plain};
 
 const MOST_HEADERS: usize = 15;
 const MOST_HEADER_NAME: usize = 126;
@@ -177,10 +177,7 @@ pub(super) fn check_tags(tags: &[NameValue]) -> Result<(), ServiceError> {
             format!("The tag {what} must be specified.")
         } else if text.len() > MOST_TAG_TEXT {
             format!("Tag {what} cannot exceed {MOST_TAG_TEXT} characters.")
-        } else if !text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
-        {
+        } else if !is_plain(text) {
             format!(
                 "Invalid tag {what} <{text}>: only alphanumeric ASCII characters, '_', and '-' \
                  are allowed."

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::http::ServiceError;
-use super::{Ses, bad_request, error, text};
+use super::{Ses, bad_request, error, is_plain, text};
 
 /// What SES writes to a topic that becomes a destination. It is no JSON.
 pub const GREETING: &str = "Successfully validated SNS topic for Amazon SES event publishing.";
@@ -181,11 +181,7 @@ impl Ses {
         name: &str,
         request: &Value,
     ) -> Result<EventDestination, ServiceError> {
-        let named_well = name.len() <= 64
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-        if !named_well {
+        if name.len() > 64 || !is_plain(name) {
             return Err(bad_request(format!(
                 "Invalid event destination name <{name}>."
             )));
