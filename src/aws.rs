@@ -4,6 +4,7 @@
 pub mod classify;
 mod codecommit;
 mod credentials;
+mod dynamodb;
 mod inspect;
 mod ses;
 mod sqs;
@@ -20,6 +21,7 @@ use self::credentials::Kept;
 
 pub use self::{
     codecommit::{CodeCommitTemplate, TemplateAddress},
+    dynamodb::DynamoTable,
     inspect::AwsInspector,
     ses::{SesAccount, SesMailer, read_letter},
     sqs::SqsQueue,

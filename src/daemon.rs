@@ -3,6 +3,7 @@
 
 mod boot;
 mod reading;
+mod recording;
 
 use std::sync::Arc;
 
@@ -10,10 +11,9 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use self::{boot::Facts, reading::Reading};
+use self::{boot::Facts, reading::Reading, recording::Recording};
 use crate::{
     config::Settings,
-    ledger::{Ledger, MemoryLedger},
     pipeline::{
         self, Report, drain::Drain, health_state::HealthState, outcome::Tally, rate::Limiter,
     },
@@ -92,10 +92,14 @@ async fn boot_and_work(
     mut signals: mpsc::UnboundedReceiver<Signal>,
     drain: Arc<Drain>,
 ) -> anyhow::Result<Report> {
-    let ledger: Arc<dyn Ledger> = Arc::new(MemoryLedger::default());
+    let recording = Recording::start(&world, settings, &instruments);
     let proving = async {
         let facts = boot::prove(&world, settings, &templates).await?;
-        let reading = Reading::start(&world, settings, &ledger, &instruments, &drain);
+        if let Some(reason) = &facts.without_table {
+            recording.set_aside(reason.clone());
+        }
+        let ledger = &recording.ledger;
+        let reading = Reading::start(&world, settings, ledger, &instruments, &drain);
         if let Some(reading) = &reading {
             reading.caught_up().await;
         }
@@ -116,7 +120,7 @@ async fn boot_and_work(
                     queue: Arc::new(Measured::new(world.queue, Arc::clone(&instruments))),
                     ..world
                 },
-                ledger,
+                ledger: Arc::clone(&recording.ledger),
                 hearing: reading.as_ref().map(Reading::hearing),
                 templates,
                 composer: settings.composer(),
@@ -129,6 +133,7 @@ async fn boot_and_work(
             if let Some(reading) = reading {
                 reading.stop().await;
             }
+            recording.stop().await;
             log_end(&report, begun.begun_at());
             Ok(report)
         }
@@ -247,23 +252,25 @@ fn log_plan(settings: &Settings, facts: &Facts, reading: Option<&Reading>) {
     info!(
         target: LIFECYCLE,
         "started: queue {queue} {redrive}, retention {}; concurrency {}, visibility timeout {}; \
-         rate {rate}; stops within {}; duplicates are known within this process{}",
+         rate {rate}; stops within {}; {}",
         format_duration(facts.queue.retention),
         settings.concurrency,
         format_duration(settings.queue.visibility_timeout),
         format_duration(settings.grace),
-        match (&settings.feedback.queue_url, reading) {
-            (Some(url), Some(reading)) if reading.hearing().deafness().is_none() => format!(
-                ", and by SES's events in {}, each of which reaches one task alone",
-                queue_name(url)
-            ),
-            _ => String::new(),
-        },
+        known_duplicates(settings, facts, reading),
     );
     if settings.feedback.queue_url.is_some() && settings.email.configuration_set.is_none() {
         warn!(
             "feedback.queue_url is set and email.configuration_set is not: SES publishes events only if \
              the sender's identity has a default configuration set (check says so)"
+        );
+    }
+    if settings.ledger.table.is_some() && settings.ledger.keep < facts.queue.retention {
+        warn!(
+            "ledger.keep is {}, shorter than the queue keeps messages ({}): a message that comes again \
+             after that can be mailed twice",
+            format_duration(settings.ledger.keep),
+            format_duration(facts.queue.retention)
         );
     }
     if facts.queue.redrive.is_none() {
@@ -272,6 +279,31 @@ fn log_plan(settings: &Settings, facts: &Facts, reading: Option<&Reading>) {
              retention ends; give the queue a dead-letter queue"
         );
     }
+}
+
+/// Who knows which mails were sent, and until when.
+fn known_duplicates(settings: &Settings, facts: &Facts, reading: Option<&Reading>) -> String {
+    let table = settings.ledger.table.as_deref();
+    let mut text = match (table, &facts.without_table) {
+        (None, _) => "duplicates are known within this process".to_owned(),
+        (Some(table), None) => format!(
+            "duplicates are known to all tasks by the table {table}, for {}",
+            format_duration(settings.ledger.keep)
+        ),
+        (Some(table), Some(_)) => {
+            format!("duplicates are known within this process until the table {table} answers")
+        }
+    };
+    if let Some(url) = &settings.feedback.queue_url
+        && reading.is_some_and(|reading| reading.hearing().deafness().is_none())
+    {
+        text += ", and by SES's events in ";
+        text += queue_name(url);
+        if table.is_none() {
+            text += ", each of which reaches one task alone";
+        }
+    }
+    text
 }
 
 fn log_end(report: &Report, began: Option<Instant>) {

@@ -5,30 +5,65 @@
 //! sent, and lets one copy of a message at a time be sent.
 
 mod memory;
+mod shared;
 
 use async_trait::async_trait;
 
-pub use self::memory::{CAPACITY, MemoryLedger};
+pub use self::{
+    memory::{CAPACITY, MemoryLedger},
+    shared::{CALL_TIMEOUT, Parts, SharedLedger},
+};
 
 /// What a ledger makes of an event of the mail service's that says of a mail that it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
-    /// The mail is known as sent, or is from now on.
-    Sent,
-    /// It was sent before under another id: the mail went out twice. Each id is told of once.
-    SentTwice,
-    /// The mail is known as sent from now on, but a copy of its message is still held, so that only this
-    /// process knows.
-    InProgress,
+pub struct Heard {
+    /// The mail was sent before under another id: it went out twice. Each id is told of once.
+    pub sent_twice: bool,
+    /// Who knows now that it was sent.
+    pub known: KnownTo,
+}
+
+/// Who knows that a mail was sent, of those who may receive its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownTo {
+    /// All of them, as far as this ledger reaches.
+    All,
+    /// This process, which still holds a copy of its message.
+    Holder,
+    /// This process, since the table that all share cannot be written to.
+    ThisTask,
+}
+
+/// How many messages were known as sent when they were about to be sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hits {
+    /// To this process.
+    pub memory: u64,
+    /// To the table that all share.
+    pub table: u64,
+}
+
+/// What became of a claim on a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// The mail is ours to send.
+    Ours,
+    /// It was sent, under this id of the mail service's where that is known.
+    Sent {
+        /// The mail service's id of the mail.
+        email_id: Option<String>,
+    },
+    /// Another receipt of the message is about to send it, or may have sent it.
+    Elsewhere,
 }
 
 /// Remembers what was sent, by the keys of the mails.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Claims the key: it is ours to send until the guard is dropped. While another copy is being
-    /// sent, this waits for the outcome of that one. If it was sent, there is no guard, and nothing is
-    /// to be sent; if not, the copies take their turns in the order in which they came. Dropping the
-    /// future gives up the place in that order.
+    /// Begins with the key: it is this copy's until the guard is dropped. While another copy here is
+    /// being sent, this waits for the outcome of that one. If it was sent, there is no guard, and
+    /// nothing is to be sent; if not, the copies take their turns in the order in which they came.
+    /// Dropping the future gives up the place in that order.
     async fn begin(&self, key: &str) -> Option<Box<dyn SendGuard>>;
 
     /// Takes in that an event of the mail service's names the mail with this key: it was sent, under
@@ -41,16 +76,33 @@ pub trait Ledger: Send + Sync {
     /// How many sent messages are remembered, as far as is known without asking anybody.
     fn size(&self) -> usize;
 
-    /// How many messages were known as sent when they were claimed.
-    fn hits(&self) -> u64;
+    /// How many messages were known as sent.
+    fn hits(&self) -> Hits;
 }
 
 /// The right to send one message, held by one worker at a time. Dropping it says that the message
-/// was not sent, whatever the reason, a panic too.
+/// was not sent, whatever the reason, a panic too; but where a send has begun and nobody has said that
+/// it failed, the mail may have gone, and others wait for it as long as a claim lasts.
 #[async_trait]
 pub trait SendGuard: Send + Sync {
+    /// Claims the mail before all who may receive its message: right before each send, when everything
+    /// else lets it go. Waits while it cannot be known whose it is, but not for ever.
+    async fn claim(&self) -> Claimed;
+
+    /// Waits after [`Claimed::Elsewhere`] until it is worth claiming again.
+    async fn wait_for_other(&self);
+
+    /// A send is about to begin. False if the claim does not outlast it: then it must be claimed again.
+    fn begin_send(&self) -> bool;
+
+    /// The send that began was refused or did not reach the mail service.
+    fn not_sent(&self);
+
     /// Records that the message was sent, under this id of the mail service's.
     async fn sent(&self, email_id: &str);
+
+    /// Waits until all who may receive the message can know that it was sent.
+    async fn recorded(&self);
 
     /// The mail service's id of the mail, once an event has told that it was sent.
     fn heard(&self) -> Option<String>;

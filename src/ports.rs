@@ -7,6 +7,7 @@
 pub mod events;
 pub mod inspect;
 mod remedies;
+pub mod table;
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +20,7 @@ use std::{
 use async_trait::async_trait;
 use thiserror::Error;
 
-use self::events::Feedback;
+use self::{events::Feedback, table::LedgerTable};
 use crate::notification::{Mail, MailKey, masked_text};
 
 /// The most messages of one receive and the most entries of one batch call.
@@ -36,6 +37,8 @@ pub struct World {
     pub account: Arc<dyn Account>,
     /// Where the template is kept.
     pub templates: Arc<dyn TemplateSource>,
+    /// Where all tasks remember what was sent, where that is configured.
+    pub table: Option<Arc<dyn LedgerTable>>,
     /// Where the mail service's events arrive, where that is configured.
     pub feedback: Option<Feedback>,
 }

@@ -5,3 +5,4 @@ pub(crate) mod breaker;
 pub(crate) mod canned;
 pub(crate) mod polled;
 pub(crate) mod scripted;
+pub(crate) mod table;

@@ -20,3 +20,9 @@ const LEASE_CALL_TIMEOUT_MAX: Duration = Duration::from_secs(3);
 pub fn lease_call_timeout(lease_length: Duration) -> Duration {
     (lease_length / 6).min(LEASE_CALL_TIMEOUT_MAX)
 }
+
+/// How long a mailer waits for the answer to a send: its timeout, and as long again, since a late answer
+/// is still an answer, and another attempt after an unknown outcome may mail a second time.
+pub fn longest_send(send_timeout: Duration) -> Duration {
+    send_timeout * 2
+}

@@ -18,7 +18,9 @@ use hyper_util::client::legacy;
 use crate::ports::{
     AccountCause, AccountFailure, AccountFailureKind, CallError, EntryFailure, EntryFailureKind,
     QueueFailure, QueueFailureKind, SendFailure, SendFailureKind, TemplateFailure,
-    TemplateFailureKind, inspect::RefusalKind,
+    TemplateFailureKind,
+    inspect::RefusalKind,
+    table::{TableFailure, TableFailureKind},
 };
 
 mod texts;
@@ -52,11 +54,12 @@ const ACCESS_DENIED: [&str; 5] = [
 ];
 
 /// Those of KMS are SQS's words for a queue's key that is asked for too often.
-const THROTTLED: [&str; 12] = [
+const THROTTLED: [&str; 13] = [
     "KMS.ThrottlingException",
     "KmsThrottled",
     "OverLimit",
     "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
@@ -188,6 +191,20 @@ impl Failure {
         SendFailure { kind, error }
     }
 
+    /// What it means for the table.
+    pub fn of_table(self) -> TableFailure {
+        let kind = match self.refusal {
+            _ if THROTTLED.contains(&self.error.code.as_str()) => TableFailureKind::Throttled,
+            RefusalKind::NotFound => TableFailureKind::NotFound,
+            RefusalKind::Encryption => TableFailureKind::Encryption,
+            RefusalKind::Credentials | RefusalKind::Denied => TableFailureKind::AccessDenied,
+            _ if self.error.code == "ValidationException" => TableFailureKind::Refused,
+            RefusalKind::Unreachable | RefusalKind::Other => TableFailureKind::Transient,
+        };
+        let error = self.error;
+        TableFailure { kind, error }
+    }
+
     /// What it means for a reading of the account.
     pub fn of_account(self) -> AccountFailure {
         let kind = match self.refusal {
@@ -275,7 +292,8 @@ pub fn refusal_kind(error: &CallError) -> RefusalKind {
         "QueueDoesNotExist"
         | "AWS.SimpleQueueService.NonExistentQueue"
         | "InvalidAddress"
-        | "NotFoundException" => RefusalKind::NotFound,
+        | "NotFoundException"
+        | "ResourceNotFoundException" => RefusalKind::NotFound,
         code if code.ends_with("DoesNotExistException") => RefusalKind::NotFound,
         _ => RefusalKind::Other,
     }

@@ -21,15 +21,13 @@ use crate::{
         Mailer, SendFailure, SendFailureKind, Tags,
     },
     text::format_duration,
+    timing::longest_send,
 };
 
 /// Shorter than any attempt: out of time while connecting is known not to have sent, and an attempt
 /// out of time is not.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A late answer is still an answer. The mailer waits this many timeouts for one before the outcome
-/// counts as unknown, since another attempt after that may mail a second time.
-const LISTENED: u32 = 2;
 
 /// `SendEmail`, one attempt a call: SES has no idempotency token, so a retry inside the SDK could
 /// send a mail twice unseen. The worker owns the retries.
@@ -51,7 +49,7 @@ impl SesMailer {
         queue: &str,
         timeout: Duration,
     ) -> Self {
-        let config = Builder::from(&aws.one_attempt(timeout * LISTENED))
+        let config = Builder::from(&aws.one_attempt(longest_send(timeout)))
             .interceptor(ReadyBody)
             .timeout_config(
                 TimeoutConfig::builder()
@@ -78,7 +76,7 @@ impl Mailer for SesMailer {
             if failure.error.code == "timeout" {
                 failure.error.message = format!(
                     "SES has not answered for {} (twice email.timeout)",
-                    format_duration(self.timeout * LISTENED)
+                    format_duration(longest_send(self.timeout))
                 );
             }
             failure.of_send(&self.sender)

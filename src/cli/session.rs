@@ -7,13 +7,13 @@ use thiserror::Error;
 
 use crate::{
     aws::{
-        AwsConfig, CodeCommitTemplate, SesAccount, SesMailer, SqsQueue, TemplateAddress,
-        read_letter,
+        AwsConfig, CodeCommitTemplate, DynamoTable, SesAccount, SesMailer, SqsQueue,
+        TemplateAddress, read_letter,
     },
     config::{self, Flags, Loaded, Part, Problems, Settings},
-    feedback,
+    feedback, ledger,
     notification::Template,
-    ports::{TemplateSource, World, events::Feedback, queue_name},
+    ports::{TemplateSource, World, events::Feedback, queue_name, table::LedgerTable},
     template_file::TemplateOnDisk,
     template_store::{self, LoadError},
     timing::lease_call_timeout,
@@ -72,6 +72,19 @@ impl Session {
             )),
             account: Arc::new(SesAccount::new(&aws)),
             templates: on_disk(settings).unwrap_or_else(|| in_repository(settings, &aws)),
+            table: settings
+                .ledger
+                .table
+                .as_ref()
+                .map(|table| -> Arc<dyn LedgerTable> {
+                    Arc::new(DynamoTable::new(
+                        &aws,
+                        table.clone(),
+                        queue_name(&settings.queue.url),
+                        settings.ledger.keep,
+                        ledger::CALL_TIMEOUT,
+                    ))
+                }),
             feedback: settings.feedback.queue_url.as_ref().map(|url| Feedback {
                 queue: Arc::new(SqsQueue::new(
                     &aws,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use super::settings::{Email, Feedback, Log, Message, Queue, Settings, TemplateSettings};
+use super::settings::{Email, Feedback, Ledger, Log, Message, Queue, Settings, TemplateSettings};
 use crate::notification::{JsonPointer, Placeholder, Placeholders, Sender};
 
 /// Settings of which some may be missing. What is missing and required has a problem of its own,
@@ -17,6 +17,7 @@ pub(super) struct Draft {
     pub(super) placeholders: BTreeMap<String, PlaceholderDraft>,
     pub(super) sender: Option<Sender>,
     pub(super) email: Email,
+    pub(super) ledger: Ledger,
     pub(super) feedback: Feedback,
     pub(super) max_elapsed: Duration,
     pub(super) grace: Duration,
@@ -54,6 +55,7 @@ impl Draft {
             },
             sender: self.sender?,
             email: self.email,
+            ledger: self.ledger,
             feedback: self.feedback,
             max_elapsed: self.max_elapsed,
             grace: self.grace,

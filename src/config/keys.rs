@@ -9,10 +9,13 @@ use tracing::Level;
 use super::{
     draft::{Draft, PlaceholderDraft},
     kinds::{
-        Kind, choice, count, duration, listen, rate, size, switch, text, texts, whole_seconds,
+        Kind, choice, count, duration, listen, patience, rate, size, switch, text, texts,
+        whole_seconds,
     },
     settings::LogFormat,
-    texts::{configuration_set, filled, pointer, queue_url, region, repository, sender},
+    texts::{
+        configuration_set, filled, pointer, queue_url, region, repository, sender, table_name,
+    },
 };
 use crate::notification::Placeholder;
 
@@ -137,6 +140,10 @@ fn table() -> Vec<Row> {
         row("email.timeout", duration(1..=MINUTE), |s, v| s.email.timeout = v),
         row("email.max_send_rate", rate(), |s, v| s.email.max_send_rate = v),
         row("email.witness", switch(), |s, v| s.email.witness = v),
+        row("ledger.table", text(table_name, "3 to 255 letters, digits, `-`, `_` and `.`: the name of a DynamoDB table"),
+            |s, v| s.ledger.table = Some(v)),
+        row("ledger.keep", duration(HOUR..=365 * 24 * HOUR), |s, v| s.ledger.keep = v),
+        row("ledger.patience", patience(1..=10 * MINUTE), |s, v| s.ledger.patience = v),
         row("feedback.queue_url", text(queue_url, url), |s, v| s.feedback.queue_url = Some(v)),
         row("feedback.patience", duration(1..=10 * MINUTE), |s, v| s.feedback.patience = v),
         row("retry.max_elapsed", duration(1..=11 * HOUR), |s, v| s.max_elapsed = v),

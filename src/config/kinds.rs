@@ -100,6 +100,16 @@ pub(super) fn whole_seconds(seconds: RangeInclusive<u64>) -> Kind<Duration> {
     duration_that(is_whole, " in whole seconds", seconds)
 }
 
+/// A duration between these numbers of seconds, or `forever`.
+pub(super) fn patience(seconds: RangeInclusive<u64>) -> Kind<Option<Duration>> {
+    let bounded = duration(seconds);
+    let allowed = format!("{}, or `forever`", bounded.allowed);
+    Kind::new(allowed, move |value| match value.as_str() {
+        Some("forever") => Ok(None),
+        _ => (bounded.read)(value).map(Some),
+    })
+}
+
 fn duration_that(
     fits: fn(&Duration) -> bool,
     what: &str,

@@ -28,6 +28,8 @@ pub struct Settings {
     pub sender: Sender,
     /// How the mail is sent.
     pub email: Email,
+    /// The ledger that all tasks share.
+    pub ledger: Ledger,
     /// Where the mail service's events arrive.
     pub feedback: Feedback,
     /// `retry.max_elapsed`: how long one message is retried, 1 second to 11 hours.
@@ -106,6 +108,18 @@ pub struct Email {
     pub max_send_rate: SendRate,
     /// Whether mails may go to SES's simulator to find out whose fault a refusal is.
     pub witness: bool,
+}
+
+/// `ledger.*`
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// The name of the table; `None` where each task remembers for itself.
+    pub table: Option<String>,
+    /// How long the table remembers a mail, 1 hour to 365 days.
+    pub keep: Duration,
+    /// How long a mail waits for a table that fails, 1 second to 10 minutes, before it goes without;
+    /// `None` waits as long as it takes.
+    pub patience: Option<Duration>,
 }
 
 /// `feedback.*`

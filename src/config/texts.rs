@@ -71,6 +71,12 @@ pub(super) fn queue_url(text: &str) -> Result<String, String> {
     Err(refused(text, wrong))
 }
 
+/// A table's name. An ARN would name a table that is not ours.
+pub(super) fn table_name(text: &str) -> Result<String, String> {
+    let fits = is_name(text, "-_.", 255) && text.len() >= 3;
+    name(text, fits)
+}
+
 /// A JSON pointer (RFC 6901) to a field.
 pub(super) fn pointer(text: &str) -> Result<JsonPointer, String> {
     filled(text)?;

@@ -1,5 +1,7 @@
 //! Boot: proves everything that the daemon needs before it touches the first message.
 
+mod table;
+
 use std::time::Duration;
 
 use anyhow::bail;
@@ -29,6 +31,8 @@ pub(super) struct Facts {
     pub(super) queue: QueueFacts,
     /// `None` if it is not needed or could not be read.
     pub(super) account: Option<AccountFacts>,
+    /// Why the daemon begins without the table that all tasks share.
+    pub(super) without_table: Option<String>,
 }
 
 /// Proves the queue and the template and reads the account, all at the same time. The first
@@ -38,7 +42,7 @@ pub(super) async fn prove(
     settings: &Settings,
     templates: &TemplateStore,
 ) -> anyhow::Result<Facts> {
-    let (queue, (), account) = tokio::try_join!(
+    let (queue, (), account, without_table) = tokio::try_join!(
         prove_queue(&*world.queue, &settings.queue.url),
         await_template(templates),
         async {
@@ -47,9 +51,19 @@ pub(super) async fn prove(
                 SendRate::PerSecond(_) | SendRate::Unlimited => None,
             })
         },
+        async {
+            match &world.table {
+                Some(table) => table::prove(&**table).await,
+                None => Ok(None),
+            }
+        },
     )?;
     refuse_dead_letters_as_feedback(settings, &queue)?;
-    Ok(Facts { queue, account })
+    Ok(Facts {
+        queue,
+        account,
+        without_table,
+    })
 }
 
 /// Events and dead letters in one queue: what a person has to look at would be read as events.

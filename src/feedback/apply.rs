@@ -8,7 +8,7 @@ use super::{
     seen::Seen,
 };
 use crate::{
-    ledger::{Heard, Ledger},
+    ledger::{KnownTo, Ledger},
     ports::{
         MailPurpose, QueueFailure, ReceivedMessage,
         events::{Letter, MailEvent},
@@ -25,6 +25,9 @@ const CHECKS_HIDDEN_FOR: Duration = Duration::from_secs(1);
 /// An event of a mail that is not settled yet comes again after this: should this process die first, the
 /// next one reads it.
 const UNSETTLED_HIDDEN_FOR: Duration = Duration::from_secs(5);
+/// An event that could not be written to the ledger's table comes again after this: until then only this
+/// task knows of it.
+const UNRECORDED_HIDDEN_FOR: Duration = Duration::from_mins(1);
 /// What is no event of the mail service's is looked at again after this. Somebody has to take it away.
 const FOREIGN_HIDDEN_FOR: Duration = Duration::from_hours(1);
 
@@ -99,11 +102,15 @@ impl Applier {
     async fn apply_ours(&self, key: &str, message: &ReceivedMessage, event: &MailEvent) -> Verdict {
         let mut verdict = Verdict::Delete;
         if event.fate.shows_acceptance() {
-            match self.ledger.hear(key, &event.email_id).await {
-                Heard::Sent => {}
-                Heard::SentTwice => report::sent_twice(event),
-                Heard::InProgress => verdict = Verdict::Leave(UNSETTLED_HIDDEN_FOR),
+            let heard = self.ledger.hear(key, &event.email_id).await;
+            if heard.sent_twice {
+                report::sent_twice(event);
             }
+            verdict = match heard.known {
+                KnownTo::All => Verdict::Delete,
+                KnownTo::Holder => Verdict::Leave(UNSETTLED_HIDDEN_FOR),
+                KnownTo::ThisTask => Verdict::Leave(UNRECORDED_HIDDEN_FOR),
+            };
         }
         // Both SES and the queues may deliver an event twice.
         if self.seen.is_new(event) {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
@@ -151,9 +151,13 @@ impl Poller {
             return Received::Nothing;
         }
         let (mut read, mut left) = (Vec::new(), Vec::new());
-        for message in &messages {
+        // All at once, so that they share the calls on the ledger's table.
+        let applying = messages.iter().map(|message| {
             let letter = (self.source.read)(&message.body);
-            match self.applier.apply(message, letter).await {
+            self.applier.apply(message, letter)
+        });
+        for (message, verdict) in messages.iter().zip(join_all(applying).await) {
+            match verdict {
                 Verdict::Delete => read.push(message.receipt.clone()),
                 Verdict::Leave(hidden_for) => left.push((message.receipt.clone(), hidden_for)),
             }

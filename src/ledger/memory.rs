@@ -13,7 +13,7 @@ use tokio::{
     task::coop::unconstrained,
 };
 
-use super::{Heard, Ledger, SendGuard};
+use super::{Claimed, Heard, Hits, KnownTo, Ledger, SendGuard};
 use crate::mutex::Mutex;
 
 /// How many sent messages are remembered. A key takes about 34 bytes, 6.7 MB for all of them: 16 in
@@ -123,8 +123,11 @@ impl Ledger for MemoryLedger {
         self.shared.state.lock().sent.keys.len()
     }
 
-    fn hits(&self) -> u64 {
-        self.shared.state.lock().hits
+    fn hits(&self) -> Hits {
+        Hits {
+            memory: self.shared.state.lock().hits,
+            table: 0,
+        }
     }
 
     async fn begin(&self, key: &str) -> Option<Box<dyn SendGuard>> {
@@ -174,16 +177,19 @@ impl Ledger for MemoryLedger {
         } else {
             false
         };
-        if first == id || second_ids.contains(&(key, id)) {
-            return if is_held {
-                Heard::InProgress
-            } else {
-                Heard::Sent
-            };
+        let sent_twice = first != id && !second_ids.contains(&(key, id));
+        if sent_twice {
+            second_ids.truncate(SECOND_IDS_MAX - 1);
+            second_ids.push_front((key, id));
         }
-        second_ids.truncate(SECOND_IDS_MAX - 1);
-        second_ids.push_front((key, id));
-        Heard::SentTwice
+        Heard {
+            sent_twice,
+            known: if is_held {
+                KnownTo::Holder
+            } else {
+                KnownTo::All
+            },
+        }
     }
 
     async fn is_sent(&self, key: &str) -> bool {
@@ -194,6 +200,21 @@ impl Ledger for MemoryLedger {
 
 #[async_trait]
 impl SendGuard for Guard {
+    /// Nobody else is known here.
+    async fn claim(&self) -> Claimed {
+        Claimed::Ours
+    }
+
+    async fn wait_for_other(&self) {}
+
+    fn begin_send(&self) -> bool {
+        true
+    }
+
+    fn not_sent(&self) {}
+
+    async fn recorded(&self) {}
+
     async fn sent(&self, email_id: &str) {
         let Place { shared, key } = &self.place;
         let id = shared.hash_id(email_id);

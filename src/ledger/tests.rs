@@ -22,6 +22,10 @@ async fn yours(ledger: &MemoryLedger, key: &str) -> Box<dyn SendGuard> {
     guard.unwrap_or_else(|| panic!("{key} is known as sent"))
 }
 
+fn heard(sent_twice: bool, known: KnownTo) -> Heard {
+    Heard { sent_twice, known }
+}
+
 fn begin(ledger: &MemoryLedger, key: &str) -> Polled<Claim> {
     let (ledger, key) = (ledger.clone(), key.to_owned());
     let mut claim = Polled::new(async move { ledger.begin(&key).await });
@@ -41,7 +45,7 @@ async fn what_was_sent_is_a_duplicate_from_then_on() {
     assert!(ledger.begin("a").await.is_none());
     assert!(ledger.is_sent("a").await);
     assert!(!ledger.is_sent("b").await);
-    assert_eq!((ledger.size(), ledger.hits()), (1, 1));
+    assert_eq!((ledger.size(), ledger.hits().memory), (1, 1));
     assert_eq!(ledger.traces(), (0, 0));
 }
 
@@ -64,7 +68,7 @@ async fn a_second_copy_waits_and_is_a_duplicate_once_the_first_is_sent() {
     guard.sent("1").await;
     assert!(matches!(second.poll(), Some(None)));
     assert!(matches!(third.poll(), Some(None)));
-    assert_eq!(ledger.hits(), 2);
+    assert_eq!(ledger.hits().memory, 2);
 }
 
 #[tokio::test]
@@ -295,13 +299,13 @@ async fn what_an_event_names_is_sent_and_whoever_waits_learns_it() {
     let guard = yours(&ledger, "a").await;
     let mut copy = begin(&ledger, "a");
     assert_eq!(guard.heard(), None);
-    assert_eq!(ledger.hear("a", "id").await, Heard::InProgress);
+    assert_eq!(ledger.hear("a", "id").await, heard(false, KnownTo::Holder));
     assert_eq!(guard.heard().as_deref(), Some("id"));
     assert_eq!(guard.hear().await, "id");
     assert!(matches!(copy.poll(), Some(None)));
     assert!(ledger.begin("a").await.is_none());
     drop(guard);
-    assert_eq!(ledger.hear("a", "id").await, Heard::Sent);
+    assert_eq!(ledger.hear("a", "id").await, heard(false, KnownTo::All));
     assert!(ledger.is_sent("a").await);
     assert_eq!(ledger.traces(), (0, 0));
 }
@@ -309,7 +313,7 @@ async fn what_an_event_names_is_sent_and_whoever_waits_learns_it() {
 #[tokio::test]
 async fn an_event_of_a_message_that_nobody_holds_makes_it_a_duplicate() {
     let ledger = MemoryLedger::default();
-    assert_eq!(ledger.hear("a", "id").await, Heard::Sent);
+    assert_eq!(ledger.hear("a", "id").await, heard(false, KnownTo::All));
     assert!(ledger.begin("a").await.is_none());
     assert_eq!(ledger.size(), 1);
 }
@@ -318,11 +322,11 @@ async fn an_event_of_a_message_that_nobody_holds_makes_it_a_duplicate() {
 async fn a_second_id_of_the_mail_service_is_told_of_once() {
     let ledger = MemoryLedger::default();
     yours(&ledger, "a").await.sent("one").await;
-    assert_eq!(ledger.hear("a", "one").await, Heard::Sent);
-    assert_eq!(ledger.hear("a", "two").await, Heard::SentTwice);
-    assert_eq!(ledger.hear("a", "two").await, Heard::Sent);
-    assert_eq!(ledger.hear("a", "one").await, Heard::Sent);
-    assert_eq!(ledger.hear("a", "three").await, Heard::SentTwice);
+    assert_eq!(ledger.hear("a", "one").await, heard(false, KnownTo::All));
+    assert_eq!(ledger.hear("a", "two").await, heard(true, KnownTo::All));
+    assert_eq!(ledger.hear("a", "two").await, heard(false, KnownTo::All));
+    assert_eq!(ledger.hear("a", "one").await, heard(false, KnownTo::All));
+    assert_eq!(ledger.hear("a", "three").await, heard(true, KnownTo::All));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub(crate) fn observe(readings: &Arc<Readings>, instruments: &Instruments) {
         let read = move || weak.upgrade().map(|now| read(&now)).unwrap_or_default();
         instruments.metrics.observe(name, unit, text, read);
     };
-    let sum = |name, unit, text, read: fn(&Readings) -> u64| {
+    let sum = |name, unit, text, read: fn(&Readings) -> Points| {
         let weak: Weak<Readings> = Arc::downgrade(readings);
         let read = move || weak.upgrade().map(|now| read(&now)).unwrap_or_default();
         instruments.metrics.observe_sum(name, unit, text, read);
@@ -69,14 +69,18 @@ pub(crate) fn observe(readings: &Arc<Readings>, instruments: &Instruments) {
     sum(
         metric::LEDGER_HITS,
         "{message}",
-        "Messages known as sent.",
-        Readings::ledger_hits,
+        "Messages known as sent, by what knew them.",
+        |now| {
+            let hits = now.ledger_hits();
+            let by = |what, hits| (total(hits), vec![(ours::KNOWN_BY, what)]);
+            vec![by("memory", hits.memory), by("table", hits.table)]
+        },
     );
     sum(
         metric::TEMPLATE_FETCHES,
         "{fetch}",
         "Fetches of the template.",
-        Readings::template_fetches,
+        |now| plain(total(now.template_fetches())),
     );
 }
 
@@ -93,6 +97,12 @@ fn breaker<C: Cause>(
 /// One value without attributes.
 fn plain(value: f64) -> Points {
     vec![(value, Vec::new())]
+}
+
+/// A sum that only grows.
+#[expect(clippy::cast_precision_loss, reason = "these numbers are small")]
+fn total(number: u64) -> f64 {
+    number as f64
 }
 
 /// The same of a count.

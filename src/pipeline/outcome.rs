@@ -83,6 +83,8 @@ pub enum Ending {
     Sent,
     /// An event of the mail service's shows that it accepted the mail, whatever its answer was.
     SentByEvent,
+    /// The ledger that all share knows it as sent, after an attempt here that had no answer.
+    SentByRecord,
     /// The ledger knew it as sent, or another copy was sent while this one waited.
     AlreadySent,
     /// It was a control message of the topic.
@@ -127,7 +129,9 @@ pub fn conclude(
         Outcome::Deferred
     };
     match ending {
-        Ending::Sent | Ending::SentByEvent => (Outcome::Sent, Settlement::Delete),
+        Ending::Sent | Ending::SentByEvent | Ending::SentByRecord => {
+            (Outcome::Sent, Settlement::Delete)
+        }
         Ending::AlreadySent => (Outcome::Duplicate, Settlement::Delete),
         Ending::ControlMessage => (Outcome::Ignored, Settlement::Delete),
         Ending::Rejected => (

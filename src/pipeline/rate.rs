@@ -123,6 +123,14 @@ impl RateLimiter {
         true
     }
 
+    /// Gives back what was taken for a mail that does not go.
+    pub fn give_back(&mut self, recipients: usize, now: Instant) {
+        self.advance(now);
+        let recipients = number(recipients.max(1));
+        self.taken = (self.taken - recipients).max(0.0);
+        self.tokens = (self.tokens + recipients).min(most_tokens(self.rate));
+    }
+
     /// When the bucket will be out of debt, if nothing is taken or throttled until then.
     pub fn ready_at(&self, now: Instant) -> Instant {
         let mut then = self.clone();

@@ -10,7 +10,10 @@ use super::{
     rate::Limiter,
     window::Window,
 };
-use crate::{ledger::Ledger, template_store::Knowledge};
+use crate::{
+    ledger::{Hits, Ledger},
+    template_store::Knowledge,
+};
 
 /// A view of the pipeline that can change nothing.
 pub(crate) struct Readings(Sources);
@@ -84,7 +87,7 @@ impl Readings {
     }
 
     /// How many messages were known as sent.
-    pub(crate) fn ledger_hits(&self) -> u64 {
+    pub(crate) fn ledger_hits(&self) -> Hits {
         self.0.ledger.hits()
     }
 }

@@ -301,6 +301,7 @@ fn sentence(ending: Ending, last: bool, reason: Option<&str>) -> String {
     match ending {
         Ending::Sent => "sent".to_owned(),
         Ending::SentByEvent => "sent, as an event of SES's shows".to_owned(),
+        Ending::SentByRecord => "sent, as the ledger's table shows".to_owned(),
         Ending::AlreadySent => "duplicate: it was sent before, and is deleted now".to_owned(),
         Ending::ControlMessage => "ignored: a control message of the topic".to_owned(),
         Ending::Rejected => format!("rejected{reason}"),
@@ -351,6 +352,7 @@ fn says_unknown(ending: Ending) -> bool {
         ending,
         Ending::Sent
             | Ending::SentByEvent
+            | Ending::SentByRecord
             | Ending::AlreadySent
             | Ending::UnknownAtLimit
             | Ending::DrainedInSend

@@ -34,6 +34,7 @@ use crate::{
     },
     telemetry::{Instruments, names::ours},
     template_store::TemplateStore,
+    timing::longest_send,
 };
 
 /// What a worker may take beyond its retry budget and two send timeouts before it counts as stuck.
@@ -196,7 +197,7 @@ impl Worker<'_> {
     /// have been dropped.
     async fn bounded(&self, body: String) -> Ending {
         // The message may be received again meanwhile: its last receive has a larger budget.
-        let bound = || self.budget() + 2 * self.context.send_timeout + STUCK_AFTER;
+        let bound = || self.budget() + longest_send(self.context.send_timeout) + STUCK_AFTER;
         // A worker that ends at its bound has ended: what it says counts more than its bound.
         let handled = tokio::select! {
             biased;
@@ -336,10 +337,6 @@ impl Worker<'_> {
             let Some((mail, version, pass, slot)) = prepared else {
                 continue;
             };
-            // Meanwhile an event may have told of a mail that another copy or process sent.
-            if guard.heard().is_some() {
-                return Err(Ending::SentByEvent);
-            }
             // What waited as a suspect is tried with the template in force.
             let in_force = self.context.templates.in_force();
             let replaced =
@@ -348,17 +345,24 @@ impl Worker<'_> {
                 continue;
             }
             let recipients = mail.to.len();
+            let Some((pass, slot)) = self.claim_mail(guard, pass, slot, recipients).await? else {
+                continue;
+            };
             let began = Instant::now();
             let failure = match self.send(key, mail, &version).await? {
                 Ok(email_id) => {
                     guard.sent(&email_id).await;
                     self.notes.lock().email_id = Some(email_id);
                     self.context.accepted(pass, slot, began);
+                    self.recorded(guard).await;
                     return Ok(Ending::Sent);
                 }
                 Err(failure) => failure,
             };
             self.note_failure(&failure);
+            if failure.kind != SendFailureKind::OutcomeUnknown {
+                guard.not_sent();
+            }
             let mut unanswered = None;
             match failure.kind {
                 SendFailureKind::Throttled => {

@@ -3,6 +3,7 @@
 
 use super::{
     AccountCause, AccountFailureKind, QueueFailureKind, TemplateFailureKind, inspect::RefusalKind,
+    table::TableFailureKind,
 };
 
 impl QueueFailureKind {
@@ -31,6 +32,32 @@ impl QueueFailureKind {
             }
             Self::Encryption => "give the role kms:Decrypt on the feedback queue's key",
             Self::Throttled | Self::Transient => self.remedy(),
+        }
+    }
+}
+
+impl TableFailureKind {
+    /// What to do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NotFound => {
+                "check ledger.table (NOTIFIER_LEDGER__TABLE) and the region, or create the table as \
+                 `check` says"
+            }
+            Self::AccessDenied => {
+                "check the credentials, and give the role dynamodb:GetItem, dynamodb:BatchGetItem, \
+                 dynamodb:PutItem, dynamodb:DeleteItem, dynamodb:BatchWriteItem, \
+                 dynamodb:DescribeTable and dynamodb:DescribeTimeToLive on the table"
+            }
+            Self::Encryption => "give the role kms:Decrypt on the table's key",
+            Self::Refused => "create a table with the key id (text) as `check` says",
+            Self::Throttled => {
+                "set the table to on-demand capacity, or raise its limit; it is tried again by itself"
+            }
+            Self::Transient => {
+                "check the AWS Health Dashboard and the network to DynamoDB; it is tried again by \
+                 itself"
+            }
         }
     }
 }

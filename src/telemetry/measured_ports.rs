@@ -14,12 +14,19 @@ use super::{Instruments, names::ours, spans::CallSpan};
 use crate::ports::{
     EntryFailure, Queue, QueueFacts, QueueFailure, ReceiptHandle, ReceiveRequest, ReceivedMessage,
     TemplateFailure, TemplateFile, TemplateSource,
+    table::{
+        Claim, Claimed, ClockDifference, Known, LedgerTable, SentMail, TableFacts, TableFailure,
+    },
 };
 
 /// The calls by the names that AWS gives them.
 const RECEIVE: &str = "SQS/ReceiveMessage";
 const DELETE: &str = "SQS/DeleteMessageBatch";
 const CHANGE_VISIBILITY: &str = "SQS/ChangeMessageVisibilityBatch";
+
+/// A call on the ledger's table that takes longer has a span, and so has one that fails. There are two
+/// calls for each mail.
+const SLOW_TABLE: Duration = Duration::from_millis(50);
 
 /// The error type of a call that was given up before it was answered.
 const UNANSWERED: &str = "timeout";
@@ -143,5 +150,70 @@ impl TemplateSource for Measured<dyn TemplateSource> {
 
     fn location(&self) -> &str {
         self.port.location()
+    }
+}
+
+impl Measured<dyn LedgerTable> {
+    /// Makes a call on the table, and records it where it is slow or fails.
+    async fn on_table<T>(
+        &self,
+        method: &'static str,
+        call: impl Future<Output = Result<T, TableFailure>>,
+    ) -> Result<T, TableFailure> {
+        let (began, at) = (Instant::now(), SystemTime::now());
+        let answer = call.await;
+        let error = answer.as_ref().err().map(|failure| &*failure.error);
+        if error.is_some() || began.elapsed() > SLOW_TABLE {
+            self.instruments.spans.ledger(method, at, error);
+        }
+        answer
+    }
+}
+
+#[async_trait]
+impl LedgerTable for Measured<dyn LedgerTable> {
+    fn name(&self) -> &str {
+        self.port.name()
+    }
+
+    async fn describe(&self) -> Result<TableFacts, TableFailure> {
+        self.port.describe().await
+    }
+
+    async fn prove_rights(&self) -> Result<(), TableFailure> {
+        self.port.prove_rights().await
+    }
+
+    async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, TableFailure> {
+        let began = Instant::now();
+        let call = self.port.claim(claim);
+        let claimed = self.on_table("DynamoDB/PutItem", call).await;
+        let error = claimed.as_ref().err();
+        let error = error.map(|failure| failure.error.code.as_str());
+        self.instruments.metrics.claimed(began.elapsed(), error);
+        claimed
+    }
+
+    async fn drop_claim(&self, key: &str, owners: &[String]) -> Result<(), TableFailure> {
+        let call = self.port.drop_claim(key, owners);
+        self.on_table("DynamoDB/DeleteItem", call).await
+    }
+
+    async fn record(&self, sent: &[SentMail]) -> Result<Vec<usize>, TableFailure> {
+        let call = self.port.record(sent);
+        self.on_table("DynamoDB/BatchWriteItem", call).await
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Known>, TableFailure> {
+        self.on_table("DynamoDB/GetItem", self.port.look(key)).await
+    }
+
+    async fn look_at_all(&self, keys: &[String]) -> Result<Vec<Option<Known>>, TableFailure> {
+        let call = self.port.look_at_all(keys);
+        self.on_table("DynamoDB/BatchGetItem", call).await
+    }
+
+    fn clock(&self) -> Option<ClockDifference> {
+        self.port.clock()
     }
 }

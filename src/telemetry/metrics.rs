@@ -57,6 +57,15 @@ struct Exported {
     feedback_lag: Histogram<f64>,
     other_letters: Counter<u64>,
     unknown_sends: Counter<u64>,
+    table: TableMetrics,
+}
+
+/// What is measured of the ledger's table.
+#[derive(Debug)]
+struct TableMetrics {
+    claim_duration: Histogram<f64>,
+    take_overs: Counter<u64>,
+    without_table: Counter<u64>,
 }
 
 impl Metrics {
@@ -177,6 +186,34 @@ impl Metrics {
         }
     }
 
+    /// A claim in the ledger's table was answered or failed.
+    pub(crate) fn claimed(&self, took: Duration, error: Option<&str>) {
+        if let Some(exported) = &self.0 {
+            let seconds = took.as_secs_f64();
+            with_error(slice::from_ref(&exported.queue), error, |attributes| {
+                exported.table.claim_duration.record(seconds, attributes);
+            });
+        }
+    }
+
+    /// A claim took the place of another task's, which had ended.
+    pub(crate) fn claim_taken_over(&self) {
+        if let Some(exported) = &self.0 {
+            exported
+                .table
+                .take_overs
+                .add(1, slice::from_ref(&exported.queue));
+        }
+    }
+
+    /// A mail goes without a claim in the ledger's table.
+    pub(crate) fn sent_without_table(&self) {
+        if let Some(exported) = &self.0 {
+            let queue = slice::from_ref(&exported.queue);
+            exported.table.without_table.add(1, queue);
+        }
+    }
+
     /// A message ended.
     pub(crate) fn ended(&self, outcome: &'static str, took: Duration, error: Option<&str>) {
         let Some(exported) = &self.0 else { return };
@@ -203,33 +240,39 @@ impl Metrics {
         gauge
             .with_callback(move |observer| {
                 for (value, attributes) in read() {
-                    let attributes = attributes.into_iter();
-                    let mut attributes: Vec<_> = attributes
-                        .map(|(name, value)| KeyValue::new(name, value))
-                        .collect();
-                    attributes.push(queue.clone());
-                    observer.observe(value, &attributes);
+                    observer.observe(value, &with_queue(&queue, attributes));
                 }
             })
             .build();
     }
 
-    /// Reports a sum that only grows, such as hits since the start.
+    /// Reports sums that only grow, such as hits since the start.
     pub(crate) fn observe_sum(
         &self,
         name: &'static str,
         unit: &'static str,
         text: &'static str,
-        read: impl Fn() -> u64 + Send + Sync + 'static,
+        read: impl Fn() -> Points + Send + Sync + 'static,
     ) {
         let Some(exported) = &self.0 else { return };
         let queue = exported.queue.clone();
-        let counter = exported.meter.u64_observable_counter(name);
+        let counter = exported.meter.f64_observable_counter(name);
         let counter = counter.with_unit(unit).with_description(text);
         counter
-            .with_callback(move |observer| observer.observe(read(), slice::from_ref(&queue)))
+            .with_callback(move |observer| {
+                for (value, attributes) in read() {
+                    observer.observe(value, &with_queue(&queue, attributes));
+                }
+            })
             .build();
     }
+}
+
+/// The attributes of a point, with the queue's.
+fn with_queue(queue: &KeyValue, attributes: Vec<(&'static str, &'static str)>) -> Vec<KeyValue> {
+    let attributes = attributes.into_iter();
+    let own = attributes.map(|(name, value)| KeyValue::new(name, value));
+    own.chain([queue.clone()]).collect()
 }
 
 impl Exported {
@@ -323,7 +366,35 @@ impl Exported {
                 "{attempt}",
                 "Sends without an answer, by what settled them.",
             ),
+            table: TableMetrics::new(&meter),
             meter,
+        }
+    }
+}
+
+impl TableMetrics {
+    fn new(meter: &Meter) -> Self {
+        let counter = |name, unit, text| {
+            let counter = meter.u64_counter(name).with_unit(unit);
+            counter.with_description(text).build()
+        };
+        Self {
+            claim_duration: meter
+                .f64_histogram(metric::CLAIM_DURATION)
+                .with_unit("s")
+                .with_description("Duration of claims in the ledger's table.")
+                .with_boundaries(DURATION_BUCKETS.to_vec())
+                .build(),
+            take_overs: counter(
+                metric::TAKE_OVERS,
+                "{claim}",
+                "Claims that took the place of one that had ended.",
+            ),
+            without_table: counter(
+                metric::WITHOUT_TABLE,
+                "{mail}",
+                "Mails that went without a claim, since the table could not be used.",
+            ),
         }
     }
 }

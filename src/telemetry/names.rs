@@ -65,6 +65,8 @@ pub mod ours {
     pub const SETTLED_BY: &str = "notifier.settled_by";
     /// Why feedback is deaf.
     pub const DEAFNESS: &str = "notifier.feedback.deafness";
+    /// What knew a message as sent: `memory` or `table`.
+    pub const KNOWN_BY: &str = "notifier.ledger.known_by";
     /// Which breaker: `sending` or `rendering`.
     pub const BREAKER: &str = "notifier.breaker";
     /// Why it is open.
@@ -103,8 +105,14 @@ pub mod metric {
     pub const TEMPLATE_AGE: &str = "notifier.template.age";
     /// How many fetches of the template have ended.
     pub const TEMPLATE_FETCHES: &str = "notifier.template.fetches";
-    /// How many messages the ledger knew as sent.
+    /// How many messages the ledger knew as sent, by what knew them.
     pub const LEDGER_HITS: &str = "notifier.ledger.hits";
+    /// How long claims in the ledger's table took, in seconds.
+    pub const CLAIM_DURATION: &str = "notifier.ledger.claim.duration";
+    /// How many claims took the place of one that had ended.
+    pub const TAKE_OVERS: &str = "notifier.ledger.take_overs";
+    /// How many mails went without a claim, since the table could not be used.
+    pub const WITHOUT_TABLE: &str = "notifier.ledger.without_table";
     /// How many messages the ledger remembers.
     pub const LEDGER_SIZE: &str = "notifier.ledger.entries";
     /// How many events of our mails were read, by what became of the mail.

@@ -290,6 +290,28 @@ impl Spans {
         ))
     }
 
+    /// The span of a call on the ledger's table that began at `began`; `method` is AWS's name of it.
+    pub(crate) fn ledger(
+        &self,
+        method: &'static str,
+        began: SystemTime,
+        error: Option<&CallError>,
+    ) {
+        let span = span!(
+            self,
+            None,
+            "ledger",
+            otel.name = method,
+            otel.kind = "client",
+            { attribute::RPC_SYSTEM } = "aws-api",
+            { attribute::RPC_METHOD } = method
+        );
+        set_parent(&span, starting_at(began));
+        if let Some(error) = error {
+            CallSpan(span).failed(error);
+        }
+    }
+
     /// Forgets a message that has been settled. Nothing will link to it any more.
     pub(crate) fn forget(&self, receipt: &ReceiptHandle) {
         if self.is_on {

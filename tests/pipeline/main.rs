@@ -37,10 +37,20 @@ mod rig;
 #[cfg(test)]
 mod settle;
 #[cfg(test)]
+mod shared_ledger;
+#[cfg(test)]
 mod silence;
 #[cfg(test)]
 mod supervision;
 #[cfg(test)]
+#[expect(dead_code, reason = "the ledger's own tests use the rest of it")]
+#[path = "../../src/testing/table.rs"]
+mod table_in_memory;
+#[cfg(test)]
 mod template;
 #[cfg(test)]
 mod worker;
+
+// Where the table in memory looks for the ports.
+#[cfg(test)]
+use organizer_notifier::ports;

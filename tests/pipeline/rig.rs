@@ -24,6 +24,8 @@ use sandbox::{clock::Clock, sqs::Sqs};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+pub(crate) use crate::table_in_memory::{Item, TableInMemory};
+
 pub(crate) use self::{
     calls::{Call, Operation, Reaction},
     daemon::{Daemon, End, Pipeline},
@@ -45,6 +47,8 @@ pub(crate) struct Rig {
     pub(crate) account: Arc<TestAccount>,
     /// Where SES's events arrive, if they are read.
     pub(crate) feedback: Arc<FeedbackQueue>,
+    /// Where all daemons remember what was sent, if they do.
+    pub(crate) table: Arc<TableInMemory>,
     pub(crate) settings: Settings,
     start: Instant,
     lines: lines::Lines,
@@ -68,6 +72,7 @@ impl Rig {
             mailer: Arc::new(TestMailer::new(start, settings.email.timeout)),
             template: Arc::new(TestTemplate::new(start)),
             account: Arc::new(TestAccount::new(start)),
+            table: Arc::default(),
             settings,
             start,
             lines: lines::Lines::capture(start),
@@ -95,6 +100,15 @@ impl Rig {
         .await;
         rig.publish_events(events_after);
         rig
+    }
+
+    /// A rig whose daemons share a table.
+    pub(crate) async fn with_table(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with(|settings| {
+            settings.ledger.table = Some("mails".to_owned());
+            change(settings);
+        })
+        .await
     }
 
     /// From now on the mail service publishes that it took a mail, this long after.

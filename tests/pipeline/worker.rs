@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use organizer_notifier::ledger::{Heard, Ledger, MemoryLedger, SendGuard};
+use organizer_notifier::ledger::{Claimed, Heard, Hits, Ledger, MemoryLedger, SendGuard};
 
 use crate::rig::{Operation, Reaction, Rig, secs};
 
@@ -32,13 +32,33 @@ impl Ledger for PanicsOnceSent {
         self.0.size()
     }
 
-    fn hits(&self) -> u64 {
+    fn hits(&self) -> Hits {
         self.0.hits()
     }
 }
 
 #[async_trait]
 impl SendGuard for Panics {
+    async fn claim(&self) -> Claimed {
+        self.0.claim().await
+    }
+
+    async fn wait_for_other(&self) {
+        self.0.wait_for_other().await;
+    }
+
+    fn begin_send(&self) -> bool {
+        self.0.begin_send()
+    }
+
+    fn not_sent(&self) {
+        self.0.not_sent();
+    }
+
+    async fn recorded(&self) {
+        self.0.recorded().await;
+    }
+
     async fn sent(&self, email_id: &str) {
         self.0.sent(email_id).await;
         panic!("as it was told");

@@ -110,6 +110,7 @@ async fn a_wedged_poll_loop_is_not_alive_within_its_deadline() {
         mailer: Arc::new(Wedged),
         account: Arc::new(Wedged),
         templates: Arc::new(Wedged),
+        table: None,
         feedback: None,
     };
     let (_signals, signals) = mpsc::unbounded_channel();

@@ -71,6 +71,14 @@ impl Limiter {
         }
     }
 
+    /// Gives back the share that was taken for a mail of so many recipients, which does not go now.
+    pub fn give_back(&self, recipients: usize) {
+        let mut state = self.state.lock();
+        state.rate.give_back(recipients, Instant::now());
+        drop(state);
+        self.changes.send_replace(());
+    }
+
     /// Takes in the account's rate; see [`RateLimiter::account_rate`].
     pub fn account_rate(&self, rate: f64) {
         self.state.lock().rate.account_rate(rate, Instant::now());

@@ -11,7 +11,7 @@ use tracing::{debug, warn};
 
 use super::Worker;
 use crate::{
-    ledger::SendGuard,
+    ledger::{Claimed, SendGuard},
     notification::{Event, Mail, Needs, Rejection, masked_text},
     pipeline::{
         breaker::{Blame, Pass, Said, Suspicion},
@@ -24,6 +24,11 @@ use crate::{
 
 /// The longest pause between the attempts of a message on its last receive while draining.
 const LAST_RECEIVE_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// How long a message that was sent waits for that to be recorded before it is deleted.
+const RECORD_WAITED: Duration = Duration::from_secs(2);
+/// The same while draining.
+const RECORD_WAITED_DRAINING: Duration = Duration::from_millis(500);
 
 /// A mail that may go.
 pub(super) type Prepared = (Box<Mail>, TemplateVersion, Pass, Option<Sending>);
@@ -130,6 +135,79 @@ impl Worker<'_> {
             return Err(Ending::Drained);
         }
         Ok(pass.is_current().then_some((pass, slot)))
+    }
+
+    /// Claims the mail before all who may receive its message. `None` where another receipt of it has a
+    /// claim, or where what let the mail go has changed meanwhile: ask again.
+    pub(super) async fn claim_mail(
+        &self,
+        guard: &dyn SendGuard,
+        pass: Pass,
+        slot: Option<Sending>,
+        recipients: usize,
+    ) -> Result<Option<(Pass, Option<Sending>)>, Ending> {
+        let context = self.context;
+        // Meanwhile an event may have told of a mail that another copy or process sent.
+        if guard.heard().is_some() {
+            return Err(Ending::SentByEvent);
+        }
+        match self.wait(pin!(guard.claim())).await? {
+            Claimed::Ours => {}
+            Claimed::Sent { email_id } => {
+                context.limiter.give_back(recipients);
+                let mut notes = self.notes.lock();
+                notes.email_id = email_id;
+                return Err(if notes.unknown > 0 {
+                    Ending::SentByRecord
+                } else {
+                    Ending::AlreadySent
+                });
+            }
+            Claimed::Elsewhere => {
+                drop((pass, slot));
+                context.limiter.give_back(recipients);
+                let _beside = context.window.hold_beside();
+                let ended = pin!(async {
+                    tokio::select! {
+                        biased;
+                        _ = guard.hear() => {}
+                        () = guard.wait_for_other() => {}
+                    }
+                });
+                self.wait_aside(ended).await?;
+                return if guard.heard().is_some() {
+                    Err(Ending::AlreadySent)
+                } else {
+                    Ok(None)
+                };
+            }
+        }
+        // The claim may have taken its time.
+        let lasts = self.lease.margin() >= context.send_timeout;
+        let may_go = lasts && pass.is_current() && context.drain.may_send();
+        if may_go && guard.begin_send() {
+            return Ok(Some((pass, slot)));
+        }
+        context.limiter.give_back(recipients);
+        Ok(None)
+    }
+
+    /// Waits until all who may receive the message can know that its mail was sent, but not for long: the
+    /// message is deleted all the same.
+    pub(super) async fn recorded(&self, guard: &dyn SendGuard) {
+        let drain = &self.context.drain;
+        let _aside = self.context.window.step_aside();
+        let hurried = async {
+            drain.wait_begun().await;
+            sleep(RECORD_WAITED_DRAINING).await;
+        };
+        tokio::select! {
+            biased;
+            () = guard.recorded() => {}
+            () = sleep(RECORD_WAITED) => {}
+            () = hurried => {}
+            () = drain.wait_abandon() => {}
+        }
     }
 
     /// Waits at the breaker as a suspect, without using up the retry budget. A stop releases it, but

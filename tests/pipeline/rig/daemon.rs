@@ -9,7 +9,7 @@ use organizer_notifier::{
     pipeline::{
         self, Report, drain::Drain, health_state::HealthState, outcome::Tally, rate::Limiter,
     },
-    ports::{SendRate, World, events::Feedback},
+    ports::{SendRate, World, events::Feedback, table::LedgerTable},
     shutdown::{INTERRUPT, Signal},
     telemetry::Instruments,
     template_store::TemplateStore,
@@ -156,6 +156,10 @@ fn world(rig: &Rig) -> World {
         mailer: Arc::clone(&rig.mailer) as _,
         account: Arc::clone(&rig.account) as _,
         templates: Arc::clone(&rig.template) as _,
+        table: rig.settings.ledger.table.as_ref().map(|_| {
+            let table: Arc<dyn LedgerTable> = Arc::clone(&rig.table) as _;
+            table
+        }),
         feedback: rig.settings.feedback.queue_url.as_ref().map(|_| Feedback {
             queue: Arc::clone(&rig.feedback) as _,
             read: read_letter,

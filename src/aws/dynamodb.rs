@@ -1,0 +1,450 @@
+//! The table that all tasks share, over `DynamoDB`.
+//!
+//! An item has the key `id`: the queue's name, `#` and the mail's key. Several names of its attributes
+//! are reserved words, so every expression names them by placeholders.
+
+mod clock;
+
+use std::{collections::HashMap, time::Duration};
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::put_item::PutItemError,
+    types::{
+        AttributeValue, DeleteRequest, KeyType, KeysAndAttributes, PutRequest, ReturnValue,
+        ReturnValuesOnConditionCheckFailure, ScalarAttributeType, TableDescription, TableStatus,
+        TimeToLiveStatus, WriteRequest,
+    },
+};
+
+use self::clock::{TableClock, to_ms};
+use super::{AwsConfig, classify::Failure};
+use crate::{
+    ports::{
+        CallError,
+        table::{
+            Claim, Claimed, ClockDifference, Drops, Known, LedgerTable, SentMail, TableFacts,
+            TableFailure, TableFailureKind,
+        },
+    },
+    random::random_id,
+};
+
+/// Table and rights are read only at boot and by `check`, where the SDK's own retries fit.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+const ID: &str = "id";
+const STATE: &str = "state";
+const OWNER: &str = "owner";
+const UNTIL: &str = "until";
+const EMAIL_ID: &str = "email_id";
+const EXPIRES: &str = "expires";
+
+const SENDING: &str = "sending";
+const SENT: &str = "sent";
+
+type Item = HashMap<String, AttributeValue>;
+
+/// One table, for the mails of one queue. Each call but [`LedgerTable::describe`] and
+/// [`LedgerTable::prove_rights`] is tried once: the ledger owns its retries.
+pub struct DynamoTable {
+    describing: Client,
+    calling: Client,
+    clock: TableClock,
+    name: String,
+    /// The queue's name, with which each id begins.
+    scope: String,
+    keep: Duration,
+}
+
+impl DynamoTable {
+    /// The table of this name, for the mails of the queue `scope`. Items are kept for `keep`, and a call
+    /// may take `timeout`.
+    pub fn new(
+        aws: &AwsConfig,
+        name: String,
+        scope: &str,
+        keep: Duration,
+        timeout: Duration,
+    ) -> Self {
+        let clock = TableClock::default();
+        let client = |config| {
+            let config = aws_sdk_dynamodb::config::Builder::from(&config);
+            Client::from_conf(config.interceptor(clock.clone()).build())
+        };
+        Self {
+            describing: client(aws.retried(DESCRIBE_TIMEOUT)),
+            calling: client(aws.one_attempt(timeout)),
+            clock,
+            name,
+            scope: scope.to_owned(),
+            keep,
+        }
+    }
+
+    fn id(&self, key: &str) -> AttributeValue {
+        text(&format!("{}#{key}", self.scope))
+    }
+
+    fn key(&self, key: &str) -> Item {
+        HashMap::from([(ID.to_owned(), self.id(key))])
+    }
+
+    /// The end of an item that is written now, in the table's seconds.
+    fn expires(&self) -> AttributeValue {
+        number((self.clock.now_ms() + to_ms(self.keep)) / 1000)
+    }
+
+    fn sent_item(&self, mail: &SentMail) -> Item {
+        HashMap::from([
+            (ID.to_owned(), self.id(&mail.key)),
+            (STATE.to_owned(), text(SENT)),
+            (EMAIL_ID.to_owned(), text(&mail.email_id)),
+            (EXPIRES.to_owned(), self.expires()),
+        ])
+    }
+
+    /// What an item says, if it still says anything.
+    fn known(&self, item: &Item) -> Option<Known> {
+        let now = self.clock.now_ms();
+        if number_of(item, EXPIRES).is_some_and(|expires| expires < now / 1000) {
+            return None;
+        }
+        match text_of(item, STATE)? {
+            SENT => Some(Known::Sent {
+                email_id: text_of(item, EMAIL_ID).map(str::to_owned),
+            }),
+            SENDING => {
+                let left = number_of(item, UNTIL)?.saturating_sub(now);
+                Some(Known::Sending {
+                    remaining: Duration::from_millis(u64::try_from(left).unwrap_or(0)),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    async fn read(
+        &self,
+        client: &Client,
+        keys: &[String],
+    ) -> Result<Vec<Option<Known>>, TableFailure> {
+        const OPERATION: &str = "BatchGetItem";
+        let mut asked = KeysAndAttributes::builder();
+        for key in keys {
+            asked = asked.keys(self.key(key));
+        }
+        let asked = asked.build().map_err(|error| unbuilt(OPERATION, error))?;
+        let answer = client
+            .batch_get_item()
+            .request_items(&self.name, asked)
+            .send()
+            .await
+            .map_err(|error| Failure::new(OPERATION, error).of_table())?;
+        let mut items = answer.responses.unwrap_or_default();
+        let found: HashMap<String, Known> = items
+            .remove(&self.name)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|item| Some((text_of(item, ID)?.to_owned(), self.known(item)?)))
+            .collect();
+        let of = |key: &String| found.get(&format!("{}#{key}", self.scope)).cloned();
+        Ok(keys.iter().map(of).collect())
+    }
+
+    async fn get(&self, client: &Client, key: &str) -> Result<Option<Known>, TableFailure> {
+        let answer = client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(self.key(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Failure::new("GetItem", error).of_table())?;
+        Ok(answer.item.and_then(|item| self.known(&item)))
+    }
+
+    /// Writes these, and returns the ids of those that were not taken.
+    async fn write(
+        &self,
+        client: &Client,
+        requests: Vec<WriteRequest>,
+    ) -> Result<Vec<String>, TableFailure> {
+        let answer = client
+            .batch_write_item()
+            .request_items(&self.name, requests)
+            .send()
+            .await
+            .map_err(|error| Failure::new("BatchWriteItem", error).of_table())?;
+        let mut unprocessed = answer.unprocessed_items.unwrap_or_default();
+        let left = unprocessed.remove(&self.name).unwrap_or_default();
+        let id = |request: WriteRequest| {
+            let item = request.put_request?.item;
+            text_of(&item, ID).map(str::to_owned)
+        };
+        Ok(left.into_iter().filter_map(id).collect())
+    }
+
+    async fn delete(
+        &self,
+        client: &Client,
+        key: &str,
+        owners: &[String],
+    ) -> Result<(), TableFailure> {
+        if owners.is_empty() {
+            return Ok(());
+        }
+        let (listed, values) = owner_values(owners.iter().map(String::as_str));
+        let answer = client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(self.key(key)))
+            .condition_expression(format!("#state = :sending AND #owner IN ({listed})"))
+            .expression_attribute_names("#state", STATE)
+            .expression_attribute_names("#owner", OWNER)
+            .set_expression_attribute_values(Some(values))
+            .expression_attribute_values(":sending", text(SENDING))
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) if is_refused_by_condition(&error) => Ok(()),
+            Err(error) => Err(Failure::new("DeleteItem", error).of_table()),
+        }
+    }
+
+    async fn put(&self, client: &Client, claim: Claim<'_>) -> Result<Claimed, TableFailure> {
+        let now = self.clock.now_ms();
+        let owners = std::iter::once(claim.owner).chain(claim.earlier.iter().map(String::as_str));
+        let (listed, values) = owner_values(owners);
+        let answer = client
+            .put_item()
+            .table_name(&self.name)
+            .item(ID, self.id(claim.key))
+            .item(STATE, text(SENDING))
+            .item(OWNER, text(claim.owner))
+            .item(UNTIL, number(now + to_ms(claim.lasts)))
+            .item(EXPIRES, self.expires())
+            .condition_expression(format!(
+                "attribute_not_exists(#id) OR #expires < :now_s OR \
+                 (#state = :sending AND (#until < :now_ms OR #owner IN ({listed})))"
+            ))
+            .expression_attribute_names("#id", ID)
+            .expression_attribute_names("#state", STATE)
+            .expression_attribute_names("#owner", OWNER)
+            .expression_attribute_names("#until", UNTIL)
+            .expression_attribute_names("#expires", EXPIRES)
+            .set_expression_attribute_values(Some(values))
+            .expression_attribute_values(":sending", text(SENDING))
+            .expression_attribute_values(":now_ms", number(now))
+            .expression_attribute_values(":now_s", number(now / 1000))
+            .return_values(ReturnValue::AllOld)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let error = match answer {
+            Ok(answer) => {
+                let before = answer.attributes.unwrap_or_default();
+                let owner = text_of(&before, OWNER);
+                let is_ours =
+                    |owner| owner == claim.owner || claim.earlier.iter().any(|id| id == owner);
+                return Ok(Claimed::Ours {
+                    taken_over: owner.is_some_and(|owner| !is_ours(owner)),
+                });
+            }
+            Err(error) => error,
+        };
+        let refused = match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(refused)) => refused.item(),
+            _ => return Err(Failure::new("PutItem", error).of_table()),
+        };
+        Ok(match refused.and_then(|item| self.known(item)) {
+            Some(Known::Sent { email_id }) => Claimed::Sent { email_id },
+            Some(Known::Sending { remaining }) => Claimed::Sending { remaining },
+            None => Claimed::Unreadable,
+        })
+    }
+}
+
+#[async_trait]
+impl LedgerTable for DynamoTable {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn describe(&self) -> Result<TableFacts, TableFailure> {
+        let described = self
+            .describing
+            .describe_table()
+            .table_name(&self.name)
+            .send()
+            .await
+            .map_err(|error| Failure::new("DescribeTable", error).of_table())?;
+        let live = self
+            .describing
+            .describe_time_to_live()
+            .table_name(&self.name)
+            .send()
+            .await
+            .map_err(|error| Failure::new("DescribeTimeToLive", error).of_table())?;
+        let table = described
+            .table
+            .unwrap_or_else(|| TableDescription::builder().build());
+        let live = live.time_to_live_description;
+        let is_on = live
+            .as_ref()
+            .and_then(|live| live.time_to_live_status())
+            .is_some_and(|status| {
+                matches!(
+                    status,
+                    TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling
+                )
+            });
+        let attribute = live.and_then(|live| live.attribute_name);
+        Ok(TableFacts {
+            wrong_key: wrong_key(&table),
+            not_ready: table
+                .table_status()
+                .filter(|status| !matches!(status, TableStatus::Active | TableStatus::Updating))
+                .map(|status| status.as_str().to_owned()),
+            drops_by: match attribute {
+                Some(attribute) if is_on && attribute == EXPIRES => Drops::Expired,
+                Some(attribute) if is_on => Drops::By(attribute),
+                _ => Drops::Nothing,
+            },
+        })
+    }
+
+    async fn prove_rights(&self) -> Result<(), TableFailure> {
+        // A mail that there never was: nothing is found, deleted, or written on condition that it is there.
+        let key = format!("proof-{}", random_id());
+        let owner = vec![random_id()];
+        let client = &self.describing;
+        self.get(client, &key).await?;
+        self.read(client, std::slice::from_ref(&key)).await?;
+        self.delete(client, &key, &owner).await?;
+        let delete = DeleteRequest::builder()
+            .set_key(Some(self.key(&key)))
+            .build();
+        let delete = delete.map_err(|error| unbuilt("BatchWriteItem", error))?;
+        let request = WriteRequest::builder().delete_request(delete).build();
+        self.write(client, vec![request]).await?;
+        let put = client
+            .put_item()
+            .table_name(&self.name)
+            .item(ID, self.id(&key))
+            .condition_expression("attribute_exists(#id)")
+            .expression_attribute_names("#id", ID)
+            .send()
+            .await;
+        match put {
+            Err(error) if !is_refused_by_condition(&error) => {
+                Err(Failure::new("PutItem", error).of_table())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, TableFailure> {
+        self.put(&self.calling, claim).await
+    }
+
+    async fn drop_claim(&self, key: &str, owners: &[String]) -> Result<(), TableFailure> {
+        self.delete(&self.calling, key, owners).await
+    }
+
+    async fn record(&self, sent: &[SentMail]) -> Result<Vec<usize>, TableFailure> {
+        let request = |mail| {
+            let put = PutRequest::builder().set_item(Some(self.sent_item(mail)));
+            let put = put
+                .build()
+                .map_err(|error| unbuilt("BatchWriteItem", error))?;
+            Ok(WriteRequest::builder().put_request(put).build())
+        };
+        let requests = sent.iter().map(request).collect::<Result<_, _>>()?;
+        let left = self.write(&self.calling, requests).await?;
+        let place = |id: String| {
+            let key = id.strip_prefix(&self.scope)?.strip_prefix('#')?;
+            sent.iter().position(|mail| mail.key == key)
+        };
+        Ok(left.into_iter().filter_map(place).collect())
+    }
+
+    async fn look(&self, key: &str) -> Result<Option<Known>, TableFailure> {
+        self.get(&self.calling, key).await
+    }
+
+    async fn look_at_all(&self, keys: &[String]) -> Result<Vec<Option<Known>>, TableFailure> {
+        self.read(&self.calling, keys).await
+    }
+
+    fn clock(&self) -> Option<ClockDifference> {
+        self.clock.difference()
+    }
+}
+
+/// What is wrong with the table's key.
+fn wrong_key(table: &TableDescription) -> Option<String> {
+    let kind = |name: &str| {
+        let mut attributes = table.attribute_definitions().iter();
+        let found = attributes.find(|attribute| attribute.attribute_name() == name);
+        found.map(|attribute| attribute.attribute_type().as_str().to_owned())
+    };
+    let key = table.key_schema();
+    let is_right = match key {
+        [only] => {
+            *only.key_type() == KeyType::Hash
+                && only.attribute_name() == ID
+                && kind(ID).as_deref() == Some(ScalarAttributeType::S.as_str())
+        }
+        _ => false,
+    };
+    let shown = key.iter().map(|part| {
+        let name = part.attribute_name();
+        let kind = kind(name).unwrap_or_default();
+        format!("{name} ({kind}, {})", part.key_type().as_str())
+    });
+    (!is_right).then(|| shown.collect::<Vec<_>>().join(" and "))
+}
+
+/// Whether a write was refused by its own condition.
+fn is_refused_by_condition<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    error.code() == Some("ConditionalCheckFailedException")
+}
+
+/// These owners as the values of an expression: how it lists them, and what they are.
+fn owner_values<'a>(owners: impl Iterator<Item = &'a str>) -> (String, Item) {
+    let named = owners.enumerate();
+    let values: Vec<_> = named
+        .map(|(place, owner)| (format!(":owner{place}"), text(owner)))
+        .collect();
+    let listed: Vec<_> = values.iter().map(|(name, _)| name.as_str()).collect();
+    (listed.join(", "), values.into_iter().collect())
+}
+
+fn text(text: &str) -> AttributeValue {
+    AttributeValue::S(text.to_owned())
+}
+
+fn number(number: i64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+fn number_of(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// A request that could not be made.
+fn unbuilt(
+    operation: &'static str,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> TableFailure {
+    let error = CallError::local(operation, "request", error);
+    TableFailure::new(TableFailureKind::Transient, error)
+}

@@ -1,0 +1,139 @@
+//! Proves the table that all tasks share.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use tokio::time::sleep;
+use tracing::{error, warn};
+
+use super::Refusals;
+use crate::{
+    backoff::{Backoff, Jitter},
+    ports::table::{Drops, LedgerTable, TableFacts, TableFailure},
+    telemetry::throttle::Throttle,
+};
+
+/// AWS refuses requests whose clock is 5 minutes off. Long before that it is worth a word.
+const CLOCK_TOLD_FROM: Duration = Duration::from_secs(30);
+
+/// Why the table cannot be used.
+struct Trouble {
+    text: String,
+    is_definite: bool,
+}
+
+/// Proves that the table is there, is made as ours is, and that we have every right on it. What may pass
+/// does not hold up the start: then this says why the daemon begins without the table.
+pub(super) async fn prove(table: &dyn LedgerTable) -> anyhow::Result<Option<String>> {
+    let name = table.name();
+    let throttle = Throttle::default();
+    let mut refusals = Refusals::default();
+    let mut backoff = Backoff::new(
+        Duration::from_millis(500),
+        Duration::from_secs(5),
+        Jitter::Quarter,
+    );
+    loop {
+        let trouble = match try_table(table).await {
+            Ok(facts) => {
+                tell(table, &facts);
+                return Ok(None);
+            }
+            Err(trouble) => trouble,
+        };
+        if !trouble.is_definite {
+            return Ok(Some(trouble.text));
+        }
+        let text = trouble.text;
+        if refusals.last_too_long(true) {
+            bail!("the ledger's table {name} cannot be used: {text}");
+        }
+        if throttle.due().is_some() {
+            error!("not started yet: the ledger's table {name} cannot be used yet: {text}");
+        }
+        sleep(backoff.next_delay()).await;
+    }
+}
+
+async fn try_table(table: &dyn LedgerTable) -> Result<TableFacts, Trouble> {
+    let proof = async {
+        let facts = table.describe().await?;
+        if facts.wrong_key.is_none() && facts.not_ready.is_none() {
+            table.prove_rights().await?;
+        }
+        Ok(facts)
+    };
+    let facts = match proof.await {
+        Ok(facts) => facts,
+        Err(failure) => return Err(failed(&failure)),
+    };
+    let wrong = match (&facts.wrong_key, &facts.not_ready) {
+        (Some(key), _) => format!(
+            "its key is {key}, and must be the text id alone; create another as `check` says"
+        ),
+        (None, Some(state)) => format!("its state is {state}; wait until it is active"),
+        (None, None) => return Ok(facts),
+    };
+    Err(Trouble {
+        text: wrong,
+        is_definite: true,
+    })
+}
+
+fn failed(failure: &TableFailure) -> Trouble {
+    Trouble {
+        text: format!("{failure}; {}", failure.kind.remedy()),
+        is_definite: failure.is_definite(),
+    }
+}
+
+/// Tells what is not as it should be and does not keep the daemon from its work.
+fn tell(table: &dyn LedgerTable, facts: &TableFacts) {
+    let name = table.name();
+    match &facts.drops_by {
+        Drops::Expired => {}
+        Drops::By(attribute) => warn!(
+            "the ledger's table {name} drops items by {attribute}, which ours do not have, so that it grows \
+             for ever: set its time to live to the attribute expires"
+        ),
+        Drops::Nothing => warn!(
+            "the ledger's table {name} has no time to live, so that it grows for ever: set it to the \
+             attribute expires"
+        ),
+    }
+    if let Some(clock) = table.clock()
+        && clock.size() >= CLOCK_TOLD_FROM
+    {
+        warn!(
+            "this machine's clock is {clock} the clock of the ledger's table {name}: claims go by the \
+             table's, but AWS refuses requests from a clock that is 5 minutes off; set it right"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ports::table::TableFailureKind, testing::table::TableInMemory};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_table_with_another_key_cannot_be_used() {
+        let table = TableInMemory::default();
+        table.has_key("pk (S, HASH)");
+        let reason = prove(&table).await.unwrap_err().to_string();
+        assert!(
+            reason.contains("its key is pk (S, HASH), and must be the text id alone"),
+            "{reason}"
+        );
+        assert_eq!(table.calls("PutItem"), 0, "nothing is tried on it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_pass_does_not_hold_up_the_start() {
+        let table = TableInMemory::default();
+        assert_eq!(prove(&table).await.unwrap(), None);
+        table.fail(TableFailureKind::Throttled);
+        let reason = prove(&table).await.unwrap().unwrap_or_default();
+        assert!(reason.contains("on-demand capacity"), "{reason}");
+    }
+}

@@ -1,0 +1,169 @@
+//! The ledger that all tasks share: a table, with this process's memory in front of it.
+//!
+//! A mail is claimed right before each send, under an id that the claim alone has, and recorded as sent
+//! before its message is deleted. A claim ends by itself. It lasts as long as the send that it is for
+//! and the wait for that send's event may take, and longer by what clocks may differ: whoever takes a
+//! mail over then knows no less than the process that claimed it. While the table fails, mails go on
+//! what the memory knows.
+
+mod claims;
+mod guard;
+mod reach;
+mod writer;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use self::{
+    guard::SharedGuard,
+    reach::Reach,
+    writer::{Writer, within},
+};
+use super::{Heard, Hits, KnownTo, Ledger, MemoryLedger, SendGuard};
+use crate::{
+    ports::table::{Known, LedgerTable},
+    telemetry::Instruments,
+};
+
+/// How long one call on the table may take.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(1);
+/// A send begins within this time after its claim was asked for, or needs another claim.
+const CLAIM_COUNTS_FOR: Duration = Duration::from_secs(3);
+/// How far two tasks' notions of the table's time may differ.
+const CLOCKS_DIFFER_BY: Duration = Duration::from_secs(5);
+/// How long an event waits for what it says to stand in the table. It comes again if that takes longer.
+const EVENT_WAITS: Duration = Duration::from_secs(4);
+/// What a stop leaves to what is still to be written.
+const LAST_WRITES: Duration = Duration::from_millis(500);
+
+/// What a shared ledger needs.
+pub struct Parts {
+    /// The table.
+    pub table: Arc<dyn LedgerTable>,
+    /// How long a send may take until its outcome is known or unknown.
+    pub longest_send: Duration,
+    /// How long the event of a mail may take; zero where no events are read.
+    pub event_patience: Duration,
+    /// How long a mail waits for a table that fails; `None` waits as long as it takes.
+    pub patience: Option<Duration>,
+    /// What it is watched with.
+    pub instruments: Arc<Instruments>,
+}
+
+/// Remembers what was sent for all tasks. Clones are the same ledger.
+#[derive(Clone)]
+pub struct SharedLedger(Arc<Shared>);
+
+struct Shared {
+    memory: MemoryLedger,
+    table: Arc<dyn LedgerTable>,
+    reach: Arc<Reach>,
+    writer: Writer,
+    claim_lasts: Duration,
+    instruments: Arc<Instruments>,
+    hits: AtomicU64,
+}
+
+impl SharedLedger {
+    /// A ledger over this table, whose memory is empty. It needs [`SharedLedger::run`].
+    pub fn new(parts: Parts) -> Self {
+        let reach = Arc::new(Reach::new(parts.table.name(), parts.patience));
+        Self(Arc::new(Shared {
+            memory: MemoryLedger::default(),
+            writer: Writer::new(Arc::clone(&parts.table), Arc::clone(&reach)),
+            table: parts.table,
+            reach,
+            claim_lasts: CLAIM_COUNTS_FOR
+                + parts.longest_send
+                + parts.event_patience
+                + CLOCKS_DIFFER_BY,
+            instruments: parts.instruments,
+            hits: AtomicU64::new(0),
+        }))
+    }
+
+    /// Goes without the table until it answers, for the reason that stands in this text.
+    pub fn set_aside(&self, said: String) {
+        self.0.reach.set_aside(said);
+    }
+
+    /// Writes what was sent to the table, until `stop` and a moment longer.
+    pub async fn run(&self, stop: CancellationToken) {
+        let late = async {
+            stop.cancelled().await;
+            tokio::time::sleep(LAST_WRITES).await;
+        };
+        tokio::select! {
+            () = self.0.writer.run(&stop) => {}
+            () = late => {}
+        }
+        let waiting = self.0.writer.waiting();
+        if waiting > 0 {
+            warn!(
+                "{waiting} sent mails were not written to the ledger's table {}: if their messages come \
+                 again, another task can mail them again",
+                self.0.table.name()
+            );
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for SharedLedger {
+    async fn begin(&self, key: &str) -> Option<Box<dyn SendGuard>> {
+        let memory = self.0.memory.begin(key).await?;
+        Some(Box::new(SharedGuard::new(Arc::clone(&self.0), memory, key)))
+    }
+
+    async fn hear(&self, key: &str, email_id: &str) -> Heard {
+        let Shared {
+            memory,
+            reach,
+            writer,
+            ..
+        } = &*self.0;
+        let mut heard = memory.hear(key, email_id).await;
+        heard.known = KnownTo::ThisTask;
+        if reach.is_aside() {
+            return heard;
+        }
+        let look = tokio::time::timeout(EVENT_WAITS, writer.look(key));
+        if let Ok(Some(Known::Sent { email_id: other })) = look.await {
+            heard.known = KnownTo::All;
+            // Another task may have recorded another id.
+            if let Some(other) = other {
+                heard.sent_twice |= memory.hear(key, &other).await.sent_twice;
+            }
+        } else if within(EVENT_WAITS, writer.record(key, email_id)).await {
+            heard.known = KnownTo::All;
+        }
+        heard
+    }
+
+    async fn is_sent(&self, key: &str) -> bool {
+        self.0.memory.is_sent(key).await
+    }
+
+    fn size(&self) -> usize {
+        self.0.memory.size()
+    }
+
+    fn hits(&self) -> Hits {
+        Hits {
+            table: self.0.hits.load(Ordering::Relaxed),
+            ..self.0.memory.hits()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

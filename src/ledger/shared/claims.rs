@@ -1,0 +1,92 @@
+//! The claims that one receipt of a message makes on its mail, one after the other.
+
+use tokio::time::{Duration, Instant};
+
+/// At most so many claims are remembered as ones that may stand. Each time-out of a call adds one.
+const OWNERS_MAX: usize = 8;
+
+/// What a receipt knows of its own claims. It decides, and calls nobody.
+#[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
+pub(super) struct Claims {
+    /// The ids of claims of which one may stand, the oldest first.
+    owners: Vec<String>,
+    /// Until when a send may begin under the claim that stands.
+    begins_until: Option<Instant>,
+    /// The table is put aside: what this process remembers has to do.
+    without_table: bool,
+    /// Until when somebody else's claim may stand.
+    other_until: Option<Instant>,
+    /// A send has begun that may have gone.
+    may_be_sent: bool,
+}
+
+impl Claims {
+    /// A new claim with this id is asked for. Returns those that may stand from before.
+    pub(super) fn ask(&mut self, owner: &str) -> Vec<String> {
+        let earlier = self.owners.clone();
+        if self.owners.len() == OWNERS_MAX {
+            // The oldest is the one that stood last. If it stands still, it is in our way until it ends.
+            self.owners.remove(0);
+        }
+        self.owners.push(owner.to_owned());
+        (self.begins_until, self.without_table) = (None, false);
+        earlier
+    }
+
+    /// The claim with this id stands. A send may begin until then.
+    pub(super) fn granted(&mut self, owner: &str, begins_until: Instant) {
+        self.owners = vec![owner.to_owned()];
+        self.begins_until = Some(begins_until);
+        self.other_until = None;
+    }
+
+    /// Somebody else's claim stands, until then.
+    pub(super) fn refused(&mut self, other_until: Instant) {
+        self.other_until = Some(other_until);
+    }
+
+    /// Somebody else's claim is gone.
+    pub(super) fn other_is_gone(&mut self) {
+        self.other_until = None;
+    }
+
+    /// How long somebody else's claim may stand.
+    pub(super) fn other_remains(&self, now: Instant) -> Option<Duration> {
+        let until = self.other_until?;
+        Some(until.duration_since(now)).filter(|remaining| !remaining.is_zero())
+    }
+
+    /// The mail goes without the table.
+    pub(super) fn go_without(&mut self) {
+        self.without_table = true;
+    }
+
+    /// A send is about to begin. False if nothing allows it any more.
+    pub(super) fn begin_send(&mut self, now: Instant) -> bool {
+        let in_time = self.begins_until.is_some_and(|until| now <= until);
+        let may_begin = self.without_table || in_time;
+        self.may_be_sent |= may_begin;
+        may_begin
+    }
+
+    /// The send that began was not sent. One before it that had no answer has had its time by now.
+    pub(super) fn not_sent(&mut self) {
+        self.may_be_sent = false;
+    }
+
+    /// The mail was sent: its claim needs no end.
+    pub(super) fn sent(&mut self) {
+        self.owners.clear();
+    }
+
+    /// What to take back of what may stand, now that the receipt ends. Where the mail may have gone the
+    /// claim stays: until it ends nobody sends.
+    pub(super) fn left(&mut self) -> Vec<String> {
+        if self.may_be_sent {
+            Vec::new()
+        } else {
+            std::mem::take(&mut self.owners)
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! One copy's right to send, here and in the table.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use async_trait::async_trait;
+use tokio::{
+    sync::oneshot,
+    time::{Duration, Instant, sleep},
+};
+use tracing::{info, warn};
+
+use super::{CLAIM_COUNTS_FOR, Shared, claims::Claims};
+use crate::{
+    backoff::{Backoff, Jitter},
+    ledger::{Claimed, SendGuard},
+    mutex::Mutex,
+    ports::table::{Claim, Claimed as Answer, Known, TableFailure},
+    random::random_id,
+};
+
+/// How often somebody else's claim is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// The shortest such wait, where the claim is about to end.
+const LOOK_AFTER: Duration = Duration::from_millis(200);
+
+pub(super) struct SharedGuard {
+    shared: Arc<Shared>,
+    memory: Box<dyn SendGuard>,
+    key: String,
+    claims: Mutex<Claims>,
+    /// Told when the mail stands in the table as sent.
+    recorded: Mutex<Option<oneshot::Receiver<()>>>,
+}
+
+impl SharedGuard {
+    pub(super) fn new(shared: Arc<Shared>, memory: Box<dyn SendGuard>, key: &str) -> Self {
+        Self {
+            shared,
+            memory,
+            key: key.to_owned(),
+            claims: Mutex::default(),
+            recorded: Mutex::new(None),
+        }
+    }
+
+    /// One claim, in one call.
+    async fn ask(&self) -> Result<Claimed, TableFailure> {
+        let asked = Instant::now();
+        let owner = random_id();
+        let earlier = self.claims.lock().ask(&owner);
+        let claim = Claim {
+            key: &self.key,
+            owner: &owner,
+            earlier: &earlier,
+            lasts: self.shared.claim_lasts,
+        };
+        let answer = self.shared.table.claim(claim).await?;
+        self.shared.reach.answered();
+        let mut claims = self.claims.lock();
+        Ok(match answer {
+            Answer::Ours { taken_over } => {
+                claims.granted(&owner, asked + CLAIM_COUNTS_FOR);
+                if taken_over {
+                    self.shared.instruments.metrics.claim_taken_over();
+                    info!(
+                        notifier.key = self.key,
+                        "the claim of another task has ended, and nobody has recorded its mail: it is sent \
+                         from here"
+                    );
+                }
+                Claimed::Ours
+            }
+            Answer::Sent { email_id } => {
+                self.shared.hits.fetch_add(1, Ordering::Relaxed);
+                Claimed::Sent { email_id }
+            }
+            Answer::Sending { remaining } => {
+                claims.refused(Instant::now() + remaining);
+                Claimed::Elsewhere
+            }
+            Answer::Unreadable => {
+                warn!(
+                    notifier.key = self.key,
+                    "the ledger's table {} holds something for this mail that no task of this kind writes: \
+                     the mail goes without it",
+                    self.shared.table.name()
+                );
+                self.without(&mut claims)
+            }
+        })
+    }
+
+    fn without(&self, claims: &mut Claims) -> Claimed {
+        claims.go_without();
+        self.shared.reach.went_without();
+        self.shared.instruments.metrics.sent_without_table();
+        Claimed::Ours
+    }
+}
+
+#[async_trait]
+impl SendGuard for SharedGuard {
+    async fn claim(&self) -> Claimed {
+        let reach = &self.shared.reach;
+        let began = Instant::now();
+        let mut backoff = Backoff::new(
+            Duration::from_millis(100),
+            Duration::from_secs(1),
+            Jitter::Full,
+        );
+        loop {
+            if reach.is_aside() {
+                let mut claims = self.claims.lock();
+                // What somebody else may be sending is left to them as long as they may.
+                return match claims.other_remains(Instant::now()) {
+                    Some(_) => Claimed::Elsewhere,
+                    None => self.without(&mut claims),
+                };
+            }
+            let failure = tokio::select! {
+                biased;
+                answer = self.ask() => match answer {
+                    Ok(Claimed::Sent { email_id }) => {
+                        // The next copy need not ask.
+                        if let Some(email_id) = &email_id {
+                            self.memory.sent(email_id).await;
+                        }
+                        self.claims.lock().sent();
+                        return Claimed::Sent { email_id };
+                    }
+                    Ok(claimed) => return claimed,
+                    Err(failure) => failure,
+                },
+                () = reach.put_aside() => continue,
+            };
+            reach.failed(&failure, began.elapsed());
+            tokio::select! {
+                () = sleep(backoff.next_delay()) => {}
+                () = reach.put_aside() => {}
+            }
+        }
+    }
+
+    async fn wait_for_other(&self) {
+        loop {
+            let remaining = self.claims.lock().other_remains(Instant::now());
+            let remaining = remaining.unwrap_or_default();
+            sleep(remaining.clamp(LOOK_AFTER, LOOK_EVERY)).await;
+            if !self.shared.reach.is_aside() {
+                match self.shared.table.look(&self.key).await {
+                    Ok(Some(Known::Sending { remaining })) => {
+                        self.claims.lock().refused(Instant::now() + remaining);
+                    }
+                    // The next claim is told, or stands.
+                    Ok(Some(Known::Sent { .. }) | None) => {
+                        self.claims.lock().other_is_gone();
+                    }
+                    Err(_) => {}
+                }
+            }
+            if self.claims.lock().other_remains(Instant::now()).is_none() {
+                return;
+            }
+        }
+    }
+
+    fn begin_send(&self) -> bool {
+        self.claims.lock().begin_send(Instant::now())
+    }
+
+    fn not_sent(&self) {
+        self.claims.lock().not_sent();
+    }
+
+    async fn sent(&self, email_id: &str) {
+        self.memory.sent(email_id).await;
+        self.claims.lock().sent();
+        let recorded = self.shared.writer.record(&self.key, email_id);
+        *self.recorded.lock() = Some(recorded);
+    }
+
+    async fn recorded(&self) {
+        let Some(recorded) = self.recorded.lock().take() else {
+            return;
+        };
+        tokio::select! {
+            biased;
+            // It fails where the record was dropped.
+            _ = recorded => {}
+            () = self.shared.reach.put_aside() => {}
+        }
+    }
+
+    fn heard(&self) -> Option<String> {
+        self.memory.heard()
+    }
+
+    async fn hear(&self) -> String {
+        self.memory.hear().await
+    }
+}
+
+impl Drop for SharedGuard {
+    fn drop(&mut self) {
+        let owners = self.claims.lock().left();
+        self.shared.writer.drop_claims(&self.key, owners);
+    }
+}

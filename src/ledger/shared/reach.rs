@@ -1,0 +1,177 @@
+//! Whether the table can be used, and who waits for it how long.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::{
+    sync::watch,
+    time::{Duration, Instant},
+};
+use tracing::{info, warn};
+
+use crate::{
+    mutex::Mutex,
+    ports::table::TableFailure,
+    telemetry::{LIFECYCLE, throttle::Throttle},
+    text::format_duration,
+};
+
+/// How often a table that was put aside is asked whether it answers.
+const PROBE_EVERY: Duration = Duration::from_secs(5);
+/// The same where the last answer led to no claim: what the question needs works, and a claim does not.
+const PROBE_RELAPSED_EVERY: Duration = Duration::from_mins(1);
+
+/// The state of the table, for all mails.
+pub(super) struct Reach {
+    name: String,
+    /// How long a mail waits before it puts the table aside; without one it waits on.
+    patience: Option<Duration>,
+    aside: watch::Sender<bool>,
+    state: Mutex<State>,
+    /// Mails that went without it since it was put aside.
+    without: AtomicU64,
+    /// For the line on mails that wait.
+    waiting: Throttle,
+    /// For the line on mails that go without it.
+    going: Throttle,
+}
+
+#[derive(Default)]
+struct State {
+    since: Option<Instant>,
+    /// Of the last failure, in words.
+    said: String,
+    /// It was put aside before, and no claim was answered since.
+    relapsed: bool,
+    probe_at: Option<Instant>,
+}
+
+impl Reach {
+    pub(super) fn new(name: &str, patience: Option<Duration>) -> Self {
+        Self {
+            name: name.to_owned(),
+            patience,
+            aside: watch::Sender::new(false),
+            state: Mutex::default(),
+            without: AtomicU64::new(0),
+            waiting: Throttle::default(),
+            going: Throttle::default(),
+        }
+    }
+
+    pub(super) fn is_aside(&self) -> bool {
+        *self.aside.borrow()
+    }
+
+    /// Waits until the table is put aside.
+    pub(super) async fn put_aside(&self) {
+        // The sender lives as long as this.
+        drop(self.aside.subscribe().wait_for(|aside| *aside).await);
+    }
+
+    /// A claim was answered.
+    pub(super) fn answered(&self) {
+        self.state.lock().relapsed = false;
+        if let Some(lasted) = self.waiting.reset() {
+            info!(
+                "the ledger's table {} answers again after {}",
+                self.name,
+                format_duration(lasted)
+            );
+        }
+    }
+
+    /// A mail has waited for so long, and its last call failed like this.
+    pub(super) fn failed(&self, failure: &TableFailure, waited: Duration) {
+        let said = format!("{failure}; {}", failure.kind.remedy());
+        if self.patience.is_some_and(|patience| waited >= patience) {
+            self.set_aside(said);
+        } else if let Some(suppressed) = self.waiting.due() {
+            let patience = match self.patience {
+                Some(patience) => format!("at most {}", format_duration(patience)),
+                None => "as long as it takes".to_owned(),
+            };
+            warn!(
+                target: LIFECYCLE,
+                { error.r#type = failure.error.code, notifier.suppressed = suppressed },
+                "the ledger's table {} does not answer, and mails wait for it, {patience}: {said}",
+                self.name
+            );
+        }
+    }
+
+    /// From now on mails go without the table, unless they are to wait as long as it takes.
+    pub(super) fn set_aside(&self, said: String) {
+        if self.patience.is_none() {
+            return;
+        }
+        let mut state = self.state.lock();
+        state.said = said;
+        if self.is_aside() {
+            return;
+        }
+        let now = Instant::now();
+        let probe_in = if state.relapsed {
+            PROBE_RELAPSED_EVERY
+        } else {
+            PROBE_EVERY
+        };
+        state.probe_at = Some(now + probe_in);
+        state.since = Some(now);
+        drop(state);
+        self.waiting.reset();
+        self.without.store(0, Ordering::Relaxed);
+        self.aside.send_replace(true);
+        self.tell();
+    }
+
+    /// Says once a minute that mails go without it.
+    pub(super) fn tell(&self) {
+        if !self.is_aside() || self.going.due().is_none() {
+            return;
+        }
+        warn!(
+            target: LIFECYCLE,
+            "the ledger's table {} cannot be used, and mails go without it ({} so far): what another task \
+             has sent can be mailed twice: {}",
+            self.name,
+            self.without.load(Ordering::Relaxed),
+            self.state.lock().said
+        );
+    }
+
+    /// A mail goes without it.
+    pub(super) fn went_without(&self) {
+        self.without.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// When to ask whether it answers, while it is put aside.
+    pub(super) fn probe_at(&self) -> Option<Instant> {
+        self.state.lock().probe_at
+    }
+
+    /// It was asked whether it answers.
+    pub(super) fn probed(&self, answer: Result<&(), &TableFailure>) {
+        let mut state = self.state.lock();
+        if let Err(failure) = answer {
+            state.said = format!("{failure}; {}", failure.kind.remedy());
+            state.probe_at = state.probe_at.map(|_| Instant::now() + PROBE_EVERY);
+            return;
+        }
+        let Some(since) = state.since.take() else {
+            return;
+        };
+        state.probe_at = None;
+        state.relapsed = true;
+        drop(state);
+        self.going.reset();
+        self.aside.send_replace(false);
+        info!(
+            target: LIFECYCLE,
+            "the ledger's table {} answers again after {}: {} mails went without it, and are written to it \
+             now",
+            self.name,
+            format_duration(since.elapsed()),
+            self.without.load(Ordering::Relaxed)
+        );
+    }
+}

@@ -1,0 +1,353 @@
+//! What two tasks make of one table.
+
+mod model;
+
+use tokio::{task::JoinHandle, time::sleep};
+
+use super::*;
+use crate::{
+    ledger::Claimed,
+    ports::table::TableFailureKind,
+    testing::table::{Item, TableInMemory},
+};
+
+/// 3 s until the send begins, 20 s of it, 30 s for its event and 5 s for clocks.
+const CLAIM_LASTS: u64 = 58;
+
+/// One task of several on the same table.
+struct Task {
+    ledger: SharedLedger,
+    writing: JoinHandle<()>,
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.writing.abort();
+    }
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn task(table: &Arc<TableInMemory>) -> Task {
+    patient(table, Some(seconds(10)))
+}
+
+fn patient(table: &Arc<TableInMemory>, patience: Option<Duration>) -> Task {
+    let ledger = SharedLedger::new(Parts {
+        table: Arc::clone(table) as Arc<dyn LedgerTable>,
+        longest_send: seconds(20),
+        event_patience: seconds(30),
+        patience,
+        instruments: Arc::new(Instruments::off()),
+    });
+    let writing = tokio::spawn({
+        let ledger = ledger.clone();
+        async move { ledger.run(CancellationToken::new()).await }
+    });
+    Task { ledger, writing }
+}
+
+async fn begin(task: &Task, key: &str) -> Box<dyn SendGuard> {
+    let guard = task.ledger.begin(key).await;
+    guard.unwrap_or_else(|| panic!("{key} is known as sent"))
+}
+
+/// Claims a mail that is free, and begins to send it.
+async fn begin_send(task: &Task, key: &str) -> Box<dyn SendGuard> {
+    let guard = begin(task, key).await;
+    assert_eq!(guard.claim().await, Claimed::Ours);
+    assert!(guard.begin_send());
+    guard
+}
+
+async fn send(task: &Task, key: &str, email_id: &str) {
+    let guard = begin_send(task, key).await;
+    guard.sent(email_id).await;
+    guard.recorded().await;
+}
+
+fn sent(email_id: &str) -> Item {
+    let email_id = email_id.to_owned();
+    Item::Sent { email_id }
+}
+
+fn is_sent_as(email_id: &str) -> Claimed {
+    Claimed::Sent {
+        email_id: Some(email_id.to_owned()),
+    }
+}
+
+/// Lets what nobody waits for be done.
+async fn settle() {
+    sleep(Duration::from_millis(10)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_task_sent_is_a_duplicate_to_another() {
+    let table = Arc::default();
+    let (one, other) = (task(&table), task(&table));
+    send(&one, "a", "mail-1").await;
+    let guard = begin(&other, "a").await;
+    assert_eq!(guard.claim().await, is_sent_as("mail-1"));
+    drop(guard);
+    assert!(
+        other.ledger.begin("a").await.is_none(),
+        "it need not ask again"
+    );
+    let hits = other.ledger.hits();
+    assert_eq!((hits.memory, hits.table), (1, 1));
+    assert_eq!(table.item("a"), Some(sent("mail-1")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_one_task_sends_another_waits_and_learns_of_it() {
+    let table = Arc::default();
+    let (one, other) = (task(&table), task(&table));
+    let sending = begin_send(&one, "a").await;
+    let guard = begin(&other, "a").await;
+    assert_eq!(guard.claim().await, Claimed::Elsewhere);
+    let waiting = tokio::spawn(async move {
+        guard.wait_for_other().await;
+        guard.claim().await
+    });
+    settle().await;
+    assert!(!waiting.is_finished());
+    sending.sent("mail-1").await;
+    sending.recorded().await;
+    sleep(seconds(4)).await;
+    assert_eq!(waiting.await.unwrap(), is_sent_as("mail-1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_task_did_not_send_is_free_at_once() {
+    let table = Arc::default();
+    let (one, other) = (task(&table), task(&table));
+    let guard = begin_send(&one, "a").await;
+    guard.not_sent();
+    drop(guard);
+    settle().await;
+    assert_eq!(table.item("a"), None);
+    drop(begin_send(&other, "a").await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_without_a_send_is_taken_back() {
+    let table = Arc::default();
+    let one = task(&table);
+    let guard = begin(&one, "a").await;
+    assert_eq!(guard.claim().await, Claimed::Ours);
+    drop(guard);
+    settle().await;
+    assert_eq!(table.item("a"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_may_have_gone_is_nobody_elses_until_its_claim_ends() {
+    let table = Arc::default();
+    let (one, other) = (task(&table), task(&table));
+    drop(begin_send(&one, "a").await);
+    settle().await;
+    let guard = begin(&other, "a").await;
+    for _ in 0..CLAIM_LASTS - 1 {
+        assert_eq!(guard.claim().await, Claimed::Elsewhere);
+        sleep(seconds(1)).await;
+    }
+    sleep(seconds(2)).await;
+    assert_eq!(guard.claim().await, Claimed::Ours);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_claim_that_ends_goes_on_then() {
+    let table = Arc::default();
+    let (one, other) = (task(&table), task(&table));
+    drop(begin_send(&one, "a").await);
+    let guard = begin(&other, "a").await;
+    assert_eq!(guard.claim().await, Claimed::Elsewhere);
+    let began = tokio::time::Instant::now();
+    while guard.claim().await != Claimed::Ours {
+        guard.wait_for_other().await;
+    }
+    let waited = began.elapsed().as_secs();
+    assert!((CLAIM_LASTS..CLAIM_LASTS + 2).contains(&waited), "{waited}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_renews_its_own_claim_also_where_an_answer_was_lost() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    let guard = begin(&one, "a").await;
+    table.lose_answers(3);
+    assert_eq!(guard.claim().await, Claimed::Ours);
+    assert_eq!(table.calls("PutItem"), 4);
+    assert!(guard.begin_send());
+    // No answer; the wait for its event is over: by the old rule it is sent again.
+    sleep(seconds(50)).await;
+    assert!(
+        !guard.begin_send(),
+        "that claim does not outlast another send"
+    );
+    assert_eq!(guard.claim().await, Claimed::Ours);
+    assert!(guard.begin_send());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_answered_late_allows_no_send() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    let guard = begin(&one, "a").await;
+    table.answer_after(Duration::from_millis(3001));
+    assert_eq!(guard.claim().await, Claimed::Ours);
+    assert!(!guard.begin_send());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_reaches_the_table_and_thereby_every_task() {
+    let table = Arc::default();
+    let (one, other, third) = (task(&table), task(&table), task(&table));
+    drop(begin_send(&one, "a").await);
+    let heard = other.ledger.hear("a", "mail-1").await;
+    assert_eq!((heard.sent_twice, heard.known), (false, KnownTo::All));
+    assert_eq!(table.item("a"), Some(sent("mail-1")));
+    assert_eq!(begin(&third, "a").await.claim().await, is_sent_as("mail-1"));
+    // Its other events write nothing more.
+    other.ledger.hear("a", "mail-1").await;
+    assert_eq!(table.calls("BatchWriteItem"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_with_an_id_other_than_the_tables_tells_that_it_was_mailed_twice() {
+    let table = Arc::default();
+    let (one, other) = (task(&table), task(&table));
+    send(&one, "a", "mail-1").await;
+    assert!(other.ledger.hear("a", "mail-2").await.sent_twice);
+    assert!(
+        !other.ledger.hear("a", "mail-2").await.sent_twice,
+        "told once"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_records_share_calls() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    let mut guards = Vec::new();
+    for number in 0..60 {
+        guards.push(begin_send(&one, &format!("mail {number}")).await);
+    }
+    for guard in &guards {
+        guard.sent("id").await;
+    }
+    for guard in &guards {
+        guard.recorded().await;
+    }
+    assert_eq!(table.batches(), [25, 25, 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_batch_did_not_take_is_written_again_and_waited_for() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    table.batches_take(0);
+    let guard = begin_send(&one, "a").await;
+    guard.sent("mail-1").await;
+    let recorded = tokio::spawn(async move { guard.recorded().await });
+    settle().await;
+    assert!(!recorded.is_finished());
+    sleep(seconds(1)).await;
+    settle().await;
+    assert!(!recorded.is_finished());
+    table.batches_take(None);
+    recorded.await.unwrap();
+    assert_eq!(table.item("a"), Some(sent("mail-1")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_mail_that_waited_in_vain_lets_all_go_and_what_they_sent_is_written_later() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    table.fail(TableFailureKind::Transient);
+    let began = tokio::time::Instant::now();
+    send(&one, "a", "mail-1").await;
+    let waited = began.elapsed();
+    assert!((seconds(10)..seconds(12)).contains(&waited), "{waited:?}");
+    let began = tokio::time::Instant::now();
+    send(&one, "b", "mail-2").await;
+    assert_eq!(began.elapsed(), Duration::ZERO, "the next does not wait");
+    assert!(one.ledger.begin("a").await.is_none(), "the memory knows it");
+    let heard = one.ledger.hear("b", "mail-2").await;
+    assert_eq!(heard.known, KnownTo::ThisTask, "the event must stay");
+    table.fail(None);
+    sleep(seconds(6)).await;
+    assert_eq!(table.item("a"), Some(sent("mail-1")));
+    assert_eq!(table.item("b"), Some(sent("mail-2")));
+    let calls = table.calls("PutItem");
+    drop(begin_send(&one, "c").await);
+    assert_eq!(
+        table.calls("PutItem"),
+        calls + 1,
+        "claims are asked for again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_is_to_be_waited_for_is_waited_for() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = patient(&table, None);
+    one.ledger
+        .set_aside("it did not answer at the start".to_owned());
+    table.fail(TableFailureKind::Throttled);
+    let guard = begin(&one, "a").await;
+    let claim = tokio::spawn(async move { guard.claim().await });
+    settle().await;
+    assert!(!claim.is_finished());
+    sleep(seconds(3600)).await;
+    settle().await;
+    assert!(!claim.is_finished());
+    table.fail(None);
+    assert_eq!(claim.await.unwrap(), Claimed::Ours);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_another_task_may_be_sending_does_not_go_without_the_table() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let (one, other) = (task(&table), task(&table));
+    let _sending = begin_send(&one, "a").await;
+    let guard = begin(&other, "a").await;
+    assert_eq!(guard.claim().await, Claimed::Elsewhere);
+    table.fail(TableFailureKind::Transient);
+    send(&other, "b", "mail-2").await;
+    assert_eq!(guard.claim().await, Claimed::Elsewhere);
+    sleep(seconds(CLAIM_LASTS)).await;
+    assert_eq!(guard.claim().await, Claimed::Ours);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_whose_claims_alone_fail_is_not_asked_all_the_time() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    // The question whether it answers is answered, and no claim is.
+    table.fail_only("PutItem", TableFailureKind::AccessDenied);
+    let mut waits = 0;
+    for number in 0..600 {
+        let began = tokio::time::Instant::now();
+        send(&one, &format!("mail {number}"), "id").await;
+        waits += u32::from(began.elapsed() > seconds(1));
+        sleep(seconds(1)).await;
+    }
+    assert!(waits <= 12, "{waits} mails waited in ten minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_writes_what_was_sent() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    let guard = begin_send(&one, "a").await;
+    guard.sent("mail-1").await;
+    let stop = CancellationToken::new();
+    stop.cancel();
+    one.writing.abort();
+    one.ledger.run(stop).await;
+    assert_eq!(table.item("a"), Some(sent("mail-1")));
+}

@@ -1,0 +1,225 @@
+//! Several daemons, or one after another, over one table.
+
+use std::time::Duration;
+
+use organizer_notifier::ports::{SendFailureKind, table::TableFailureKind};
+
+use crate::rig::{
+    Daemon, Item, Rig, accept, accept_after, assert_about, fail, hang, millis, mins, secs,
+};
+
+fn is_sent(rig: &Rig, name: &str) -> bool {
+    matches!(rig.table.item(name), Some(Item::Sent { .. }))
+}
+
+/// A daemon that sends dana's mail, which takes so long, and receives nothing more.
+async fn sending_last(rig: &Rig, takes: Duration) -> Daemon {
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(move |_| accept_after(takes));
+    rig.publish("dana").await;
+    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
+    daemon.signal();
+    daemon
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_another_daemon_gets_waits_and_is_a_duplicate() {
+    let rig = Rig::with_table(|_| {}).await;
+    let one = sending_last(&rig, secs(5)).await;
+    rig.queue.duplicate("dana", millis(500), true);
+    let other = rig.start();
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.mailer.times_mailed("dana"), 1);
+    one.end().await.is("received 7 = 7 sent");
+    other.stop().await.is("received 1 = 1 duplicate");
+    assert!(is_sent(&rig, "dana"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_killed_daemon_had_sent_is_known_by_its_event() {
+    let rig = Rig::with_feedback(secs(3), |settings| {
+        settings.ledger.table = Some("mails".to_owned());
+    })
+    .await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|_| hang().but_mailed());
+    rig.publish("dana").await;
+    rig.until(|| rig.mailer.times_mailed("dana") == 1).await;
+    daemon.kill().await;
+    assert!(!is_sent(&rig, "dana"));
+    rig.mailer.script(|_| accept());
+    let next = rig.start();
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.mailer.times_mailed("dana"), 1);
+    assert!(is_sent(&rig, "dana"));
+    next.stop().await.is("received 1 = 1 duplicate");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_events_the_mail_of_a_killed_daemon_goes_again_once_its_claim_has_ended() {
+    let rig = Rig::with_table(|settings| settings.queue.visibility_timeout = secs(15)).await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|_| hang());
+    rig.publish("dana").await;
+    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
+    daemon.kill().await;
+    rig.mailer.script(|_| accept());
+    let next = rig.start();
+    rig.until(|| rig.queue.is_empty()).await;
+    let sends = rig.mailer.sends_of("dana");
+    assert_about(sends[1].at - sends[0].at, secs(28), secs(2));
+    next.stop().await.is("received 1 = 1 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_sent_before_a_restart_is_a_duplicate_after_a_redrive() {
+    let rig = Rig::with_table(|_| {}).await;
+    let daemon = rig.start_warm().await;
+    rig.publish("dana").await;
+    rig.until(|| rig.queue.is_empty()).await;
+    daemon.stop().await.is("received 7 = 7 sent");
+    let next = rig.start();
+    rig.publish("dana").await;
+    rig.until_outcomes("dana", 2).await;
+    assert_eq!(rig.outcomes("dana"), ["sent", "duplicate"]);
+    next.stop().await.is("received 1 = 1 duplicate");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mail_that_did_not_go_is_free_for_whoever_receives_its_message_next() {
+    let rig = Rig::with_table(|settings| settings.max_elapsed = secs(1)).await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|_| fail(SendFailureKind::Transient));
+    rig.publish("dana").await;
+    rig.until_outcomes("dana", 1).await;
+    rig.pass(millis(100)).await;
+    assert_eq!(rig.table.item("dana"), None);
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_released_at_a_stop_has_no_claim() {
+    let rig = Rig::with_table(|_| {}).await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|_| fail(SendFailureKind::Transient));
+    rig.publish("dana").await;
+    rig.until(|| rig.mailer.sends_of("dana").len() >= 2).await;
+    drop(daemon.stop().await);
+    assert_eq!(rig.table.item("dana"), None);
+    rig.mailer.script(|_| accept());
+    let next = rig.start();
+    rig.until(|| rig.queue.is_empty()).await;
+    next.stop().await.is("received 1 = 1 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_fails_holds_mails_up_for_its_patience_and_no_longer() {
+    let rig = Rig::with_table(|_| {}).await;
+    let daemon = rig.start_warm().await;
+    rig.table.fail(TableFailureKind::Transient);
+    let began = rig.now();
+    let names = rig.publish_many("m", 40).await;
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_about(rig.now() - began, secs(11), secs(3));
+    assert_eq!(rig.said("mails go without it").len(), 1);
+    assert!(daemon.unready().is_empty());
+    rig.pass(mins(3)).await;
+    assert_eq!(rig.said("mails go without it").len(), 4, "a line a minute");
+    rig.table.fail(None);
+    rig.pass(secs(10)).await;
+    assert_eq!(rig.said("mails answers again after").len(), 1);
+    for name in &names {
+        assert_eq!(rig.mailer.times_mailed(name), 1, "{name}");
+        assert!(is_sent(&rig, name), "{name}");
+    }
+    daemon.stop().await.is("received 46 = 46 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_stays_in_its_queue_until_the_table_has_it() {
+    let rig = Rig::with_feedback(millis(500), |settings| {
+        settings.ledger.table = Some("mails".to_owned());
+    })
+    .await;
+    let daemon = rig.start_warm().await;
+    rig.pass(secs(8)).await;
+    rig.table.fail(TableFailureKind::Transient);
+    rig.publish("dana").await;
+    rig.until(|| rig.queue.is_empty()).await;
+    rig.pass(mins(2)).await;
+    assert_eq!(rig.feedback.len(), 1);
+    rig.table.fail(None);
+    rig.pass(mins(2)).await;
+    assert_eq!(rig.feedback.len(), 0);
+    assert!(is_sent(&rig, "dana"));
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_record_cannot_be_written_is_deleted_after_two_seconds() {
+    let rig = Rig::with_table(|_| {}).await;
+    let daemon = rig.start_warm().await;
+    rig.table.batches_take(0);
+    rig.publish("dana").await;
+    rig.until(|| rig.queue.is_empty()).await;
+    let sent = rig.mailer.sends_of("dana")[0].at;
+    assert_about(rig.now() - sent, secs(2), millis(200));
+    rig.table.batches_take(None);
+    rig.pass(secs(2)).await;
+    assert!(is_sent(&rig, "dana"));
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_is_not_there_ends_the_start_and_says_so() {
+    let rig = Rig::with_table(|_| {}).await;
+    rig.table.fail(TableFailureKind::NotFound);
+    let daemon = rig.start();
+    let reason = daemon.not_started().await;
+    assert!(
+        reason.contains("the ledger's table mails cannot be used"),
+        "{reason}"
+    );
+    assert!(reason.contains("check ledger.table"), "{reason}");
+    assert_eq!(
+        rig.errors("not started yet: the ledger's table mails")
+            .len(),
+        1
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_does_not_answer_does_not_hold_up_the_start() {
+    let rig = Rig::with_table(|_| {}).await;
+    rig.table.fail(TableFailureKind::Transient);
+    let daemon = rig.start();
+    rig.publish("dana").await;
+    rig.until(|| rig.queue.is_empty()).await;
+    assert!(rig.now() < secs(3), "{:?}", rig.now());
+    let plan = "duplicates are known within this process until the table mails answers";
+    assert_eq!(rig.said(plan).len(), 1);
+    rig.table.fail(None);
+    rig.pass(secs(10)).await;
+    assert!(is_sent(&rig, "dana"));
+    daemon.stop().await.is("received 1 = 1 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_waits_for_another_daemons_claim_is_released_at_a_stop() {
+    // Events that do not come are waited for: the claim lasts 58 s.
+    let rig = Rig::with_feedback(secs(1), |settings| {
+        settings.ledger.table = Some("mails".to_owned());
+        settings.queue.visibility_timeout = secs(15);
+    })
+    .await;
+    let daemon = rig.start_warm().await;
+    rig.publish_no_events();
+    rig.mailer.script(|_| hang());
+    rig.publish("dana").await;
+    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
+    daemon.kill().await;
+    let next = rig.start();
+    rig.pass(secs(45)).await;
+    assert_eq!(rig.mailer.sends_of("dana").len(), 1);
+    next.stop().await.is("received 1 = 1 released");
+}
