@@ -448,3 +448,6 @@ fn unbuilt(
     let error = CallError::local(operation, "request", error);
     TableFailure::new(TableFailureKind::Transient, error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ mod platform;
 mod policy;
 mod probe;
 mod queue;
+mod table;
 mod template;
 
 use self::{
@@ -25,6 +26,7 @@ use self::{
     platform::check_stop_time,
     probe::probe,
     queue::check_queue,
+    table::check_table,
     template::check_template,
 };
 use super::{
@@ -89,18 +91,28 @@ impl Target<'_> {
             return Ok(vec![credentials, Finding::skipped("aws", skipped)]);
         }
         let composer = self.settings.composer();
-        let (queue, (of_template, template), (identity, details), account, mail) = tokio::join!(
+        let (queue, (of_template, template), (identity, details), account, mail, table) = tokio::join!(
             check_queue(self),
             check_template(self, &composer),
             check_sender(self, self.settings.sender.address()),
             check_account(self),
             check_mail(self),
+            check_table(self),
         );
         let default_set = details.as_ref();
         let default_set = default_set.and_then(|details| details.configuration_set.as_deref());
         let feedback = check_feedback(self, default_set).await;
         let credentials = vec![credentials];
-        let mut findings = [credentials, queue, of_template, identity, account, mail].concat();
+        let mut findings = [
+            credentials,
+            queue,
+            table,
+            of_template,
+            identity,
+            account,
+            mail,
+        ]
+        .concat();
         findings.extend(feedback.findings.iter().cloned());
         findings
             .extend(details.map(|details| check_bounces(&details, feedback.tells_of_bounces())));
