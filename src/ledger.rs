@@ -70,6 +70,10 @@ pub trait Ledger: Send + Sync {
     /// this id of the mail service's. Whoever waits for that learns it; a send under way goes on.
     async fn hear(&self, key: &str, email_id: &str) -> Heard;
 
+    /// The same of a mail of another queue's, whose events arrive where ours do. `None` where there is
+    /// nobody to tell.
+    async fn hear_sibling(&self, queue: &str, key: &str, email_id: &str) -> Option<KnownTo>;
+
     /// Whether the key is known as sent, for a message whose worker can no longer say so.
     async fn is_sent(&self, key: &str) -> bool;
 

@@ -1,7 +1,7 @@
 //! The table that all tasks share, over `DynamoDB`.
 //!
-//! An item has the key `id`: the queue's name, `#` and the mail's key. Several names of its attributes
-//! are reserved words, so every expression names them by placeholders.
+//! Several names of an item's attributes are reserved words, so every expression names them by
+//! placeholders.
 
 mod clock;
 
@@ -47,28 +47,19 @@ const SENT: &str = "sent";
 
 type Item = HashMap<String, AttributeValue>;
 
-/// One table, for the mails of one queue. Each call but [`LedgerTable::describe`] and
+/// One table. Each call but [`LedgerTable::describe`] and
 /// [`LedgerTable::prove_rights`] is tried once: the ledger owns its retries.
 pub struct DynamoTable {
     describing: Client,
     calling: Client,
     clock: TableClock,
     name: String,
-    /// The queue's name, with which each id begins.
-    scope: String,
     keep: Duration,
 }
 
 impl DynamoTable {
-    /// The table of this name, for the mails of the queue `scope`. Items are kept for `keep`, and a call
-    /// may take `timeout`.
-    pub fn new(
-        aws: &AwsConfig,
-        name: String,
-        scope: &str,
-        keep: Duration,
-        timeout: Duration,
-    ) -> Self {
+    /// The table of this name. Items are kept for `keep`, and a call may take `timeout`.
+    pub fn new(aws: &AwsConfig, name: String, keep: Duration, timeout: Duration) -> Self {
         let clock = TableClock::default();
         let client = |config| {
             let config = aws_sdk_dynamodb::config::Builder::from(&config);
@@ -79,17 +70,8 @@ impl DynamoTable {
             calling: client(aws.one_attempt(timeout)),
             clock,
             name,
-            scope: scope.to_owned(),
             keep,
         }
-    }
-
-    fn id(&self, key: &str) -> AttributeValue {
-        text(&format!("{}#{key}", self.scope))
-    }
-
-    fn key(&self, key: &str) -> Item {
-        HashMap::from([(ID.to_owned(), self.id(key))])
     }
 
     /// The end of an item that is written now, in the table's seconds.
@@ -99,7 +81,7 @@ impl DynamoTable {
 
     fn sent_item(&self, mail: &SentMail) -> Item {
         HashMap::from([
-            (ID.to_owned(), self.id(&mail.key)),
+            (ID.to_owned(), text(&mail.key)),
             (STATE.to_owned(), text(SENT)),
             (EMAIL_ID.to_owned(), text(&mail.email_id)),
             (EXPIRES.to_owned(), self.expires()),
@@ -134,7 +116,7 @@ impl DynamoTable {
         const OPERATION: &str = "BatchGetItem";
         let mut asked = KeysAndAttributes::builder();
         for key in keys {
-            asked = asked.keys(self.key(key));
+            asked = asked.keys(key_of(key));
         }
         let asked = asked.build().map_err(|error| unbuilt(OPERATION, error))?;
         let answer = client
@@ -150,15 +132,14 @@ impl DynamoTable {
             .iter()
             .filter_map(|item| Some((text_of(item, ID)?.to_owned(), self.known(item)?)))
             .collect();
-        let of = |key: &String| found.get(&format!("{}#{key}", self.scope)).cloned();
-        Ok(keys.iter().map(of).collect())
+        Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
     }
 
     async fn get(&self, client: &Client, key: &str) -> Result<Option<Known>, TableFailure> {
         let answer = client
             .get_item()
             .table_name(&self.name)
-            .set_key(Some(self.key(key)))
+            .set_key(Some(key_of(key)))
             .consistent_read(true)
             .send()
             .await
@@ -200,7 +181,7 @@ impl DynamoTable {
         let answer = client
             .delete_item()
             .table_name(&self.name)
-            .set_key(Some(self.key(key)))
+            .set_key(Some(key_of(key)))
             .condition_expression(format!("#state = :sending AND #owner IN ({listed})"))
             .expression_attribute_names("#state", STATE)
             .expression_attribute_names("#owner", OWNER)
@@ -222,7 +203,7 @@ impl DynamoTable {
         let answer = client
             .put_item()
             .table_name(&self.name)
-            .item(ID, self.id(claim.key))
+            .item(ID, text(claim.key))
             .item(STATE, text(SENDING))
             .item(OWNER, text(claim.owner))
             .item(UNTIL, number(now + to_ms(claim.lasts)))
@@ -325,16 +306,14 @@ impl LedgerTable for DynamoTable {
         self.get(client, &key).await?;
         self.read(client, std::slice::from_ref(&key)).await?;
         self.delete(client, &key, &owner).await?;
-        let delete = DeleteRequest::builder()
-            .set_key(Some(self.key(&key)))
-            .build();
+        let delete = DeleteRequest::builder().set_key(Some(key_of(&key))).build();
         let delete = delete.map_err(|error| unbuilt("BatchWriteItem", error))?;
         let request = WriteRequest::builder().delete_request(delete).build();
         self.write(client, vec![request]).await?;
         let put = client
             .put_item()
             .table_name(&self.name)
-            .item(ID, self.id(&key))
+            .item(ID, text(&key))
             .condition_expression("attribute_exists(#id)")
             .expression_attribute_names("#id", ID)
             .send()
@@ -365,10 +344,7 @@ impl LedgerTable for DynamoTable {
         };
         let requests = sent.iter().map(request).collect::<Result<_, _>>()?;
         let left = self.write(&self.calling, requests).await?;
-        let place = |id: String| {
-            let key = id.strip_prefix(&self.scope)?.strip_prefix('#')?;
-            sent.iter().position(|mail| mail.key == key)
-        };
+        let place = |id: String| sent.iter().position(|mail| mail.key == id);
         Ok(left.into_iter().filter_map(place).collect())
     }
 
@@ -422,6 +398,10 @@ fn owner_values<'a>(owners: impl Iterator<Item = &'a str>) -> (String, Item) {
         .collect();
     let listed: Vec<_> = values.iter().map(|(name, _)| name.as_str()).collect();
     (listed.join(", "), values.into_iter().collect())
+}
+
+fn key_of(key: &str) -> Item {
+    HashMap::from([(ID.to_owned(), text(key))])
 }
 
 fn text(text: &str) -> AttributeValue {

@@ -80,7 +80,6 @@ impl Session {
                     Arc::new(DynamoTable::new(
                         &aws,
                         table.clone(),
-                        queue_name(&settings.queue.url),
                         settings.ledger.keep,
                         ledger::CALL_TIMEOUT,
                     ))

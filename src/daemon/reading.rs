@@ -34,7 +34,11 @@ impl Reading {
     ) -> Option<Self> {
         let source = world.feedback.clone()?;
         let url = settings.feedback.queue_url.as_deref()?;
-        let hearing = Arc::new(Hearing::new(settings.feedback.patience));
+        let patience = settings.feedback.patience;
+        let hearing = Arc::new(match settings.ledger.table {
+            Some(_) => Hearing::among_others(patience),
+            None => Hearing::new(patience),
+        });
         let reader = Reader::new(feedback::Parts {
             source,
             name: queue_name(url).to_owned(),

@@ -8,7 +8,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::{
     config::Settings,
     ledger::{self, Ledger, MemoryLedger, SharedLedger},
-    ports::World,
+    ports::{World, queue_name},
     telemetry::{Instruments, measured_ports::Measured},
     timing::longest_send,
 };
@@ -41,6 +41,7 @@ impl Recording {
         };
         let ledger = SharedLedger::new(ledger::Parts {
             table: Arc::new(Measured::new(table, Arc::clone(instruments))),
+            queue: queue_name(&settings.queue.url).to_owned(),
             longest_send: longest_send(settings.email.timeout),
             event_patience: match settings.feedback.queue_url {
                 Some(_) => settings.feedback.patience,

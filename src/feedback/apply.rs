@@ -90,9 +90,9 @@ impl Applier {
                     return self.apply_ours(key.as_str(), message, &event).await;
                 }
             }
-            (Some(_), Some(queue)) => {
+            (Some(key), Some(queue)) => {
                 self.instruments.metrics.other_letter("sibling");
-                self.told.sibling(&self.feedback_queue, queue, &self.queue);
+                return self.apply_siblings(queue, key.as_str(), &event).await;
             }
             _ => self.instruments.metrics.other_letter("other_sender"),
         }
@@ -100,17 +100,13 @@ impl Applier {
     }
 
     async fn apply_ours(&self, key: &str, message: &ReceivedMessage, event: &MailEvent) -> Verdict {
-        let mut verdict = Verdict::Delete;
+        let mut after = Verdict::Delete;
         if event.fate.shows_acceptance() {
             let heard = self.ledger.hear(key, &event.email_id).await;
             if heard.sent_twice {
                 report::sent_twice(event);
             }
-            verdict = match heard.known {
-                KnownTo::All => Verdict::Delete,
-                KnownTo::Holder => Verdict::Leave(UNSETTLED_HIDDEN_FOR),
-                KnownTo::ThisTask => Verdict::Leave(UNRECORDED_HIDDEN_FOR),
-            };
+            after = verdict(heard.known);
         }
         // Both SES and the queues may deliver an event twice.
         if self.seen.is_new(event) {
@@ -118,12 +114,41 @@ impl Applier {
             let span = self.instruments.spans.event(&self.feedback_queue, event);
             report::event(event, &span);
         }
-        verdict
+        after
+    }
+
+    /// An event of a mail of another queue's. Where there is a table for all it learns of it there.
+    async fn apply_siblings(&self, queue: &str, key: &str, event: &MailEvent) -> Verdict {
+        let is_mail = event.purpose == MailPurpose::Organizer;
+        let known = if is_mail && event.fate.shows_acceptance() {
+            self.ledger.hear_sibling(queue, key, &event.email_id).await
+        } else {
+            None
+        };
+        let Some(known) = known else {
+            self.told.sibling(&self.feedback_queue, queue, &self.queue);
+            return Verdict::Delete;
+        };
+        if self.seen.is_new(event) {
+            // Nobody else reads it.
+            let span = self.instruments.spans.event(&self.feedback_queue, event);
+            report::event(event, &span);
+        }
+        verdict(known)
     }
 
     /// What was read could not be deleted.
     pub(super) fn delete_failed(&self, failure: &QueueFailure) {
         self.told.delete_failed(&self.feedback_queue, failure);
+    }
+}
+
+/// What becomes of an event, by who knows what it says.
+fn verdict(known: KnownTo) -> Verdict {
+    match known {
+        KnownTo::All => Verdict::Delete,
+        KnownTo::Holder => Verdict::Leave(UNSETTLED_HIDDEN_FOR),
+        KnownTo::ThisTask => Verdict::Leave(UNRECORDED_HIDDEN_FOR),
     }
 }
 

@@ -21,6 +21,8 @@ const WITNESSES_MAX: usize = 100;
 #[derive(Debug)]
 pub struct Hearing {
     patience: Duration,
+    /// Other tasks hear too, and tell all of what they hear.
+    has_others: bool,
     state: watch::Sender<State>,
     /// How the last receive failed, if it did.
     failure: Mutex<Option<QueueFailure>>,
@@ -74,9 +76,18 @@ impl Hearing {
     pub fn new(patience: Duration) -> Self {
         Self {
             patience,
+            has_others: false,
             state: watch::Sender::default(),
             failure: Mutex::default(),
             witnesses: Mutex::default(),
+        }
+    }
+
+    /// The same where other tasks hear too, and tell all of what they hear.
+    pub fn among_others(patience: Duration) -> Self {
+        Self {
+            has_others: true,
+            ..Self::new(patience)
         }
     }
 
@@ -157,6 +168,16 @@ impl Hearing {
                 _ = changes.changed() => {}
                 Some(()) = OptionFuture::from(next.map(sleep_until)) => {}
             }
+        }
+    }
+
+    /// Waits until it is known that nobody will hear. Where others hear too, it never is: that no event
+    /// reaches this task says nothing of them.
+    pub async fn nobody_hears(&self) -> Deafness {
+        if self.has_others {
+            std::future::pending().await
+        } else {
+            self.deaf().await
         }
     }
 

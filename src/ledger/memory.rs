@@ -192,6 +192,10 @@ impl Ledger for MemoryLedger {
         }
     }
 
+    async fn hear_sibling(&self, _queue: &str, _key: &str, _email_id: &str) -> Option<KnownTo> {
+        None
+    }
+
     async fn is_sent(&self, key: &str) -> bool {
         let key = self.shared.hash(key);
         self.shared.state.lock().sent.slot(key).is_some()

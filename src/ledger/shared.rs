@@ -20,6 +20,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -49,6 +50,9 @@ const LAST_WRITES: Duration = Duration::from_millis(500);
 pub struct Parts {
     /// The table.
     pub table: Arc<dyn LedgerTable>,
+    /// The name of the queue that we work for. Siblings that work for another may share the table, and do
+    /// not meet in it.
+    pub queue: String,
     /// How long a send may take until its outcome is known or unknown.
     pub longest_send: Duration,
     /// How long the event of a mail may take; zero where no events are read.
@@ -66,6 +70,7 @@ pub struct SharedLedger(Arc<Shared>);
 struct Shared {
     memory: MemoryLedger,
     table: Arc<dyn LedgerTable>,
+    queue: String,
     reach: Arc<Reach>,
     writer: Writer,
     claim_lasts: Duration,
@@ -81,6 +86,7 @@ impl SharedLedger {
             memory: MemoryLedger::default(),
             writer: Writer::new(Arc::clone(&parts.table), Arc::clone(&reach)),
             table: parts.table,
+            queue: parts.queue,
             reach,
             claim_lasts: CLAIM_COUNTS_FOR
                 + parts.longest_send
@@ -100,7 +106,7 @@ impl SharedLedger {
     pub async fn run(&self, stop: CancellationToken) {
         let late = async {
             stop.cancelled().await;
-            tokio::time::sleep(LAST_WRITES).await;
+            sleep(LAST_WRITES).await;
         };
         tokio::select! {
             () = self.0.writer.run(&stop) => {}
@@ -117,6 +123,34 @@ impl SharedLedger {
     }
 }
 
+impl Shared {
+    /// Tells the table that a mail was sent, where it does not say so, and returns the id that stood there.
+    async fn tell(&self, key: &str, email_id: &str) -> (Heard, Option<String>) {
+        let Self { reach, writer, .. } = self;
+        let heard = |known| Heard {
+            sent_twice: false,
+            known,
+        };
+        if reach.is_aside() {
+            return (heard(KnownTo::ThisTask), None);
+        }
+        let look = timeout(EVENT_WAITS, writer.look(key));
+        if let Ok(Some(Known::Sent { email_id })) = look.await {
+            return (heard(KnownTo::All), email_id);
+        }
+        if within(EVENT_WAITS, writer.record(key, email_id)).await {
+            (heard(KnownTo::All), None)
+        } else {
+            (heard(KnownTo::ThisTask), None)
+        }
+    }
+}
+
+/// What the table knows a mail of this queue by.
+fn table_key(queue: &str, key: &str) -> String {
+    format!("{queue}#{key}")
+}
+
 #[async_trait]
 impl Ledger for SharedLedger {
     async fn begin(&self, key: &str) -> Option<Box<dyn SendGuard>> {
@@ -125,28 +159,20 @@ impl Ledger for SharedLedger {
     }
 
     async fn hear(&self, key: &str, email_id: &str) -> Heard {
-        let Shared {
-            memory,
-            reach,
-            writer,
-            ..
-        } = &*self.0;
-        let mut heard = memory.hear(key, email_id).await;
-        heard.known = KnownTo::ThisTask;
-        if reach.is_aside() {
-            return heard;
+        let Shared { memory, queue, .. } = &*self.0;
+        let Heard { sent_twice, .. } = memory.hear(key, email_id).await;
+        let mut heard = self.0.tell(&table_key(queue, key), email_id).await;
+        // Another task may have recorded another id.
+        if let Some(other) = heard.1 {
+            heard.0.sent_twice |= memory.hear(key, &other).await.sent_twice;
         }
-        let look = tokio::time::timeout(EVENT_WAITS, writer.look(key));
-        if let Ok(Some(Known::Sent { email_id: other })) = look.await {
-            heard.known = KnownTo::All;
-            // Another task may have recorded another id.
-            if let Some(other) = other {
-                heard.sent_twice |= memory.hear(key, &other).await.sent_twice;
-            }
-        } else if within(EVENT_WAITS, writer.record(key, email_id)).await {
-            heard.known = KnownTo::All;
-        }
-        heard
+        heard.0.sent_twice |= sent_twice;
+        heard.0
+    }
+
+    async fn hear_sibling(&self, queue: &str, key: &str, email_id: &str) -> Option<KnownTo> {
+        let (heard, _) = self.0.tell(&table_key(queue, key), email_id).await;
+        Some(heard.known)
     }
 
     async fn is_sent(&self, key: &str) -> bool {

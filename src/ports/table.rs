@@ -17,7 +17,7 @@ pub const LOOKS_MAX: usize = 100;
 /// A claim on a mail: the right to send it, for one receipt of its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim<'a> {
-    /// Which mail it is.
+    /// Which mail it is, of which queue: the keys of this port hold both.
     pub key: &'a str,
     /// The claim's own random id. Each claim has a new one, so that what is still on its way for an
     /// earlier claim of the same receipt cannot undo this one.
@@ -114,8 +114,7 @@ impl ClockDifference {
     }
 }
 
-/// The table in which all tasks remember what was sent. It works for one queue: siblings of ours
-/// that work for another may share it, and do not meet.
+/// The table in which all tasks remember what was sent.
 #[async_trait]
 pub trait LedgerTable: Send + Sync {
     /// Its name, for people.

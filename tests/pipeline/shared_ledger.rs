@@ -9,7 +9,10 @@ use crate::rig::{
 };
 
 fn is_sent(rig: &Rig, name: &str) -> bool {
-    matches!(rig.table.item(name), Some(Item::Sent { .. }))
+    matches!(
+        rig.table.item(&format!("q#{name}")),
+        Some(Item::Sent { .. })
+    )
 }
 
 /// A daemon that sends dana's mail, which takes so long, and receives nothing more.
@@ -93,7 +96,7 @@ async fn a_mail_that_did_not_go_is_free_for_whoever_receives_its_message_next() 
     rig.publish("dana").await;
     rig.until_outcomes("dana", 1).await;
     rig.pass(millis(100)).await;
-    assert_eq!(rig.table.item("dana"), None);
+    assert_eq!(rig.table.item("q#dana"), None);
     drop(daemon.stop().await);
 }
 
@@ -105,7 +108,7 @@ async fn a_message_that_is_released_at_a_stop_has_no_claim() {
     rig.publish("dana").await;
     rig.until(|| rig.mailer.sends_of("dana").len() >= 2).await;
     drop(daemon.stop().await);
-    assert_eq!(rig.table.item("dana"), None);
+    assert_eq!(rig.table.item("q#dana"), None);
     rig.mailer.script(|_| accept());
     let next = rig.start();
     rig.until(|| rig.queue.is_empty()).await;
@@ -222,4 +225,26 @@ async fn a_message_that_waits_for_another_daemons_claim_is_released_at_a_stop() 
     rig.pass(secs(45)).await;
     assert_eq!(rig.mailer.sends_of("dana").len(), 1);
     next.stop().await.is("received 1 = 1 released");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_reaches_another_daemon_settles_a_send_whose_own_daemon_hears_nothing() {
+    let rig = Rig::with_feedback(secs(3), |settings| {
+        settings.ledger.table = Some("mails".to_owned());
+        settings.feedback.patience = secs(20);
+    })
+    .await;
+    rig.publish_no_events();
+    let one = rig.start_warm().await;
+    rig.pass(secs(25)).await;
+    assert_eq!(rig.said("no events arrive in the feedback queue").len(), 1);
+    rig.mailer.script(|_| hang().but_mailed());
+    rig.publish("dana").await;
+    // Its send ends without an answer after 10 s, and others have heard of it by then.
+    rig.pass(secs(8)).await;
+    rig.table.others_record("q#dana", "mail-1");
+    rig.until_outcomes("dana", 1).await;
+    assert_eq!(rig.outcomes("dana"), ["sent"]);
+    assert_eq!(rig.mailer.times_mailed("dana"), 1);
+    drop(one.stop().await);
 }

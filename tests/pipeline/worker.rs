@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use organizer_notifier::ledger::{Claimed, Heard, Hits, Ledger, MemoryLedger, SendGuard};
+use organizer_notifier::ledger::{Claimed, Heard, Hits, KnownTo, Ledger, MemoryLedger, SendGuard};
 
 use crate::rig::{Operation, Reaction, Rig, secs};
 
@@ -22,6 +22,10 @@ impl Ledger for PanicsOnceSent {
 
     async fn hear(&self, key: &str, email_id: &str) -> Heard {
         self.0.hear(key, email_id).await
+    }
+
+    async fn hear_sibling(&self, queue: &str, key: &str, email_id: &str) -> Option<KnownTo> {
+        self.0.hear_sibling(queue, key, email_id).await
     }
 
     async fn is_sent(&self, key: &str) -> bool {

@@ -17,7 +17,6 @@ fn table(answer: &Answer) -> (DynamoTable, Canned) {
     let table = DynamoTable::new(
         &canned.aws,
         "mails".to_owned(),
-        "created",
         keep,
         Duration::from_secs(1),
     );
@@ -80,7 +79,7 @@ async fn a_claim_is_written_where_nobody_has_one_or_one_that_ended_or_is_the_rec
          (#state = :sending AND (#until < :now_ms OR #owner IN (:owner0, :owner1)))"
     );
     let item = &body["Item"];
-    assert_eq!(item["id"], json!({ "S": "created#n#h" }));
+    assert_eq!(item["id"], json!({ "S": "n#h" }));
     assert_eq!(item["state"], json!({ "S": "sending" }));
     assert_eq!(item["owner"], json!({ "S": "a" }));
     let number = |value: &Value| value["N"].as_str().unwrap().parse::<u64>().unwrap();
@@ -100,7 +99,7 @@ async fn a_claim_is_written_where_nobody_has_one_or_one_that_ended_or_is_the_rec
 async fn a_claim_in_anothers_place_says_so() {
     let old = |owner: &str| {
         Answer::json(&json!({ "Attributes": {
-            "id": { "S": "created#n#h" }, "state": { "S": "sending" }, "owner": { "S": owner },
+            "id": { "S": "n#h" }, "state": { "S": "sending" }, "owner": { "S": owner },
         }}))
     };
     let taken_over = claim(&old("c")).await.unwrap();
@@ -197,7 +196,7 @@ async fn the_tables_clock_is_read_from_its_answers_and_claims_go_by_it() {
 #[tokio::test]
 async fn records_go_in_one_call_and_what_it_did_not_take_is_told() {
     let left = json!({ "PutRequest": { "Item": {
-        "id": { "S": "created#two" }, "state": { "S": "sent" },
+        "id": { "S": "two" }, "state": { "S": "sent" },
     }}});
     let answer = Answer::json(&json!({ "UnprocessedItems": { "mails": [left] } }));
     let (table, canned) = table(&answer);
@@ -209,7 +208,7 @@ async fn records_go_in_one_call_and_what_it_did_not_take_is_told() {
     let asked = canned.only();
     assert_eq!(asked.target, "DynamoDB_20120810.BatchWriteItem");
     let put = &asked.body["RequestItems"]["mails"][0]["PutRequest"]["Item"];
-    assert_eq!(put["id"], json!({ "S": "created#one" }));
+    assert_eq!(put["id"], json!({ "S": "one" }));
     assert_eq!(put["state"], json!({ "S": "sent" }));
     assert_eq!(put["email_id"], json!({ "S": "id of one" }));
     assert!(put["owner"].is_null(), "a record is nobody's claim");
@@ -224,7 +223,7 @@ async fn a_look_at_many_keeps_their_order_and_forgets_what_has_expired() {
         })
     };
     let now = now_ms() / 1000;
-    let items = [item("created#c", now + DAY), item("created#a", now - DAY)];
+    let items = [item("c", now + DAY), item("a", now - DAY)];
     let (table, canned) = table(&Answer::json(&json!({ "Responses": { "mails": items } })));
     let keys = ["a", "b", "c"].map(str::to_owned);
     let found = table.look_at_all(&keys).await.unwrap();
@@ -244,7 +243,7 @@ async fn a_claim_is_taken_back_where_it_stands_and_else_nothing_is_wrong() {
         body["ConditionExpression"],
         "#state = :sending AND #owner IN (:owner0, :owner1)"
     );
-    assert_eq!(body["Key"], json!({ "id": { "S": "created#n#h" } }));
+    assert_eq!(body["Key"], json!({ "id": { "S": "n#h" } }));
 }
 
 #[test]

@@ -70,6 +70,11 @@ impl Claims {
         may_begin
     }
 
+    /// Whether a send has begun that may have gone.
+    pub(super) fn may_be_sent(&self) -> bool {
+        self.may_be_sent
+    }
+
     /// The send that began was not sent. One before it that had no answer has had its time by now.
     pub(super) fn not_sent(&mut self) {
         self.may_be_sent = false;

@@ -9,10 +9,10 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use super::{CLAIM_COUNTS_FOR, Shared, claims::Claims};
+use super::{CLAIM_COUNTS_FOR, Shared, claims::Claims, table_key};
 use crate::{
     backoff::{Backoff, Jitter},
-    ledger::{Claimed, SendGuard},
+    ledger::{Claimed, Ledger, SendGuard},
     mutex::Mutex,
     ports::table::{Claim, Claimed as Answer, Known, TableFailure},
     random::random_id,
@@ -27,6 +27,8 @@ pub(super) struct SharedGuard {
     shared: Arc<Shared>,
     memory: Box<dyn SendGuard>,
     key: String,
+    /// What the table knows the mail by.
+    table_key: String,
     claims: Mutex<Claims>,
     /// Told when the mail stands in the table as sent.
     recorded: Mutex<Option<oneshot::Receiver<()>>>,
@@ -35,6 +37,7 @@ pub(super) struct SharedGuard {
 impl SharedGuard {
     pub(super) fn new(shared: Arc<Shared>, memory: Box<dyn SendGuard>, key: &str) -> Self {
         Self {
+            table_key: table_key(&shared.queue, key),
             shared,
             memory,
             key: key.to_owned(),
@@ -49,7 +52,7 @@ impl SharedGuard {
         let owner = random_id();
         let earlier = self.claims.lock().ask(&owner);
         let claim = Claim {
-            key: &self.key,
+            key: &self.table_key,
             owner: &owner,
             earlier: &earlier,
             lasts: self.shared.claim_lasts,
@@ -88,6 +91,24 @@ impl SharedGuard {
                 self.without(&mut claims)
             }
         })
+    }
+
+    /// Waits until the table says that the mail was sent: its event may have reached another task.
+    async fn told_by_table(&self) -> String {
+        loop {
+            sleep(LOOK_EVERY).await;
+            if self.shared.reach.is_aside() {
+                continue;
+            }
+            let known = self.shared.table.look(&self.table_key).await;
+            if let Ok(Some(Known::Sent {
+                email_id: Some(email_id),
+            })) = known
+            {
+                self.shared.memory.hear(&self.key, &email_id).await;
+                return email_id;
+            }
+        }
     }
 
     fn without(&self, claims: &mut Claims) -> Claimed {
@@ -147,7 +168,7 @@ impl SendGuard for SharedGuard {
             let remaining = remaining.unwrap_or_default();
             sleep(remaining.clamp(LOOK_AFTER, LOOK_EVERY)).await;
             if !self.shared.reach.is_aside() {
-                match self.shared.table.look(&self.key).await {
+                match self.shared.table.look(&self.table_key).await {
                     Ok(Some(Known::Sending { remaining })) => {
                         self.claims.lock().refused(Instant::now() + remaining);
                     }
@@ -175,7 +196,7 @@ impl SendGuard for SharedGuard {
     async fn sent(&self, email_id: &str) {
         self.memory.sent(email_id).await;
         self.claims.lock().sent();
-        let recorded = self.shared.writer.record(&self.key, email_id);
+        let recorded = self.shared.writer.record(&self.table_key, email_id);
         *self.recorded.lock() = Some(recorded);
     }
 
@@ -196,13 +217,19 @@ impl SendGuard for SharedGuard {
     }
 
     async fn hear(&self) -> String {
-        self.memory.hear().await
+        if !self.claims.lock().may_be_sent() {
+            return self.memory.hear().await;
+        }
+        tokio::select! {
+            email_id = self.memory.hear() => email_id,
+            email_id = self.told_by_table() => email_id,
+        }
     }
 }
 
 impl Drop for SharedGuard {
     fn drop(&mut self) {
         let owners = self.claims.lock().left();
-        self.shared.writer.drop_claims(&self.key, owners);
+        self.shared.writer.drop_claims(&self.table_key, owners);
     }
 }

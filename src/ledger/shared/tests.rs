@@ -31,12 +31,13 @@ fn seconds(seconds: u64) -> Duration {
 }
 
 fn task(table: &Arc<TableInMemory>) -> Task {
-    patient(table, Some(seconds(10)))
+    start(table, "q", Some(seconds(10)))
 }
 
-fn patient(table: &Arc<TableInMemory>, patience: Option<Duration>) -> Task {
+fn start(table: &Arc<TableInMemory>, queue: &str, patience: Option<Duration>) -> Task {
     let ledger = SharedLedger::new(Parts {
         table: Arc::clone(table) as Arc<dyn LedgerTable>,
+        queue: queue.to_owned(),
         longest_send: seconds(20),
         event_patience: seconds(30),
         patience,
@@ -98,7 +99,7 @@ async fn what_one_task_sent_is_a_duplicate_to_another() {
     );
     let hits = other.ledger.hits();
     assert_eq!((hits.memory, hits.table), (1, 1));
-    assert_eq!(table.item("a"), Some(sent("mail-1")));
+    assert_eq!(table.item("q#a"), Some(sent("mail-1")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,7 +129,7 @@ async fn what_a_task_did_not_send_is_free_at_once() {
     guard.not_sent();
     drop(guard);
     settle().await;
-    assert_eq!(table.item("a"), None);
+    assert_eq!(table.item("q#a"), None);
     drop(begin_send(&other, "a").await);
 }
 
@@ -140,7 +141,7 @@ async fn a_claim_without_a_send_is_taken_back() {
     assert_eq!(guard.claim().await, Claimed::Ours);
     drop(guard);
     settle().await;
-    assert_eq!(table.item("a"), None);
+    assert_eq!(table.item("q#a"), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -209,7 +210,7 @@ async fn an_event_reaches_the_table_and_thereby_every_task() {
     drop(begin_send(&one, "a").await);
     let heard = other.ledger.hear("a", "mail-1").await;
     assert_eq!((heard.sent_twice, heard.known), (false, KnownTo::All));
-    assert_eq!(table.item("a"), Some(sent("mail-1")));
+    assert_eq!(table.item("q#a"), Some(sent("mail-1")));
     assert_eq!(begin(&third, "a").await.claim().await, is_sent_as("mail-1"));
     // Its other events write nothing more.
     other.ledger.hear("a", "mail-1").await;
@@ -226,6 +227,32 @@ async fn an_event_with_an_id_other_than_the_tables_tells_that_it_was_mailed_twic
         !other.ledger.hear("a", "mail-2").await.sent_twice,
         "told once"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_reached_another_task_is_heard_where_its_send_had_no_answer() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let (one, other) = (task(&table), task(&table));
+    let guard = begin_send(&one, "a").await;
+    assert_eq!(other.ledger.hear("a", "mail-1").await.known, KnownTo::All);
+    table.others_record("q#a", "mail-1");
+    assert_eq!(guard.heard(), None);
+    assert_eq!(guard.hear().await, "mail-1");
+    assert_eq!(guard.heard().as_deref(), Some("mail-1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn siblings_on_one_table_tell_each_other_of_events_and_mail_their_own() {
+    let table = Arc::default();
+    let ours = task(&table);
+    let theirs = start(&table, "other", Some(seconds(10)));
+    let waiting = begin_send(&theirs, "a").await;
+    let known = ours.ledger.hear_sibling("other", "a", "mail-1").await;
+    assert_eq!(known, Some(KnownTo::All));
+    assert_eq!(waiting.hear().await, "mail-1");
+    send(&ours, "a", "mail-2").await;
+    assert_eq!(table.item("other#a"), Some(sent("mail-1")));
+    assert_eq!(table.item("q#a"), Some(sent("mail-2")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,7 +287,7 @@ async fn what_a_batch_did_not_take_is_written_again_and_waited_for() {
     assert!(!recorded.is_finished());
     table.batches_take(None);
     recorded.await.unwrap();
-    assert_eq!(table.item("a"), Some(sent("mail-1")));
+    assert_eq!(table.item("q#a"), Some(sent("mail-1")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -280,8 +307,8 @@ async fn the_first_mail_that_waited_in_vain_lets_all_go_and_what_they_sent_is_wr
     assert_eq!(heard.known, KnownTo::ThisTask, "the event must stay");
     table.fail(None);
     sleep(seconds(6)).await;
-    assert_eq!(table.item("a"), Some(sent("mail-1")));
-    assert_eq!(table.item("b"), Some(sent("mail-2")));
+    assert_eq!(table.item("q#a"), Some(sent("mail-1")));
+    assert_eq!(table.item("q#b"), Some(sent("mail-2")));
     let calls = table.calls("PutItem");
     drop(begin_send(&one, "c").await);
     assert_eq!(
@@ -294,7 +321,7 @@ async fn the_first_mail_that_waited_in_vain_lets_all_go_and_what_they_sent_is_wr
 #[tokio::test(start_paused = true)]
 async fn a_table_that_is_to_be_waited_for_is_waited_for() {
     let table: Arc<TableInMemory> = Arc::default();
-    let one = patient(&table, None);
+    let one = start(&table, "q", None);
     one.ledger
         .set_aside("it did not answer at the start".to_owned());
     table.fail(TableFailureKind::Throttled);
@@ -349,5 +376,5 @@ async fn a_stop_writes_what_was_sent() {
     stop.cancel();
     one.writing.abort();
     one.ledger.run(stop).await;
-    assert_eq!(table.item("a"), Some(sent("mail-1")));
+    assert_eq!(table.item("q#a"), Some(sent("mail-1")));
 }

@@ -268,7 +268,7 @@ impl Worker<'_> {
         let _beside = (!is_beside).then(|| context.window.hold_beside());
         let given_up = async {
             let settled = tokio::select! {
-                deafness = hearing.deaf() => Settled::Deaf(deafness),
+                deafness = hearing.nobody_hears() => Settled::Deaf(deafness),
                 () = sleep(hearing.patience()) => Settled::NoEvent(hearing.patience()),
             };
             // Given up during a stop it would be released, and mailed a second time within the second.
