@@ -4,6 +4,7 @@ mod check;
 mod check_feedback;
 mod check_mail;
 mod check_queue;
+mod check_table;
 mod check_template;
 mod configuration;
 mod healthcheck;

@@ -6,6 +6,7 @@ mod conventions;
 mod daemon;
 mod feedback;
 mod health;
+mod ledger;
 mod numbers;
 mod scene;
 mod stage;

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::{Flags, Settings},
-    notification::{Address, JsonPointer, Mail},
+    notification::{Address, Envelope, JsonPointer, Mail, Rejection, Template},
     shutdown::{self, Signal},
 };
 
@@ -34,7 +34,9 @@ const STDIN: &str = "-";
 pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> {
     if let (Some(address), Some(message)) = (&asked.correct, &asked.message) {
         let loaded = session::load_for_mail(flags, Some(message))?;
-        print(corrected(&read(message)?, &loaded.settings, address)?)?;
+        let body = read(message)?;
+        refuse_other_files(&body, &loaded.settings)?;
+        print(corrected(&body, &loaded.settings, address)?)?;
         return Ok(OK);
     }
     let loaded = session::load_for_mail(flags, asked.template.as_deref())?;
@@ -98,13 +100,38 @@ fn read(path: &Path) -> anyhow::Result<String> {
     }
 }
 
+/// Refuses what is no event with all that events have: whoever corrects a message sends it next. Only its
+/// recipient's address may be one that cannot be mailed.
+fn refuse_other_files(body: &str, settings: &Settings) -> anyhow::Result<()> {
+    let composer = settings.composer();
+    let event = match composer.open(body) {
+        Ok(Envelope::Notification { event, .. }) => event,
+        Ok(Envelope::Control { kind }) => {
+            bail!("the message is a {kind} of the topic and no event: is it the right file?")
+        }
+        // The correction says where it is not JSON.
+        Err(_) => return Ok(()),
+    };
+    let named = settings.message.placeholders.iter();
+    let named: String = named.map(|one| format!("{{{}}} ", one.name)).collect();
+    let all = Template::compile(named.as_bytes(), &settings.message.placeholders);
+    match composer.compose(&all?, &event) {
+        Ok(_) | Err(Rejection::BadRecipient { .. }) => Ok(()),
+        Err(rejection) => bail!("{rejection}: is it the right file?"),
+    }
+}
+
 /// The message with another recipient, in its envelope if it has one.
 fn corrected(body: &str, settings: &Settings, address: &str) -> anyhow::Result<String> {
     let address = Address::parse(address)
         .map_err(|error| UsageError(format!("--correct needs one usable address: {error}")))?;
     let read = |text: &str, what: &str| -> anyhow::Result<Value> {
-        let read: Value =
-            serde_json::from_str(text).with_context(|| format!("{what} is not JSON"))?;
+        let read: Value = serde_json::from_str(text).with_context(|| {
+            format!(
+                "{what} is not strict JSON (the daemon takes NaN and a byte order mark too, and an event \
+                 with either cannot be corrected here)"
+            )
+        })?;
         anyhow::ensure!(read.is_object(), "{what} is no JSON object");
         Ok(read)
     };

@@ -119,12 +119,11 @@ impl Applier {
 
     /// An event of a mail of another queue's. Where there is a table for all it learns of it there.
     async fn apply_siblings(&self, queue: &str, key: &str, event: &MailEvent) -> Verdict {
-        let is_mail = event.purpose == MailPurpose::Organizer;
-        let known = if is_mail && event.fate.shows_acceptance() {
-            self.ledger.hear_sibling(queue, key, &event.email_id).await
-        } else {
-            None
-        };
+        // Its witnesses are no mails of anybody's, and what was not accepted is none of ours either.
+        if event.purpose != MailPurpose::Organizer || !event.fate.shows_acceptance() {
+            return Verdict::Delete;
+        }
+        let known = self.ledger.hear_sibling(queue, key, &event.email_id).await;
         let Some(known) = known else {
             self.told.sibling(&self.feedback_queue, queue, &self.queue);
             return Verdict::Delete;

@@ -46,6 +46,38 @@ impl World {
         self.publish_as(fields, true).await
     }
 
+    /// What stands in a queue.
+    pub(crate) fn bodies(&self, queue: &str) -> Vec<String> {
+        let messages = self.sandbox().sqs.snapshot(queue).into_iter();
+        messages.map(|message| message.body).collect()
+    }
+
+    /// Puts a body in a queue, as a new message.
+    pub(crate) fn deliver(&self, queue: &str, body: String) {
+        let arn = arn("sqs", queue);
+        self.sandbox().sqs.deliver(&arn, body, Vec::new(), None);
+    }
+
+    /// Envelopes of events that only a sibling gets.
+    pub(crate) fn sibling_bodies(&mut self, count: usize) -> Vec<String> {
+        let mut body = || {
+            let uid = self.next_uid(false);
+            let event = json!({
+                "uid": uid,
+                "mailto": "dana@example.com",
+                "summary": format!("Planning of {uid}"),
+            });
+            let envelope = json!({
+                "Type": "Notification",
+                "MessageId": format!("siblings-{uid}"),
+                "TopicArn": arn("sns", TOPIC),
+                "Message": event.to_string(),
+            });
+            envelope.to_string()
+        };
+        (0..count).map(|_| body()).collect()
+    }
+
     /// Puts a body in the queue that is no notification at all.
     pub(crate) fn publish_malformed(&mut self) -> String {
         let uid = self.next_uid(true);

@@ -2,6 +2,7 @@
 
 mod ends;
 mod feedback;
+mod ledger;
 mod outages;
 mod queue;
 mod rates;
@@ -53,6 +54,13 @@ pub(crate) const ALL: &[Scenario] = scenarios! {
     "events-down" feedback::down, false, "as events-reset, the feedback queue down throughout";
     "events-deaf" feedback::deaf, false, "as events-reset, no event arrives";
     "events-sibling" feedback::sibling, false, "as events-reset, a sibling's events among ours";
+    "table-sigkill" ledger::sigkill, false, "as sigkill, SES's events read, one table for all";
+    "table-unheard" ledger::unheard, false, "as sigkill, one table for all, no events read";
+    "table-doubled" ledger::doubled, false, "10 % of deliveries doubled, to three daemons on one table";
+    "table-redriven" ledger::redriven, false, "every message comes again after all daemons were restarted";
+    "table-siblings" ledger::siblings, false, "two queues' daemons on one topic, feedback queue and table, 5 % of sends cut off";
+    "table-down" ledger::down, false, "the table down for 10 visibility timeouts in the middle";
+    "table-everything" ledger::everything, true, "everything at once, SES's events read, one table for all";
     "flaky-settling" queue::flaky_settling, false, "10 % of deletes and renewals fail, renewals hang, sends take 3 s";
     "no-deletes" queue::no_deletes, false, "every delete fails for 20 visibility timeouts";
     "queue-down" queue::queue_down, false, "SQS down for 20 visibility timeouts";

@@ -30,6 +30,8 @@ pub(crate) const CONCURRENCY: u64 = 32;
 
 const REGION: &str = "us-east-1";
 pub(crate) const QUEUE: &str = "notify-organizer";
+/// The queue of a sibling.
+pub(crate) const SIBLING: &str = "notify-attendees";
 const DEAD: &str = "notify-organizer-dead";
 pub(crate) const TOPIC: &str = "new-event-created";
 pub(crate) const REPOSITORY: &str = "templates";
@@ -207,9 +209,14 @@ impl World {
 
     /// Waits until the queue is empty; `false` where it is not in this time.
     pub(crate) async fn settle(&mut self, patience: Duration) -> bool {
+        self.settled(QUEUE, patience).await
+    }
+
+    /// The same of another queue.
+    pub(crate) async fn settled(&mut self, queue: &str, patience: Duration) -> bool {
         let began = Instant::now();
         while began.elapsed() < patience {
-            if self.in_queue().is_empty() {
+            if self.receives(queue).is_empty() {
                 return true;
             }
             self.pass(Duration::from_millis(250)).await;
@@ -249,6 +256,14 @@ impl World {
         mailed
     }
 
+    /// The longest time between one mail and the next.
+    pub(crate) fn longest_pause(&self) -> Duration {
+        let mut times: Vec<_> = self.mailed().into_values().flatten().collect();
+        times.sort_unstable();
+        let pauses = times.windows(2).map(|pair| pair[1] - pair[0]);
+        Duration::from_millis(pauses.max().unwrap_or(0))
+    }
+
     /// How many lines with this text each daemon has logged, in the order of their starts.
     pub(crate) fn lines(&self, text: &str) -> Vec<usize> {
         let logs = (1..=self.started).map(|number| self.log(number));
@@ -276,7 +291,12 @@ impl World {
         let policy = json!({ "deadLetterTargetArn": arn("sqs", DEAD), "maxReceiveCount": 2 });
         let attributes =
             json!({ "VisibilityTimeout": visibility, "RedrivePolicy": policy.to_string() });
-        for (name, attributes) in [(DEAD, json!({})), (QUEUE, attributes)] {
+        let queues = [
+            (DEAD, json!({})),
+            (QUEUE, attributes.clone()),
+            (SIBLING, attributes),
+        ];
+        for (name, attributes) in queues {
             let request = json!({ "QueueName": name, "Attributes": attributes });
             let created = self.sandbox().sqs.call("CreateQueue", request).await;
             created.map_err(|error| anyhow!("no queue: {}", error.message))?;

@@ -282,3 +282,52 @@ async fn a_corrected_message_says_the_same_to_another_recipient() {
     done.exits(64);
     assert!(done.err.contains("missing.json cannot be read: "), "{done}");
 }
+
+#[tokio::test]
+async fn what_is_no_event_is_not_corrected() {
+    let cases = [
+        (
+            r#"{"Messages": [{"Body": "{\"uid\": \"1\", \"mailto\": \"dana@exmaple.com\"}"}]}"#,
+            "this looks like what `aws sqs receive-message` prints",
+        ),
+        (
+            r#"{"Items": [{"uid": {"S": "1"}}], "Count": 1}"#,
+            "no recipient in the field /mailto",
+        ),
+        (r#"{"mailto": "dana@exmaple.com"}"#, "no field /uid"),
+        (
+            r#"{"Type": "SubscriptionConfirmation", "MessageId": "5", "TopicArn": "t", "Message": "x"}"#,
+            "is a SubscriptionConfirmation of the topic and no event",
+        ),
+        (
+            r#"{"uid": "1", "mailto": "dana@exmaple.com", "paid": NaN}"#,
+            "the message is not strict JSON (the daemon takes NaN",
+        ),
+    ];
+    for (message, wrong) in cases {
+        let directory = directory(&[("message.json", message)]);
+        let file = path(&directory, "message.json");
+        let arguments = [
+            "render",
+            "--message",
+            &file,
+            "--correct",
+            "dana@example.com",
+        ];
+        let done = run_bare(&OURS, &arguments).await;
+        done.exits(1);
+        assert!(done.err.contains(wrong), "{wrong}\n{done}");
+        assert_eq!(done.out, "", "{message}");
+    }
+    // An address that cannot be mailed is what a correction is for.
+    let bad = directory(&[("message.json", r#"{"uid": "1", "mailto": "dana@@exmaple"}"#)]);
+    let file = path(&bad, "message.json");
+    let arguments = [
+        "render",
+        "--message",
+        &file,
+        "--correct",
+        "dana@example.com",
+    ];
+    run_bare(&OURS, &arguments).await.exits(0);
+}

@@ -44,6 +44,13 @@ pub(crate) const METRICS_OF_EVENTS: [(&str, &str, Kind); 6] = [
     ("notifier.unknown_sends", "{attempt}", Kind::Counter),
 ];
 
+/// The same of the ledger's table, which are told only where there is one.
+pub(crate) const METRICS_OF_THE_TABLE: [(&str, &str, Kind); 3] = [
+    ("notifier.ledger.claim.duration", "s", Kind::Histogram),
+    ("notifier.ledger.take_overs", "{claim}", Kind::Counter),
+    ("notifier.ledger.without_table", "{mail}", Kind::Counter),
+];
+
 /// Attributes of the conventions: messaging, RPC and AWS, version 1.44.
 const ATTRIBUTES: [&str; 13] = [
     "aws.request_id",
@@ -91,6 +98,7 @@ fn the_list_holds_the_conventions_names_and_ours_under_our_prefix() {
             .all(|name| name.starts_with("notifier."))
     );
     let metrics = METRICS.iter().chain(&METRICS_OF_EVENTS);
+    let metrics = metrics.chain(&METRICS_OF_THE_TABLE);
     assert_eq!(listed("metric"), metrics.map(|(name, ..)| *name).collect());
 }
 
@@ -131,6 +139,7 @@ async fn attributes_of_metrics_come_from_bounded_sets() {
         "messaging.system",
         "notifier.breaker",
         "notifier.breaker.cause",
+        "notifier.ledger.known_by",
         "notifier.outcome",
         "rpc.method",
         "server.address",

@@ -1,5 +1,7 @@
 //! The table over canned answers: what goes over the wire, and what its answers mean.
 
+mod agreement;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};

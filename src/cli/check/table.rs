@@ -24,7 +24,7 @@ pub(super) async fn check_table(target: &Target<'_>) -> Vec<Finding> {
     let Some(table) = target.world.table.as_deref() else {
         let found =
             "each task remembers for itself what it sent, until it ends (ledger.table is not set)";
-        return vec![Finding::note(TABLE, found)];
+        return vec![Finding::ok(TABLE, found)];
     };
     let facts = match table.describe().await {
         Ok(facts) => facts,

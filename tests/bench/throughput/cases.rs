@@ -49,6 +49,7 @@ const ALL: &[Subject] = &[
 ];
 const BOTH: &[Subject] = &[Subject::BareLoop, Subject::Daemon];
 const HEARD: &[Subject] = &[Subject::Daemon, Subject::Heard, Subject::Deaf];
+const SHARED: &[Subject] = &[Subject::Daemon, Subject::Shared];
 const ALONE: &[Subject] = &[Subject::Daemon];
 
 /// The latencies of the trickle, which its waits are compared with.
@@ -72,6 +73,7 @@ pub(crate) fn all() -> Vec<Case> {
         verify: true,
         events: false,
         deaf: false,
+        table: false,
         rest: Duration::ZERO,
         patience: Duration::from_mins(5),
     };
@@ -83,6 +85,10 @@ pub(crate) fn all() -> Vec<Case> {
     let steady = Load {
         per_second: Some(200.0),
         ..full(4_000, AROUND_50_MS)
+    };
+    let lone = Load {
+        per_second: Some(20.0),
+        ..full(400, Latency::exactly(TRICKLE_SES_MS))
     };
     let idle = Load {
         rest: Duration::from_mins(1),
@@ -110,6 +116,9 @@ pub(crate) fn all() -> Vec<Case> {
         case("events", "full queue, SES 0 ms, two events a mail", 64,
             full(40_000, Latency::default()), HEARD, 3),
         case("events-200", "200/s, SES 50 ms, two events a mail", 64, steady, HEARD, 3),
+        case("table", "full queue, SES 0 ms, a table of 3 ms", 64,
+            full(40_000, Latency::default()), SHARED, 3),
+        case("table-lone", "20/s, SES 50 ms, a table of 3 ms", 64, lone, SHARED, 3),
         case("idle", "empty queue for a minute", 64, idle, ALONE, 1),
         case("start", "process start to first receive", 64, full(10, Latency::default()), ALONE, 10),
         case("hostile", "40 bodies of 1 MiB held at once", 64, hostile, ALONE, 1),
@@ -221,6 +230,34 @@ pub(crate) const TARGETS: &[Target] = &[
         what: "events behind at the worst, s",
         bound: Bound::AtMost(5.0),
         figure: |summary| summary.median_of(Subject::Heard, |run| run.events_behind_ms / 1000.0),
+    },
+    Target {
+        case: "table",
+        what: "messages/s with a table to without",
+        bound: Bound::AtLeast(0.55),
+        figure: |summary| summary.cost(Subject::Shared, |run| run.per_second),
+    },
+    Target {
+        case: "table",
+        what: "calls per message with a table",
+        bound: Bound::AtMost(2.35),
+        figure: |summary| summary.median_of(Subject::Shared, |run| run.calls_per_message),
+    },
+    Target {
+        case: "table",
+        what: "peak memory with a table, MiB",
+        bound: Bound::AtMost(45.0 * MIB_PER_MB),
+        figure: |summary| summary.median_of(Subject::Shared, |run| run.peak_mib),
+    },
+    Target {
+        case: "table-lone",
+        what: "arrival to mail with a table, p50, ms more than one call of 3 ms",
+        bound: Bound::AtMost(3.0),
+        figure: |summary| {
+            let with = summary.median_of(Subject::Shared, |run| run.p50_ms)?;
+            let without = summary.median_of(Subject::Daemon, |run| run.p50_ms)?;
+            Some(with - without - 3.0)
+        },
     },
     Target {
         case: "idle",

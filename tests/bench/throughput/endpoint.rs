@@ -144,6 +144,17 @@ async fn furnish(sandbox: &Sandbox, load: &Load) -> anyhow::Result<()> {
         )
         .map_err(|error| anyhow!("no template: {}", error.message))?;
     sandbox.ses.verify(mails::SENDER);
+    if load.table {
+        let made = sandbox.make_table(load::TABLE);
+        made.map_err(|refused| anyhow!("no table: {}", refused.message))?;
+        sandbox.faults.add(Rule::new(
+            "dynamodb:*",
+            Fault::Latency {
+                min_ms: 3,
+                max_ms: 3,
+            },
+        ));
+    }
     if load.events {
         let types = [EventType::Send, EventType::Delivery];
         let connected = sandbox.connect_feedback(load::SET, load::FEEDBACK, true, &types);

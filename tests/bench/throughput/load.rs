@@ -9,6 +9,7 @@ use crate::mails::{organizer, summary, uid};
 
 pub(crate) const QUEUE: &str = "notify-organizer";
 pub(crate) const FEEDBACK: &str = "feedback";
+pub(crate) const TABLE: &str = "mails";
 pub(crate) const SET: &str = "notifications";
 pub(crate) const REPOSITORY: &str = "templates";
 pub(crate) const TEMPLATE_PATH: &str = "new_event.html";
@@ -31,6 +32,8 @@ pub(crate) struct Load {
     pub(crate) events: bool,
     /// Whether none of them arrives.
     pub(crate) deaf: bool,
+    /// Whether there is a table for what was sent, which answers after 3 ms.
+    pub(crate) table: bool,
     /// How long the run goes on after its last mail, or where there are none.
     pub(crate) rest: Duration,
     /// How long all of it may take.

@@ -209,6 +209,7 @@ impl Subject {
             Self::Traced => "traced",
             Self::Heard => "with events",
             Self::Deaf => "no event comes",
+            Self::Shared => "with a table",
         }
     }
 }

@@ -36,6 +36,8 @@ pub(crate) enum Subject {
     Heard,
     /// The same where no event arrives.
     Deaf,
+    /// The release binary, telemetry off, that remembers in a table what it sent.
+    Shared,
 }
 
 impl Subject {
@@ -131,6 +133,7 @@ pub(crate) async fn run(
         verify: !subject.is_bare(),
         events: matches!(subject, Subject::Heard | Subject::Deaf),
         deaf: subject == Subject::Deaf,
+        table: subject == Subject::Shared,
         ..load.clone()
     };
     let mut endpoint = Endpoint::start(place, &load)?;
@@ -148,6 +151,11 @@ pub(crate) async fn run(
         Subject::Daemon => daemon(place, &aws, concurrency),
         Subject::Traced => traced(daemon(place, &aws, concurrency), &collector),
         Subject::Heard | Subject::Deaf => heard(daemon(place, &aws, concurrency), &aws),
+        Subject::Shared => {
+            let mut command = daemon(place, &aws, concurrency);
+            command.args(["--set", &format!("ledger.table={}", load::TABLE)]);
+            command
+        }
     };
     command
         .stdin(Stdio::null())

@@ -15,7 +15,7 @@ use super::release;
 const SEND: &str = "ses:SendEmail";
 const SET: &str = "notifications";
 const FEEDBACK: &str = "feedback";
-const ALL: &[EventType] = &[
+pub(super) const ALL: &[EventType] = &[
     EventType::Send,
     EventType::Delivery,
     EventType::Bounce,
@@ -126,7 +126,7 @@ pub(super) async fn sibling(world: &mut World) -> anyhow::Result<Bounds> {
 }
 
 /// SES's events reach a queue that the daemons read, 0.3 to 2 s late.
-async fn connect(world: &mut World, types: &[EventType]) -> anyhow::Result<()> {
+pub(super) async fn connect(world: &mut World, types: &[EventType]) -> anyhow::Result<()> {
     let connected = world
         .sandbox()
         .connect_feedback(SET, FEEDBACK, false, types)
