@@ -108,18 +108,15 @@ impl DynamoTable {
         }
     }
 
-    async fn read(
-        &self,
-        client: &Client,
-        keys: &[String],
-    ) -> Result<Vec<Option<Known>>, TableFailure> {
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Known>>, TableFailure> {
         const OPERATION: &str = "BatchGetItem";
         let mut asked = KeysAndAttributes::builder();
         for key in keys {
             asked = asked.keys(key_of(key));
         }
         let asked = asked.build().map_err(|error| unbuilt(OPERATION, error))?;
-        let answer = client
+        let answer = self
+            .calling
             .batch_get_item()
             .request_items(&self.name, asked)
             .send()
@@ -135,8 +132,9 @@ impl DynamoTable {
         Ok(keys.iter().map(|key| found.get(key).cloned()).collect())
     }
 
-    async fn get(&self, client: &Client, key: &str) -> Result<Option<Known>, TableFailure> {
-        let answer = client
+    async fn get(&self, key: &str) -> Result<Option<Known>, TableFailure> {
+        let answer = self
+            .calling
             .get_item()
             .table_name(&self.name)
             .set_key(Some(key_of(key)))
@@ -148,12 +146,9 @@ impl DynamoTable {
     }
 
     /// Writes these, and returns the ids of those that were not taken.
-    async fn write(
-        &self,
-        client: &Client,
-        requests: Vec<WriteRequest>,
-    ) -> Result<Vec<String>, TableFailure> {
-        let answer = client
+    async fn write(&self, requests: Vec<WriteRequest>) -> Result<Vec<String>, TableFailure> {
+        let answer = self
+            .calling
             .batch_write_item()
             .request_items(&self.name, requests)
             .send()
@@ -168,17 +163,13 @@ impl DynamoTable {
         Ok(left.into_iter().filter_map(id).collect())
     }
 
-    async fn delete(
-        &self,
-        client: &Client,
-        key: &str,
-        owners: &[String],
-    ) -> Result<(), TableFailure> {
+    async fn delete(&self, key: &str, owners: &[String]) -> Result<(), TableFailure> {
         if owners.is_empty() {
             return Ok(());
         }
         let (listed, values) = owner_values(owners.iter().map(String::as_str));
-        let answer = client
+        let answer = self
+            .calling
             .delete_item()
             .table_name(&self.name)
             .set_key(Some(key_of(key)))
@@ -196,11 +187,12 @@ impl DynamoTable {
         }
     }
 
-    async fn put(&self, client: &Client, claim: Claim<'_>) -> Result<Claimed, TableFailure> {
+    async fn put(&self, claim: Claim<'_>) -> Result<Claimed, TableFailure> {
         let now = self.clock.now_ms();
         let owners = std::iter::once(claim.owner).chain(claim.earlier.iter().map(String::as_str));
         let (listed, values) = owner_values(owners);
-        let answer = client
+        let answer = self
+            .calling
             .put_item()
             .table_name(&self.name)
             .item(ID, text(claim.key))
@@ -302,15 +294,15 @@ impl LedgerTable for DynamoTable {
         // A mail that there never was: nothing is found, deleted, or written on condition that it is there.
         let key = format!("proof-{}", random_id());
         let owner = vec![random_id()];
-        let client = &self.describing;
-        self.get(client, &key).await?;
-        self.read(client, std::slice::from_ref(&key)).await?;
-        self.delete(client, &key, &owner).await?;
+        self.get(&key).await?;
+        self.read(std::slice::from_ref(&key)).await?;
+        self.delete(&key, &owner).await?;
         let delete = DeleteRequest::builder().set_key(Some(key_of(&key))).build();
         let delete = delete.map_err(|error| unbuilt("BatchWriteItem", error))?;
         let request = WriteRequest::builder().delete_request(delete).build();
-        self.write(client, vec![request]).await?;
-        let put = client
+        self.write(vec![request]).await?;
+        let put = self
+            .calling
             .put_item()
             .table_name(&self.name)
             .item(ID, text(&key))
@@ -327,11 +319,11 @@ impl LedgerTable for DynamoTable {
     }
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, TableFailure> {
-        self.put(&self.calling, claim).await
+        self.put(claim).await
     }
 
     async fn drop_claim(&self, key: &str, owners: &[String]) -> Result<(), TableFailure> {
-        self.delete(&self.calling, key, owners).await
+        self.delete(key, owners).await
     }
 
     async fn record(&self, sent: &[SentMail]) -> Result<Vec<usize>, TableFailure> {
@@ -343,17 +335,17 @@ impl LedgerTable for DynamoTable {
             Ok(WriteRequest::builder().put_request(put).build())
         };
         let requests = sent.iter().map(request).collect::<Result<_, _>>()?;
-        let left = self.write(&self.calling, requests).await?;
+        let left = self.write(requests).await?;
         let place = |id: String| sent.iter().position(|mail| mail.key == id);
         Ok(left.into_iter().filter_map(place).collect())
     }
 
     async fn look(&self, key: &str) -> Result<Option<Known>, TableFailure> {
-        self.get(&self.calling, key).await
+        self.get(key).await
     }
 
     async fn look_at_all(&self, keys: &[String]) -> Result<Vec<Option<Known>>, TableFailure> {
-        self.read(&self.calling, keys).await
+        self.read(keys).await
     }
 
     fn clock(&self) -> Option<ClockDifference> {

@@ -15,6 +15,7 @@ const OF_AWS: &[(&str, &str, &[&str])] = &[
         "ApproximateNumberOfMessagesVisible",
         &["QueueName"],
     ),
+    ("AWS/DynamoDB", "WriteThrottleEvents", &["TableName"]),
     ("AWS/ECS", "CPUUtilization", &["ClusterName", "ServiceName"]),
 ];
 
@@ -152,6 +153,7 @@ fn silence_is_an_alarm_only_where_it_means_that_nothing_runs() {
         "DeadLettersAlarm",
         "BreakerAlarm",
         "FeedbackAlarm",
+        "TableAlarm",
     ] {
         assert_eq!(missing(quiet), "notBreaching", "{quiet}");
     }

@@ -16,6 +16,7 @@ mod links;
 mod permissions;
 mod runbook;
 mod stack;
+mod table;
 mod task;
 mod yaml;
 

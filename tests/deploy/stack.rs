@@ -34,6 +34,7 @@ pub(crate) const OTHERWISE: &[(&str, &str)] = &[
     ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:a"),
     ("Telemetry", "on"),
     ("Feedback", "on"),
+    ("LedgerTable", "create"),
 ];
 
 /// A stack as it would be created.
@@ -196,6 +197,7 @@ impl Stack {
             "AWS::Region" => "eu-central-1",
             "AWS::URLSuffix" => "amazonaws.com",
             "AWS::StackName" => "notifier",
+            "Table" => "notifier-Table-1",
             "Queue" => "https://sqs.eu-central-1.amazonaws.com/123456789012/Queue",
             "FeedbackQueue" => "https://sqs.eu-central-1.amazonaws.com/123456789012/FeedbackQueue",
             _ => {

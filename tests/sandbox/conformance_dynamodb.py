@@ -209,7 +209,7 @@ def answers_tell_the_time(context):
     assert abs(told - time.time()) < 10, date
 
 
-# Moto takes a key twice in one BatchGetItem, and answers some expressions that are none with a 500.
+# Moto takes more than 25 writes in one BatchWriteItem, and answers some expressions that are none with a 500.
 STRICTER = {batches_refuse_what_they_may_not_hold, expressions_are_read_strictly}
 
 
