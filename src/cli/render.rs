@@ -113,7 +113,8 @@ fn refuse_other_files(body: &str, settings: &Settings) -> anyhow::Result<()> {
         Err(_) => return Ok(()),
     };
     let named = settings.message.placeholders.iter();
-    let named: String = named.map(|one| format!("{{{}}} ", one.name)).collect();
+    let named: Vec<_> = named.map(|one| format!("{{{}}}", one.name)).collect();
+    let named = named.join(" ");
     let all = Template::compile(named.as_bytes(), &settings.message.placeholders);
     match composer.compose(&all?, &event) {
         Ok(_) | Err(Rejection::BadRecipient { .. }) => Ok(()),

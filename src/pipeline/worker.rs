@@ -345,7 +345,8 @@ impl Worker<'_> {
                 continue;
             }
             let recipients = mail.to.len();
-            let Some((pass, slot)) = self.claim_mail(guard, pass, slot, recipients).await? else {
+            let how = (recipients, suspicion.is_some());
+            let Some((pass, slot)) = self.claim_mail(guard, pass, slot, how).await? else {
                 continue;
             };
             let began = Instant::now();

@@ -144,7 +144,7 @@ impl Worker<'_> {
         guard: &dyn SendGuard,
         pass: Pass,
         slot: Option<Sending>,
-        recipients: usize,
+        (recipients, is_beside): (usize, bool),
     ) -> Result<Option<(Pass, Option<Sending>)>, Ending> {
         let context = self.context;
         // Meanwhile an event may have told of a mail that another copy or process sent.
@@ -166,7 +166,7 @@ impl Worker<'_> {
             Claimed::Elsewhere => {
                 drop((pass, slot));
                 context.limiter.give_back(recipients);
-                let _beside = context.window.hold_beside();
+                let _beside = (!is_beside).then(|| context.window.hold_beside());
                 let ended = pin!(async {
                     tokio::select! {
                         biased;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::load::{Latency, Load};
+use crate::load::{Events, Latency, Load};
 use crate::run::{Measured, Subject};
 use crate::summary::{Spread, Summary};
 
@@ -71,8 +71,7 @@ pub(crate) fn all() -> Vec<Case> {
         sqs: Latency::default(),
         ses,
         verify: true,
-        events: false,
-        deaf: false,
+        events: Events::Unread,
         table: false,
         rest: Duration::ZERO,
         patience: Duration::from_mins(5),

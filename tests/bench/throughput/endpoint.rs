@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::load::{self, Latency, Load, QUEUE};
+use crate::load::{self, Events, Latency, Load, QUEUE};
 use crate::mails::{self, Mails, Verdict};
 
 /// A queue that is always full holds at least this many messages that nobody has received.
@@ -155,12 +155,12 @@ async fn furnish(sandbox: &Sandbox, load: &Load) -> anyhow::Result<()> {
             },
         ));
     }
-    if load.events {
+    if load.events != Events::Unread {
         let types = [EventType::Send, EventType::Delivery];
         let connected = sandbox.connect_feedback(load::SET, load::FEEDBACK, true, &types);
         let connected = connected.await;
         connected.map_err(|error| anyhow!("no feedback: {}", error.message))?;
-        if load.deaf {
+        if load.events == Events::Lost {
             sandbox.ses.set_event_rules(vec![EventRule {
                 types: Vec::new(),
                 fault: EventFault::Loss,

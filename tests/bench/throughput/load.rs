@@ -28,16 +28,24 @@ pub(crate) struct Load {
     pub(crate) ses: Latency,
     /// Whether every mail must be that of its event. The bare loop sends one mail for all.
     pub(crate) verify: bool,
-    /// Whether SES publishes two events of each mail, which the subject reads.
-    pub(crate) events: bool,
-    /// Whether none of them arrives.
-    pub(crate) deaf: bool,
+    pub(crate) events: Events,
     /// Whether there is a table for what was sent, which answers after 3 ms.
     pub(crate) table: bool,
     /// How long the run goes on after its last mail, or where there are none.
     pub(crate) rest: Duration,
     /// How long all of it may take.
     pub(crate) patience: Duration,
+}
+
+/// What becomes of SES's two events of each mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Events {
+    /// The subject reads none.
+    Unread,
+    /// The subject reads them.
+    Read,
+    /// The subject reads, and none arrives.
+    Lost,
 }
 
 /// How long a service takes before it looks at a request, drawn evenly.

@@ -13,7 +13,7 @@ use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::{Instant, timeout};
 
 use crate::endpoint::{Line, Report};
-use crate::load::{self, Load};
+use crate::load::{self, Events, Load};
 use crate::mails;
 use crate::usage::{Cores, Usage, on_core};
 
@@ -131,8 +131,11 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Measured> {
     let load = Load {
         verify: !subject.is_bare(),
-        events: matches!(subject, Subject::Heard | Subject::Deaf),
-        deaf: subject == Subject::Deaf,
+        events: match subject {
+            Subject::Heard => Events::Read,
+            Subject::Deaf => Events::Lost,
+            _ => Events::Unread,
+        },
         table: subject == Subject::Shared,
         ..load.clone()
     };

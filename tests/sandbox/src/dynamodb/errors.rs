@@ -10,7 +10,7 @@ pub struct Refusal {
     /// The error itself.
     pub error: ServiceError,
     /// The item that a condition failed on, where the caller wanted it.
-    pub item: Option<Value>,
+    pub item: Option<Box<Value>>,
 }
 
 impl Refusal {
@@ -38,7 +38,7 @@ impl Refusal {
         let field = if of_the_frame { "Message" } else { "message" };
         let mut body = json!({ "__type": format!("{namespace}#{code}"), field: message });
         if let Some(item) = &self.item {
-            body["Item"] = item.clone();
+            body["Item"] = (**item).clone();
         }
         body
     }

@@ -176,7 +176,7 @@ fn failed(there: Option<&Item>) -> Refusal {
             "ConditionalCheckFailedException",
             "The conditional request failed",
         ),
-        item: there.map(item_json),
+        item: there.map(item_json).map(Box::new),
     }
 }
 
