@@ -1,6 +1,6 @@
 //! The table that all tasks share, over `DynamoDB`.
 //!
-//! Several names of an item's attributes are reserved words, so every expression names them by
+//! Three names of an item's attributes are reserved words, so every expression names them by
 //! placeholders.
 
 mod clock;
@@ -201,14 +201,12 @@ impl DynamoTable {
             .item(UNTIL, number(now + to_ms(claim.lasts)))
             .item(EXPIRES, self.expires())
             .condition_expression(format!(
-                "attribute_not_exists(#id) OR #expires < :now_s OR \
+                "attribute_not_exists(id) OR expires < :now_s OR \
                  (#state = :sending AND (#until < :now_ms OR #owner IN ({listed})))"
             ))
-            .expression_attribute_names("#id", ID)
             .expression_attribute_names("#state", STATE)
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_names("#until", UNTIL)
-            .expression_attribute_names("#expires", EXPIRES)
             .set_expression_attribute_values(Some(values))
             .expression_attribute_values(":sending", text(SENDING))
             .expression_attribute_values(":now_ms", number(now))
@@ -306,8 +304,7 @@ impl LedgerTable for DynamoTable {
             .put_item()
             .table_name(&self.name)
             .item(ID, text(&key))
-            .condition_expression("attribute_exists(#id)")
-            .expression_attribute_names("#id", ID)
+            .condition_expression("attribute_exists(id)")
             .send()
             .await;
         match put {

@@ -200,8 +200,8 @@ fn exits(world: &World, complaints: &[String]) -> String {
     let killed = world.ended.iter().filter(|ended| ended.killed).count();
     let clean = world.ended.len() - killed;
     match killed {
-        0 => format!("{clean} exits with code 0 and equal sums"),
-        _ => format!("{clean} exits with code 0 and equal sums, {killed} killed"),
+        0 => format!("{clean} exits with the right code and equal sums"),
+        _ => format!("{clean} exits with the right code and equal sums, {killed} killed"),
     }
 }
 

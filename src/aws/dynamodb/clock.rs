@@ -21,17 +21,26 @@ use crate::ports::table::ClockDifference;
 
 /// No answer has told yet.
 const UNKNOWN: i64 = i64::MIN;
+/// Clocks do not run apart in so short a time, and there are two answers for each mail.
+const LEARN_EVERY_MS: u64 = 500;
 /// An answer's `Date` is cut off to a second: on average it is so much later.
 const CUT_OFF_MS: i64 = 500;
 
 /// How many milliseconds the table's clock is ahead of ours, below zero where it is behind. Clones are
 /// the same clock.
 #[derive(Clone, Debug)]
-pub(super) struct TableClock(Arc<AtomicI64>);
+pub(super) struct TableClock {
+    ahead: Arc<AtomicI64>,
+    /// When an answer told last, in our milliseconds since 1970.
+    learnt_at: Arc<AtomicI64>,
+}
 
 impl Default for TableClock {
     fn default() -> Self {
-        Self(Arc::new(AtomicI64::new(UNKNOWN)))
+        Self {
+            ahead: Arc::new(AtomicI64::new(UNKNOWN)),
+            learnt_at: Arc::new(AtomicI64::new(0)),
+        }
     }
 }
 
@@ -54,15 +63,20 @@ impl TableClock {
     }
 
     fn ahead_ms(&self) -> Option<i64> {
-        Some(self.0.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNKNOWN)
+        Some(self.ahead.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNKNOWN)
     }
 
     fn learn(&self, date: &str) {
+        let now = ours_ms();
+        if now.abs_diff(self.learnt_at.load(Ordering::Relaxed)) < LEARN_EVERY_MS {
+            return;
+        }
+        self.learnt_at.store(now, Ordering::Relaxed);
         if let Ok(date) = DateTime::from_str(date, DateTimeFormat::HttpDate)
             && let Ok(theirs) = date.to_millis()
         {
-            let ahead = theirs.saturating_add(CUT_OFF_MS).saturating_sub(ours_ms());
-            self.0.store(ahead, Ordering::Relaxed);
+            let ahead = theirs.saturating_add(CUT_OFF_MS).saturating_sub(now);
+            self.ahead.store(ahead, Ordering::Relaxed);
         }
     }
 }

@@ -77,7 +77,7 @@ async fn a_claim_is_written_where_nobody_has_one_or_one_that_ended_or_is_the_rec
     assert_eq!(body["TableName"], "mails");
     assert_eq!(
         body["ConditionExpression"],
-        "attribute_not_exists(#id) OR #expires < :now_s OR \
+        "attribute_not_exists(id) OR expires < :now_s OR \
          (#state = :sending AND (#until < :now_ms OR #owner IN (:owner0, :owner1)))"
     );
     let item = &body["Item"];
