@@ -89,6 +89,7 @@ struct State {
     batch_takes: Option<usize>,
     latency: Duration,
     wrong_key: Option<String>,
+    clock: Option<ClockDifference>,
     batches: Vec<usize>,
 }
 
@@ -148,6 +149,11 @@ impl TableInMemory {
     /// Its key is this and not as it must be.
     pub(crate) fn has_key(&self, key: &str) {
         self.lock().wrong_key = Some(key.to_owned());
+    }
+
+    /// Our clock is so far from its own.
+    pub(crate) fn differs_by(&self, clock: ClockDifference) {
+        self.lock().clock = Some(clock);
     }
 
     async fn call<T>(
@@ -280,6 +286,6 @@ impl LedgerTable for TableInMemory {
     }
 
     fn clock(&self) -> Option<ClockDifference> {
-        None
+        self.lock().clock
     }
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use organizer_notifier::ports::{SendFailureKind, table::TableFailureKind};
+use organizer_notifier::ports::{
+    SendFailureKind,
+    table::{ClockDifference, TableFailureKind},
+};
 
 use crate::rig::{
     Daemon, Item, Rig, accept, accept_after, assert_about, fail, hang, millis, mins, secs,
@@ -247,4 +250,19 @@ async fn an_event_that_reaches_another_daemon_settles_a_send_whose_own_daemon_he
     assert_eq!(rig.outcomes("dana"), ["sent"]);
     assert_eq!(rig.mailer.times_mailed("dana"), 1);
     drop(one.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_an_hour_off_is_told_at_the_start_and_one_of_seconds_is_not() {
+    let rig = Rig::with_table(|_| {}).await;
+    rig.table.differs_by(ClockDifference::Behind(secs(3)));
+    let daemon = rig.start_warm().await;
+    assert!(rig.said("this machine's clock is").is_empty());
+    drop(daemon.stop().await);
+    rig.table.differs_by(ClockDifference::Ahead(mins(60)));
+    let daemon = rig.start_warm().await;
+    let told =
+        rig.said("this machine's clock is 60 min 0 s ahead of the clock of the ledger's table");
+    assert_eq!(told.len(), 1);
+    drop(daemon.stop().await);
 }

@@ -114,7 +114,10 @@ fn tell(table: &dyn LedgerTable, facts: &TableFacts) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ports::table::TableFailureKind, testing::table::TableInMemory};
+    use crate::{
+        ports::table::{ClockDifference, TableFailureKind},
+        testing::table::TableInMemory,
+    };
 
     #[tokio::test(start_paused = true)]
     async fn a_table_with_another_key_cannot_be_used() {
@@ -126,6 +129,13 @@ mod tests {
             "{reason}"
         );
         assert_eq!(table.calls("PutItem"), 0, "nothing is tried on it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_is_off_does_not_keep_the_daemon_from_its_work() {
+        let table = TableInMemory::default();
+        table.differs_by(ClockDifference::Behind(Duration::from_hours(1)));
+        assert_eq!(prove(&table).await.unwrap(), None);
     }
 
     #[tokio::test(start_paused = true)]

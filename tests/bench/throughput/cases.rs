@@ -239,7 +239,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target {
         case: "table",
         what: "calls per message with a table",
-        bound: Bound::AtMost(2.35),
+        bound: Bound::AtMost(2.5),
         figure: |summary| summary.median_of(Subject::Shared, |run| run.calls_per_message),
     },
     Target {
