@@ -1,4 +1,4 @@
-//! The sandbox's own pages: health, the outbox, faults, call counts and reset.
+//! The sandbox's own pages: health, the outbox, faults, tables, call counts and reset.
 
 use std::sync::Arc;
 
@@ -6,11 +6,19 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Sandbox;
+
+/// What `PUT /dynamodb/clock` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TableClock {
+    ahead_ms: i64,
+}
 
 pub(crate) fn router() -> Router<Arc<Sandbox>> {
     Router::new()
@@ -19,6 +27,9 @@ pub(crate) fn router() -> Router<Arc<Sandbox>> {
         .route("/outbox/{id}", get(mail))
         .route("/faults", get(faults).put(set_faults).delete(clear_faults))
         .route("/events", get(events).put(set_events).delete(clear_events))
+        .route("/dynamodb", get(tables))
+        .route("/dynamodb/sweep", post(sweep))
+        .route("/dynamodb/clock", put(set_clock))
         .route("/calls", get(calls))
         .route("/reset", post(reset))
 }
@@ -80,6 +91,23 @@ async fn set_events(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Respons
 async fn clear_events(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {
     // An empty object sets nothing.
     drop(sandbox.ses.set_rules_json(b"{}"));
+    StatusCode::NO_CONTENT
+}
+
+async fn tables(State(sandbox): State<Arc<Sandbox>>) -> Json<Value> {
+    Json(sandbox.dynamodb.json())
+}
+
+async fn sweep(State(sandbox): State<Arc<Sandbox>>) -> Json<Value> {
+    Json(json!({ "removed": sandbox.dynamodb.sweep() }))
+}
+
+/// Takes `{"ahead_ms": …}`; a negative number puts the clock back.
+async fn set_clock(
+    State(sandbox): State<Arc<Sandbox>>,
+    Json(clock): Json<TableClock>,
+) -> StatusCode {
+    sandbox.dynamodb.set_clock_ahead(clock.ahead_ms);
     StatusCode::NO_CONTENT
 }
 

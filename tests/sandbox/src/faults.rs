@@ -1,4 +1,4 @@
-//! Faults injected per operation: errors, delays, silence, resets, failed batch entries and
+//! Faults injected per operation: errors, delays, silence, resets, batch entries that fail or are left, and
 //! duplicates, decided by rules that can change while the sandbox runs.
 
 use std::sync::Mutex;
@@ -32,7 +32,7 @@ pub struct Rule {
     /// When it is in force; without it, always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Window>,
-    /// Only requests whose body, as on the wire, holds this text. For entry errors it is the
+    /// Only requests whose body, as on the wire, holds this text. For entries of batches it is the
     /// entry's JSON that is looked at, for duplicates the message's body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_contains: Option<String>,
@@ -90,6 +90,9 @@ pub enum Fault {
         #[serde(default = "injected")]
         message: String,
     },
+    /// Entries of a `DynamoDB` batch come back unprocessed, one by one; the others take effect. Where all of
+    /// them do, the call is refused, as by AWS.
+    Unprocessed,
     /// A message arrives twice: at once or later, under the same SQS message id or a new one.
     /// Its operation is `sqs:Deliver`.
     Duplicate {
@@ -263,7 +266,7 @@ impl Faults {
         for armed in &mut lock(&self.state).rules {
             let concerned = match armed.rule.fault {
                 Fault::Latency { .. } => true,
-                Fault::EntryError { .. } | Fault::Duplicate { .. } => false,
+                Fault::EntryError { .. } | Fault::Unprocessed | Fault::Duplicate { .. } => false,
                 _ => plan.fault.is_none(),
             };
             if !concerned || !armed.strikes(operation, body) {
@@ -291,6 +294,14 @@ impl Faults {
                 }
                 _ => None,
             })
+    }
+
+    /// Whether one entry of a batch comes back unprocessed.
+    pub fn unprocessed(&self, operation: &str, entry: &[u8]) -> bool {
+        lock(&self.state)
+            .rules
+            .iter_mut()
+            .any(|armed| armed.rule.fault == Fault::Unprocessed && armed.strikes(operation, entry))
     }
 
     /// Whether a message that arrives in a queue arrives twice.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::Sandbox;
 use super::connection::Connection;
+use super::dynamodb::Refusal;
 use super::faults::{Fault, Plan};
 use super::ses::SendEmail;
 use super::sqs::{Caller, query_code};
@@ -44,6 +45,7 @@ enum Service {
     Sns,
     Ses,
     CodeCommit,
+    DynamoDb,
 }
 
 /// A request once it is known what it asks for.
@@ -89,12 +91,13 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
     };
     let call = match Call::parse(parts, &body) {
         Ok(call) => call,
-        Err((service, error)) => return render(service, Err(error)),
+        Err((service, error)) => return render(sandbox, service, Err(error.into())),
     };
     let service = call.service;
     let name = format!("{}:{}", service.name(), call.operation);
     if parts.uri.path().starts_with(SETTINGS) {
-        return render(service, run(sandbox, parts, call, &name).await);
+        let answer = run(sandbox, parts, call, &name).await;
+        return render(sandbox, service, answer);
     }
     sandbox.count(&name);
     let Plan { delay, fault } = sandbox.faults.plan(&name, &body);
@@ -102,7 +105,10 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
         tokio::time::sleep(delay).await;
     }
     match fault {
-        None => render(service, run(sandbox, parts, call, &name).await),
+        None => {
+            let answer = run(sandbox, parts, call, &name).await;
+            render(sandbox, service, answer)
+        }
         Some(Fault::Error {
             code,
             status,
@@ -114,13 +120,13 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
                 code,
                 message,
             };
-            render(service, Err(error))
+            render(sandbox, service, Err(error.into()))
         }
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::AnswerLate { after_ms }) => {
             let answer = run(sandbox, parts, call, &name).await;
             tokio::time::sleep(Duration::from_millis(after_ms)).await;
-            render(service, answer)
+            render(sandbox, service, answer)
         }
         Some(fault) => {
             if fault == Fault::ResetAfter {
@@ -138,13 +144,13 @@ async fn run(
     parts: &Parts,
     call: Call<'_>,
     name: &str,
-) -> Result<Answer, ServiceError> {
+) -> Result<Answer, Refusal> {
     let Call {
         service,
         operation,
         input,
     } = call;
-    match (service, input) {
+    let answer = match (service, input) {
         (Service::Sqs, Input::Json(request)) => {
             let caller = caller(&parts.headers);
             let (request, failed) = fail_entries(sandbox, name, request);
@@ -161,22 +167,25 @@ async fn run(
             if let Some(list) = answer.get_mut("Failed").and_then(Value::as_array_mut) {
                 list.extend(failed);
             }
-            Ok(Answer::from(answer))
+            answer
         }
-        (Service::CodeCommit, Input::Json(request)) => sandbox
-            .codecommit
-            .call(&operation, request)
-            .await
-            .map(Answer::from),
-        (Service::Ses, Input::Json(request)) => sandbox
-            .ses
-            .call(&operation, request)
-            .await
-            .map(Answer::from),
-        (_, Input::Mail(mail)) => sandbox.ses.send_email(*mail).map(Answer::from),
-        (_, Input::Form(form)) => sandbox.sns.call_query(&form).await.map(Answer::Xml),
-        (Service::Sns, Input::Json(_)) => Err(unknown("SNS speaks the query protocol here.")),
-    }
+        (Service::CodeCommit, Input::Json(request)) => {
+            sandbox.codecommit.call(&operation, request).await?
+        }
+        (Service::Ses, Input::Json(request)) => sandbox.ses.call(&operation, request).await?,
+        (Service::DynamoDb, Input::Json(request)) => {
+            let region = caller(&parts.headers).region;
+            sandbox.dynamodb.call_from(&region, &operation, request)?
+        }
+        (_, Input::Mail(mail)) => sandbox.ses.send_email(*mail)?,
+        (_, Input::Form(form)) => {
+            return Ok(Answer::Xml(sandbox.sns.call_query(&form).await?));
+        }
+        (Service::Sns, Input::Json(_)) => {
+            return Err(unknown("SNS speaks the query protocol here.").into());
+        }
+    };
+    Ok(Answer::from(answer))
 }
 
 impl From<Value> for Answer {
@@ -214,6 +223,7 @@ impl Service {
             Self::Sns => "sns",
             Self::Ses => "ses",
             Self::CodeCommit => "codecommit",
+            Self::DynamoDb => "dynamodb",
         }
     }
 }
@@ -250,6 +260,7 @@ impl<'a> Call<'a> {
             let (service, operation) = match target.split_once('.') {
                 Some(("AmazonSQS", operation)) => (Service::Sqs, operation),
                 Some(("CodeCommit_20150413", operation)) => (Service::CodeCommit, operation),
+                Some(("DynamoDB_20120810", operation)) => (Service::DynamoDb, operation),
                 _ => return Err((Service::Sqs, unknown("No such service."))),
             };
             let mut request = object(body).map_err(|error| (service, error))?;
@@ -322,20 +333,45 @@ fn caller(headers: &HeaderMap) -> Caller {
     }
 }
 
-fn render(service: Service, answer: Result<Answer, ServiceError>) -> Response {
+fn render(sandbox: &Sandbox, service: Service, answer: Result<Answer, Refusal>) -> Response {
     let request_id = Uuid::new_v4().to_string();
     let mut response = match answer {
-        Ok(Answer::Json(json)) => (content_type(service), json).into_response(),
+        Ok(Answer::Json(json)) => {
+            (checksum(service, &json), content_type(service), json).into_response()
+        }
         Ok(Answer::Xml(xml)) => (content_type(Service::Sns), xml).into_response(),
-        Err(error) => render_error(service, &error, &request_id),
+        Err(refusal) => render_refusal(service, &refusal, &request_id),
     };
-    if let Ok(id) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert("x-amzn-requestid", id);
-    }
+    let now_millis = match service {
+        Service::DynamoDb => sandbox.dynamodb.now_millis(),
+        _ => sandbox.clock.now_millis(),
+    };
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(now_millis));
+    let headers = response.headers_mut();
+    insert(headers, "date", &date);
+    insert(headers, "x-amzn-requestid", &request_id);
     response
 }
 
-fn render_error(service: Service, error: &ServiceError, request_id: &str) -> Response {
+/// `DynamoDB` sends the body's checksum, which SDKs compare.
+fn checksum(service: Service, body: &[u8]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if service == Service::DynamoDb {
+        insert(&mut headers, "x-amz-crc32", &crc32(body).to_string());
+    }
+    headers
+}
+
+/// As in zip files and PNG.
+fn crc32(bytes: &[u8]) -> u32 {
+    let shifted = |crc: u32| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| shifted(crc))
+    })
+}
+
+fn render_refusal(service: Service, refusal: &Refusal, request_id: &str) -> Response {
+    let error = &refusal.error;
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let fault = if error.status < 500 {
         "Sender"
@@ -356,6 +392,11 @@ fn render_error(service: Service, error: &ServiceError, request_id: &str) -> Res
             json!({ "__type": name, "message": message }).to_string()
         }
         Service::CodeCommit => json!({ "__type": code, "message": message }).to_string(),
+        Service::DynamoDb => {
+            let body = refusal.json().to_string();
+            extra = checksum(service, body.as_bytes());
+            body
+        }
         Service::Ses => {
             insert(&mut extra, "x-amzn-errortype", code);
             json!({ "message": message }).to_string()
@@ -377,7 +418,7 @@ fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
 
 fn content_type(service: Service) -> [(HeaderName, &'static str); 1] {
     let kind = match service {
-        Service::Sqs => "application/x-amz-json-1.0",
+        Service::Sqs | Service::DynamoDb => "application/x-amz-json-1.0",
         Service::CodeCommit => "application/x-amz-json-1.1",
         Service::Ses => "application/json",
         Service::Sns => "text/xml",

@@ -1,10 +1,11 @@
-//! A local AWS: SQS, SNS, SES v2 and `CodeCommit` on one loopback port, with fault injection and
+//! A local AWS: SQS, SNS, SES v2, `CodeCommit` and `DynamoDB` on one loopback port, with fault injection and
 //! an outbox. Any AWS SDK can use it by its endpoint setting; signatures are not checked.
 
 mod admin;
 pub mod clock;
 pub mod codecommit;
 mod connection;
+pub mod dynamodb;
 pub mod faults;
 pub mod http;
 pub mod outbox;
@@ -24,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use self::clock::Clock;
 use self::codecommit::CodeCommit;
 use self::connection::{Connection, ResettableListener};
+use self::dynamodb::DynamoDb;
 use self::faults::Faults;
 use self::http::ServiceError;
 use self::outbox::Outbox;
@@ -47,6 +49,8 @@ pub struct Sandbox {
     pub ses: Arc<Ses>,
     /// Repositories of files.
     pub codecommit: Arc<CodeCommit>,
+    /// Tables of items.
+    pub dynamodb: Arc<DynamoDb>,
     /// What is to go wrong.
     pub faults: Arc<Faults>,
     /// The mails that SES took.
@@ -70,6 +74,7 @@ impl Sandbox {
             sns,
             ses: Arc::new(ses),
             codecommit: Arc::new(CodeCommit::new(clock.clone())),
+            dynamodb: Arc::new(DynamoDb::new(clock.clone(), faults.clone())),
             clock,
             sqs,
             faults,
@@ -204,6 +209,7 @@ impl Sandbox {
         self.sns.reset();
         self.ses.reset();
         self.codecommit.reset();
+        self.dynamodb.reset();
         self.outbox.clear();
         self.faults.clear();
         lock(&self.calls).clear();

@@ -5,6 +5,8 @@ mod codecommit;
 #[cfg(test)]
 mod duplicates;
 #[cfg(test)]
+mod dynamodb;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod outbox;

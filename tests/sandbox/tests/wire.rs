@@ -142,7 +142,7 @@ async fn what_is_no_call_gets_a_clear_error() {
     let answer = request(&running, "POST /", &form, query).await;
     assert_eq!(answer.status, 400);
     assert!(answer.body.contains("JSON protocol"), "{}", answer.body);
-    let target = ["x-amz-target: DynamoDB_20120810.ListTables"];
+    let target = ["x-amz-target: Kinesis_20131202.ListStreams"];
     let answer = request(&running, "POST /", &target, "{}").await;
     assert!(answer.body.contains("#UnknownOperationException"));
     let answer = request(&running, "GET /v2/email/nothing", &[], "").await;

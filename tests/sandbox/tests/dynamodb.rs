@@ -1,0 +1,3 @@
+//! `DynamoDB`: its tables, items, expressions and time to live.
+
+mod sdk;
