@@ -99,7 +99,7 @@ fn a_batch_with_anything_wrong_does_nothing() {
     for (requests, problem) in [
         (vec![put("a"), put("a")], duplicates),
         (vec![put("a"), delete("a")], duplicates),
-        (many, "Too many items requested for the BatchWriteItem call"),
+        (many.clone(), "less than or equal to 25"),
         (
             vec![put("a"), empty_key],
             "cannot contain an empty string value",
@@ -115,6 +115,9 @@ fn a_batch_with_anything_wrong_does_nothing() {
         let message = bench.refused("BatchWriteItem", writes(&requests), VALIDATION);
         assert!(message.contains(problem), "{message}");
     }
+    let spread = json!({ "RequestItems": { "tab": many[..13], "other": many[13..] } });
+    let message = bench.refused("BatchWriteItem", spread, VALIDATION);
+    assert!(message.contains("Too many items requested"), "{message}");
     let nothing = json!({ "RequestItems": {} });
     bench.refused("BatchWriteItem", nothing.clone(), VALIDATION);
     bench.refused("BatchGetItem", nothing, VALIDATION);

@@ -220,6 +220,7 @@ fn what_is_no_condition_is_a_syntax_error() {
         ("n == :n9", "Syntax error; token: \"=\", near: \"== :n9\""),
         ("n != :n9", "Syntax error; token: \"!\", near: \"n !=\""),
         ("n = 9", "Syntax error; token: \"9\", near: \"= 9\""),
+        ("n = é", "Syntax error; token: \"é\", near: \"= é\""),
         ("n = 'x'", "Syntax error; token: \"'\", near: \"= 'x\""),
         (
             "n BETWEEN :n9",
