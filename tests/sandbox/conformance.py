@@ -1,9 +1,10 @@
 """Runs the conformance checks of the sandbox through boto3.
 
-    python3 tests/sandbox/conformance.py http://127.0.0.1:4566
+    python3 tests/sandbox/conformance.py http://127.0.0.1:4566 [SERVICE...]
 
-runs the checks of every `conformance_*.py` beside this file: functions marked with `@check`,
-which take a `Context`. The last line is "N passed, N failed"; the exit code is 1 after a failure.
+runs the checks of every `conformance_*.py` beside this file, or of those for some services alone:
+functions marked with `@check`, which take a `Context`. At the endpoint may also be somebody else's
+emulator, which checks the checks. The last line is "N passed, N failed"; the exit code is 1 after a failure.
 """
 
 import importlib
@@ -11,6 +12,7 @@ import json
 import pathlib
 import sys
 import traceback
+import urllib.error
 import urllib.request
 import uuid
 
@@ -33,6 +35,7 @@ class Context:
     def __init__(self, endpoint):
         self.endpoint = endpoint.rstrip("/")
         self.sqs = self.client("sqs")
+        self.is_sandbox = self.has_health_page()
 
     def client(self, service, **settings):
         config = botocore.config.Config(
@@ -60,6 +63,13 @@ class Context:
         """The messages of one receive, none as an empty list."""
         return self.sqs.receive_message(QueueUrl=url, **parameters).get("Messages", [])
 
+    def has_health_page(self):
+        """Whether it is ours: no other emulator has that page."""
+        try:
+            return self.http("GET", "/health") == "ok\n"
+        except urllib.error.HTTPError:
+            return False
+
     def http(self, method, path, body=None, accept="application/json"):
         """Calls a page of the sandbox's own; gives its text."""
         data = None if body is None else json.dumps(body).encode()
@@ -83,15 +93,17 @@ def refused(call, *codes, text=None):
 
 
 def main():
-    if len(sys.argv) != 2:
-        sys.exit(f"usage: {sys.argv[0]} ENDPOINT")
+    if len(sys.argv) < 2:
+        sys.exit(f"usage: {sys.argv[0]} ENDPOINT [SERVICE...]")
+    services = sys.argv[2:] or ["*"]
     sys.dont_write_bytecode = True
     here = pathlib.Path(__file__).resolve()
     sys.path.insert(0, str(here.parent))
     # The other files import this one by its name, which is not `__main__`.
     sys.modules["conformance"] = sys.modules["__main__"]
-    for path in sorted(here.parent.glob("conformance_*.py")):
-        importlib.import_module(path.stem)
+    for service in services:
+        for path in sorted(here.parent.glob(f"conformance_{service}.py")):
+            importlib.import_module(path.stem)
     context = Context(sys.argv[1])
     failed = 0
     for function in CHECKS:

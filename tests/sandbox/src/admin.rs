@@ -103,12 +103,14 @@ async fn sweep(State(sandbox): State<Arc<Sandbox>>) -> Json<Value> {
 }
 
 /// Takes `{"ahead_ms": …}`; a negative number puts the clock back.
-async fn set_clock(
-    State(sandbox): State<Arc<Sandbox>>,
-    Json(clock): Json<TableClock>,
-) -> StatusCode {
-    sandbox.dynamodb.set_clock_ahead(clock.ahead_ms);
-    StatusCode::NO_CONTENT
+async fn set_clock(State(sandbox): State<Arc<Sandbox>>, body: Bytes) -> Response {
+    match serde_json::from_slice(&body) {
+        Ok(TableClock { ahead_ms }) => {
+            sandbox.dynamodb.set_clock_ahead(ahead_ms);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        Err(problem) => (StatusCode::BAD_REQUEST, format!("{problem}\n")).into_response(),
+    }
 }
 
 async fn calls(State(sandbox): State<Arc<Sandbox>>) -> Response {

@@ -65,8 +65,6 @@ enum Input {
 enum Answer {
     Json(Vec<u8>),
     Xml(String),
-    /// A refusal that has more to say than an error.
-    Refused(Refusal),
 }
 
 /// Answers every request that is not for the sandbox's own pages.
@@ -93,7 +91,7 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
     };
     let call = match Call::parse(parts, &body) {
         Ok(call) => call,
-        Err((service, error)) => return render(sandbox, service, Err(error)),
+        Err((service, error)) => return render(sandbox, service, Err(error.into())),
     };
     let service = call.service;
     let name = format!("{}:{}", service.name(), call.operation);
@@ -122,7 +120,7 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
                 code,
                 message,
             };
-            render(sandbox, service, Err(error))
+            render(sandbox, service, Err(error.into()))
         }
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::AnswerLate { after_ms }) => {
@@ -146,13 +144,13 @@ async fn run(
     parts: &Parts,
     call: Call<'_>,
     name: &str,
-) -> Result<Answer, ServiceError> {
+) -> Result<Answer, Refusal> {
     let Call {
         service,
         operation,
         input,
     } = call;
-    match (service, input) {
+    let answer = match (service, input) {
         (Service::Sqs, Input::Json(request)) => {
             let caller = caller(&parts.headers);
             let (request, failed) = fail_entries(sandbox, name, request);
@@ -169,27 +167,25 @@ async fn run(
             if let Some(list) = answer.get_mut("Failed").and_then(Value::as_array_mut) {
                 list.extend(failed);
             }
-            Ok(Answer::from(answer))
+            answer
         }
-        (Service::CodeCommit, Input::Json(request)) => sandbox
-            .codecommit
-            .call(&operation, request)
-            .await
-            .map(Answer::from),
-        (Service::Ses, Input::Json(request)) => sandbox
-            .ses
-            .call(&operation, request)
-            .await
-            .map(Answer::from),
+        (Service::CodeCommit, Input::Json(request)) => {
+            sandbox.codecommit.call(&operation, request).await?
+        }
+        (Service::Ses, Input::Json(request)) => sandbox.ses.call(&operation, request).await?,
         (Service::DynamoDb, Input::Json(request)) => {
             let region = caller(&parts.headers).region;
-            let answer = sandbox.dynamodb.call_from(&region, &operation, request);
-            Ok(answer.map_or_else(Answer::Refused, Answer::from))
+            sandbox.dynamodb.call_from(&region, &operation, request)?
         }
-        (_, Input::Mail(mail)) => sandbox.ses.send_email(*mail).map(Answer::from),
-        (_, Input::Form(form)) => sandbox.sns.call_query(&form).await.map(Answer::Xml),
-        (Service::Sns, Input::Json(_)) => Err(unknown("SNS speaks the query protocol here.")),
-    }
+        (_, Input::Mail(mail)) => sandbox.ses.send_email(*mail)?,
+        (_, Input::Form(form)) => {
+            return Ok(Answer::Xml(sandbox.sns.call_query(&form).await?));
+        }
+        (Service::Sns, Input::Json(_)) => {
+            return Err(unknown("SNS speaks the query protocol here.").into());
+        }
+    };
+    Ok(Answer::from(answer))
 }
 
 impl From<Value> for Answer {
@@ -337,20 +333,14 @@ fn caller(headers: &HeaderMap) -> Caller {
     }
 }
 
-fn render(sandbox: &Sandbox, service: Service, answer: Result<Answer, ServiceError>) -> Response {
+fn render(sandbox: &Sandbox, service: Service, answer: Result<Answer, Refusal>) -> Response {
     let request_id = Uuid::new_v4().to_string();
-    let answer = match (service, answer) {
-        (Service::DynamoDb, Err(error)) => Ok(Answer::Refused(error.into())),
-        (_, answer) => answer,
-    };
     let mut response = match answer {
-        Ok(Answer::Json(json)) => checked(service, StatusCode::OK, json),
-        Ok(Answer::Xml(xml)) => (content_type(Service::Sns), xml).into_response(),
-        Ok(Answer::Refused(refusal)) => {
-            let body = refusal.json().to_string().into_bytes();
-            checked(service, status(&refusal.error), body)
+        Ok(Answer::Json(json)) => {
+            (checksum(service, &json), content_type(service), json).into_response()
         }
-        Err(error) => render_error(service, &error, &request_id),
+        Ok(Answer::Xml(xml)) => (content_type(Service::Sns), xml).into_response(),
+        Err(refusal) => render_refusal(service, &refusal, &request_id),
     };
     let now_millis = match service {
         Service::DynamoDb => sandbox.dynamodb.now_millis(),
@@ -363,13 +353,13 @@ fn render(sandbox: &Sandbox, service: Service, answer: Result<Answer, ServiceErr
     response
 }
 
-/// A JSON answer; `DynamoDB` adds the body's checksum, which SDKs compare.
-fn checked(service: Service, status: StatusCode, body: Vec<u8>) -> Response {
-    let mut extra = HeaderMap::new();
+/// `DynamoDB` sends the body's checksum, which SDKs compare.
+fn checksum(service: Service, body: &[u8]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     if service == Service::DynamoDb {
-        insert(&mut extra, "x-amz-crc32", &crc32(&body).to_string());
+        insert(&mut headers, "x-amz-crc32", &crc32(body).to_string());
     }
-    (status, extra, content_type(service), body).into_response()
+    headers
 }
 
 /// As in zip files and PNG.
@@ -380,11 +370,9 @@ fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-fn status(error: &ServiceError) -> StatusCode {
-    StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-fn render_error(service: Service, error: &ServiceError, request_id: &str) -> Response {
+fn render_refusal(service: Service, refusal: &Refusal, request_id: &str) -> Response {
+    let error = &refusal.error;
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let fault = if error.status < 500 {
         "Sender"
     } else {
@@ -404,7 +392,11 @@ fn render_error(service: Service, error: &ServiceError, request_id: &str) -> Res
             json!({ "__type": name, "message": message }).to_string()
         }
         Service::CodeCommit => json!({ "__type": code, "message": message }).to_string(),
-        Service::DynamoDb => Refusal::from(error.clone()).json().to_string(),
+        Service::DynamoDb => {
+            let body = refusal.json().to_string();
+            extra = checksum(service, body.as_bytes());
+            body
+        }
         Service::Ses => {
             insert(&mut extra, "x-amzn-errortype", code);
             json!({ "message": message }).to_string()
@@ -415,7 +407,7 @@ fn render_error(service: Service, error: &ServiceError, request_id: &str) -> Res
             escape(message.as_str()),
         ),
     };
-    (status(error), extra, content_type(service), body).into_response()
+    (status, extra, content_type(service), body).into_response()
 }
 
 fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {

@@ -1,30 +1,46 @@
 //! The protocols' forms and the sandbox's own pages, byte by byte.
 
+use std::time::SystemTime;
+
 use sandbox::faults::{Fault, Rule};
 use sandbox::{Running, Sandbox};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    fn has(&self, header: &str) -> bool {
+    pub(crate) fn has(&self, header: &str) -> bool {
         self.head
             .to_ascii_lowercase()
             .contains(&format!("\r\n{}", header.to_ascii_lowercase()))
     }
+
+    /// The time that it was sent at.
+    pub(crate) fn date(&self) -> SystemTime {
+        let line = self
+            .head
+            .lines()
+            .find_map(|line| line.strip_prefix("date: "));
+        httpdate::parse_http_date(line.unwrap()).unwrap()
+    }
 }
 
-async fn request(running: &Running, first_line: &str, headers: &[&str], body: &str) -> Answer {
+pub(crate) async fn request(
+    running: &Running,
+    first_line: &str,
+    headers: &[&str],
+    body: &str,
+) -> Answer {
     let address = running.url().strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
     let mut text = format!(
@@ -142,7 +158,7 @@ async fn what_is_no_call_gets_a_clear_error() {
     let answer = request(&running, "POST /", &form, query).await;
     assert_eq!(answer.status, 400);
     assert!(answer.body.contains("JSON protocol"), "{}", answer.body);
-    let target = ["x-amz-target: DynamoDB_20120810.ListTables"];
+    let target = ["x-amz-target: Kinesis_20131202.ListStreams"];
     let answer = request(&running, "POST /", &target, "{}").await;
     assert!(answer.body.contains("#UnknownOperationException"));
     let answer = request(&running, "GET /v2/email/nothing", &[], "").await;

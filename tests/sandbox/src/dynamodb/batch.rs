@@ -88,6 +88,9 @@ impl DynamoDb {
             &["NONE", "SIZE"],
         )?;
         let asked = filled(request.request_items)?;
+        for requests in asked.values() {
+            check_length(requests, "requestItems", MOST_WRITES)?;
+        }
         let total: usize = asked.values().map(Vec::len).sum();
         if total > MOST_WRITES {
             return Err(invalid(
@@ -96,7 +99,6 @@ impl DynamoDb {
         }
         let mut writes = Vec::with_capacity(total);
         for (table, requests) in asked {
-            check_length(&requests, "requestItems", MOST_WRITES)?;
             for request in requests {
                 writes.push((table.clone(), Write::read(request.clone())?, request));
             }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::http::ServiceError;
 use super::DynamoDb;
 use super::capacity::{Report, read_units, write_units};
-use super::errors::{Refusal, invalid, refuse};
+use super::errors::{Refusal, invalid, refuse, serialization};
 use super::expression::{Condition, condition, projection};
 use super::request::{Attributes, one_of, read, required, table_name};
 use super::table::{Key, Schema, Table};
@@ -184,8 +184,6 @@ fn failed(there: Option<&Item>) -> Refusal {
 fn unknown(parameter: &str, given: Option<&Attributes>) -> Result<(), ServiceError> {
     match given {
         None => Ok(()),
-        Some(_) => Err(super::errors::serialization(format!(
-            "unknown field `{parameter}`"
-        ))),
+        Some(_) => Err(serialization(format!("unknown field `{parameter}`"))),
     }
 }

@@ -52,7 +52,7 @@ pub(super) enum Part {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::dynamodb) enum Comparator {
+pub(in super::super) enum Comparator {
     Equal,
     NotEqual,
     Less,

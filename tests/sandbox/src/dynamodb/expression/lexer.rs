@@ -33,7 +33,9 @@ struct Token {
 #[derive(Debug)]
 pub(super) struct Tokens<'a> {
     source: &'a str,
-    all: Vec<Token>,
+    /// All of them, the end included.
+    read: Vec<Token>,
+    /// Which of them is next.
     next: usize,
 }
 
@@ -56,18 +58,18 @@ impl<'a> Tokens<'a> {
         });
         Self {
             source,
-            all: tokens,
+            read: tokens,
             next: 0,
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.all.len() == 1
+        self.read.len() == 1
     }
 
     /// The kind of the next token.
     pub(super) fn kind(&self) -> Kind {
-        self.all[self.next].kind
+        self.read[self.next].kind
     }
 
     /// The next token as it is written.
@@ -77,7 +79,7 @@ impl<'a> Tokens<'a> {
 
     /// The kind of the token after the next.
     pub(super) fn second_is(&self, mark: &str) -> bool {
-        self.next + 1 < self.all.len() && self.written(self.next + 1) == mark
+        self.next + 1 < self.read.len() && self.written(self.next + 1) == mark
     }
 
     /// Takes the next token.
@@ -115,8 +117,8 @@ impl<'a> Tokens<'a> {
     /// The next token should not be there.
     pub(super) fn syntax_error(&self) -> String {
         let before = self.next.saturating_sub(1);
-        let after = (self.next + 1).min(self.all.len() - 1);
-        let near = self.all[before].place.start..self.all[after].place.end;
+        let after = (self.next + 1).min(self.read.len() - 1);
+        let near = self.read[before].place.start..self.read[after].place.end;
         let near = self.source[near].trim_end();
         let token = match self.kind() {
             Kind::End => "<EOF>",
@@ -126,7 +128,7 @@ impl<'a> Tokens<'a> {
     }
 
     fn written(&self, index: usize) -> &'a str {
-        &self.source[self.all[index].place.clone()]
+        &self.source[self.read[index].place.clone()]
     }
 }
 

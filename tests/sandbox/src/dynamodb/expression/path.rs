@@ -6,7 +6,7 @@ use super::super::value::{Attribute, Item};
 
 /// A step of a path, its placeholder resolved.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Step {
+pub(in super::super) enum Step {
     /// An attribute of the item, or an entry of a map.
     Name(String),
     /// An element of a list.
@@ -15,7 +15,7 @@ pub(super) enum Step {
 
 /// An attribute's name and the steps from there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::dynamodb) struct Path {
+pub(in super::super) struct Path {
     pub(super) attribute: String,
     pub(super) steps: Vec<Step>,
 }
