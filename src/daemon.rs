@@ -290,6 +290,11 @@ fn known_duplicates(settings: &Settings, facts: &Facts, reading: Option<&Reading
             "duplicates are known to all tasks by the table {table}, for {}",
             format_duration(settings.ledger.keep)
         ),
+        (Some(table), Some(_)) if settings.ledger.patience.is_none() => {
+            format!(
+                "mails wait until the table {table} answers, by which all tasks know duplicates"
+            )
+        }
         (Some(table), Some(_)) => {
             format!("duplicates are known within this process until the table {table} answers")
         }

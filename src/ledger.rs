@@ -111,6 +111,9 @@ pub trait SendGuard: Send + Sync {
     /// The mail service's id of the mail, once an event has told that it was sent.
     fn heard(&self) -> Option<String>;
 
+    /// The same, and asks once what others have recorded.
+    async fn look(&self) -> Option<String>;
+
     /// Waits for such an event.
     async fn hear(&self) -> String;
 }

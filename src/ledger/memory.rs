@@ -238,6 +238,10 @@ impl SendGuard for Guard {
         copies.email_id.clone()
     }
 
+    async fn look(&self) -> Option<String> {
+        self.heard()
+    }
+
     async fn hear(&self) -> String {
         // Its one permit is this copy's, so this ends when it is closed.
         drop(self.turn.semaphore().acquire().await);

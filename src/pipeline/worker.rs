@@ -304,8 +304,20 @@ impl Worker<'_> {
     ) -> Result<Ending, Ending> {
         let ending = self.attempt(key, event, guard).await;
         let (Ok(ending) | Err(ending)) = ending;
-        match guard.heard() {
-            Some(email_id) if ending != Ending::Sent => {
+        let is_settled = matches!(
+            ending,
+            Ending::Sent | Ending::SentByEvent | Ending::SentByRecord | Ending::AlreadySent
+        );
+        // The last moments of a stop leave no time for a question.
+        let is_asked = !is_settled && ending != Ending::DrainedInSend;
+        // What may have gone is asked for once more.
+        let heard = if is_asked && self.notes.lock().unknown > 0 {
+            guard.look().await
+        } else {
+            guard.heard()
+        };
+        match heard {
+            Some(email_id) if !matches!(ending, Ending::Sent | Ending::SentByRecord) => {
                 let mut notes = self.notes.lock();
                 notes.email_id = Some(email_id);
                 // Without an attempt of this one's it was another copy, or another process.

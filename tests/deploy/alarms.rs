@@ -15,6 +15,7 @@ const OF_AWS: &[(&str, &str, &[&str])] = &[
         "ApproximateNumberOfMessagesVisible",
         &["QueueName"],
     ),
+    ("AWS/DynamoDB", "ReadThrottleEvents", &["TableName"]),
     ("AWS/DynamoDB", "WriteThrottleEvents", &["TableName"]),
     ("AWS/ECS", "CPUUtilization", &["ClusterName", "ServiceName"]),
 ];
@@ -154,6 +155,7 @@ fn silence_is_an_alarm_only_where_it_means_that_nothing_runs() {
         "BreakerAlarm",
         "FeedbackAlarm",
         "TableAlarm",
+        "TableReadsAlarm",
     ] {
         assert_eq!(missing(quiet), "notBreaching", "{quiet}");
     }

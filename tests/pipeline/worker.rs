@@ -72,6 +72,10 @@ impl SendGuard for Panics {
         self.0.heard()
     }
 
+    async fn look(&self) -> Option<String> {
+        self.0.look().await
+    }
+
     async fn hear(&self) -> String {
         self.0.hear().await
     }

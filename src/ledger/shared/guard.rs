@@ -97,18 +97,24 @@ impl SharedGuard {
     async fn told_by_table(&self) -> String {
         loop {
             sleep(LOOK_EVERY).await;
-            if self.shared.reach.is_aside() {
-                continue;
-            }
-            let known = self.shared.table.look(&self.table_key).await;
-            if let Ok(Some(Known::Sent {
-                email_id: Some(email_id),
-            })) = known
-            {
-                self.shared.memory.hear(&self.key, &email_id).await;
+            if let Some(email_id) = self.look_in_table().await {
                 return email_id;
             }
         }
+    }
+
+    /// The mail service's id of the mail, where the table knows that it was sent.
+    async fn look_in_table(&self) -> Option<String> {
+        if self.shared.reach.is_aside() {
+            return None;
+        }
+        let known = self.shared.table.look(&self.table_key).await;
+        let Ok(Some(Known::Sent { email_id })) = known else {
+            return None;
+        };
+        let email_id = email_id?;
+        self.shared.memory.hear(&self.key, &email_id).await;
+        Some(email_id)
     }
 
     fn without(&self, claims: &mut Claims) -> Claimed {
@@ -214,6 +220,13 @@ impl SendGuard for SharedGuard {
 
     fn heard(&self) -> Option<String> {
         self.memory.heard()
+    }
+
+    async fn look(&self) -> Option<String> {
+        match self.memory.heard() {
+            None => self.look_in_table().await,
+            heard => heard,
+        }
     }
 
     async fn hear(&self) -> String {

@@ -242,6 +242,23 @@ async fn an_event_that_reached_another_task_is_heard_where_its_send_had_no_answe
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_look_asks_the_table_at_once_and_takes_no_for_an_answer() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let (one, other) = (task(&table), task(&table));
+    let guard = begin_send(&one, "a").await;
+    assert_eq!(guard.look().await, None);
+    send(&other, "b", "mail-2").await;
+    other.ledger.hear("a", "mail-1").await;
+    assert_eq!(guard.look().await.as_deref(), Some("mail-1"));
+    table.fail(TableFailureKind::Transient);
+    assert_eq!(
+        guard.look().await.as_deref(),
+        Some("mail-1"),
+        "known here now"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn siblings_on_one_table_tell_each_other_of_events_and_mail_their_own() {
     let table = Arc::default();
     let ours = task(&table);
