@@ -7,17 +7,19 @@
 mod memory;
 mod shared;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 pub use self::{
     memory::{CAPACITY, MemoryLedger},
-    shared::{CALL_TIMEOUT, Parts, SharedLedger},
+    shared::{Parts, SharedLedger},
 };
 
 /// What a ledger makes of an event of the mail service's that says of a mail that it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heard {
-    /// The mail was sent before under another id: it went out twice. Each id is told of once.
+    /// The mail went out twice: another id of it is known from before. It is true once for each id.
     pub sent_twice: bool,
     /// Who knows now that it was sent.
     pub known: KnownTo,
@@ -72,7 +74,10 @@ pub trait Ledger: Send + Sync {
 
     /// The same of a mail of another queue's, whose events arrive where ours do. `None` where there is
     /// nobody to tell.
-    async fn hear_sibling(&self, queue: &str, key: &str, email_id: &str) -> Option<KnownTo>;
+    async fn hear_sibling(&self, queue: &str, key: &str, email_id: &str) -> Option<Heard>;
+
+    /// How long a claim may take, for which a lease must last beside the send.
+    fn claim_takes(&self) -> Duration;
 
     /// Whether the key is known as sent, for a message whose worker can no longer say so.
     async fn is_sent(&self, key: &str) -> bool;
@@ -111,7 +116,7 @@ pub trait SendGuard: Send + Sync {
     /// The mail service's id of the mail, once an event has told that it was sent.
     fn heard(&self) -> Option<String>;
 
-    /// The same, and asks once what others have recorded.
+    /// The same, and asks once what others have recorded, where they may know more.
     async fn look(&self) -> Option<String>;
 
     /// Waits for such an event.

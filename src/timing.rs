@@ -26,3 +26,6 @@ pub fn lease_call_timeout(lease_length: Duration) -> Duration {
 pub fn longest_send(send_timeout: Duration) -> Duration {
     send_timeout * 2
 }
+
+/// How long one call on the table that all tasks share may take. A claim is one.
+pub const TABLE_CALL_TIMEOUT: Duration = Duration::from_secs(1);

@@ -11,12 +11,12 @@ use crate::{
         TemplateAddress, read_letter,
     },
     config::{self, Flags, Loaded, Part, Problems, Settings},
-    feedback, ledger,
+    feedback,
     notification::Template,
     ports::{TemplateSource, World, events::Feedback, queue_name, table::LedgerTable},
     template_file::TemplateOnDisk,
     template_store::{self, LoadError},
-    timing::lease_call_timeout,
+    timing::{TABLE_CALL_TIMEOUT, lease_call_timeout},
 };
 
 /// The command line or AWS's own settings cannot be used; nothing was done.
@@ -81,7 +81,7 @@ impl Session {
                         &aws,
                         table.clone(),
                         settings.ledger.keep,
-                        ledger::CALL_TIMEOUT,
+                        TABLE_CALL_TIMEOUT,
                     ))
                 }),
             feedback: settings.feedback.queue_url.as_ref().map(|url| Feedback {

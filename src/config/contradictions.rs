@@ -4,7 +4,7 @@ use super::{draft::Draft, sources::Sources};
 use crate::{
     ports::is_same_queue,
     text::format_to_the_millisecond,
-    timing::{SETTLING_TIME, TELEMETRY_FLUSH_TIME, lease_call_timeout},
+    timing::{SETTLING_TIME, TABLE_CALL_TIMEOUT, TELEMETRY_FLUSH_TIME, lease_call_timeout},
 };
 
 /// Refuses a template that comes from `CodeCommit` and from a file.
@@ -43,6 +43,7 @@ pub(super) fn refuse_times(draft: &Draft, sources: &mut Sources) {
     let lease = draft.queue.visibility_timeout;
     let end = TELEMETRY_FLUSH_TIME + SETTLING_TIME;
     let renewal = lease_call_timeout(lease);
+    let claim = draft.ledger.table.as_ref().map(|_| TABLE_CALL_TIMEOUT);
     if sources.is_wrong("email.timeout") {
         return;
     }
@@ -54,10 +55,19 @@ pub(super) fn refuse_times(draft: &Draft, sources: &mut Sources) {
         );
         sources.refuse_value("shutdown.grace", message);
     }
-    if timeout + renewal >= lease && !sources.is_wrong("queue.visibility_timeout") {
+    if timeout + renewal + claim.unwrap_or_default() >= lease
+        && !sources.is_wrong("queue.visibility_timeout")
+    {
         let [lease, timeout, renewal] = [lease, timeout, renewal].map(format_to_the_millisecond);
+        let (claiming, together) = match claim.map(format_to_the_millisecond) {
+            Some(claim) => (
+                format!(", and a claim in ledger.table {claim}"),
+                "all of them",
+            ),
+            None => (String::new(), "the two"),
+        };
         let message = format!(
-            "is {lease}, in which no send fits: a message is sent only while its lease outlasts email.timeout ({timeout}), and renewing the lease can take {renewal} of it; allowed: more than the two together, or a shorter email.timeout"
+            "is {lease}, in which no send fits: a message is sent only while its lease outlasts email.timeout ({timeout}), and renewing the lease can take {renewal} of it{claiming}; allowed: more than {together} together, or a shorter email.timeout"
         );
         sources.refuse_value("queue.visibility_timeout", message);
     }

@@ -84,26 +84,20 @@ fn refuse_dead_letters_as_feedback(settings: &Settings, queue: &QueueFacts) -> a
 /// Proves that the queue is there and that its messages can be settled, without touching one, and
 /// returns what it says of itself. A failure that may pass is retried for ever.
 async fn prove_queue(queue: &dyn Queue, url: &str) -> anyhow::Result<QueueFacts> {
-    let throttle = Throttle::default();
-    let mut refusals = Refusals::default();
-    let mut backoff = Backoff::new(
-        Duration::from_millis(500),
-        Duration::from_secs(5),
-        Jitter::Quarter,
-    );
+    let mut attempts = Attempts::new();
     loop {
         let failure = match try_queue(queue).await {
             Ok(facts) => return Ok(facts),
             Err(failure) => failure,
         };
         let remedy = failure.kind.remedy();
-        if refusals.last_too_long(failure.is_definite()) {
+        if attempts.refusals.last_too_long(failure.is_definite()) {
             bail!("the queue {url} cannot be used: {failure}; {remedy}");
         }
-        if throttle.due().is_some() {
+        if attempts.throttle.due().is_some() {
             error!("not started yet: the queue {url} cannot be used yet: {failure}; {remedy}");
         }
-        sleep(backoff.next_delay()).await;
+        attempts.pause().await;
     }
 }
 
@@ -156,6 +150,31 @@ async fn try_queue(queue: &dyn Queue) -> Result<QueueFacts, QueueFailure> {
         .await?;
     queue.delete(&[made_up]).await?;
     Ok(facts)
+}
+
+/// The attempts of one proof: how often it is tried, told, and when it is given up.
+struct Attempts {
+    refusals: Refusals,
+    throttle: Throttle,
+    backoff: Backoff,
+}
+
+impl Attempts {
+    fn new() -> Self {
+        Self {
+            refusals: Refusals::default(),
+            throttle: Throttle::default(),
+            backoff: Backoff::new(
+                Duration::from_millis(500),
+                Duration::from_secs(5),
+                Jitter::Quarter,
+            ),
+        }
+    }
+
+    async fn pause(&mut self) {
+        sleep(self.backoff.next_delay()).await;
+    }
 }
 
 /// Definite refusals in a row.

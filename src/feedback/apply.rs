@@ -25,9 +25,10 @@ const CHECKS_HIDDEN_FOR: Duration = Duration::from_secs(1);
 /// An event of a mail that is not settled yet comes again after this: should this process die first, the
 /// next one reads it.
 const UNSETTLED_HIDDEN_FOR: Duration = Duration::from_secs(5);
-/// An event that could not be written to the ledger's table comes again after this: until then only this
-/// task knows of it.
-const UNRECORDED_HIDDEN_FOR: Duration = Duration::from_mins(1);
+/// An event that does not stand in the ledger's table yet comes again after this, and after twice as long
+/// each time, so that an outage does not spend the receives that its queue may allow.
+const UNRECORDED_HIDDEN_FOR: Duration = Duration::from_secs(5);
+const UNRECORDED_HIDDEN_MAX: Duration = Duration::from_mins(15);
 /// What is no event of the mail service's is looked at again after this. Somebody has to take it away.
 const FOREIGN_HIDDEN_FOR: Duration = Duration::from_hours(1);
 
@@ -92,7 +93,9 @@ impl Applier {
             }
             (Some(key), Some(queue)) => {
                 self.instruments.metrics.other_letter("sibling");
-                return self.apply_siblings(queue, key.as_str(), &event).await;
+                return self
+                    .apply_siblings(queue, key.as_str(), message, &event)
+                    .await;
             }
             _ => self.instruments.metrics.other_letter("other_sender"),
         }
@@ -106,7 +109,7 @@ impl Applier {
             if heard.sent_twice {
                 report::sent_twice(event);
             }
-            after = verdict(heard.known);
+            after = verdict(heard.known, message.receive_count);
         }
         // Both SES and the queues may deliver an event twice.
         if self.seen.is_new(event) {
@@ -118,22 +121,32 @@ impl Applier {
     }
 
     /// An event of a mail of another queue's. Where there is a table for all it learns of it there.
-    async fn apply_siblings(&self, queue: &str, key: &str, event: &MailEvent) -> Verdict {
+    async fn apply_siblings(
+        &self,
+        queue: &str,
+        key: &str,
+        message: &ReceivedMessage,
+        event: &MailEvent,
+    ) -> Verdict {
         // Its witnesses are no mails of anybody's, and what was not accepted is none of ours either.
         if event.purpose != MailPurpose::Organizer || !event.fate.shows_acceptance() {
             return Verdict::Delete;
         }
-        let known = self.ledger.hear_sibling(queue, key, &event.email_id).await;
-        let Some(known) = known else {
+        let heard = self.ledger.hear_sibling(queue, key, &event.email_id).await;
+        let Some(heard) = heard else {
             self.told.sibling(&self.feedback_queue, queue, &self.queue);
             return Verdict::Delete;
         };
         if self.seen.is_new(event) {
             // Nobody else reads it.
+            if heard.sent_twice {
+                report::sent_twice(event);
+            }
+            self.instruments.metrics.heard(event, age(message));
             let span = self.instruments.spans.event(&self.feedback_queue, event);
             report::event(event, &span);
         }
-        verdict(known)
+        verdict(heard.known, message.receive_count)
     }
 
     /// What was read could not be deleted.
@@ -142,12 +155,16 @@ impl Applier {
     }
 }
 
-/// What becomes of an event, by who knows what it says.
-fn verdict(known: KnownTo) -> Verdict {
+/// What becomes of an event, by who knows what it says and how often it was received.
+fn verdict(known: KnownTo, receives: u32) -> Verdict {
     match known {
         KnownTo::All => Verdict::Delete,
         KnownTo::Holder => Verdict::Leave(UNSETTLED_HIDDEN_FOR),
-        KnownTo::ThisTask => Verdict::Leave(UNRECORDED_HIDDEN_FOR),
+        KnownTo::ThisTask => {
+            let doubled = 2_u32.saturating_pow(receives.saturating_sub(1));
+            let hidden_for = UNRECORDED_HIDDEN_FOR.saturating_mul(doubled);
+            Verdict::Leave(hidden_for.min(UNRECORDED_HIDDEN_MAX))
+        }
     }
 }
 

@@ -153,6 +153,9 @@ pub(super) async fn tell_deafness(hearing: &Hearing, feedback_queue: &str) {
                     Deafness::NotReceived => {
                         hearing.with_failure(|failure| not_received(feedback_queue, failure));
                     }
+                    Deafness::NoEvents(_) if hearing.is_among_others() => {
+                        no_events_for_anybody(feedback_queue, deafness);
+                    }
                     Deafness::NoEvents(_) => no_events(feedback_queue, deafness),
                 }
             }
@@ -177,6 +180,17 @@ fn no_events(feedback_queue: &str, deafness: Deafness) {
         "no events arrive in the feedback queue {feedback_queue}: {deafness}. A send without an answer \
          is not waited for, and can mail twice; look at the configuration set's event destination, its \
          topic and the topic's subscription (check --feedback does)"
+    );
+}
+
+/// The same where a send without an answer waits all the same, since another task may hear of it.
+fn no_events_for_anybody(feedback_queue: &str, deafness: Deafness) {
+    warn!(
+        notifier.feedback.deafness = deafness.name(),
+        "no events arrive in the feedback queue {feedback_queue} for this task: {deafness}. A send without \
+         an answer waits for its event in vain if none arrives for the other tasks either; look at the \
+         configuration set's event destination, its topic and the topic's subscription (check --feedback \
+         does)"
     );
 }
 

@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, VecDeque},
     hash::{BuildHasher, RandomState},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -192,8 +193,12 @@ impl Ledger for MemoryLedger {
         }
     }
 
-    async fn hear_sibling(&self, _queue: &str, _key: &str, _email_id: &str) -> Option<KnownTo> {
+    async fn hear_sibling(&self, _queue: &str, _key: &str, _email_id: &str) -> Option<Heard> {
         None
+    }
+
+    fn claim_takes(&self) -> Duration {
+        Duration::ZERO
     }
 
     async fn is_sent(&self, key: &str) -> bool {

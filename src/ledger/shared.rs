@@ -9,6 +9,7 @@
 mod claims;
 mod guard;
 mod reach;
+mod records;
 mod writer;
 
 use std::{
@@ -33,10 +34,9 @@ use super::{Heard, Hits, KnownTo, Ledger, MemoryLedger, SendGuard};
 use crate::{
     ports::table::{Known, LedgerTable},
     telemetry::Instruments,
+    timing::TABLE_CALL_TIMEOUT,
 };
 
-/// How long one call on the table may take.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 /// A send begins within this time after its claim was asked for, or needs another claim.
 const CLAIM_COUNTS_FOR: Duration = Duration::from_secs(3);
 /// How far two tasks' notions of the table's time may differ.
@@ -132,6 +132,8 @@ impl Shared {
             known,
         };
         if reach.is_aside() {
+            // Written with the rest once the table answers, and the event comes again until then.
+            drop(writer.record(key, email_id));
             return (heard(KnownTo::ThisTask), None);
         }
         let look = timeout(EVENT_WAITS, writer.look(key));
@@ -170,9 +172,14 @@ impl Ledger for SharedLedger {
         heard.0
     }
 
-    async fn hear_sibling(&self, queue: &str, key: &str, email_id: &str) -> Option<KnownTo> {
-        let (heard, _) = self.0.tell(&table_key(queue, key), email_id).await;
-        Some(heard.known)
+    async fn hear_sibling(&self, queue: &str, key: &str, email_id: &str) -> Option<Heard> {
+        let (mut heard, other) = self.0.tell(&table_key(queue, key), email_id).await;
+        heard.sent_twice = other.is_some_and(|other| other != email_id);
+        Some(heard)
+    }
+
+    fn claim_takes(&self) -> Duration {
+        TABLE_CALL_TIMEOUT
     }
 
     async fn is_sent(&self, key: &str) -> bool {

@@ -308,21 +308,20 @@ impl Worker<'_> {
             ending,
             Ending::Sent | Ending::SentByEvent | Ending::SentByRecord | Ending::AlreadySent
         );
-        // The last moments of a stop leave no time for a question.
-        let is_asked = !is_settled && ending != Ending::DrainedInSend;
-        // What may have gone is asked for once more.
-        let heard = if is_asked && self.notes.lock().unknown > 0 {
-            guard.look().await
-        } else {
-            guard.heard()
+        let (told, by) = match guard.heard() {
+            // Others may know more. The last moments of a stop leave no time for the question.
+            None if !is_settled && ending != Ending::DrainedInSend => {
+                (guard.look().await, Ending::SentByRecord)
+            }
+            heard => (heard, Ending::SentByEvent),
         };
-        match heard {
+        match told {
             Some(email_id) if !matches!(ending, Ending::Sent | Ending::SentByRecord) => {
                 let mut notes = self.notes.lock();
                 notes.email_id = Some(email_id);
                 // Without an attempt of this one's it was another copy, or another process.
                 Ok(if notes.attempts > 0 {
-                    Ending::SentByEvent
+                    by
                 } else {
                     Ending::AlreadySent
                 })

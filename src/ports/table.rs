@@ -169,6 +169,11 @@ pub enum TableFailureKind {
 pub type TableFailure = Failure<TableFailureKind>;
 
 impl TableFailure {
+    /// Whether it is known that the call has changed nothing.
+    pub fn is_of_nothing(&self) -> bool {
+        self.is_definite() || self.kind == TableFailureKind::Throttled
+    }
+
     /// Whether waiting does not help: somebody has to change the table or our rights.
     pub fn is_definite(&self) -> bool {
         match self.kind {

@@ -150,11 +150,13 @@ impl Metrics {
     /// An event of a mail of ours was read.
     pub(crate) fn heard(&self, event: &MailEvent, lag: Option<Duration>) {
         let Some(exported) = &self.0 else { return };
-        let queue = slice::from_ref(&exported.queue);
-        let mut attributes = vec![
-            exported.queue.clone(),
-            KeyValue::new(ours::FATE, event.fate.name()),
-        ];
+        // Siblings that share a feedback queue count for each other.
+        let queue = match &event.queue {
+            Some(queue) => KeyValue::new(attribute::DESTINATION, queue.clone()),
+            None => exported.queue.clone(),
+        };
+        let mut attributes = vec![queue.clone(), KeyValue::new(ours::FATE, event.fate.name())];
+        let queue = slice::from_ref(&queue);
         if event.fate == Fate::Bounced {
             let kind = bounce_type(event.kind.as_deref());
             attributes.push(KeyValue::new(ours::BOUNCE_TYPE, kind));

@@ -61,6 +61,25 @@ fn a_lease_in_which_no_send_fits_is_refused() {
 }
 
 #[test]
+fn with_a_table_for_all_tasks_a_claim_has_to_fit_into_the_lease_too() {
+    let lease = |length| {
+        load_cis_and(&[
+            ("NOTIFIER_QUEUE__VISIBILITY_TIMEOUT", length),
+            ("NOTIFIER_LEDGER__TABLE", "mails"),
+        ])
+    };
+    let problem = only_problem(lease("13s"));
+    assert_eq!(problem.key, "queue.visibility_timeout");
+    assert!(
+        problem
+            .message
+            .contains("and a claim in ledger.table 1s; allowed: more than all of them together"),
+        "{problem}"
+    );
+    lease("14s").unwrap();
+}
+
+#[test]
 fn a_contradiction_with_a_value_that_cannot_be_read_is_not_told() {
     let both = [
         ("NOTIFIER_SHUTDOWN__GRACE", "9s"),

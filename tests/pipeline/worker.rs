@@ -1,9 +1,9 @@
 //! Workers that fail after the mail has gone: the ledger says what is to be done.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use organizer_notifier::ledger::{Claimed, Heard, Hits, KnownTo, Ledger, MemoryLedger, SendGuard};
+use organizer_notifier::ledger::{Claimed, Heard, Hits, Ledger, MemoryLedger, SendGuard};
 
 use crate::rig::{Operation, Reaction, Rig, secs};
 
@@ -24,8 +24,12 @@ impl Ledger for PanicsOnceSent {
         self.0.hear(key, email_id).await
     }
 
-    async fn hear_sibling(&self, queue: &str, key: &str, email_id: &str) -> Option<KnownTo> {
+    async fn hear_sibling(&self, queue: &str, key: &str, email_id: &str) -> Option<Heard> {
         self.0.hear_sibling(queue, key, email_id).await
+    }
+
+    fn claim_takes(&self) -> Duration {
+        self.0.claim_takes()
     }
 
     async fn is_sent(&self, key: &str) -> bool {

@@ -1,4 +1,4 @@
-//! What is told of the table that all tasks share.
+//! The metrics and spans of the table that all tasks share.
 
 use sandbox::faults::{Fault, Rule};
 use tokio::{sync::OnceCell, time::timeout};

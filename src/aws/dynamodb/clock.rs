@@ -1,10 +1,7 @@
 //! The table's clock, as its answers tell it.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -16,67 +13,74 @@ use aws_sdk_dynamodb::{
     error::BoxError,
     primitives::{DateTime, DateTimeFormat},
 };
+use tokio::time::Instant;
 
-use crate::ports::table::ClockDifference;
+use crate::{mutex::Mutex, ports::table::ClockDifference};
 
-/// No answer has told yet.
-const UNKNOWN: i64 = i64::MIN;
-/// Clocks do not run apart in so short a time, and there are two answers for each mail.
-const LEARN_EVERY_MS: u64 = 500;
 /// An answer's `Date` is cut off to a second: on average it is so much later.
-const CUT_OFF_MS: i64 = 500;
+const CUT_OFF: Duration = Duration::from_millis(500);
+/// Clocks do not run apart in so short a time, and there are two answers for each mail.
+const LEARN_EVERY: Duration = Duration::from_millis(500);
+/// Our two clocks may run apart by so much, which is more than they do by themselves.
+const STEADY: Duration = Duration::from_secs(1);
 
-/// How many milliseconds the table's clock is ahead of ours, below zero where it is behind. Clones are
-/// the same clock.
-#[derive(Clone, Debug)]
-pub(super) struct TableClock {
-    ahead: Arc<AtomicI64>,
-    /// When an answer told last, in our milliseconds since 1970.
-    learnt_at: Arc<AtomicI64>,
-}
+/// The table's time. It runs by our clock that nobody sets, from what an answer told last. Clones are the
+/// same clock.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TableClock(Arc<Mutex<Option<Told>>>);
 
-impl Default for TableClock {
-    fn default() -> Self {
-        Self {
-            ahead: Arc::new(AtomicI64::new(UNKNOWN)),
-            learnt_at: Arc::new(AtomicI64::new(0)),
-        }
-    }
+/// What an answer told.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    /// The table's time, since 1970.
+    theirs: Duration,
+    /// Ours by then, since 1970, which somebody may set.
+    ours: Duration,
+    at: Instant,
 }
 
 impl TableClock {
     /// The table's time now, in milliseconds since 1970. Until an answer has told, ours.
     pub(super) fn now_ms(&self) -> i64 {
-        let ahead = self.ahead_ms().unwrap_or(0);
-        ours_ms().saturating_add(ahead)
+        let told = *self.0.lock();
+        to_ms(told.map_or_else(ours, |told| told.theirs + told.at.elapsed()))
+    }
+
+    /// Whether that can be relied on: an answer has told, and since then our clock was not set and this
+    /// machine did not sleep.
+    pub(super) fn is_sure(&self) -> bool {
+        let told = *self.0.lock();
+        told.is_some_and(|told| {
+            let expected = told.ours + told.at.elapsed();
+            expected.abs_diff(ours()) < STEADY
+        })
     }
 
     /// How far the two are apart, as far as an answer has told.
     pub(super) fn difference(&self) -> Option<ClockDifference> {
-        let ahead = self.ahead_ms()?;
-        let size = Duration::from_millis(ahead.unsigned_abs());
-        Some(if ahead < 0 {
+        let told = (*self.0.lock())?;
+        let (theirs, ours) = (told.theirs + told.at.elapsed(), ours());
+        let size = theirs.abs_diff(ours);
+        Some(if theirs < ours {
             ClockDifference::Ahead(size)
         } else {
             ClockDifference::Behind(size)
         })
     }
 
-    fn ahead_ms(&self) -> Option<i64> {
-        Some(self.ahead.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNKNOWN)
-    }
-
-    fn learn(&self, date: &str) {
-        let now = ours_ms();
-        if now.abs_diff(self.learnt_at.load(Ordering::Relaxed)) < LEARN_EVERY_MS {
+    pub(super) fn learn(&self, date: &str) {
+        let is_recent = |told: &Told| told.at.elapsed() < LEARN_EVERY;
+        if self.0.lock().as_ref().is_some_and(is_recent) {
             return;
         }
-        self.learnt_at.store(now, Ordering::Relaxed);
-        if let Ok(date) = DateTime::from_str(date, DateTimeFormat::HttpDate)
-            && let Ok(theirs) = date.to_millis()
-        {
-            let ahead = theirs.saturating_add(CUT_OFF_MS).saturating_sub(now);
-            self.ahead.store(ahead, Ordering::Relaxed);
+        let theirs = DateTime::from_str(date, DateTimeFormat::HttpDate);
+        let theirs = theirs.ok().and_then(|date| date.to_millis().ok());
+        if let Some(theirs) = theirs.and_then(|theirs| u64::try_from(theirs).ok()) {
+            *self.0.lock() = Some(Told {
+                theirs: Duration::from_millis(theirs) + CUT_OFF,
+                ours: ours(),
+                at: Instant::now(),
+            });
         }
     }
 }
@@ -99,12 +103,44 @@ impl Intercept for TableClock {
     }
 }
 
-fn ours_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, to_ms)
+/// Our time since 1970.
+fn ours() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
 }
 
 /// A time in milliseconds.
 pub(super) fn to_ms(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(ours_is_off_by: Duration, told_since: Duration) -> TableClock {
+        let at = Instant::now().checked_sub(told_since).unwrap();
+        let theirs = Duration::from_hours(24);
+        let ours = ours().checked_sub(told_since + ours_is_off_by).unwrap();
+        TableClock(Arc::new(Mutex::new(Some(Told { theirs, ours, at }))))
+    }
+
+    #[test]
+    fn the_tables_time_runs_on_whatever_becomes_of_ours() {
+        let minute = Duration::from_mins(1);
+        for off in [Duration::ZERO, Duration::from_hours(1)] {
+            let expected = to_ms(Duration::from_hours(24) + minute);
+            let now = told(off, minute).now_ms();
+            assert!((expected..expected + 1000).contains(&now), "{now}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_or_told_nothing_is_not_relied_on() {
+        let minute = Duration::from_mins(1);
+        assert!(!TableClock::default().is_sure());
+        assert!(told(Duration::ZERO, minute).is_sure());
+        assert!(!told(Duration::from_secs(3), minute).is_sure());
+    }
 }

@@ -13,7 +13,18 @@ use crate::testing::canned::{Answer, Canned};
 
 const DAY: u64 = 86_400;
 
+/// A table whose clock agrees with ours.
 fn table(answer: &Answer) -> (DynamoTable, Canned) {
+    let (table, canned) = untold(answer);
+    let now = DateTime::from_secs(i64::try_from(now_ms() / 1000).unwrap());
+    table
+        .clock
+        .learn(&now.fmt(DateTimeFormat::HttpDate).unwrap());
+    (table, canned)
+}
+
+/// A table that has not told its time yet.
+fn untold(answer: &Answer) -> (DynamoTable, Canned) {
     let canned = Canned::new(answer.clone());
     let keep = Duration::from_secs(28 * DAY);
     let table = DynamoTable::new(
@@ -173,13 +184,8 @@ async fn the_tables_clock_is_read_from_its_answers_and_claims_go_by_it() {
     let an_hour_ago = now_ms() / 1000 - 3600;
     let date = DateTime::from_secs(i64::try_from(an_hour_ago).unwrap());
     let date = date.fmt(DateTimeFormat::HttpDate).unwrap();
-    let (table, canned) = table(&Answer::json(&json!({})).with_header("date", &date));
+    let (table, canned) = untold(&Answer::json(&json!({})).with_header("date", &date));
     assert_eq!(table.clock(), None);
-    table.look("n#h").await.unwrap();
-    let Some(ClockDifference::Ahead(by)) = table.clock() else {
-        panic!("{:?}", table.clock());
-    };
-    assert!((3595..=3601).contains(&by.as_secs()), "{by:?}");
     table
         .claim(Claim {
             key: "n#h",
@@ -189,6 +195,20 @@ async fn the_tables_clock_is_read_from_its_answers_and_claims_go_by_it() {
         })
         .await
         .unwrap();
+    // It had to be asked for the time first.
+    let asked: Vec<_> = canned
+        .asked()
+        .into_iter()
+        .map(|asked| asked.target)
+        .collect();
+    assert_eq!(
+        asked,
+        ["DynamoDB_20120810.GetItem", "DynamoDB_20120810.PutItem"]
+    );
+    let Some(ClockDifference::Ahead(by)) = table.clock() else {
+        panic!("{:?}", table.clock());
+    };
+    assert!((3595..=3601).contains(&by.as_secs()), "{by:?}");
     let until = canned.asked()[1].body["Item"]["until"]["N"].clone();
     let until: u64 = until.as_str().unwrap().parse().unwrap();
     let expected = (an_hour_ago + 58) * 1000;

@@ -3,15 +3,10 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use tokio::time::sleep;
 use tracing::{error, warn};
 
-use super::Refusals;
-use crate::{
-    backoff::{Backoff, Jitter},
-    ports::table::{Drops, LedgerTable, TableFacts, TableFailure},
-    telemetry::throttle::Throttle,
-};
+use super::Attempts;
+use crate::ports::table::{Drops, LedgerTable, TableFacts, TableFailure};
 
 /// AWS refuses requests whose clock is 5 minutes off. Long before that it is worth a word.
 const CLOCK_TOLD_FROM: Duration = Duration::from_secs(30);
@@ -26,13 +21,7 @@ struct Trouble {
 /// does not hold up the start: then this says why the daemon begins without the table.
 pub(super) async fn prove(table: &dyn LedgerTable) -> anyhow::Result<Option<String>> {
     let name = table.name();
-    let throttle = Throttle::default();
-    let mut refusals = Refusals::default();
-    let mut backoff = Backoff::new(
-        Duration::from_millis(500),
-        Duration::from_secs(5),
-        Jitter::Quarter,
-    );
+    let mut attempts = Attempts::new();
     loop {
         let trouble = match try_table(table).await {
             Ok(facts) => {
@@ -45,13 +34,13 @@ pub(super) async fn prove(table: &dyn LedgerTable) -> anyhow::Result<Option<Stri
             return Ok(Some(trouble.text));
         }
         let text = trouble.text;
-        if refusals.last_too_long(true) {
+        if attempts.refusals.last_too_long(true) {
             bail!("the ledger's table {name} cannot be used: {text}");
         }
-        if throttle.due().is_some() {
+        if attempts.throttle.due().is_some() {
             error!("not started yet: the ledger's table {name} cannot be used yet: {text}");
         }
-        sleep(backoff.next_delay()).await;
+        attempts.pause().await;
     }
 }
 

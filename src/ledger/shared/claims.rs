@@ -2,8 +2,9 @@
 
 use tokio::time::{Duration, Instant};
 
-/// At most so many claims are remembered as ones that may stand. Each time-out of a call adds one.
-const OWNERS_MAX: usize = 8;
+/// At most so many claims are remembered as ones that may stand. Each time-out of a call adds one, and
+/// an expression can list 100.
+const OWNERS_MAX: usize = 64;
 
 /// What a receipt knows of its own claims. It decides, and calls nobody.
 #[derive(Debug, Default)]
@@ -13,12 +14,22 @@ pub(super) struct Claims {
     owners: Vec<String>,
     /// Until when a send may begin under the claim that stands.
     begins_until: Option<Instant>,
-    /// The table is put aside: what this process remembers has to do.
-    without_table: bool,
+    without_table: Without,
     /// Until when somebody else's claim may stand.
     other_until: Option<Instant>,
     /// A send has begun that may have gone.
     may_be_sent: bool,
+    /// Others may know what this receipt does not: an earlier send of it may have gone, or theirs.
+    is_in_doubt: bool,
+}
+
+/// Whether what this process remembers has to do, since the table is put aside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+enum Without {
+    #[default]
+    Never,
+    Before,
+    Now,
 }
 
 impl Claims {
@@ -30,8 +41,16 @@ impl Claims {
             self.owners.remove(0);
         }
         self.owners.push(owner.to_owned());
-        (self.begins_until, self.without_table) = (None, false);
+        self.begins_until = None;
+        if self.without_table == Without::Now {
+            self.without_table = Without::Before;
+        }
         earlier
+    }
+
+    /// The claim with this id was not written.
+    pub(super) fn not_written(&mut self, owner: &str) {
+        self.owners.retain(|known| known != owner);
     }
 
     /// The claim with this id stands. A send may begin until then.
@@ -44,6 +63,7 @@ impl Claims {
     /// Somebody else's claim stands, until then.
     pub(super) fn refused(&mut self, other_until: Instant) {
         self.other_until = Some(other_until);
+        self.is_in_doubt = true;
     }
 
     /// Somebody else's claim is gone.
@@ -57,15 +77,17 @@ impl Claims {
         Some(until.duration_since(now)).filter(|remaining| !remaining.is_zero())
     }
 
-    /// The mail goes without the table.
-    pub(super) fn go_without(&mut self) {
-        self.without_table = true;
+    /// The mail goes without the table. Whether it does so for the first time.
+    pub(super) fn go_without(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.without_table, Without::Now);
+        before == Without::Never
     }
 
     /// A send is about to begin. False if nothing allows it any more.
     pub(super) fn begin_send(&mut self, now: Instant) -> bool {
         let in_time = self.begins_until.is_some_and(|until| now <= until);
-        let may_begin = self.without_table || in_time;
+        let may_begin = self.without_table == Without::Now || in_time;
+        self.is_in_doubt |= self.may_be_sent;
         self.may_be_sent |= may_begin;
         may_begin
     }
@@ -73,6 +95,11 @@ impl Claims {
     /// Whether a send has begun that may have gone.
     pub(super) fn may_be_sent(&self) -> bool {
         self.may_be_sent
+    }
+
+    /// Whether others may know what became of the mail, and this receipt does not.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt || self.may_be_sent
     }
 
     /// The send that began was not sent. One before it that had no answer has had its time by now.

@@ -57,7 +57,15 @@ impl SharedGuard {
             earlier: &earlier,
             lasts: self.shared.claim_lasts,
         };
-        let answer = self.shared.table.claim(claim).await?;
+        let answer = match self.shared.table.claim(claim).await {
+            Ok(answer) => answer,
+            Err(failure) => {
+                if failure.is_of_nothing() {
+                    self.claims.lock().not_written(&owner);
+                }
+                return Err(failure);
+            }
+        };
         self.shared.reach.answered();
         let mut claims = self.claims.lock();
         Ok(match answer {
@@ -67,8 +75,8 @@ impl SharedGuard {
                     self.shared.instruments.metrics.claim_taken_over();
                     info!(
                         notifier.key = self.key,
-                        "the claim of another task has ended, and nobody has recorded its mail: it is sent \
-                         from here"
+                        "an earlier claim on this mail has ended, and nobody has recorded the mail as sent: it \
+                         may be sent now"
                     );
                 }
                 Claimed::Ours
@@ -118,9 +126,10 @@ impl SharedGuard {
     }
 
     fn without(&self, claims: &mut Claims) -> Claimed {
-        claims.go_without();
-        self.shared.reach.went_without();
-        self.shared.instruments.metrics.sent_without_table();
+        if claims.go_without() {
+            self.shared.reach.went_without();
+            self.shared.instruments.metrics.sent_without_table();
+        }
         Claimed::Ours
     }
 }
@@ -224,7 +233,7 @@ impl SendGuard for SharedGuard {
 
     async fn look(&self) -> Option<String> {
         match self.memory.heard() {
-            None => self.look_in_table().await,
+            None if self.claims.lock().is_in_doubt() => self.look_in_table().await,
             heard => heard,
         }
     }

@@ -19,6 +19,8 @@ use crate::{
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// The same where the last answer led to no claim: what the question needs works, and a claim does not.
 const PROBE_RELAPSED_EVERY: Duration = Duration::from_mins(1);
+/// What goes wrong later than this after an answer is another trouble.
+const RELAPSE_WITHIN: Duration = Duration::from_mins(2);
 
 /// The state of the table, for all mails.
 pub(super) struct Reach {
@@ -33,6 +35,8 @@ pub(super) struct Reach {
     waiting: Throttle,
     /// For the line on mails that go without it.
     going: Throttle,
+    /// For the line on records that are not written.
+    recording: Throttle,
 }
 
 #[derive(Default)]
@@ -40,8 +44,8 @@ struct State {
     since: Option<Instant>,
     /// Of the last failure, in words.
     said: String,
-    /// It was put aside before, and no claim was answered since.
-    relapsed: bool,
+    /// When it answered again, where no claim was answered since.
+    back_at: Option<Instant>,
     probe_at: Option<Instant>,
 }
 
@@ -55,6 +59,7 @@ impl Reach {
             without: AtomicU64::new(0),
             waiting: Throttle::default(),
             going: Throttle::default(),
+            recording: Throttle::default(),
         }
     }
 
@@ -70,7 +75,7 @@ impl Reach {
 
     /// A claim was answered.
     pub(super) fn answered(&self) {
-        self.state.lock().relapsed = false;
+        self.state.lock().back_at = None;
         if let Some(lasted) = self.waiting.reset() {
             info!(
                 "the ledger's table {} answers again after {}",
@@ -99,6 +104,27 @@ impl Reach {
         }
     }
 
+    /// Sent mails were written to it.
+    pub(super) fn recorded(&self) {
+        self.recording.reset();
+    }
+
+    /// For so long no sent mail could be written to it, the last time like this.
+    pub(super) fn not_recorded(&self, failure: &TableFailure, failing: Duration) {
+        let said = format!("{failure}; {}", failure.kind.remedy());
+        if self.patience.is_some_and(|patience| failing >= patience) {
+            self.set_aside(said);
+        } else if let Some(suppressed) = self.recording.due() {
+            warn!(
+                target: LIFECYCLE,
+                { error.r#type = failure.error.code, notifier.suppressed = suppressed },
+                "sent mails cannot be written to the ledger's table {}, and their messages are deleted all the \
+                 same: another task can mail a copy of them again: {said}",
+                self.name
+            );
+        }
+    }
+
     /// From now on mails go without the table, unless they are to wait as long as it takes.
     pub(super) fn set_aside(&self, said: String) {
         if self.patience.is_none() {
@@ -110,7 +136,8 @@ impl Reach {
             return;
         }
         let now = Instant::now();
-        let probe_in = if state.relapsed {
+        let back_at = state.back_at.take();
+        let probe_in = if back_at.is_some_and(|at| now.duration_since(at) < RELAPSE_WITHIN) {
             PROBE_RELAPSED_EVERY
         } else {
             PROBE_EVERY
@@ -161,7 +188,7 @@ impl Reach {
             return;
         };
         state.probe_at = None;
-        state.relapsed = true;
+        state.back_at = Some(Instant::now());
         drop(state);
         self.going.reset();
         self.aside.send_replace(false);

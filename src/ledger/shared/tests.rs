@@ -1,6 +1,7 @@
 //! What two tasks make of one table.
 
 mod model;
+mod outages;
 
 use tokio::{task::JoinHandle, time::sleep};
 
@@ -265,7 +266,10 @@ async fn siblings_on_one_table_tell_each_other_of_events_and_mail_their_own() {
     let theirs = start(&table, "other", Some(seconds(10)));
     let waiting = begin_send(&theirs, "a").await;
     let known = ours.ledger.hear_sibling("other", "a", "mail-1").await;
-    assert_eq!(known, Some(KnownTo::All));
+    let known = known.map(|heard| (heard.sent_twice, heard.known));
+    assert_eq!(known, Some((false, KnownTo::All)));
+    let again = ours.ledger.hear_sibling("other", "a", "mail-3").await;
+    assert!(again.is_some_and(|heard| heard.sent_twice));
     assert_eq!(waiting.hear().await, "mail-1");
     send(&ours, "a", "mail-2").await;
     assert_eq!(table.item("other#a"), Some(sent("mail-1")));
@@ -304,94 +308,5 @@ async fn what_a_batch_did_not_take_is_written_again_and_waited_for() {
     assert!(!recorded.is_finished());
     table.batches_take(None);
     recorded.await.unwrap();
-    assert_eq!(table.item("q#a"), Some(sent("mail-1")));
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_first_mail_that_waited_in_vain_lets_all_go_and_what_they_sent_is_written_later() {
-    let table: Arc<TableInMemory> = Arc::default();
-    let one = task(&table);
-    table.fail(TableFailureKind::Transient);
-    let began = tokio::time::Instant::now();
-    send(&one, "a", "mail-1").await;
-    let waited = began.elapsed();
-    assert!((seconds(10)..seconds(12)).contains(&waited), "{waited:?}");
-    let began = tokio::time::Instant::now();
-    send(&one, "b", "mail-2").await;
-    assert_eq!(began.elapsed(), Duration::ZERO, "the next does not wait");
-    assert!(one.ledger.begin("a").await.is_none(), "the memory knows it");
-    let heard = one.ledger.hear("b", "mail-2").await;
-    assert_eq!(heard.known, KnownTo::ThisTask, "the event must stay");
-    table.fail(None);
-    sleep(seconds(6)).await;
-    assert_eq!(table.item("q#a"), Some(sent("mail-1")));
-    assert_eq!(table.item("q#b"), Some(sent("mail-2")));
-    let calls = table.calls("PutItem");
-    drop(begin_send(&one, "c").await);
-    assert_eq!(
-        table.calls("PutItem"),
-        calls + 1,
-        "claims are asked for again"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_table_that_is_to_be_waited_for_is_waited_for() {
-    let table: Arc<TableInMemory> = Arc::default();
-    let one = start(&table, "q", None);
-    one.ledger
-        .set_aside("it did not answer at the start".to_owned());
-    table.fail(TableFailureKind::Throttled);
-    let guard = begin(&one, "a").await;
-    let claim = tokio::spawn(async move { guard.claim().await });
-    settle().await;
-    assert!(!claim.is_finished());
-    sleep(seconds(3600)).await;
-    settle().await;
-    assert!(!claim.is_finished());
-    table.fail(None);
-    assert_eq!(claim.await.unwrap(), Claimed::Ours);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_mail_that_another_task_may_be_sending_does_not_go_without_the_table() {
-    let table: Arc<TableInMemory> = Arc::default();
-    let (one, other) = (task(&table), task(&table));
-    let _sending = begin_send(&one, "a").await;
-    let guard = begin(&other, "a").await;
-    assert_eq!(guard.claim().await, Claimed::Elsewhere);
-    table.fail(TableFailureKind::Transient);
-    send(&other, "b", "mail-2").await;
-    assert_eq!(guard.claim().await, Claimed::Elsewhere);
-    sleep(seconds(CLAIM_LASTS)).await;
-    assert_eq!(guard.claim().await, Claimed::Ours);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_table_whose_claims_alone_fail_is_not_asked_all_the_time() {
-    let table: Arc<TableInMemory> = Arc::default();
-    let one = task(&table);
-    // The question whether it answers is answered, and no claim is.
-    table.fail_only("PutItem", TableFailureKind::AccessDenied);
-    let mut waits = 0;
-    for number in 0..600 {
-        let began = tokio::time::Instant::now();
-        send(&one, &format!("mail {number}"), "id").await;
-        waits += u32::from(began.elapsed() > seconds(1));
-        sleep(seconds(1)).await;
-    }
-    assert!(waits <= 12, "{waits} mails waited in ten minutes");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_stop_writes_what_was_sent() {
-    let table: Arc<TableInMemory> = Arc::default();
-    let one = task(&table);
-    let guard = begin_send(&one, "a").await;
-    guard.sent("mail-1").await;
-    let stop = CancellationToken::new();
-    stop.cancel();
-    one.writing.abort();
-    one.ledger.run(stop).await;
     assert_eq!(table.item("q#a"), Some(sent("mail-1")));
 }

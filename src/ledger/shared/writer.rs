@@ -13,23 +13,29 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::reach::Reach;
+use super::{
+    reach::Reach,
+    records::{Record, Records},
+};
 use crate::{
     backoff::{Backoff, Jitter},
     mutex::Mutex,
-    ports::table::{Known, LOOKS_MAX, LedgerTable, RECORDS_MAX, SentMail},
+    ports::{
+        CallError,
+        table::{Known, LOOKS_MAX, LedgerTable, SentMail, TableFailure, TableFailureKind},
+    },
     random::random_id,
     telemetry::throttle::Throttle,
 };
 
 /// At most so many calls at a time.
 const CALLS_MAX: usize = 8;
-/// So many sent mails are remembered while the table cannot be written to, about 16 MB of them.
+/// So many sent mails are remembered while the table cannot be written to, about 30 MB of them.
 const WAITING_MAX: usize = 100_000;
 /// How often the line on a table that was put aside may be due.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
-/// Writes and reads in batches. Clones of one ledger share it.
+/// Writes and reads in batches.
 pub(super) struct Writer {
     table: Arc<dyn LedgerTable>,
     reach: Arc<Reach>,
@@ -40,19 +46,15 @@ pub(super) struct Writer {
 
 #[derive(Default)]
 struct Queue {
-    records: VecDeque<Record>,
+    records: Records,
     drops: VecDeque<(String, Vec<String>)>,
     looks: VecDeque<Look>,
     /// No records are written before this: the last batch failed.
     rest_until: Option<Instant>,
     backoff: Option<Backoff>,
+    /// Since when no record was taken.
+    failing_since: Option<Instant>,
     probing: bool,
-}
-
-/// A mail that was sent and is to be recorded, and who waits for that.
-struct Record {
-    mail: SentMail,
-    done: Option<oneshot::Sender<()>>,
 }
 
 /// A mail that is looked for.
@@ -66,7 +68,8 @@ enum Work {
     Record(Vec<Record>),
     Drop(String, Vec<String>),
     Look(Vec<Look>),
-    Probe,
+    /// Whether the table answers: by writing these, where there are any.
+    Probe(Vec<Record>),
 }
 
 impl Writer {
@@ -87,16 +90,15 @@ impl Writer {
             key: key.to_owned(),
             email_id: email_id.to_owned(),
         };
-        let mut queue = self.queue.lock();
-        queue.records.push_back(Record {
-            mail,
-            done: Some(done),
-        });
-        let too_many = queue.records.len() > WAITING_MAX;
-        if too_many {
-            queue.records.pop_front();
-        }
-        drop(queue);
+        let too_many = {
+            let mut queue = self.queue.lock();
+            queue.records.push(mail, done);
+            let too_many = queue.records.len() > WAITING_MAX;
+            if too_many {
+                queue.records.drop_oldest();
+            }
+            too_many
+        };
         if too_many && let Some(suppressed) = self.dropped.due() {
             warn!(
                 "more than {WAITING_MAX} sent mails wait to be written to the ledger's table {}: the \
@@ -134,7 +136,8 @@ impl Writer {
         self.queue.lock().records.len()
     }
 
-    /// Makes the calls until `stop`, and after it those that are asked for by then.
+    /// Makes the calls until `stop`, and after it those that are asked for by then. While records fail that
+    /// may take for ever: the caller ends it.
     pub(super) async fn run(&self, stop: &CancellationToken) {
         let mut calls = FuturesUnordered::new();
         loop {
@@ -143,7 +146,8 @@ impl Writer {
             {
                 calls.push(self.call(work));
             }
-            if stop.is_cancelled() && calls.is_empty() {
+            let is_done = self.waiting() == 0 || self.reach.is_aside();
+            if stop.is_cancelled() && calls.is_empty() && is_done {
                 return;
             }
             let wake_at = self.wake_at();
@@ -159,9 +163,10 @@ impl Writer {
     /// When there may be something to do that nobody asks for.
     fn wake_at(&self) -> Instant {
         let queue = self.queue.lock();
-        let rest = queue.rest_until.filter(|_| !queue.records.is_empty());
-        let probe = self.reach.probe_at().filter(|_| !queue.probing);
         let now = Instant::now();
+        let probe = self.reach.probe_at().filter(|_| !queue.probing);
+        let rest = queue.rest_until.filter(|until| *until > now);
+        let rest = rest.filter(|_| queue.records.len() > 0 && !self.reach.is_aside());
         let times = [rest, probe, Some(now + TELL_EVERY)];
         let next = times.into_iter().flatten().min().unwrap_or(now);
         // Where the calls are at their most, what is due waits for one to end.
@@ -178,13 +183,13 @@ impl Writer {
             queue.drops.clear();
             let is_due = probe_at <= now && !queue.probing;
             queue.probing |= is_due;
-            return is_due.then_some(Work::Probe);
+            return is_due.then(|| Work::Probe(queue.records.take()));
         }
         if !queue.looks.is_empty() {
             return Some(Work::Look(take_looks(&mut queue.looks)));
         }
-        if queue.rest_until.is_none_or(|until| until <= now) && !queue.records.is_empty() {
-            return Some(Work::Record(take_records(&mut queue.records)));
+        if queue.rest_until.is_none_or(|until| until <= now) && queue.records.len() > 0 {
+            return Some(Work::Record(queue.records.take()));
         }
         let (key, owners) = queue.drops.pop_front()?;
         Some(Work::Drop(key, owners))
@@ -192,7 +197,20 @@ impl Writer {
 
     async fn call(&self, work: Work) {
         match work {
-            Work::Record(records) => self.write(records).await,
+            Work::Record(records) => {
+                let written = self.write(records).await;
+                let failing_since = &mut self.queue.lock().failing_since;
+                match written {
+                    Ok(()) => {
+                        *failing_since = None;
+                        self.reach.recorded();
+                    }
+                    Err(failure) => {
+                        let since = failing_since.get_or_insert_with(Instant::now);
+                        self.reach.not_recorded(&failure, since.elapsed());
+                    }
+                }
+            }
             Work::Drop(key, owners) => {
                 // Where this fails the claim ends by itself.
                 if let Err(failure) = self.table.drop_claim(&key, &owners).await {
@@ -200,27 +218,28 @@ impl Writer {
                 }
             }
             Work::Look(looks) => self.look_at_all(looks).await,
-            Work::Probe => {
-                // Nobody has this claim: nothing is taken back, and the table has answered.
-                let owner = [random_id()];
-                let answer = self.table.drop_claim("probe", &owner).await;
+            Work::Probe(records) => {
+                let answer = if records.is_empty() {
+                    // Nobody has this claim: nothing is taken back, and the table has answered.
+                    self.table.drop_claim("probe", &[random_id()]).await
+                } else {
+                    self.write(records).await
+                };
                 self.queue.lock().probing = false;
                 self.reach.probed(answer.as_ref());
             }
         }
     }
 
-    async fn write(&self, records: Vec<Record>) {
+    /// Writes these records. Fails where none of them was taken; those that were not are written again.
+    async fn write(&self, mut records: Vec<Record>) -> Result<(), TableFailure> {
         let mails: Vec<_> = records.iter().map(|record| record.mail.clone()).collect();
-        let written = self.table.record(&mails).await;
-        let mut queue = self.queue.lock();
-        let left = match written {
-            Ok(left) => left,
-            Err(failure) => {
-                debug!("sent mails were not recorded and are written again: {failure}");
-                (0..records.len()).collect()
-            }
+        let (left, failure) = match self.table.record(&mails).await {
+            Ok(left) if left.len() == mails.len() => (left, Some(none_taken())),
+            Ok(left) => (left, None),
+            Err(failure) => ((0..mails.len()).collect(), Some(failure)),
         };
+        let mut queue = self.queue.lock();
         if left.is_empty() {
             (queue.rest_until, queue.backoff) = (None, None);
         } else {
@@ -234,13 +253,18 @@ impl Writer {
             let delay = backoff.next_delay();
             queue.rest_until = Some(Instant::now() + delay);
         }
-        for (place, mut record) in records.into_iter().enumerate() {
+        // From behind, so that they stand in their order again.
+        for place in (0..records.len()).rev() {
+            let record = records.remove(place);
             if left.contains(&place) {
-                queue.records.push_front(record);
-            } else if let Some(done) = record.done.take() {
-                // Whoever waited may have gone on.
-                done.send(()).ok();
+                queue.records.put_back(record);
+            } else {
+                record.stands();
             }
+        }
+        match failure {
+            None => Ok(()),
+            Some(failure) => Err(failure),
         }
     }
 
@@ -254,36 +278,38 @@ impl Writer {
     }
 }
 
+/// A batch of which the table took nothing, for a reason that it does not give.
+fn none_taken() -> TableFailure {
+    let error = CallError {
+        operation: "BatchWriteItem",
+        code: "UnprocessedItems".to_owned(),
+        message: "none of the items was taken".to_owned(),
+        request_id: None,
+        source: None,
+    };
+    TableFailure::new(TableFailureKind::Throttled, error)
+}
+
 /// Waits for a record, but not for long. Whether it stands.
 pub(super) async fn within(time: Duration, recorded: oneshot::Receiver<()>) -> bool {
     matches!(timeout(time, recorded).await, Ok(Ok(())))
 }
 
-/// The next records of one call, each mail once.
-fn take_records(records: &mut VecDeque<Record>) -> Vec<Record> {
-    take(records, RECORDS_MAX, |record| &record.mail.key)
-}
-
-/// The next looks of one call, each mail once.
+/// The next looks of one call, each mail once. Those for a mail that is taken stay in their order.
 fn take_looks(looks: &mut VecDeque<Look>) -> Vec<Look> {
-    take(looks, LOOKS_MAX, |look| &look.key)
-}
-
-/// Takes the first that have different keys. Those with a key that is taken stay in their order.
-fn take<T>(queue: &mut VecDeque<T>, most: usize, key: impl Fn(&T) -> &String) -> Vec<T> {
     let mut keys = HashSet::new();
     let (mut taken, mut left) = (Vec::new(), VecDeque::new());
-    while taken.len() < most
-        && let Some(item) = queue.pop_front()
+    while taken.len() < LOOKS_MAX
+        && let Some(look) = looks.pop_front()
     {
-        if keys.insert(key(&item).clone()) {
-            taken.push(item);
+        if keys.insert(look.key.clone()) {
+            taken.push(look);
         } else {
-            left.push_back(item);
+            left.push_back(look);
         }
     }
-    while let Some(item) = left.pop_back() {
-        queue.push_front(item);
+    while let Some(look) = left.pop_back() {
+        looks.push_front(look);
     }
     taken
 }

@@ -127,7 +127,8 @@ impl Worker<'_> {
         if !self.wait(pin!(turn)).await? {
             return Ok(None);
         }
-        let lasts = pin!(self.lease.outlast(context.send_timeout));
+        let needed = context.send_timeout + context.ledger.claim_takes();
+        let lasts = pin!(self.lease.outlast(needed));
         if !self.wait_own(lasts).await? {
             return Err(Ending::LeaseLost);
         }
@@ -147,7 +148,7 @@ impl Worker<'_> {
         (recipients, is_beside): (usize, bool),
     ) -> Result<Option<(Pass, Option<Sending>)>, Ending> {
         let context = self.context;
-        // Meanwhile an event may have told of a mail that another copy or process sent.
+        // By now an event may show that another copy or process sent the mail.
         if guard.heard().is_some() {
             return Err(Ending::SentByEvent);
         }

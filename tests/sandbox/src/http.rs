@@ -39,6 +39,16 @@ pub struct ServiceError {
     pub message: String,
 }
 
+/// A refusal with status 400.
+pub(crate) fn refuse(code: &str, message: impl Into<String>) -> ServiceError {
+    ServiceError {
+        status: 400,
+        code: code.to_owned(),
+        query_code: None,
+        message: message.into(),
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Service {
     Sqs,
@@ -302,21 +312,12 @@ fn object(body: &[u8]) -> Result<Map<String, Value>, ServiceError> {
     if body.is_empty() {
         return Ok(Map::new());
     }
-    serde_json::from_slice(body).map_err(|_| ServiceError {
-        status: 400,
-        code: "SerializationException".to_owned(),
-        query_code: None,
-        message: "The body is not a JSON object.".to_owned(),
-    })
+    serde_json::from_slice(body)
+        .map_err(|_| refuse("SerializationException", "The body is not a JSON object."))
 }
 
 fn unknown(message: &str) -> ServiceError {
-    ServiceError {
-        status: 400,
-        code: "UnknownOperationException".to_owned(),
-        query_code: None,
-        message: message.to_owned(),
-    }
+    refuse("UnknownOperationException", message)
 }
 
 /// The host from the request and the region from the scope of its signature.

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::form::Form;
 use self::topic::Topic;
 use super::clock::Clock;
-use super::http::ServiceError;
+use super::http::{ServiceError, refuse};
 use super::sqs::Sqs;
 
 /// The region in the ARNs and URLs made here.
@@ -99,14 +99,5 @@ fn not_found(message: &str) -> ServiceError {
     ServiceError {
         status: 404,
         ..refuse("NotFound", message)
-    }
-}
-
-fn refuse(code: &str, message: impl Into<String>) -> ServiceError {
-    ServiceError {
-        status: 400,
-        code: code.to_owned(),
-        query_code: None,
-        message: message.into(),
     }
 }

@@ -3,15 +3,7 @@
 use std::path::Path;
 
 use super::super::http::ServiceError;
-
-pub(super) fn refuse(code: &str, message: impl Into<String>) -> ServiceError {
-    ServiceError {
-        status: 400,
-        code: code.to_owned(),
-        query_code: None,
-        message: message.into(),
-    }
-}
+pub(super) use super::super::http::refuse;
 
 pub(super) fn check_repository_name(name: &str) -> Result<(), ServiceError> {
     let clean = name

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::http::ServiceError;
+pub(super) use super::super::http::refuse;
 
 /// A refusal, with what AWS sends beside its text.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,15 +48,6 @@ impl Refusal {
 impl From<ServiceError> for Refusal {
     fn from(error: ServiceError) -> Self {
         Self { error, item: None }
-    }
-}
-
-pub(super) fn refuse(code: &str, message: impl Into<String>) -> ServiceError {
-    ServiceError {
-        status: 400,
-        code: code.to_owned(),
-        query_code: None,
-        message: message.into(),
     }
 }
 
