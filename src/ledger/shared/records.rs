@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 use crate::ports::table::{RECORDS_MAX, SentMail};
 
@@ -29,6 +29,8 @@ impl Record {
 #[derive(Default)]
 pub(super) struct Records {
     order: VecDeque<Arc<str>>,
+    /// Since when the first has waited at most.
+    since: Option<Instant>,
     of: HashMap<Arc<str>, Record>,
 }
 
@@ -37,12 +39,18 @@ impl Records {
         self.order.len()
     }
 
+    /// Since when the first has waited at most, where there are any.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        self.since.filter(|_| !self.order.is_empty())
+    }
+
     /// Adds a mail. Where it waits already, one record does for both.
     pub(super) fn push(&mut self, mail: SentMail, waiting: oneshot::Sender<()>) {
         if let Some(record) = self.of.get_mut(&*mail.key) {
             record.waiting.push(waiting);
             return;
         }
+        self.since.get_or_insert_with(Instant::now);
         let key = Arc::<str>::from(&*mail.key);
         self.order.push_back(Arc::clone(&key));
         let waiting = vec![waiting];
@@ -52,6 +60,7 @@ impl Records {
     /// Takes the next records of one call.
     pub(super) fn take(&mut self) -> Vec<Record> {
         let many = self.order.len().min(RECORDS_MAX);
+        self.since = (self.order.len() > many).then(Instant::now);
         let keys = self.order.drain(..many);
         keys.filter_map(|key| self.of.remove(&key)).collect()
     }
@@ -62,6 +71,7 @@ impl Records {
             newer.waiting.extend(record.waiting);
             return;
         }
+        self.since.get_or_insert_with(Instant::now);
         let key = Arc::<str>::from(&*record.mail.key);
         self.order.push_front(Arc::clone(&key));
         self.of.insert(key, record);

@@ -3,9 +3,12 @@
 mod model;
 mod outages;
 
-use tokio::{task::JoinHandle, time::sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
 
-use super::*;
+use super::{writer::FILLS_FOR, *};
 use crate::{
     ledger::Claimed,
     ports::table::TableFailureKind,
@@ -167,7 +170,7 @@ async fn whoever_waits_for_a_claim_that_ends_goes_on_then() {
     drop(begin_send(&one, "a").await);
     let guard = begin(&other, "a").await;
     assert_eq!(guard.claim().await, Claimed::Elsewhere);
-    let began = tokio::time::Instant::now();
+    let began = Instant::now();
     while guard.claim().await != Claimed::Ours {
         guard.wait_for_other().await;
     }
@@ -291,6 +294,37 @@ async fn many_records_share_calls() {
         guard.recorded().await;
     }
     assert_eq!(table.batches(), [25, 25, 10]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_fills_while_another_is_under_way_but_not_for_long() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    let mut guards = Vec::new();
+    for number in 0..9 {
+        guards.push(begin_send(&one, &format!("mail {number}")).await);
+    }
+    let began = Instant::now();
+    // The first batch takes 5 ms and the second goes after it; the third may hang.
+    table.answer_after(Duration::from_millis(5));
+    for guard in &guards[..4] {
+        guard.sent("id").await;
+        sleep(Duration::from_millis(1)).await;
+    }
+    guards[3].recorded().await;
+    assert_eq!(began.elapsed(), Duration::from_millis(10));
+    assert_eq!(table.batches(), [1, 3]);
+    table.answer_after(seconds(1));
+    for guard in &guards[4..] {
+        guard.sent("id").await;
+    }
+    sleep(Duration::from_millis(2)).await;
+    table.answer_after(Duration::ZERO);
+    let last = begin_send(&one, "the last").await;
+    let began = Instant::now();
+    last.sent("id").await;
+    last.recorded().await;
+    assert_eq!(began.elapsed(), FILLS_FOR);
 }
 
 #[tokio::test(start_paused = true)]

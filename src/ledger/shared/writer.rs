@@ -22,7 +22,9 @@ use crate::{
     mutex::Mutex,
     ports::{
         CallError,
-        table::{Known, LOOKS_MAX, LedgerTable, SentMail, TableFailure, TableFailureKind},
+        table::{
+            Known, LOOKS_MAX, LedgerTable, RECORDS_MAX, SentMail, TableFailure, TableFailureKind,
+        },
     },
     random::random_id,
     telemetry::throttle::Throttle,
@@ -32,6 +34,13 @@ use crate::{
 const CALLS_MAX: usize = 8;
 /// So many sent mails are remembered while the table cannot be written to, about 30 MB of them.
 const WAITING_MAX: usize = 100_000;
+/// Batches that are not full go one after the other, so that fewer and fuller ones do; but no record waits
+/// longer than this for the batch before it.
+pub(super) const FILLS_FOR: Duration = Duration::from_millis(10);
+/// The longest rest after a batch that failed.
+const REST_MAX: Duration = Duration::from_secs(1);
+/// The same at a stop, whose time is short.
+const LAST_REST_MAX: Duration = Duration::from_millis(100);
 /// How often the line on a table that was put aside may be due.
 const TELL_EVERY: Duration = Duration::from_secs(5);
 
@@ -52,9 +61,29 @@ struct Queue {
     /// No records are written before this: the last batch failed.
     rest_until: Option<Instant>,
     backoff: Option<Backoff>,
+    /// How many batches of records are under way.
+    writing: usize,
+    is_stopping: bool,
     /// Since when no record was taken.
     failing_since: Option<Instant>,
     probing: bool,
+}
+
+impl Queue {
+    /// Until when the next batch of records may fill, where there are any.
+    fn fills_until(&self) -> Option<Instant> {
+        let since = self.records.waiting_since()?;
+        let may_fill = self.writing > 0 && self.records.len() < RECORDS_MAX && !self.is_stopping;
+        Some(if may_fill { since + FILLS_FOR } else { since })
+    }
+
+    /// Lets what failed be tried at once, and without long rests from now on.
+    fn hurry(&mut self) {
+        if !self.is_stopping {
+            self.is_stopping = true;
+            (self.rest_until, self.backoff) = (None, None);
+        }
+    }
 }
 
 /// A mail that is looked for.
@@ -141,6 +170,9 @@ impl Writer {
     pub(super) async fn run(&self, stop: &CancellationToken) {
         let mut calls = FuturesUnordered::new();
         loop {
+            if stop.is_cancelled() {
+                self.queue.lock().hurry();
+            }
             while calls.len() < CALLS_MAX
                 && let Some(work) = self.next()
             {
@@ -167,7 +199,8 @@ impl Writer {
         let probe = self.reach.probe_at().filter(|_| !queue.probing);
         let rest = queue.rest_until.filter(|until| *until > now);
         let rest = rest.filter(|_| queue.records.len() > 0 && !self.reach.is_aside());
-        let times = [rest, probe, Some(now + TELL_EVERY)];
+        let filled = queue.fills_until().filter(|until| *until > now);
+        let times = [rest, filled, probe, Some(now + TELL_EVERY)];
         let next = times.into_iter().flatten().min().unwrap_or(now);
         // Where the calls are at their most, what is due waits for one to end.
         next.max(now + Duration::from_millis(1))
@@ -188,7 +221,9 @@ impl Writer {
         if !queue.looks.is_empty() {
             return Some(Work::Look(take_looks(&mut queue.looks)));
         }
-        if queue.rest_until.is_none_or(|until| until <= now) && queue.records.len() > 0 {
+        let is_rested = queue.rest_until.is_none_or(|until| until <= now);
+        if is_rested && queue.fills_until().is_some_and(|until| until <= now) {
+            queue.writing += 1;
             return Some(Work::Record(queue.records.take()));
         }
         let (key, owners) = queue.drops.pop_front()?;
@@ -199,14 +234,15 @@ impl Writer {
         match work {
             Work::Record(records) => {
                 let written = self.write(records).await;
-                let failing_since = &mut self.queue.lock().failing_since;
+                let mut queue = self.queue.lock();
+                queue.writing -= 1;
                 match written {
                     Ok(()) => {
-                        *failing_since = None;
+                        queue.failing_since = None;
                         self.reach.recorded();
                     }
                     Err(failure) => {
-                        let since = failing_since.get_or_insert_with(Instant::now);
+                        let since = queue.failing_since.get_or_insert_with(Instant::now);
                         self.reach.not_recorded(&failure, since.elapsed());
                     }
                 }
@@ -243,12 +279,13 @@ impl Writer {
         if left.is_empty() {
             (queue.rest_until, queue.backoff) = (None, None);
         } else {
+            let longest = if queue.is_stopping {
+                LAST_REST_MAX
+            } else {
+                REST_MAX
+            };
             let backoff = queue.backoff.get_or_insert_with(|| {
-                Backoff::new(
-                    Duration::from_millis(50),
-                    Duration::from_secs(1),
-                    Jitter::Full,
-                )
+                Backoff::new(Duration::from_millis(50), longest, Jitter::Full)
             });
             let delay = backoff.next_delay();
             queue.rest_until = Some(Instant::now() + delay);
