@@ -6,6 +6,7 @@ mod codecommit;
 mod credentials;
 mod dynamodb;
 mod inspect;
+mod ready_body;
 mod ses;
 mod sqs;
 

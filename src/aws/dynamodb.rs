@@ -3,6 +3,7 @@
 //! Three names of an item's attributes are reserved words, so every expression names them by
 //! placeholders.
 
+mod claim_body;
 mod clock;
 
 use std::{collections::HashMap, time::Duration};
@@ -13,14 +14,20 @@ use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::put_item::PutItemError,
     types::{
-        AttributeValue, DeleteRequest, KeyType, KeysAndAttributes, PutRequest, ReturnValue,
-        ReturnValuesOnConditionCheckFailure, ScalarAttributeType, TableDescription, TableStatus,
-        TimeToLiveStatus, WriteRequest,
+        AttributeValue, DeleteRequest, KeyType, KeysAndAttributes, PutRequest, ScalarAttributeType,
+        TableDescription, TableStatus, TimeToLiveStatus, WriteRequest,
     },
 };
 
-use self::clock::{TableClock, to_ms};
-use super::{AwsConfig, classify::Failure};
+use self::{
+    claim_body::ClaimBody,
+    clock::{TableClock, to_ms},
+};
+use super::{
+    AwsConfig,
+    classify::Failure,
+    ready_body::{ReadyBody, sending},
+};
 use crate::{
     ports::{
         CallError,
@@ -52,6 +59,8 @@ type Item = HashMap<String, AttributeValue>;
 pub struct DynamoTable {
     describing: Client,
     calling: Client,
+    /// Its requests have bodies of ours.
+    claiming: Client,
     clock: TableClock,
     name: String,
     keep: Duration,
@@ -61,13 +70,15 @@ impl DynamoTable {
     /// The table of this name. Items are kept for `keep`, and a call may take `timeout`.
     pub fn new(aws: &AwsConfig, name: String, keep: Duration, timeout: Duration) -> Self {
         let clock = TableClock::default();
-        let client = |config| {
+        let config = |config| {
             let config = aws_sdk_dynamodb::config::Builder::from(&config);
-            Client::from_conf(config.interceptor(clock.clone()).build())
+            config.interceptor(clock.clone())
         };
+        let claiming = config(aws.one_attempt(timeout)).interceptor(ReadyBody);
         Self {
-            describing: client(aws.retried(DESCRIBE_TIMEOUT)),
-            calling: client(aws.one_attempt(timeout)),
+            describing: Client::from_conf(config(aws.retried(DESCRIBE_TIMEOUT)).build()),
+            calling: Client::from_conf(config(aws.one_attempt(timeout)).build()),
+            claiming: Client::from_conf(claiming.build()),
             clock,
             name,
             keep,
@@ -75,8 +86,8 @@ impl DynamoTable {
     }
 
     /// The end of an item that is written now, in the table's seconds.
-    fn expires(&self) -> AttributeValue {
-        number((self.clock.now_ms() + to_ms(self.keep)) / 1000)
+    fn expires_s(&self) -> i64 {
+        (self.clock.now_ms() + to_ms(self.keep)) / 1000
     }
 
     fn sent_item(&self, mail: &SentMail) -> Item {
@@ -84,7 +95,10 @@ impl DynamoTable {
             (ID.to_owned(), text(&mail.key)),
             (STATE.to_owned(), text(SENT)),
             (EMAIL_ID.to_owned(), text(&mail.email_id)),
-            (EXPIRES.to_owned(), self.expires()),
+            (
+                EXPIRES.to_owned(),
+                AttributeValue::N(self.expires_s().to_string()),
+            ),
         ])
     }
 
@@ -193,32 +207,18 @@ impl DynamoTable {
             self.get(claim.key).await?;
         }
         let now = self.clock.now_ms();
-        let owners = std::iter::once(claim.owner).chain(claim.earlier.iter().map(String::as_str));
-        let (listed, values) = owner_values(owners);
-        let answer = self
-            .calling
-            .put_item()
-            .table_name(&self.name)
-            .item(ID, text(claim.key))
-            .item(STATE, text(SENDING))
-            .item(OWNER, text(claim.owner))
-            .item(UNTIL, number(now + to_ms(claim.lasts)))
-            .item(EXPIRES, self.expires())
-            .condition_expression(format!(
-                "attribute_not_exists(id) OR expires < :now_s OR \
-                 (#state = :sending AND (#until < :now_ms OR #owner IN ({listed})))"
-            ))
-            .expression_attribute_names("#state", STATE)
-            .expression_attribute_names("#owner", OWNER)
-            .expression_attribute_names("#until", UNTIL)
-            .set_expression_attribute_values(Some(values))
-            .expression_attribute_values(":sending", text(SENDING))
-            .expression_attribute_values(":now_ms", number(now))
-            .expression_attribute_values(":now_s", number(now / 1000))
-            .return_values(ReturnValue::AllOld)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
+        let body = ClaimBody {
+            table: &self.name,
+            key: claim.key,
+            owner: claim.owner,
+            earlier: claim.earlier,
+            now,
+            until: now + to_ms(claim.lasts),
+            expires: self.expires_s(),
+        };
+        // The endpoint can depend on the table's name.
+        let put = self.claiming.put_item().table_name(&self.name).send();
+        let answer = sending(body.write(), put).await;
         let error = match answer {
             Ok(answer) => {
                 let before = answer.attributes.unwrap_or_default();
@@ -399,10 +399,6 @@ fn key_of(key: &str) -> Item {
 
 fn text(text: &str) -> AttributeValue {
     AttributeValue::S(text.to_owned())
-}
-
-fn number(number: i64) -> AttributeValue {
-    AttributeValue::N(number.to_string())
 }
 
 fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {

@@ -11,9 +11,13 @@ use aws_sdk_sesv2::{
     config::{Builder, timeout::TimeoutConfig},
 };
 
-use self::body::{BodyWriter, ReadyBody};
+use self::body::BodyWriter;
 pub use self::events::read_letter;
-use super::{AwsConfig, classify::Failure};
+use super::{
+    AwsConfig,
+    classify::Failure,
+    ready_body::{ReadyBody, sending},
+};
 use crate::{
     notification::Mail,
     ports::{
@@ -71,7 +75,7 @@ impl Mailer for SesMailer {
         let body = self.bodies.write(&mail, tags);
         drop(mail);
         let answer = self.client.send_email().send();
-        let answer = body::sending(body, answer).await.map_err(|error| {
+        let answer = sending(body, answer).await.map_err(|error| {
             let mut failure = Failure::new("SendEmail", error);
             if failure.error.code == "timeout" {
                 failure.error.message = format!(

@@ -1,0 +1,146 @@
+//! The body of a claim's `PutItem` request. The SDK would write the same one out of a dozen values on the
+//! heap, and there is one for each mail. A test holds our body against the SDK's.
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::{OWNER, SENDING, STATE, UNTIL};
+
+/// A claim as it is written.
+pub(super) struct ClaimBody<'a> {
+    pub(super) table: &'a str,
+    pub(super) key: &'a str,
+    pub(super) owner: &'a str,
+    /// Claims of the same receipt's that may stand.
+    pub(super) earlier: &'a [String],
+    /// The table's time, in milliseconds, as the two below.
+    pub(super) now: i64,
+    pub(super) until: i64,
+    /// In seconds.
+    pub(super) expires: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PutItem<'a> {
+    table_name: &'a str,
+    item: Item<'a>,
+    condition_expression: &'a str,
+    expression_attribute_names: Names,
+    expression_attribute_values: Values<'a>,
+    return_values: &'a str,
+    return_values_on_condition_check_failure: &'a str,
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    id: Text<'a>,
+    state: Text<'a>,
+    owner: Text<'a>,
+    until: Number,
+    expires: Number,
+}
+
+#[derive(Serialize)]
+struct Names {
+    #[serde(rename = "#state")]
+    state: &'static str,
+    #[serde(rename = "#owner")]
+    owner: &'static str,
+    #[serde(rename = "#until")]
+    until: &'static str,
+}
+
+/// The values of the condition.
+struct Values<'a> {
+    now: i64,
+    owner: &'a str,
+    earlier: &'a [String],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Text<'a> {
+    s: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Number {
+    n: Digits,
+}
+
+/// Numbers go as text.
+struct Digits(i64);
+
+impl Serialize for Digits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl Serialize for Values<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut values = serializer.serialize_map(None)?;
+        values.serialize_entry(":sending", &Text { s: SENDING })?;
+        values.serialize_entry(":now_ms", &number(self.now))?;
+        values.serialize_entry(":now_s", &number(self.now / 1000))?;
+        values.serialize_entry(":owner0", &Text { s: self.owner })?;
+        for (place, owner) in (1..).zip(self.earlier) {
+            values.serialize_entry(&format!(":owner{place}"), &Text { s: owner })?;
+        }
+        values.end()
+    }
+}
+
+impl ClaimBody<'_> {
+    /// The condition under which the claim is written.
+    fn condition(&self) -> String {
+        let mut condition = String::from(
+            "attribute_not_exists(id) OR expires < :now_s OR \
+             (#state = :sending AND (#until < :now_ms OR #owner IN (:owner0",
+        );
+        for place in 1..=self.earlier.len() {
+            condition.push_str(&format!(", :owner{place}"));
+        }
+        condition.push_str(")))");
+        condition
+    }
+
+    /// The request, as JSON.
+    pub(super) fn write(&self) -> Vec<u8> {
+        let request = PutItem {
+            table_name: self.table,
+            item: Item {
+                id: Text { s: self.key },
+                state: Text { s: SENDING },
+                owner: Text { s: self.owner },
+                until: number(self.until),
+                expires: number(self.expires),
+            },
+            condition_expression: &self.condition(),
+            expression_attribute_names: Names {
+                state: STATE,
+                owner: OWNER,
+                until: UNTIL,
+            },
+            expression_attribute_values: Values {
+                now: self.now,
+                owner: self.owner,
+                earlier: self.earlier,
+            },
+            return_values: "ALL_OLD",
+            return_values_on_condition_check_failure: "ALL_OLD",
+        };
+        let mut body = Vec::with_capacity(1024);
+        // Neither texts nor memory refuse to be written.
+        drop(serde_json::to_writer(&mut body, &request));
+        body
+    }
+}
+
+fn number(n: i64) -> Number {
+    Number { n: Digits(n) }
+}
+
+#[cfg(test)]
+mod tests;
