@@ -11,6 +11,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::ports::CallError;
+
 pub use self::{
     memory::{CAPACITY, MemoryLedger},
     shared::{Parts, SharedLedger},
@@ -89,14 +91,17 @@ pub trait Ledger: Send + Sync {
     fn hits(&self) -> Hits;
 }
 
+/// Who is told that one attempt to claim has failed, and the next follows.
+pub type ClaimFailed<'a> = &'a (dyn Fn(&CallError) + Send + Sync);
+
 /// The right to send one message, held by one worker at a time. Dropping it says that the message
 /// was not sent, whatever the reason, a panic too; but where a send has begun and nobody has said that
 /// it failed, the mail may have gone, and others wait for it as long as a claim lasts.
 #[async_trait]
 pub trait SendGuard: Send + Sync {
     /// Claims the mail before all who may receive its message: right before each send, when everything
-    /// else lets it go. Waits while it cannot be known whose it is, but not for ever.
-    async fn claim(&self) -> Claimed;
+    /// else lets it go. Waits while it cannot be known whose it is, and tells `failed` why each time.
+    async fn claim(&self, failed: ClaimFailed<'_>) -> Claimed;
 
     /// Waits after [`Claimed::Elsewhere`] until it is worth claiming again.
     async fn wait_for_other(&self);

@@ -14,7 +14,7 @@ use tokio::{
     task::coop::unconstrained,
 };
 
-use super::{Claimed, Heard, Hits, KnownTo, Ledger, SendGuard};
+use super::{ClaimFailed, Claimed, Heard, Hits, KnownTo, Ledger, SendGuard};
 use crate::mutex::Mutex;
 
 /// How many sent messages are remembered. A key takes about 34 bytes, 6.7 MB for all of them: 16 in
@@ -210,7 +210,7 @@ impl Ledger for MemoryLedger {
 #[async_trait]
 impl SendGuard for Guard {
     /// Nobody else is known here.
-    async fn claim(&self) -> Claimed {
+    async fn claim(&self, _failed: ClaimFailed<'_>) -> Claimed {
         Claimed::Ours
     }
 

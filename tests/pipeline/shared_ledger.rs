@@ -142,6 +142,41 @@ async fn a_table_that_fails_holds_mails_up_for_its_patience_and_no_longer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_table_that_refuses_claims_now_and_then_is_told_once_a_minute() {
+    let rig = Rig::with_table(|_| {}).await;
+    let daemon = rig.start_warm().await;
+    for number in 0..120 {
+        rig.table.fail_only("PutItem", TableFailureKind::Throttled);
+        rig.publish(&format!("m-{number}")).await;
+        rig.pass(millis(200)).await;
+        rig.table.fail(None);
+        rig.pass(millis(800)).await;
+    }
+    let told = rig
+        .said("mails cannot be claimed in the ledger's table mails")
+        .len();
+    assert!((2..=3).contains(&told), "{told}");
+    let over = rig.said("mails answers again after").len();
+    assert!(over.abs_diff(told) <= 1, "{over} {told}");
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_mails_wait_for_the_table_as_long_as_it_takes_the_silence_names_it() {
+    let rig = Rig::with_table(|settings| settings.ledger.patience = None).await;
+    let daemon = rig.start_warm().await;
+    rig.table.fail(TableFailureKind::Transient);
+    rig.publish("dana").await;
+    rig.pass(mins(2)).await;
+    let silent = rig.errors("no mail has been accepted for");
+    let text = &silent[0].text;
+    assert!(text.contains("the last failure was PutItem: "), "{text}");
+    rig.table.fail(None);
+    rig.until(|| rig.queue.is_empty()).await;
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_stays_in_its_queue_until_the_table_has_it() {
     let rig = Rig::with_feedback(millis(500), |settings| {
         settings.ledger.table = Some("mails".to_owned());

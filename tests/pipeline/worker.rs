@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use organizer_notifier::ledger::{Claimed, Heard, Hits, Ledger, MemoryLedger, SendGuard};
+use organizer_notifier::ledger::{
+    ClaimFailed, Claimed, Heard, Hits, Ledger, MemoryLedger, SendGuard,
+};
 
 use crate::rig::{Operation, Reaction, Rig, secs};
 
@@ -47,8 +49,8 @@ impl Ledger for PanicsOnceSent {
 
 #[async_trait]
 impl SendGuard for Panics {
-    async fn claim(&self) -> Claimed {
-        self.0.claim().await
+    async fn claim(&self, failed: ClaimFailed<'_>) -> Claimed {
+        self.0.claim(failed).await
     }
 
     async fn wait_for_other(&self) {

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::{CLAIM_COUNTS_FOR, Shared, claims::Claims, table_key};
 use crate::{
     backoff::{Backoff, Jitter},
-    ledger::{Claimed, Ledger, SendGuard},
+    ledger::{ClaimFailed, Claimed, Ledger, SendGuard},
     mutex::Mutex,
     ports::table::{Claim, Claimed as Answer, Known, TableFailure},
     random::random_id,
@@ -136,7 +136,7 @@ impl SharedGuard {
 
 #[async_trait]
 impl SendGuard for SharedGuard {
-    async fn claim(&self) -> Claimed {
+    async fn claim(&self, failed: ClaimFailed<'_>) -> Claimed {
         let reach = &self.shared.reach;
         let began = Instant::now();
         let mut backoff = Backoff::new(
@@ -169,6 +169,7 @@ impl SendGuard for SharedGuard {
                 },
                 () = reach.put_aside() => continue,
             };
+            failed(&failure.error);
             reach.failed(&failure, began.elapsed());
             tokio::select! {
                 () = sleep(backoff.next_delay()) => {}

@@ -1,6 +1,6 @@
 //! Whether the table can be used, and who waits for it how long.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::{
     sync::watch,
@@ -17,10 +17,6 @@ use crate::{
 
 /// How often a table that was put aside is asked whether it answers.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
-/// The same where the last answer led to no claim: what the question needs works, and a claim does not.
-const PROBE_RELAPSED_EVERY: Duration = Duration::from_mins(1);
-/// What goes wrong later than this after an answer is another trouble.
-const RELAPSE_WITHIN: Duration = Duration::from_mins(2);
 
 /// The state of the table, for all mails.
 pub(super) struct Reach {
@@ -33,6 +29,8 @@ pub(super) struct Reach {
     without: AtomicU64,
     /// For the line on mails that wait.
     waiting: Throttle,
+    /// That line stands, and nobody has said that it is over.
+    says_waiting: AtomicBool,
     /// For the line on mails that go without it.
     going: Throttle,
     /// For the line on records that are not written.
@@ -44,8 +42,8 @@ struct State {
     since: Option<Instant>,
     /// Of the last failure, in words.
     said: String,
-    /// When it answered again, where no claim was answered since.
-    back_at: Option<Instant>,
+    /// Since when mails wait, where that was told.
+    waiting_since: Option<Instant>,
     probe_at: Option<Instant>,
 }
 
@@ -58,6 +56,7 @@ impl Reach {
             state: Mutex::default(),
             without: AtomicU64::new(0),
             waiting: Throttle::default(),
+            says_waiting: AtomicBool::new(false),
             going: Throttle::default(),
             recording: Throttle::default(),
         }
@@ -73,14 +72,19 @@ impl Reach {
         drop(self.aside.subscribe().wait_for(|aside| *aside).await);
     }
 
-    /// A claim was answered.
+    /// A claim was answered. Where only some fail neither line comes more than once a minute.
     pub(super) fn answered(&self) {
-        self.state.lock().back_at = None;
-        if let Some(lasted) = self.waiting.reset() {
+        // There is an answer for each mail, and mostly nothing to say.
+        if !self.says_waiting.load(Ordering::Relaxed) {
+            return;
+        }
+        if self.says_waiting.swap(false, Ordering::Relaxed)
+            && let Some(since) = self.state.lock().waiting_since.take()
+        {
             info!(
                 "the ledger's table {} answers again after {}",
                 self.name,
-                format_duration(lasted)
+                format_duration(since.elapsed())
             );
         }
     }
@@ -95,10 +99,12 @@ impl Reach {
                 Some(patience) => format!("at most {}", format_duration(patience)),
                 None => "as long as it takes".to_owned(),
             };
+            self.state.lock().waiting_since = Some(Instant::now());
+            self.says_waiting.store(true, Ordering::Relaxed);
             warn!(
                 target: LIFECYCLE,
                 { error.r#type = failure.error.code, notifier.suppressed = suppressed },
-                "the ledger's table {} does not answer, and mails wait for it, {patience}: {said}",
+                "mails cannot be claimed in the ledger's table {}, and wait for it {patience}: {said}",
                 self.name
             );
         }
@@ -136,15 +142,11 @@ impl Reach {
             return;
         }
         let now = Instant::now();
-        let back_at = state.back_at.take();
-        let probe_in = if back_at.is_some_and(|at| now.duration_since(at) < RELAPSE_WITHIN) {
-            PROBE_RELAPSED_EVERY
-        } else {
-            PROBE_EVERY
-        };
-        state.probe_at = Some(now + probe_in);
+        state.probe_at = Some(now + PROBE_EVERY);
         state.since = Some(now);
         drop(state);
+        // The line on that says more.
+        self.says_waiting.store(false, Ordering::Relaxed);
         self.waiting.reset();
         self.without.store(0, Ordering::Relaxed);
         self.aside.send_replace(true);
@@ -188,7 +190,6 @@ impl Reach {
             return;
         };
         state.probe_at = None;
-        state.back_at = Some(Instant::now());
         drop(state);
         self.going.reset();
         self.aside.send_replace(false);

@@ -62,7 +62,7 @@ async fn begin(task: &Task, key: &str) -> Box<dyn SendGuard> {
 /// Claims a mail that is free, and begins to send it.
 async fn begin_send(task: &Task, key: &str) -> Box<dyn SendGuard> {
     let guard = begin(task, key).await;
-    assert_eq!(guard.claim().await, Claimed::Ours);
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Ours);
     assert!(guard.begin_send());
     guard
 }
@@ -95,7 +95,7 @@ async fn what_one_task_sent_is_a_duplicate_to_another() {
     let (one, other) = (task(&table), task(&table));
     send(&one, "a", "mail-1").await;
     let guard = begin(&other, "a").await;
-    assert_eq!(guard.claim().await, is_sent_as("mail-1"));
+    assert_eq!(guard.claim(&|_| ()).await, is_sent_as("mail-1"));
     drop(guard);
     assert!(
         other.ledger.begin("a").await.is_none(),
@@ -112,10 +112,10 @@ async fn while_one_task_sends_another_waits_and_learns_of_it() {
     let (one, other) = (task(&table), task(&table));
     let sending = begin_send(&one, "a").await;
     let guard = begin(&other, "a").await;
-    assert_eq!(guard.claim().await, Claimed::Elsewhere);
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Elsewhere);
     let waiting = tokio::spawn(async move {
         guard.wait_for_other().await;
-        guard.claim().await
+        guard.claim(&|_| ()).await
     });
     settle().await;
     assert!(!waiting.is_finished());
@@ -142,7 +142,7 @@ async fn a_claim_without_a_send_is_taken_back() {
     let table = Arc::default();
     let one = task(&table);
     let guard = begin(&one, "a").await;
-    assert_eq!(guard.claim().await, Claimed::Ours);
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Ours);
     drop(guard);
     settle().await;
     assert_eq!(table.item("q#a"), None);
@@ -156,11 +156,11 @@ async fn a_mail_that_may_have_gone_is_nobody_elses_until_its_claim_ends() {
     settle().await;
     let guard = begin(&other, "a").await;
     for _ in 0..CLAIM_LASTS - 1 {
-        assert_eq!(guard.claim().await, Claimed::Elsewhere);
+        assert_eq!(guard.claim(&|_| ()).await, Claimed::Elsewhere);
         sleep(seconds(1)).await;
     }
     sleep(seconds(2)).await;
-    assert_eq!(guard.claim().await, Claimed::Ours);
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Ours);
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,9 +169,9 @@ async fn whoever_waits_for_a_claim_that_ends_goes_on_then() {
     let (one, other) = (task(&table), task(&table));
     drop(begin_send(&one, "a").await);
     let guard = begin(&other, "a").await;
-    assert_eq!(guard.claim().await, Claimed::Elsewhere);
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Elsewhere);
     let began = Instant::now();
-    while guard.claim().await != Claimed::Ours {
+    while guard.claim(&|_| ()).await != Claimed::Ours {
         guard.wait_for_other().await;
     }
     let waited = began.elapsed().as_secs();
@@ -184,7 +184,7 @@ async fn a_receipt_renews_its_own_claim_also_where_an_answer_was_lost() {
     let one = task(&table);
     let guard = begin(&one, "a").await;
     table.lose_answers(3);
-    assert_eq!(guard.claim().await, Claimed::Ours);
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Ours);
     assert_eq!(table.calls("PutItem"), 4);
     assert!(guard.begin_send());
     // No answer; the wait for its event is over: by the old rule it is sent again.
@@ -193,7 +193,7 @@ async fn a_receipt_renews_its_own_claim_also_where_an_answer_was_lost() {
         !guard.begin_send(),
         "that claim does not outlast another send"
     );
-    assert_eq!(guard.claim().await, Claimed::Ours);
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Ours);
     assert!(guard.begin_send());
 }
 
@@ -203,7 +203,7 @@ async fn a_claim_that_was_answered_late_allows_no_send() {
     let one = task(&table);
     let guard = begin(&one, "a").await;
     table.answer_after(Duration::from_millis(3001));
-    assert_eq!(guard.claim().await, Claimed::Ours);
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Ours);
     assert!(!guard.begin_send());
 }
 
@@ -215,7 +215,10 @@ async fn an_event_reaches_the_table_and_thereby_every_task() {
     let heard = other.ledger.hear("a", "mail-1").await;
     assert_eq!((heard.sent_twice, heard.known), (false, KnownTo::All));
     assert_eq!(table.item("q#a"), Some(sent("mail-1")));
-    assert_eq!(begin(&third, "a").await.claim().await, is_sent_as("mail-1"));
+    assert_eq!(
+        begin(&third, "a").await.claim(&|_| ()).await,
+        is_sent_as("mail-1")
+    );
     // Its other events write nothing more.
     other.ledger.hear("a", "mail-1").await;
     assert_eq!(table.calls("BatchWriteItem"), 1);

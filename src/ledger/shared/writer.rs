@@ -23,7 +23,8 @@ use crate::{
     ports::{
         CallError,
         table::{
-            Known, LOOKS_MAX, LedgerTable, RECORDS_MAX, SentMail, TableFailure, TableFailureKind,
+            Claim, Known, LOOKS_MAX, LedgerTable, RECORDS_MAX, SentMail, TableFailure,
+            TableFailureKind,
         },
     },
     random::random_id,
@@ -97,7 +98,7 @@ enum Work {
     Record(Vec<Record>),
     Drop(String, Vec<String>),
     Look(Vec<Look>),
-    /// Whether the table answers: by writing these, where there are any.
+    /// Whether the table can be used, and these are written where there are any.
     Probe(Vec<Record>),
 }
 
@@ -255,16 +256,31 @@ impl Writer {
             }
             Work::Look(looks) => self.look_at_all(looks).await,
             Work::Probe(records) => {
-                let answer = if records.is_empty() {
-                    // Nobody has this claim: nothing is taken back, and the table has answered.
-                    self.table.drop_claim("probe", &[random_id()]).await
-                } else {
-                    self.write(records).await
-                };
+                let answer = self.probe(records).await;
                 self.queue.lock().probing = false;
                 self.reach.probed(answer.as_ref());
             }
         }
+    }
+
+    /// Makes all calls that a mail needs: one answer alone shows nothing of a right that is missing.
+    async fn probe(&self, records: Vec<Record>) -> Result<(), TableFailure> {
+        // Records are written first, and stand then whatever becomes of the rest.
+        let mut next = records;
+        while !next.is_empty() {
+            self.write(next).await?;
+            next = self.queue.lock().records.take();
+        }
+        let key = format!("probe-{}", random_id());
+        let owner = random_id();
+        let claim = Claim {
+            key: &key,
+            owner: &owner,
+            earlier: &[],
+            lasts: Duration::ZERO,
+        };
+        self.table.claim(claim).await?;
+        self.table.drop_claim(&key, &[owner]).await
     }
 
     /// Writes these records. Fails where none of them was taken; those that were not are written again.

@@ -19,7 +19,7 @@ use crate::{
         report::{self, Settled},
         window::Sending,
     },
-    ports::{SendFailure, TemplateVersion},
+    ports::{CallError, SendFailure, TemplateVersion},
 };
 
 /// The longest pause between the attempts of a message on its last receive while draining.
@@ -152,7 +152,13 @@ impl Worker<'_> {
         if guard.heard().is_some() {
             return Err(Ending::SentByEvent);
         }
-        match self.wait(pin!(guard.claim())).await? {
+        let failed = |error: &CallError| {
+            context.progress.failed(Said {
+                code: error.code.clone(),
+                text: error.to_string(),
+            });
+        };
+        match self.wait(pin!(guard.claim(&failed))).await? {
             Claimed::Ours => {}
             Claimed::Sent { email_id } => {
                 context.limiter.give_back(recipients);

@@ -38,7 +38,7 @@ async fn a_table_that_is_to_be_waited_for_is_waited_for() {
         .set_aside("it did not answer at the start".to_owned());
     table.fail(TableFailureKind::Throttled);
     let guard = begin(&one, "a").await;
-    let claim = tokio::spawn(async move { guard.claim().await });
+    let claim = tokio::spawn(async move { guard.claim(&|_| ()).await });
     settle().await;
     assert!(!claim.is_finished());
     sleep(seconds(3600)).await;
@@ -54,12 +54,12 @@ async fn a_mail_that_another_task_may_be_sending_does_not_go_without_the_table()
     let (one, other) = (task(&table), task(&table));
     let _sending = begin_send(&one, "a").await;
     let guard = begin(&other, "a").await;
-    assert_eq!(guard.claim().await, Claimed::Elsewhere);
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Elsewhere);
     table.fail(TableFailureKind::Transient);
     send(&other, "b", "mail-2").await;
-    assert_eq!(guard.claim().await, Claimed::Elsewhere);
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Elsewhere);
     sleep(seconds(CLAIM_LASTS)).await;
-    assert_eq!(guard.claim().await, Claimed::Ours);
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Ours);
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,8 +134,9 @@ async fn records_alone_that_fail_put_the_table_aside_and_keep_it_there() {
     table.fail(None);
     sleep(seconds(10)).await;
     assert_eq!(table.item("q#mail 99"), Some(sent("id")));
+    let probed = claims + 1;
     drop(begin_send(&one, "after").await);
-    assert_eq!(table.calls("PutItem"), claims + 1);
+    assert_eq!(table.calls("PutItem"), probed + 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -157,7 +158,7 @@ async fn claims_that_were_refused_do_not_push_the_one_that_stands_out_of_the_lis
     let one = start(&table, "q", None);
     let guard = begin(&one, "a").await;
     table.lose_answers(1);
-    let claim = tokio::spawn(async move { guard.claim().await });
+    let claim = tokio::spawn(async move { guard.claim(&|_| ()).await });
     while table.calls("PutItem") == 0 {
         tokio::task::yield_now().await;
     }
@@ -171,18 +172,26 @@ async fn claims_that_were_refused_do_not_push_the_one_that_stands_out_of_the_lis
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_outage_hours_later_is_looked_at_as_soon_as_the_first() {
-    let table: Arc<TableInMemory> = Arc::default();
-    let one = task(&table);
-    for _ in 0..2 {
-        table.fail(TableFailureKind::Transient);
+async fn a_table_in_which_nothing_can_be_claimed_or_recorded_or_dropped_stays_aside() {
+    for call in ["PutItem", "BatchWriteItem", "DeleteItem"] {
+        let table: Arc<TableInMemory> = Arc::default();
+        let one = task(&table);
+        table.fail_only(call, TableFailureKind::AccessDenied);
         one.ledger.set_aside("it did not answer".to_owned());
-        sleep(seconds(20)).await;
+        for number in 0..50 {
+            let began = Instant::now();
+            send(&one, &format!("mail {number}"), "id").await;
+            assert_eq!(began.elapsed(), Duration::ZERO, "{call}");
+            sleep(seconds(1)).await;
+        }
+        let stands = table.item("q#mail 40").is_some();
+        assert_eq!(stands, call != "BatchWriteItem", "{call}");
         table.fail(None);
         sleep(seconds(6)).await;
-        let heard = one.ledger.hear("a", "mail-1").await;
-        assert_eq!(heard.known, KnownTo::All, "it is in use again");
-        sleep(seconds(3600)).await;
+        assert_eq!(table.item("q#mail 49"), Some(sent("id")), "{call}");
+        let before = table.calls("PutItem");
+        drop(begin_send(&one, "after").await);
+        assert_eq!(table.calls("PutItem"), before + 1, "it is in use again");
     }
 }
 
