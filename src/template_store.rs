@@ -26,11 +26,13 @@ use crate::{
 };
 
 mod doubts;
+mod misspelling;
 
 #[cfg(test)]
 mod tests;
 
 use self::doubts::{all_lost, doubts, in_braces};
+pub use self::misspelling::{Misspelling, misspelt};
 
 /// While the last good template serves because newer ones cannot be had or are refused, a line comes
 /// this often.

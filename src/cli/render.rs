@@ -92,7 +92,7 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
             seen = Some(now);
             // A failure ends nothing: an editor may be halfway through its work, and the next
             // change follows.
-            if let Err(failed) = turn(once().await, page.as_mut(), asked.json) {
+            if let Err(failed) = turn(&once().await, page.as_mut(), asked.json) {
                 eprint(&format_args!("{failed:#}"));
             }
         }
@@ -109,11 +109,11 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
 
 /// Shows what one change led to: in the page, where there is one, else on standard output.
 fn turn(
-    rendered: anyhow::Result<Verdict>,
+    rendered: &anyhow::Result<Verdict>,
     mut page: Option<&mut Page<'_>>,
     json: bool,
 ) -> anyhow::Result<()> {
-    let told = match &rendered {
+    let told = match rendered {
         Ok(Verdict::Mail(mail)) => {
             let (html, text) = (mail.html.to_string(), mail.text.len());
             let told = format!("rendered: {} bytes of HTML, {text} of text", html.len());
@@ -129,7 +129,7 @@ fn turn(
         page.iter()
             .try_for_each(|page| page.preview_problem(&told))?;
     }
-    if let (Ok(verdict), None) = (&rendered, page) {
+    if let (Ok(verdict), None) = (rendered, page) {
         show(verdict, json)?;
     }
     eprint(&format_args!("{told}; watching, Ctrl-C ends"));

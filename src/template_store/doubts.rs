@@ -1,6 +1,6 @@
 //! What about a new version of the template deserves a word, though it serves.
 
-use super::TemplateInForce;
+use super::{TemplateInForce, misspelling::misspelt};
 use crate::notification::Placeholders;
 
 /// The doubts about a version with this text, beside the one that served before it, in words.
@@ -11,7 +11,7 @@ pub(super) fn doubts(
     before: Option<&TemplateInForce>,
 ) -> Vec<String> {
     let mut doubts = Vec::new();
-    let misspelt = declared.misspelt_in(text);
+    let misspelt = misspelt(text, declared);
     if !misspelt.is_empty() {
         let listed: Vec<_> = misspelt.iter().map(ToString::to_string).collect();
         let listed = listed.join(", ");

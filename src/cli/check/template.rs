@@ -8,7 +8,7 @@ use crate::{
     cli::{sample, verdict::Verdict},
     notification::{Composer, Template},
     ports::{TemplateFailure, TemplateFile, inspect::RefusalKind},
-    template_store::{self, LoadError},
+    template_store::{self, LoadError, misspelt},
 };
 
 const TEMPLATE: &str = "template";
@@ -91,11 +91,12 @@ fn check_placeholders(target: &Target<'_>, template: &Template, file: &TemplateF
     let declared = target.settings.message.placeholders.iter();
     let declared: Vec<&str> = declared.map(|one| one.name.as_str()).collect();
     let placeholders = &target.settings.message.placeholders;
-    let misspelt = [&*source, subject].map(|text| placeholders.misspelt_in(text));
-    let misspelt = misspelt.iter().flatten().map(ToString::to_string);
-    let misspelt = BTreeSet::from_iter(misspelt);
+    let found = [&*source, subject].map(|text| misspelt(text, placeholders));
+    let found = found.iter().flatten().map(ToString::to_string);
+    let misspelt: BTreeSet<String> = found.collect();
     if !misspelt.is_empty() {
-        let listed = Vec::from_iter(misspelt).join(", ");
+        let listed: Vec<_> = misspelt.into_iter().collect();
+        let listed = listed.join(", ");
         let found = format!("these stay as they are written: {listed}");
         return Finding::warning(CHECK, found).advising(
             "correct them in the template or in email.subject, or declare them under \

@@ -3,8 +3,10 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::placeholder::{Placeholder, Placeholders};
-use crate::text::most_alike;
+use crate::{
+    notification::{Placeholder, Placeholders},
+    text::most_alike,
+};
 
 /// A text in braces that resembles a placeholder, and is mailed as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,17 +24,15 @@ impl fmt::Display for Misspelling {
     }
 }
 
-impl Placeholders {
-    /// What in a text resembles a placeholder and is not declared, each once.
-    pub fn misspelt_in(&self, text: &str) -> Vec<Misspelling> {
-        let written = undeclared(text, self).into_iter();
-        written
-            .filter_map(|written| {
-                let meant = meant(&written, self)?;
-                Some(Misspelling { written, meant })
-            })
-            .collect()
-    }
+/// What in a text resembles a placeholder and is not declared, each once.
+pub fn misspelt(text: &str, declared: &Placeholders) -> Vec<Misspelling> {
+    let written = undeclared(text, declared).into_iter();
+    written
+        .filter_map(|written| {
+            let meant = meant(&written, declared)?;
+            Some(Misspelling { written, meant })
+        })
+        .collect()
 }
 
 /// The texts in braces that look like placeholders and are not declared, each once, as written.
@@ -71,8 +71,8 @@ fn meant(written: &str, declared: &Placeholders) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pointer::JsonPointer;
     use super::*;
+    use crate::notification::JsonPointer;
 
     fn declared() -> Placeholders {
         let names = ["mailto", "summary", "uid"];
@@ -89,7 +89,7 @@ mod tests {
     fn names_in_braces_that_are_not_declared_are_found_and_css_is_not() {
         let source =
             "p{color:red} .x{margin:0} {summary} { uid } {sumary} {\nuid\n} {unknown} {2x}";
-        let found = declared().misspelt_in(source);
+        let found = misspelt(source, &declared());
         let found: Vec<_> = found.iter().map(ToString::to_string).collect();
         let expected = [
             "{ uid } (did you mean {uid}?)",
