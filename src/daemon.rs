@@ -165,7 +165,7 @@ async fn boot<T>(
                     log_stop_while_starting(name);
                     return Ok(None);
                 }
-                Signal::Reload => templates.refresh(),
+                Signal::Reload => templates.refresh_and_tell(),
             },
         }
     }
@@ -205,7 +205,7 @@ async fn work(
             Some(signal) = signals.recv() => match signal {
                 Signal::Reload => {
                     info!(target: LIFECYCLE, "SIGHUP: fetching the template now");
-                    templates.refresh();
+                    templates.refresh_and_tell();
                 }
                 Signal::Stop(name) if stop_asked => {
                     warn!(

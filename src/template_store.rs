@@ -1,7 +1,13 @@
 //! The template in force: fetched by one task however many messages ask for it, compiled once,
 //! replaced only by a good version, and kept until a better one comes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use thiserror::Error;
@@ -19,11 +25,17 @@ use crate::{
     telemetry::throttle::Throttle,
 };
 
+mod doubts;
+mod misspelling;
+
 #[cfg(test)]
 mod tests;
 
-/// While the last good template serves because newer ones cannot be had, a warning comes this
-/// often.
+use self::doubts::{all_lost, doubts, in_braces};
+pub use self::misspelling::{Misspelling, misspelt};
+
+/// While the last good template serves because newer ones cannot be had or are refused, a line comes
+/// this often.
 const STALE_WARNING: Duration = Duration::from_hours(1);
 
 /// A template and where it came from.
@@ -32,6 +44,27 @@ pub struct TemplateInForce {
     pub template: Template,
     /// Which version of the file it is.
     pub version: TemplateVersion,
+    /// The size of the file.
+    pub bytes: usize,
+    /// What about it deserves a word, in words.
+    pub doubts: Vec<String>,
+}
+
+impl TemplateInForce {
+    /// Which version it is and what it names, for people.
+    pub fn describe(&self) -> String {
+        let named = in_braces(self.template.placeholders());
+        let named = if named.is_empty() {
+            "no placeholder"
+        } else {
+            &named
+        };
+        format!(
+            "{} bytes{}, names {named}",
+            self.bytes,
+            at_commit(&self.version)
+        )
+    }
 }
 
 /// Why no new template could be had.
@@ -51,6 +84,12 @@ pub enum LoadError {
     /// It was fetched, and is no template.
     #[error(transparent)]
     Compile(#[from] TemplateError),
+    /// It names nothing of what the one before it named: likely another file.
+    #[error("the new version names none of the placeholders of the last good one ({names})")]
+    LostAll {
+        /// Those, in braces.
+        names: String,
+    },
 }
 
 impl LoadError {
@@ -58,8 +97,13 @@ impl LoadError {
     pub fn is_definite(&self) -> bool {
         match self {
             Self::Fetch(failure) => failure.kind != TemplateFailureKind::Transient,
-            Self::TooLarge { .. } | Self::Compile(_) => true,
+            Self::TooLarge { .. } | Self::Compile(_) | Self::LostAll { .. } => true,
         }
+    }
+
+    /// Whether there is a file, and it is not to be mailed.
+    fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Fetch(_))
     }
 
     /// Whether it says more than the failure before it. Failures that may pass are all alike:
@@ -82,7 +126,18 @@ impl LoadError {
         match self {
             Self::Fetch(failure) => failure.kind.remedy(),
             Self::TooLarge { .. } => "shorten the file or raise template.max_bytes",
+            Self::Compile(TemplateError::LfsPointer) => {
+                "commit the template itself: take its path out of .gitattributes (git lfs untrack) and \
+                 commit it again"
+            }
+            Self::Compile(TemplateError::ConflictMarkers { .. }) => {
+                "finish the merge in the template and commit it"
+            }
             Self::Compile(_) => "commit a template that is UTF-8 text and not blank",
+            Self::LostAll { .. } => {
+                "commit the right file. If mails without them are meant, restart: a process that starts \
+                 takes any template"
+            }
         }
     }
 }
@@ -100,12 +155,13 @@ pub struct Knowledge {
     pub failure: Option<Arc<LoadError>>,
 }
 
-/// Compiles a fetched file, unless it has more than `max_bytes`: what decides whether a version
-/// comes into force.
+/// Compiles a fetched file, unless it has more than `max_bytes` or names none of the placeholders of
+/// the one before it: what decides whether a version comes into force.
 pub fn compile(
     file: &TemplateFile,
     placeholders: &Placeholders,
     max_bytes: u64,
+    before: Option<&TemplateInForce>,
 ) -> Result<TemplateInForce, LoadError> {
     if file.bytes.len() as u64 > max_bytes {
         return Err(LoadError::TooLarge {
@@ -113,10 +169,19 @@ pub fn compile(
             max_bytes,
         });
     }
-    Ok(TemplateInForce {
+    let mut version = TemplateInForce {
         template: Template::compile(&file.bytes, placeholders)?,
         version: file.version.clone(),
-    })
+        bytes: file.bytes.len(),
+        doubts: Vec::new(),
+    };
+    if let Some(names) = before.and_then(|before| all_lost(&version, before)) {
+        return Err(LoadError::LostAll { names });
+    }
+    // It is UTF-8, or would not have compiled.
+    let text = String::from_utf8_lossy(&file.bytes);
+    version.doubts = doubts(&text, placeholders, &version, before);
+    Ok(version)
 }
 
 /// Fetches and keeps the template.
@@ -127,8 +192,17 @@ pub struct TemplateStore {
     ttl: Duration,
     knowledge: watch::Sender<Knowledge>,
     asked: Notify,
+    /// Somebody waits for a word on what the next load brings.
+    owes_answer: AtomicBool,
     /// Warnings of a template that cannot be refreshed.
     stale: Throttle,
+}
+
+/// What a load brings.
+enum Loaded {
+    /// The content that is in force already, maybe at another commit.
+    Same(TemplateVersion),
+    New(TemplateInForce),
 }
 
 impl TemplateStore {
@@ -147,6 +221,7 @@ impl TemplateStore {
             ttl,
             knowledge: watch::Sender::new(Knowledge::default()),
             asked: Notify::new(),
+            owes_answer: AtomicBool::new(false),
             stale: Throttle::every(STALE_WARNING),
         }
     }
@@ -183,6 +258,12 @@ impl TemplateStore {
         self.asked.notify_one();
     }
 
+    /// The same for a person, who is told what it brings in any case.
+    pub fn refresh_and_tell(&self) {
+        self.owes_answer.store(true, Ordering::Relaxed);
+        self.refresh();
+    }
+
     /// Loads the template at once, then whenever it has grown old or a refresh is asked for, until
     /// stopped. Failures are tried again with growing pauses.
     pub async fn run(&self, stop: CancellationToken) {
@@ -195,8 +276,8 @@ impl TemplateStore {
                 () = stop.cancelled() => return,
             };
             let pause = match loaded {
-                Ok(fetched) => {
-                    self.accept(fetched);
+                Ok(loaded) => {
+                    self.accept(loaded);
                     backoff.reset();
                     self.ttl
                 }
@@ -214,55 +295,82 @@ impl TemplateStore {
     }
 
     /// Fetches the file and compiles it, unless it is the version in force already.
-    async fn load(&self) -> Result<Option<TemplateInForce>, LoadError> {
+    async fn load(&self) -> Result<Loaded, LoadError> {
         let file = self.source.fetch().await?;
-        if self
-            .in_force()
-            .is_some_and(|now| now.version.blob_id == file.version.blob_id)
-        {
-            return Ok(None);
+        let before = self.in_force();
+        let before = before.as_deref();
+        if before.is_some_and(|now| now.version.blob_id == file.version.blob_id) {
+            return Ok(Loaded::Same(file.version));
         }
-        compile(&file, &self.placeholders, self.max_bytes).map(Some)
+        compile(&file, &self.placeholders, self.max_bytes, before).map(Loaded::New)
     }
 
-    fn accept(&self, fetched: Option<TemplateInForce>) {
-        if let Some(fetched) = &fetched {
-            info!(
-                template.commit_id = fetched.version.commit_id,
-                template.blob_id = fetched.version.blob_id,
-                "template in force: {}",
-                self.source.location()
-            );
+    fn accept(&self, loaded: Loaded) {
+        let is_asked = self.owes_answer.swap(false, Ordering::Relaxed);
+        let location = self.source.location();
+        match &loaded {
+            Loaded::New(version) => {
+                info!(
+                    template.commit_id = version.version.commit_id,
+                    template.blob_id = version.version.blob_id,
+                    "template in force: {location}: {}",
+                    version.describe()
+                );
+                if !version.doubts.is_empty() {
+                    warn!(
+                        "the new template may be wrong, and mails are made with it: {} ({location}); if it \
+                         is, commit it corrected",
+                        version.doubts.join("; ")
+                    );
+                }
+            }
+            Loaded::Same(version) if is_asked => info!(
+                template.commit_id = version.commit_id,
+                template.blob_id = version.blob_id,
+                "template unchanged: {location}{}",
+                at_commit(version)
+            ),
+            Loaded::Same(_) => {}
         }
         self.knowledge.send_modify(|knowledge| {
             knowledge.loads += 1;
             knowledge.good_at = Some(Instant::now());
             knowledge.failure = None;
-            if let Some(fetched) = fetched {
-                knowledge.in_force = Some(Arc::new(fetched));
+            if let Loaded::New(version) = loaded {
+                knowledge.in_force = Some(Arc::new(version));
             }
         });
     }
 
-    /// Without a good template it is an error, since nothing can be sent; with one it is a
-    /// warning, which comes again every hour. Each new cause is logged at once.
+    /// Without a good template it is an error, since nothing can be sent; so it is where a new version is
+    /// not to be mailed. A fetch that failed beside a good template is a warning. Either comes again every
+    /// hour, and each new cause is told at once.
     fn fail(&self, failure: LoadError) {
+        let is_asked = self.owes_answer.swap(false, Ordering::Relaxed);
         let location = self.source.location();
         let remedy = failure.remedy();
         let known = self.knowledge.borrow().clone();
         let is_news = known
             .failure
             .is_none_or(|last| failure.is_news_after(&last));
-        if is_news {
+        if is_news || is_asked {
             self.stale.reset();
         }
+        let age = known.good_at.map(|at| at.elapsed().as_secs());
         if known.in_force.is_none() {
-            if is_news {
+            if is_news || is_asked {
                 error!("no template: {failure} ({location}); {remedy}");
             }
-        } else if self.stale.due().is_some() {
+        } else if self.stale.due().is_none() {
+            // It was told within the hour.
+        } else if failure.is_refusal() {
+            error!(
+                notifier.template.age_s = age,
+                "new template refused, the last good one serves: {failure} ({location}); {remedy}"
+            );
+        } else {
             warn!(
-                notifier.template.age_s = known.good_at.map(|at| at.elapsed().as_secs()),
+                notifier.template.age_s = age,
                 "template not refreshed, the last good one serves: {failure} ({location}); {remedy}"
             );
         }
@@ -270,5 +378,13 @@ impl TemplateStore {
             knowledge.loads += 1;
             knowledge.failure = Some(Arc::new(failure));
         });
+    }
+}
+
+/// The commit of a version, if it has one, for people.
+fn at_commit(version: &TemplateVersion) -> String {
+    match version.commit_id.as_str() {
+        "" => String::new(),
+        id => format!(", commit {}", id.get(..8).unwrap_or(id)),
     }
 }

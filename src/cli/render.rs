@@ -1,5 +1,8 @@
 //! `render`: the mail that a message would become.
 
+mod correction;
+mod page;
+
 use std::{
     fs, io,
     path::Path,
@@ -10,6 +13,10 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use self::{
+    correction::{corrected, refuse_other_files},
+    page::Page,
+};
 use super::{
     FAILED, OK,
     arguments::Render,
@@ -19,8 +26,8 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
-    config::{Flags, Settings},
-    notification::{Address, Envelope, JsonPointer, Mail, Rejection, Template},
+    config::Flags,
+    notification::{Address, Mail},
     shutdown::{self, Signal},
 };
 
@@ -41,17 +48,31 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
     }
     let loaded = session::load_for_mail(flags, asked.template.as_deref())?;
     let settings = &loaded.settings;
+    let mut page = asked.html.as_deref().map(Page::new);
+    if let Some(page) = &page {
+        page.refuse_to_replace("--message", asked.message.as_deref())?;
+        let template = asked.template.as_ref();
+        let named = template.map_or("template.file", |_| "--template");
+        page.refuse_to_replace(named, settings.template.file.as_deref())?;
+    }
     let source = session::template_source(settings).await?;
-    let once = async || {
+    let once = async || -> anyhow::Result<Verdict> {
         let body = match &asked.message {
             Some(path) => read(path)?,
             None => sample::body(settings, None),
         };
-        let template = session::load_template(&*source, settings).await?;
-        show(&Verdict::of(&body, &settings.composer(), &template), asked)
+        let loaded = session::load_template(&*source, settings).await?;
+        for doubt in &loaded.doubts {
+            eprint(&format_args!("the template may be wrong: {doubt}"));
+        }
+        Ok(Verdict::of(&body, &settings.composer(), &loaded.template))
     };
     if !asked.watch {
-        return once().await;
+        let verdict = once().await?;
+        if let (Verdict::Mail(mail), Some(page)) = (&verdict, &page) {
+            page.write(&mail.html.to_string())?;
+        }
+        return show(&verdict, asked.json);
     }
     let files: Vec<_> = asked
         .message
@@ -71,19 +92,48 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
             seen = Some(now);
             // A failure ends nothing: an editor may be halfway through its work, and the next
             // change follows.
-            if let Err(failed) = once().await {
+            if let Err(failed) = turn(&once().await, page.as_mut(), asked.json) {
                 eprint(&format_args!("{failed:#}"));
             }
-            eprint(&"watching; Ctrl-C ends");
         }
         // A signal ends the wait at once, so that Ctrl-C does.
         tokio::select! {
             signal = signals.recv() => if !matches!(signal, Some(Signal::Reload)) {
+                page.iter().try_for_each(Page::end)?;
                 return Ok(OK);
             },
             () = sleep(WATCH_EVERY) => {}
         }
     }
+}
+
+/// Shows what one change led to: in the page, where there is one, else on standard output.
+fn turn(
+    rendered: &anyhow::Result<Verdict>,
+    mut page: Option<&mut Page<'_>>,
+    json: bool,
+) -> anyhow::Result<()> {
+    let told = match rendered {
+        Ok(Verdict::Mail(mail)) => {
+            let (html, text) = (mail.html.to_string(), mail.text.len());
+            let told = format!("rendered: {} bytes of HTML, {text} of text", html.len());
+            page.iter_mut().try_for_each(|page| page.preview(&html))?;
+            told
+        }
+        Ok(Verdict::Ignored(reason) | Verdict::Rejected(reason)) => {
+            format!("no mail: {reason}")
+        }
+        Err(failed) => format!("{failed:#}"),
+    };
+    if !matches!(rendered, Ok(Verdict::Mail(_))) {
+        page.iter()
+            .try_for_each(|page| page.preview_problem(&told))?;
+    }
+    if let (Ok(verdict), None) = (rendered, page) {
+        show(verdict, json)?;
+    }
+    eprint(&format_args!("{told}; watching, Ctrl-C ends"));
+    Ok(())
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -100,90 +150,9 @@ fn read(path: &Path) -> anyhow::Result<String> {
     }
 }
 
-/// Refuses what is no event with all that events have: whoever corrects a message sends it next. Only its
-/// recipient's address may be one that cannot be mailed.
-fn refuse_other_files(body: &str, settings: &Settings) -> anyhow::Result<()> {
-    let composer = settings.composer();
-    let event = match composer.open(body) {
-        Ok(Envelope::Notification { event, .. }) => event,
-        Ok(Envelope::Control { kind }) => {
-            bail!("the message is a {kind} of the topic and no event: is it the right file?")
-        }
-        // The correction says where it is not JSON.
-        Err(_) => return Ok(()),
-    };
-    let named = settings.message.placeholders.iter();
-    let named: Vec<_> = named.map(|one| format!("{{{}}}", one.name)).collect();
-    let named = named.join(" ");
-    let all = Template::compile(named.as_bytes(), &settings.message.placeholders);
-    match composer.compose(&all?, &event) {
-        Ok(_) | Err(Rejection::BadRecipient { .. }) => Ok(()),
-        Err(rejection) => bail!("{rejection}: is it the right file?"),
-    }
-}
-
-/// The message with another recipient, in its envelope if it has one.
-fn corrected(body: &str, settings: &Settings, address: &str) -> anyhow::Result<String> {
-    let address = Address::parse(address)
-        .map_err(|error| UsageError(format!("--correct needs one usable address: {error}")))?;
-    let read = |text: &str, what: &str| -> anyhow::Result<Value> {
-        let read: Value = serde_json::from_str(text).with_context(|| {
-            format!(
-                "{what} is not strict JSON (the daemon takes NaN and a byte order mark too, and an event \
-                 with either cannot be corrected here)"
-            )
-        })?;
-        anyhow::ensure!(read.is_object(), "{what} is no JSON object");
-        Ok(read)
-    };
-    let mut message = read(body, "the message")?;
-    let inner = message["Message"].as_str().map(str::to_owned);
-    let Some(inner) = inner.filter(|_| message["Type"] == "Notification") else {
-        correct(&mut message, settings, address.as_str())?;
-        return Ok(message.to_string());
-    };
-    let mut event = read(&inner, "the event")?;
-    correct(&mut event, settings, address.as_str())?;
-    message["Message"] = Value::from(event.to_string());
-    Ok(message.to_string())
-}
-
-/// Puts an address in the place of the event's recipient, and of the same address where the mail shows
-/// it. CIS writes some with `[at]`.
-fn correct(event: &mut Value, settings: &Settings, address: &str) -> anyhow::Result<()> {
-    const AT: &str = "[at]";
-    let recipient = settings.message.recipient.as_str();
-    let old = event.pointer(recipient).and_then(Value::as_str);
-    let old = old.unwrap_or_default().trim().to_owned();
-    if old.eq_ignore_ascii_case(address) {
-        let same = "--correct names the address that the message has already";
-        return Err(UsageError(same.to_owned()).into());
-    }
-    for placeholder in settings.message.placeholders.iter() {
-        for field in [Some(&placeholder.field), placeholder.fallback.as_ref()] {
-            let Some(field) = field.map(JsonPointer::as_str) else {
-                continue;
-            };
-            let shown = event.pointer(field).and_then(Value::as_str).map(str::trim);
-            if shown == Some(&old) {
-                sample::put(event, field, address);
-            } else if shown == Some(&old.replace('@', AT)) {
-                sample::put(event, field, &address.replace('@', AT));
-            }
-        }
-    }
-    sample::put(event, recipient, address);
-    Ok(())
-}
-
-/// Prints what becomes of a message, writes the HTML part where that is asked for, and returns the
-/// exit code.
-fn show(verdict: &Verdict, asked: &Render) -> anyhow::Result<u8> {
-    if let (Verdict::Mail(mail), Some(path)) = (verdict, &asked.html) {
-        fs::write(path, mail.html.to_string())
-            .with_context(|| format!("{} cannot be written", path.display()))?;
-    }
-    match (verdict, asked.json) {
+/// Prints what becomes of a message, and returns the exit code.
+fn show(verdict: &Verdict, json: bool) -> anyhow::Result<u8> {
+    match (verdict, json) {
         (Verdict::Mail(mail), true) => print(in_json(mail)),
         (Verdict::Mail(mail), false) => print(in_text(mail)),
         (none, true) => print(json!({ "verdict": none.name(), "reason": none.reason() })),

@@ -12,10 +12,9 @@ use crate::{
     },
     config::{self, Flags, Loaded, Part, Problems, Settings},
     feedback,
-    notification::Template,
     ports::{TemplateSource, World, events::Feedback, queue_name, table::LedgerTable},
     template_file::TemplateOnDisk,
-    template_store::{self, LoadError},
+    template_store::{self, LoadError, TemplateInForce},
     timing::{TABLE_CALL_TIMEOUT, lease_call_timeout},
 };
 
@@ -144,12 +143,12 @@ fn in_repository(settings: &Settings, aws: &AwsConfig) -> Arc<dyn TemplateSource
 pub(super) async fn load_template(
     source: &dyn TemplateSource,
     settings: &Settings,
-) -> anyhow::Result<Template> {
+) -> anyhow::Result<TemplateInForce> {
     let placeholders = &settings.message.placeholders;
+    let max_bytes = settings.template.max_bytes;
     let loaded = match source.fetch().await {
-        Ok(file) => template_store::compile(&file, placeholders, settings.template.max_bytes),
+        Ok(file) => template_store::compile(&file, placeholders, max_bytes, None),
         Err(failure) => Err(LoadError::from(failure)),
     };
-    let loaded = loaded.map_err(|failure| anyhow!(failure.text_at(source.location())))?;
-    Ok(loaded.template)
+    loaded.map_err(|failure| anyhow!(failure.text_at(source.location())))
 }

@@ -23,7 +23,7 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
     let mut signals = shutdown::signals().context("signals cannot be handled")?;
     let loaded = session::load_for_mail(&flags, asked.template.as_deref())?;
     let Session { loaded, world, .. } = Session::connect(loaded).await?;
-    let template = session::load_template(&*world.templates, &loaded.settings).await?;
+    let loaded_template = session::load_template(&*world.templates, &loaded.settings).await?;
     let facts = world.queue.describe().await.map_err(|failure| {
         let kind = classify::refusal_kind(&failure.error);
         let remedy = kind.remedy("sqs:GetQueueAttributes", "the queue");
@@ -39,7 +39,7 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
     let scanner = Scanner {
         queue: &*world.queue,
         composer: &loaded.settings.composer(),
-        template: &template,
+        template: &loaded_template.template,
         retention: facts.retention,
         limit: usize::try_from(asked.limit).unwrap_or(usize::MAX),
     };

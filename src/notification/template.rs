@@ -27,6 +27,15 @@ pub enum TemplateError {
         /// The first byte that is not, counted from 0.
         offset: usize,
     },
+    /// What Git LFS keeps in the repository in the place of a file.
+    #[error("the file is a Git LFS pointer, and the template itself is not in the repository")]
+    LfsPointer,
+    /// A merge that nobody finished.
+    #[error("the template holds merge conflict markers (in line {line})")]
+    ConflictMarkers {
+        /// The line of the first, counted from 1.
+        line: usize,
+    },
     /// Nothing in it that a reader would see: it is empty, or all markup.
     #[error("the template has no visible text")]
     Blank,
@@ -45,6 +54,7 @@ impl Template {
             offset: error.valid_up_to(),
         })?;
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
+        refuse_leftovers_of_git(source)?;
         let html = Pattern::parse(source, declared);
         let text = text::twin(&html.segments);
         if text.is_empty() {
@@ -86,6 +96,29 @@ impl fmt::Debug for Template {
             .field("placeholders", &names)
             .finish_non_exhaustive()
     }
+}
+
+/// Refuses what Git and its helpers leave where a file was meant.
+fn refuse_leftovers_of_git(source: &str) -> Result<(), TemplateError> {
+    // Both names of its specification: Git LFS was called Hawser.
+    let pointers = ["version https://git-lfs.", "version https://hawser."];
+    let is_pointer = pointers.iter().any(|start| source.starts_with(start));
+    if is_pointer && source.contains("\noid sha256:") {
+        return Err(TemplateError::LfsPointer);
+    }
+    let mut half = None;
+    for (place, line) in source.lines().enumerate() {
+        let is_end = line.starts_with(">>>>>>> ");
+        if line.starts_with("<<<<<<< ") || (is_end && half.is_some()) {
+            let line = half.unwrap_or(place) + 1;
+            return Err(TemplateError::ConflictMarkers { line });
+        }
+        if line == "=======" {
+            // Somebody may have taken away the line above it.
+            half = half.or(Some(place));
+        }
+    }
+    Ok(())
 }
 
 /// Safe as text and in a quoted attribute. The characters that HTML forbids are dropped.

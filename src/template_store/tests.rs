@@ -142,6 +142,7 @@ async fn only_a_good_version_replaces_the_one_in_force() {
         Brings::File("blank", b" \n <!-- nothing --> "),
         Brings::File("no utf-8", b"<p>\xff</p>"),
         Brings::File("too large", &[b'x'; 101]),
+        Brings::File("names nothing", b"<p>hello</p>"),
         Brings::Fails(TemplateFailureKind::Missing),
         Brings::Fails(TemplateFailureKind::Transient),
     ];
@@ -159,6 +160,66 @@ async fn only_a_good_version_replaces_the_one_in_force() {
     rig.after(SECOND).await;
     assert_eq!(rig.in_force().as_deref(), Some("2"));
     assert!(rig.store.watch().borrow().failure.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_start_and_after_one_without_placeholders_none_is_missed() {
+    let rig = rig(Brings::File("1", b"<p>hello</p>"));
+    rig.after(SECOND).await;
+    rig.bring(Brings::File("2", b"<p>bye</p>"));
+    rig.store.refresh();
+    rig.after(SECOND).await;
+    let now = rig.store.in_force().unwrap();
+    assert_eq!(now.version.blob_id, "2");
+    assert!(now.doubts.is_empty());
+    assert_eq!(now.describe(), "10 bytes, commit c, names no placeholder");
+}
+
+#[test]
+fn a_version_is_held_against_the_one_before_it() {
+    let placeholders = ["uid", "summary"].map(|name| Placeholder {
+        name: name.to_owned(),
+        field: JsonPointer::parse("/field").unwrap(),
+        fallback: None,
+        default: None,
+    });
+    let placeholders = Placeholders::new(placeholders.into());
+    let compiled = |text: &str, before: Option<&TemplateInForce>| {
+        let file = TemplateFile {
+            bytes: text.as_bytes().to_vec(),
+            version: TemplateVersion {
+                commit_id: String::new(),
+                blob_id: String::new(),
+            },
+        };
+        compile(&file, &placeholders, 1000, before)
+    };
+    let before = compiled("<p>{uid}, {summary}</p>", None).unwrap();
+    for (text, doubts) in [
+        ("<p>{summary} and {uid}</p>", &[][..]),
+        (
+            "<p>{summary}, {UID}</p>",
+            &[
+                "it is mailed with {UID} (did you mean {uid}?) as written",
+                "it misses {uid}, which the one before it named",
+            ],
+        ),
+        (
+            "<p>{uid} {summary} it is longer, but not so much</p>",
+            &["it has 52 bytes, the one before it had 23"],
+        ),
+        ("<p>{uid}, {summary} of 45 bytes, which is</p>", &[]),
+    ] {
+        assert_eq!(
+            compiled(text, Some(&before)).unwrap().doubts,
+            doubts,
+            "{text}"
+        );
+    }
+    let lost = compiled("<p>{UID}</p>", Some(&before)).map(drop);
+    let expected =
+        "the new version names none of the placeholders of the last good one ({uid}, {summary})";
+    assert_eq!(lost.unwrap_err().to_string(), expected);
 }
 
 #[tokio::test(start_paused = true)]

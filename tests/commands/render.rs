@@ -199,22 +199,77 @@ async fn watching_renders_again_when_a_file_changes() {
     // Held open: a closed standard input would be no reason to end, either.
     let _stdin = child.stdin.take();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-    let watching = "organizer-notifier: watching; Ctrl-C ends";
-    assert_eq!(log.next_line().await.unwrap().unwrap(), watching);
-    let rendered = || std::fs::read_to_string(&html).unwrap();
-    assert_eq!(rendered(), "<p>One sample-0001</p>");
-    std::fs::write(&template, "<p>Number two {uid}</p>").unwrap();
-    assert_eq!(log.next_line().await.unwrap().unwrap(), watching);
-    assert_eq!(rendered(), "<p>Number two sample-0001</p>");
-    // A file that is away for a moment is told, and watched on.
+    let rendered = |bytes: usize, text: usize| {
+        format!(
+            "organizer-notifier: rendered: {bytes} bytes of HTML, {text} of text; watching, Ctrl-C ends"
+        )
+    };
+    let shown = || std::fs::read_to_string(&html).unwrap();
+    let reload = "\n<script>setTimeout(() => location.reload(), 1000)</script>\n";
+    assert_eq!(log.next_line().await.unwrap().unwrap(), rendered(22, 16));
+    assert_eq!(shown(), format!("<p>One sample-0001</p>{reload}"));
+    std::fs::write(&template, "<p>Number two {uid} {sumary}</p>").unwrap();
+    let doubt = log.next_line().await.unwrap().unwrap();
+    assert!(
+        doubt.contains("{sumary} (did you mean {summary}?)"),
+        "{doubt}"
+    );
+    let two = "<p>Number two sample-0001 {sumary}</p>";
+    let told = log.next_line().await.unwrap().unwrap();
+    assert_eq!(told, rendered(two.len(), two.len() - 6));
+    assert_eq!(shown(), format!("{two}{reload}"));
+    // A file that is away for a moment is told, on the page too, and watched on.
     std::fs::remove_file(&template).unwrap();
     let told = log.next_line().await.unwrap().unwrap();
     assert!(told.contains("no template: "), "{told}");
-    assert_eq!(log.next_line().await.unwrap().unwrap(), watching);
+    assert!(told.ends_with("; watching, Ctrl-C ends"), "{told}");
+    assert!(shown().contains("no template: "), "{}", shown());
+    assert!(shown().ends_with(reload), "{}", shown());
     let pid = child.id().unwrap().to_string();
     let mut kill = tokio::process::Command::new("kill");
     assert!(kill.args(["-INT", &pid]).status().await.unwrap().success());
-    assert_eq!(child.wait().await.unwrap().code(), Some(0));
+    let ended = child.wait_with_output().await.unwrap();
+    assert_eq!(ended.status.code(), Some(0));
+    assert_eq!(ended.stdout, b"", "the page shows it");
+    assert_eq!(shown(), two, "what is left is what is mailed");
+}
+
+#[tokio::test]
+async fn nothing_that_is_read_is_written_over() {
+    let event = r#"{"mailto":"dana@example.com","uid":7,"summary":"A"}"#;
+    let directory = directory(&[("t.html", "<p>One {uid}</p>"), ("m.json", event)]);
+    let (template, message) = (path(&directory, "t.html"), path(&directory, "m.json"));
+    let link = path(&directory, "link");
+    std::fs::hard_link(&template, &link).unwrap();
+    let dotted = format!("{}/./t.html", directory.path().display());
+    for (html, named) in [
+        (&template, "--template"),
+        (&link, "--template"),
+        (&dotted, "--template"),
+        (&message, "--message"),
+    ] {
+        for watch in [&[][..], &["--watch"]] {
+            let files = [
+                "render",
+                "--template",
+                &template,
+                "--message",
+                &message,
+                "--html",
+                html,
+            ];
+            let done = run_bare(&OURS, &[&files[..], watch].concat()).await;
+            done.exits(64);
+            assert!(done.err.contains("are the same file"), "{done}");
+            assert!(done.err.contains(named), "{done}");
+            assert_eq!(done.out, "");
+        }
+    }
+    assert_eq!(
+        std::fs::read_to_string(&template).unwrap(),
+        "<p>One {uid}</p>"
+    );
+    assert_eq!(std::fs::read_to_string(&message).unwrap(), event);
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ async fn sighup_fetches_the_template_and_only_a_good_one_replaces_the_last() {
     assert_eq!(world.calls("codecommit:GetFile"), 2);
 
     let too_large = "x".repeat(1024 * 1024 + 1);
-    let bad: [(&[u8], &str); 6] = [
+    let bad: [(&[u8], &str); 9] = [
         (b"<p>\xff\xfe garbage</p>", "is not UTF-8 (at byte 3)"),
         (b"", "has no visible text"),
         (too_large.as_bytes(), "has 1048577 bytes"),
@@ -53,13 +53,25 @@ async fn sighup_fetches_the_template_and_only_a_good_one_replaces_the_last() {
             b"<style>p{color:red}</style><!-- {uid} -->",
             "has no visible text",
         ),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 2463\n",
+            "is a Git LFS pointer",
+        ),
+        (
+            b"<p>{uid}</p>\n<<<<<<< HEAD\n<p>a</p>\n=======\n<p>b</p>\n>>>>>>> topic\n",
+            "holds merge conflict markers (in line 2)",
+        ),
+        (
+            b"<p>Another file altogether</p>",
+            "names none of the placeholders of the last good one ({uid})",
+        ),
     ];
     // Each of these is news, although the last good one has been serving all along.
     for (round, (content, reason)) in bad.into_iter().enumerate() {
         world.put_template(content);
         fetched(&world, &mut daemon).await;
-        let told = daemon.nth_line(round + 1, "template not refreshed").await;
-        assert_eq!(told.level(), "WARN");
+        let told = daemon.nth_line(round + 1, "new template refused").await;
+        assert_eq!(told.level(), "ERROR");
         let place = format!("repository {REPOSITORY}, path {PATH}, at its default branch");
         assert!(told.message().contains(&place), "{told:?}");
         assert!(told.message().contains(reason), "{told:?}");
@@ -76,6 +88,40 @@ async fn sighup_fetches_the_template_and_only_a_good_one_replaces_the_last() {
     assert_eq!(mailed(&world, &daemon).await, "<p>Third: 1</p>");
     daemon.stop().await;
     assert!(world.dead().is_empty());
+}
+
+#[tokio::test]
+async fn a_doubtful_version_serves_and_is_told_of_once_and_sighup_is_answered() {
+    let world = World::new().await;
+    world.put_template(b"<p>First: {summary} {uid}</p>");
+    let mut daemon = Daemon::started(&world, &[]).await;
+    let told = daemon.line("template in force: ").await;
+    let names = "29 bytes, commit ";
+    assert!(told.message().contains(names), "{told:?}");
+    assert!(
+        told.message().ends_with(", names {summary}, {uid}"),
+        "{told:?}"
+    );
+
+    fetched(&world, &mut daemon).await;
+    let told = daemon.line("template unchanged: ").await;
+    assert!(told.message().contains(", commit "), "{told:?}");
+
+    world.put_template(b"<p>Second, and much longer than the first: {sumary} {uid} {other}</p>");
+    fetched(&world, &mut daemon).await;
+    let told = daemon.line("the new template may be wrong").await;
+    assert_eq!(told.level(), "WARN");
+    for doubt in [
+        "mailed with {sumary} (did you mean {summary}?) as written",
+        "misses {summary}, which the one before it named",
+        "has 69 bytes, the one before it had 29",
+    ] {
+        assert!(told.message().contains(doubt), "{told:?}");
+    }
+    fetched(&world, &mut daemon).await;
+    daemon.nth_line(2, "template unchanged: ").await;
+    let ended = daemon.stop().await;
+    ended.only_line("the new template may be wrong");
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ async fn the_last_good_one_serves_as_long_as_it_must_with_a_warning_an_hour() {
         Fetch::Fail(TemplateFailureKind::AccessDenied),
         Fetch::Give(GARBAGE),
         Fetch::Give(b"<p> </p>"),
+        Fetch::Give(b"<p>no placeholder</p>"),
     ] {
         let rig = Rig::new().await;
         let daemon = rig.start_warm().await;
@@ -62,8 +63,12 @@ async fn the_last_good_one_serves_as_long_as_it_must_with_a_warning_an_hour() {
             rig.until_outcomes(&name, 1).await;
             assert_eq!(rig.outcomes(&name), ["sent"], "{broken:?}");
         }
-        let warned = rig.said("template not refreshed").len();
-        assert_eq!(warned, 3, "{broken:?}");
+        // What is not to be mailed is an error: somebody has committed it.
+        let told = match broken {
+            Fetch::Give(_) => rig.errors("new template refused").len(),
+            _ => rig.said("template not refreshed").len(),
+        };
+        assert_eq!(told, 3, "{broken:?}");
         assert!(rig.errors(STOPPED).is_empty());
         daemon.stop().await.is("received 9 = 9 sent");
     }
@@ -98,7 +103,7 @@ async fn it_is_fetched_again_when_it_is_old_whether_there_are_messages_or_not() 
 async fn a_sighup_fetches_it_now() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
-    rig.template.put("<p>Another</p>");
+    rig.template.put("<p>Another {summary}</p>");
     let fetched = rig.template.fetches().len();
     daemon.reload();
     rig.pass(millis(10)).await;
@@ -106,7 +111,8 @@ async fn a_sighup_fetches_it_now() {
     assert_eq!(rig.said("the new template").len(), 1);
     rig.publish("dana").await;
     rig.until(|| rig.mailer.times_mailed("dana") == 1).await;
-    assert_eq!(rig.mailer.last_html(), "<p>Another</p>");
+    let html = rig.mailer.last_html();
+    assert!(html.starts_with("<p>Another "), "{html}");
     drop(daemon.stop().await);
 }
 
@@ -241,7 +247,7 @@ async fn messages_that_lack_a_field_first_after_a_start_are_rejected_once_a_mail
 
 #[tokio::test(start_paused = true)]
 async fn messages_that_lack_different_fields_are_held_and_each_field_is_told_once() {
-    let placeholders = ["place", "uid"].map(|name| Placeholder {
+    let placeholders = ["mailto", "place", "uid"].map(|name| Placeholder {
         name: name.to_owned(),
         field: JsonPointer::parse(&format!("/{name}")).unwrap(),
         fallback: None,
@@ -263,7 +269,7 @@ async fn messages_that_lack_different_fields_are_held_and_each_field_is_told_onc
     }
     assert_eq!(rig.said("a message lacks the field").len(), 2);
     assert_eq!(rig.errors(STOPPED).len(), 1);
-    rig.template.put("<p>Hello</p>");
+    rig.template.put("<p>Hello {mailto}</p>");
     daemon.reload();
     rig.until(|| rig.queue.is_empty()).await;
     assert_eq!(lacking_mailed(&rig), 12);

@@ -6,10 +6,9 @@ use super::{Target, finding::Finding};
 use crate::{
     aws::classify::refusal_kind,
     cli::{sample, verdict::Verdict},
-    notification::{Composer, Placeholder, Template},
+    notification::{Composer, Template},
     ports::{TemplateFailure, TemplateFile, inspect::RefusalKind},
-    template_store::{self, LoadError},
-    text::most_alike,
+    template_store::{self, LoadError, misspelt},
 };
 
 const TEMPLATE: &str = "template";
@@ -26,7 +25,7 @@ pub(super) async fn check_template(
     };
     let max_bytes = target.settings.template.max_bytes;
     let placeholders = &target.settings.message.placeholders;
-    let template = match template_store::compile(&file, placeholders, max_bytes) {
+    let template = match template_store::compile(&file, placeholders, max_bytes, None) {
         Ok(loaded) => loaded.template,
         Err(failure) => {
             let finding = Finding::failed(TEMPLATE, format!("{failure} ({location})"));
@@ -91,16 +90,14 @@ fn check_placeholders(target: &Target<'_>, template: &Template, file: &TemplateF
     let source = String::from_utf8_lossy(&file.bytes);
     let declared = target.settings.message.placeholders.iter();
     let declared: Vec<&str> = declared.map(|one| one.name.as_str()).collect();
-    let misspelt: Vec<String> = [&*source, subject]
-        .into_iter()
-        .flat_map(|text| undeclared(text, &declared))
-        .filter_map(|written| {
-            let meant = meant(&written, &declared)?;
-            Some(format!("{written} (did you mean {{{meant}}}?)"))
-        })
-        .collect();
+    let placeholders = &target.settings.message.placeholders;
+    let found = [&*source, subject].map(|text| misspelt(text, placeholders));
+    let found = found.iter().flatten().map(ToString::to_string);
+    let misspelt: BTreeSet<String> = found.collect();
     if !misspelt.is_empty() {
-        let found = format!("these stay as they are written: {}", misspelt.join(", "));
+        let listed: Vec<_> = misspelt.into_iter().collect();
+        let listed = listed.join(", ");
+        let found = format!("these stay as they are written: {listed}");
         return Finding::warning(CHECK, found).advising(
             "correct them in the template or in email.subject, or declare them under \
              message.placeholders",
@@ -140,65 +137,6 @@ fn check_rendering(target: &Target<'_>, composer: &Composer, template: &Template
         Verdict::Ignored(reason) | Verdict::Rejected(reason) => {
             Finding::failed(CHECK, format!("the sample event becomes no mail: {reason}"))
                 .advising("check message.placeholders and message.recipient")
-        }
-    }
-}
-
-/// The texts in braces that look like placeholders and are not declared, each once, as written.
-fn undeclared(source: &str, declared: &[&str]) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for (at, _) in source.match_indices('{') {
-        let rest = &source[at + 1..];
-        let Some(end) = rest.find(['{', '}', '\n', ';', ':']) else {
-            continue;
-        };
-        let inner = &rest[..end];
-        let name = inner.trim_matches([' ', '\t']);
-        if rest[end..].starts_with('}')
-            && Placeholder::is_name(name)
-            && !(inner == name && declared.contains(&name))
-        {
-            found.insert(format!("{{{inner}}}"));
-        }
-    }
-    found
-}
-
-/// The placeholder that was probably meant.
-fn meant<'a>(written: &str, declared: &[&'a str]) -> Option<&'a str> {
-    let name = written
-        .trim_matches(['{', '}', ' ', '\t'])
-        .to_ascii_lowercase();
-    let lower = declared.iter().map(|known| known.to_ascii_lowercase());
-    let meant = most_alike(&name, lower)?;
-    let mut declared = declared.iter().copied();
-    declared.find(|known| known.eq_ignore_ascii_case(&meant))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DECLARED: [&str; 3] = ["mailto", "summary", "uid"];
-
-    #[test]
-    fn names_in_braces_that_are_not_declared_are_found_and_css_is_not() {
-        let source =
-            "p{color:red} .x{margin:0} {summary} { uid } {sumary} {\nuid\n} {unknown} {2x}";
-        let found: Vec<_> = undeclared(source, &DECLARED).into_iter().collect();
-        assert_eq!(found, ["{ uid }", "{sumary}", "{unknown}"]);
-    }
-
-    #[test]
-    fn a_misspelling_tells_what_was_meant() {
-        for (written, expected) in [
-            ("{sumary}", Some("summary")),
-            ("{Summary}", Some("summary")),
-            ("{ uid }", Some("uid")),
-            ("{mail_to}", Some("mailto")),
-            ("{unknown}", None),
-        ] {
-            assert_eq!(meant(written, &DECLARED), expected, "{written}");
         }
     }
 }

@@ -223,3 +223,44 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_git_leaves_where_a_file_was_meant_is_no_template() {
+    let compiled = |source: &str| Template::compile(source.as_bytes(), &declared()).map(drop);
+    for pointer in [
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 2463\n",
+        "\u{feff}version https://hawser.github.com/spec/v1\r\noid sha256:4d7a\r\nsize 2463\r\n",
+    ] {
+        assert_eq!(
+            compiled(pointer),
+            Err(TemplateError::LfsPointer),
+            "{pointer}"
+        );
+    }
+    for (line, conflict) in [
+        (
+            2,
+            "<p>\n<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> branch\n</p>",
+        ),
+        (
+            1,
+            "<<<<<<< HEAD\r\nours\r\n||||||| base\r\n=======\r\n>>>>>>> branch\r\n",
+        ),
+        // Half of it was taken away by hand.
+        (3, "<p>\nours\n=======\ntheirs\n>>>>>>> branch\n</p>"),
+        (2, "ours\n<<<<<<< HEAD\n"),
+    ] {
+        let expected = Err(TemplateError::ConflictMarkers { line });
+        assert_eq!(compiled(conflict), expected, "{conflict}");
+    }
+    for fine in [
+        "<p>version https://git-lfs.github.com/spec/v1</p>",
+        "version https://git-lfs.github.com/spec/v1 is what we use",
+        "Title\n=======\nText",
+        ">>>>>>> quoted seven times\n=======",
+        "<<<<<<<<<< arrows >>>>>>>>>>",
+        "a <<<<<<< b",
+    ] {
+        assert_eq!(compiled(fine), Ok(()), "{fine}");
+    }
+}

@@ -186,7 +186,7 @@ fn without_template(known: &Knowledge) -> TemplateCause {
     match known.failure.as_deref() {
         None => TemplateCause::NotFetched,
         Some(LoadError::Fetch(failure)) => TemplateCause::Fetch(failure.kind),
-        Some(LoadError::TooLarge { .. } | LoadError::Compile(_)) => TemplateCause::Unusable,
+        Some(_) => TemplateCause::Unusable,
     }
 }
 

@@ -250,6 +250,8 @@ fn usable(blob_id: &str) -> Knowledge {
         in_force: Some(Arc::new(TemplateInForce {
             template,
             version: version(blob_id),
+            bytes: 11,
+            doubts: Vec::new(),
         })),
         ..Knowledge::default()
     }

@@ -1,0 +1,133 @@
+//! The HTML part in a file, and the preview of it that a browser has open.
+
+use std::{
+    fs::{self, Metadata},
+    io,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    process,
+};
+
+use anyhow::Context;
+
+use crate::cli::session::UsageError;
+
+/// Loads a preview anew. A page from a file cannot ask whether it has changed. It stands at the end, where
+/// it changes nothing of the page before it.
+const RELOAD: &str = "\n<script>setTimeout(() => location.reload(), 1000)</script>\n";
+
+/// The file for the HTML part.
+pub(super) struct Page<'a> {
+    path: &'a Path,
+    /// The HTML of the last mail.
+    last: Option<String>,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(path: &'a Path) -> Self {
+        Self { path, last: None }
+    }
+
+    /// Refuses a page that is this input, under whatever name.
+    pub(super) fn refuse_to_replace(
+        &self,
+        named: &str,
+        input: Option<&Path>,
+    ) -> Result<(), UsageError> {
+        let same = |page: &Metadata, input: &Metadata| {
+            page.dev() == input.dev() && page.ino() == input.ino() && page.is_file()
+        };
+        if let Some(input) = input
+            && let (Ok(page), Ok(found)) = (fs::metadata(self.path), fs::metadata(input))
+            && same(&page, &found)
+        {
+            let (page, input) = (self.path.display(), input.display());
+            return Err(UsageError(format!(
+                "--html {page} and {named} {input} are the same file, which the mail would replace"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Writes the HTML of a mail.
+    pub(super) fn write(&self, html: &str) -> anyhow::Result<()> {
+        replace(self.path, html)
+            .with_context(|| format!("--html {} cannot be written", self.path.display()))
+    }
+
+    /// Shows the HTML of a mail, until the next.
+    pub(super) fn preview(&mut self, html: &str) -> anyhow::Result<()> {
+        self.last = Some(html.to_owned());
+        self.write(&format!("{html}{RELOAD}"))
+    }
+
+    /// Shows why there is no mail, until there is one.
+    pub(super) fn preview_problem(&self, problem: &str) -> anyhow::Result<()> {
+        let problem = problem.replace('&', "&amp;").replace('<', "&lt;");
+        self.write(&format!(
+            "<!DOCTYPE html><meta charset=\"utf-8\"><title>no mail</title>\n\
+             <pre style=\"white-space:pre-wrap;color:#b00\">{problem}</pre>{RELOAD}"
+        ))
+    }
+
+    /// Leaves the HTML of the last mail as it is mailed.
+    pub(super) fn end(&self) -> anyhow::Result<()> {
+        self.last.as_ref().map_or(Ok(()), |html| self.write(html))
+    }
+}
+
+/// Replaces a file at once, so that nobody reads half of it. What is no file, such as a pipe or a device,
+/// is written to.
+fn replace(path: &Path, content: &str) -> io::Result<()> {
+    let found = fs::metadata(path).ok();
+    if found.as_ref().is_some_and(|found| !found.is_file()) {
+        return fs::write(path, content);
+    }
+    // A link stays one.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.tmp", process::id()));
+    let temporary = path.with_file_name(name);
+    let replaced = fs::write(&temporary, content)
+        .and_then(|()| match found {
+            Some(found) => fs::set_permissions(&temporary, found.permissions()),
+            None => Ok(()),
+        })
+        .and_then(|()| fs::rename(&temporary, &path));
+    if replaced.is_err() {
+        // It may not be there at all.
+        fs::remove_file(&temporary).ok();
+    }
+    replaced
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_a_link_stays_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("a.html"), directory.path().join("b"));
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+        let before = fs::File::open(&file).unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        replace(&link, "new").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let mode = PermissionsExt::mode(&fs::metadata(&file).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o640);
+        // Whoever had it open still reads the old one, and not half of the new.
+        assert_eq!(io::read_to_string(before).unwrap(), "old");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn what_is_no_file_is_written_to() {
+        replace(Path::new("/dev/null"), "gone").unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
+    }
+}

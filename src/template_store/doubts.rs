@@ -1,0 +1,53 @@
+//! What about a new version of the template deserves a word, though it serves.
+
+use super::{TemplateInForce, misspelling::misspelt};
+use crate::notification::Placeholders;
+
+/// The doubts about a version with this text, beside the one that served before it, in words.
+pub(super) fn doubts(
+    text: &str,
+    declared: &Placeholders,
+    version: &TemplateInForce,
+    before: Option<&TemplateInForce>,
+) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let misspelt = misspelt(text, declared);
+    if !misspelt.is_empty() {
+        let listed: Vec<_> = misspelt.iter().map(ToString::to_string).collect();
+        let listed = listed.join(", ");
+        doubts.push(format!("it is mailed with {listed} as written"));
+    }
+    let Some(before) = before else {
+        return doubts;
+    };
+    let missed = missed(version, before);
+    if !missed.is_empty() {
+        let missed = in_braces(missed.into_iter());
+        doubts.push(format!("it misses {missed}, which the one before it named"));
+    }
+    let (now, then) = (version.bytes, before.bytes);
+    if now >= then * 2 {
+        doubts.push(format!("it has {now} bytes, the one before it had {then}"));
+    }
+    doubts
+}
+
+/// The placeholders that the one before named and this one does not.
+fn missed<'a>(version: &TemplateInForce, before: &'a TemplateInForce) -> Vec<&'a str> {
+    let named: Vec<_> = version.template.placeholders().collect();
+    let before = before.template.placeholders();
+    before.filter(|name| !named.contains(name)).collect()
+}
+
+/// All placeholders of the one before, where this one names none of any kind.
+pub(super) fn all_lost(version: &TemplateInForce, before: &TemplateInForce) -> Option<String> {
+    let names_none = version.template.placeholders().next().is_none();
+    let lost = in_braces(before.template.placeholders());
+    (names_none && !lost.is_empty()).then_some(lost)
+}
+
+/// Names as a template writes them.
+pub(super) fn in_braces<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let braced: Vec<_> = names.map(|name| format!("{{{name}}}")).collect();
+    braced.join(", ")
+}
