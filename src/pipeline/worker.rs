@@ -366,6 +366,8 @@ impl Worker<'_> {
                     guard.sent(&email_id).await;
                     self.notes.lock().email_id = Some(email_id);
                     self.context.accepted(pass, slot, began);
+                    // It is nobody's fault any more.
+                    drop(suspicion.take());
                     self.recorded(guard).await;
                     return Ok(Ending::Sent);
                 }

@@ -204,6 +204,8 @@ impl Worker<'_> {
     pub(super) async fn recorded(&self, guard: &dyn SendGuard) {
         let drain = &self.context.drain;
         let _aside = self.context.window.step_aside();
+        // Nothing is left to be done for it, and the others need not wait.
+        let _beside = self.context.window.hold_beside();
         let hurried = async {
             drain.wait_begun().await;
             sleep(RECORD_WAITED_DRAINING).await;
