@@ -6,6 +6,7 @@ mod codecommit;
 mod credentials;
 mod dynamodb;
 mod inspect;
+mod s3;
 mod ses;
 mod sqs;
 
@@ -23,6 +24,7 @@ pub use self::{
     codecommit::{CodeCommitTemplate, TemplateAddress},
     dynamodb::DynamoTable,
     inspect::AwsInspector,
+    s3::{BucketTemplate, ObjectAddress},
     ses::{SesAccount, SesMailer, read_letter},
     sqs::SqsQueue,
 };

@@ -41,6 +41,7 @@ impl TemplateSource for TemplateOnDisk {
                 commit_id: String::new(),
                 blob_id,
             },
+            modified: None,
         })
     }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::{
     notification::{JsonPointer, Placeholder},
-    ports::{CallError, TemplateFile},
+    ports::{CallError, TemplateFailureKind, TemplateFile},
 };
 
 const TTL: Duration = Duration::from_mins(5);
@@ -39,6 +39,7 @@ impl TemplateSource for Scripted {
                     commit_id: "c".to_owned(),
                     blob_id: blob_id.to_owned(),
                 },
+                modified: None,
             }),
             Brings::Fails(kind) => Err(TemplateFailure {
                 kind,
