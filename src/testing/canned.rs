@@ -72,7 +72,9 @@ impl Answer {
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
              <RequestId>4442587FB7D0A2F9</RequestId><HostId>aGVsbG8=</HostId></Error>"
         );
-        Self::new(status, "application/xml", &body)
+        let mut answer = Self::new(status, "application/xml", &body);
+        answer.headers[1] = ("x-amz-request-id", "4442587FB7D0A2F9".to_owned());
+        answer
     }
 
     /// SQS's awsJson 1.0: the shape in the body, the code of old in a header.

@@ -8,6 +8,7 @@ mod reply;
 mod request;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use self::bucket::{Bucket, Versioning};
@@ -26,6 +27,7 @@ const HOME: &str = "us-east-1";
 pub struct S3 {
     clock: Arc<Clock>,
     buckets: Mutex<BTreeMap<String, Bucket>>,
+    unchanged: AtomicU64,
 }
 
 impl S3 {
@@ -34,6 +36,7 @@ impl S3 {
         Self {
             clock,
             buckets: Mutex::default(),
+            unchanged: AtomicU64::default(),
         }
     }
 
@@ -103,7 +106,19 @@ impl S3 {
     ///
     /// If there is no such bucket.
     pub fn give_away(&self, bucket: &str) -> Result<(), ServiceError> {
-        self.with(bucket, |bucket| bucket.owner = "111111111111".to_owned())
+        self.with(bucket, |bucket| {
+            bucket.owner = "111111111111".to_owned();
+            bucket.admits_us = false;
+        })
+    }
+
+    /// From now on the policy of a bucket of another account's admits this one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such bucket.
+    pub fn admit(&self, bucket: &str) -> Result<(), ServiceError> {
+        self.with(bucket, |bucket| bucket.admits_us = true)
     }
 
     /// Takes the right to list from everybody: whether an object is there is then nobody's to know.
@@ -115,18 +130,28 @@ impl S3 {
         self.with(bucket, |bucket| bucket.may_list = false)
     }
 
+    /// How often the answer was that an object is the one that the caller knows.
+    pub fn unchanged(&self) -> u64 {
+        self.unchanged.load(Ordering::Relaxed)
+    }
+
     /// Forgets every bucket.
     pub fn reset(&self) {
         self.lock().clear();
+        self.unchanged.store(0, Ordering::Relaxed);
     }
 
     /// Answers one request.
     pub(crate) fn call(&self, request: &Request) -> Reply {
         let answer = match request.operation {
+            request::UNKNOWN => Err(errors::not_implemented()),
             "CreateBucket" => self.create_bucket(request),
             operation => self.on_bucket(operation, request),
         };
-        answer.unwrap_or_else(|refused| Reply::refused(&refused))
+        let reply = answer.unwrap_or_else(|refused| Reply::refused(&refused));
+        let unchanged = u64::from(reply.is_unchanged());
+        self.unchanged.fetch_add(unchanged, Ordering::Relaxed);
+        reply
     }
 
     fn create_bucket(&self, request: &Request) -> Result<Reply, Refused> {
@@ -161,7 +186,7 @@ impl S3 {
             return Err(errors::elsewhere(bucket, &request.region));
         }
         let expected = request.header("x-amz-expected-bucket-owner");
-        if bucket.owner != ACCOUNT || expected.is_some_and(|expected| expected != bucket.owner) {
+        if !bucket.admits_us || expected.is_some_and(|expected| expected != bucket.owner) {
             return Err(errors::access_denied());
         }
         let now = self.clock.now_millis();

@@ -32,6 +32,8 @@ pub(super) struct Bucket {
     pub(super) name: String,
     pub(super) region: String,
     pub(super) owner: String,
+    /// Whether it is ours, or its policy admits us.
+    pub(super) admits_us: bool,
     /// Whether callers may know what is not there.
     pub(super) may_list: bool,
     pub(super) versioning: Option<Versioning>,
@@ -86,6 +88,7 @@ impl Bucket {
             name: name.to_owned(),
             region: region.to_owned(),
             owner: ACCOUNT.to_owned(),
+            admits_us: true,
             may_list: true,
             versioning: None,
             objects: BTreeMap::new(),

@@ -31,6 +31,11 @@ impl Reply {
         self
     }
 
+    /// Whether it says that the caller knows the object.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.status == StatusCode::NOT_MODIFIED
+    }
+
     pub(super) fn content(mut self, body: Vec<u8>) -> Self {
         self.body = body;
         self

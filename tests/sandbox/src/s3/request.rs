@@ -9,9 +9,12 @@ use axum::http::{HeaderMap, Method, header};
 /// How the scope of a signature ends that is for S3: its requests look like nothing else of AWS's.
 const SCOPE: &str = "/s3/aws4_request";
 
+/// The name of what has none here.
+pub(super) const UNKNOWN: &str = "Unknown";
+
 /// A request for S3.
 pub(crate) struct Request {
-    /// AWS's name for what is asked; `Unknown` where there is none here.
+    /// AWS's name for what is asked, or [`UNKNOWN`].
     pub(crate) operation: &'static str,
     pub(super) bucket: String,
     pub(super) key: String,
@@ -71,7 +74,7 @@ impl Request {
 fn operation(method: &Method, bucket: &str, key: &str, query: &[&str]) -> &'static str {
     let on_object = !key.is_empty();
     match (method.as_str(), on_object, query) {
-        _ if bucket.is_empty() => "Unknown",
+        _ if bucket.is_empty() => UNKNOWN,
         ("PUT", false, []) => "CreateBucket",
         ("HEAD", false, []) => "HeadBucket",
         ("PUT", false, ["versioning"]) => "PutBucketVersioning",
@@ -80,7 +83,7 @@ fn operation(method: &Method, bucket: &str, key: &str, query: &[&str]) -> &'stat
         ("GET", true, [] | ["versionId"]) => "GetObject",
         ("HEAD", true, [] | ["versionId"]) => "HeadObject",
         ("DELETE", true, [] | ["versionId"]) => "DeleteObject",
-        _ => "Unknown",
+        _ => UNKNOWN,
     }
 }
 
