@@ -8,6 +8,9 @@ const BUCKET: &str = "mail-templates";
 const KEY: &str = "new-event.html";
 const PLACE: &str = "(bucket mail-templates, key new-event.html)";
 
+/// What goes wrong.
+type Change<'a> = &'a dyn Fn(&Stage);
+
 /// A right set-up whose template is in a bucket alone.
 async fn stage() -> Stage {
     let mut stage = Stage::right().await;
@@ -58,7 +61,7 @@ async fn what_keeps_the_object_away_is_told_with_what_to_do() {
         let faults = &stage.aws.sandbox.faults;
         faults.add(Rule::new("s3:GetObject", fault));
     };
-    let cases: [(&dyn Fn(&Stage), &str, &str); 7] = [
+    let cases: [(Change<'_>, &str, &str); 7] = [
         (
             &|stage| stage.aws.sandbox.s3.reset(),
             "GetObject: NoSuchBucket: The specified bucket does not exist",

@@ -107,7 +107,7 @@ impl S3 {
     /// If there is no such bucket.
     pub fn give_away(&self, bucket: &str) -> Result<(), ServiceError> {
         self.with(bucket, |bucket| {
-            bucket.owner = "111111111111".to_owned();
+            "111111111111".clone_into(&mut bucket.owner);
             bucket.admits_us = false;
         })
     }

@@ -6,32 +6,38 @@ use super::super::http::ServiceError;
 use super::super::sqs::ACCOUNT;
 use super::bucket::Bucket;
 
-/// A refusal, with headers and further elements of its XML.
+/// A refusal, and what comes with it.
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(super) error: ServiceError,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) elements: Vec<(&'static str, String)>,
+    pub(super) details: Vec<(Place, &'static str, String)>,
+}
+
+/// Where a detail of a refusal stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Header,
+    /// In the XML.
+    Element,
 }
 
 impl From<ServiceError> for Refused {
     fn from(error: ServiceError) -> Self {
         Self {
             error,
-            headers: Vec::new(),
-            elements: Vec::new(),
+            details: Vec::new(),
         }
     }
 }
 
 impl Refused {
     pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
-        self.headers.push((name, value.to_owned()));
+        self.details.push((Place::Header, name, value.to_owned()));
         self
     }
 
     fn element(mut self, name: &'static str, value: &str) -> Self {
-        self.elements.push((name, value.to_owned()));
+        self.details.push((Place::Element, name, value.to_owned()));
         self
     }
 }
@@ -48,7 +54,7 @@ pub(super) fn refuse(status: u16, code: &str, message: &str) -> Refused {
 pub(super) fn check_bucket_name(name: &str) -> Result<(), ServiceError> {
     let inner =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
-    let outer = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let outer = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let bytes = name.as_bytes();
     let fits = (3..=63).contains(&name.len())
         && name.bytes().all(inner)

@@ -8,7 +8,7 @@ use quick_xml::escape::escape;
 use uuid::Uuid;
 
 use super::super::http::ServiceError;
-use super::errors::Refused;
+use super::errors::{Place, Refused};
 
 /// An answer.
 pub(crate) struct Reply {
@@ -60,10 +60,14 @@ impl Reply {
             message,
             ..
         } = &refused.error;
-        let elements = refused
-            .elements
-            .iter()
-            .map(|(name, value)| format!("<{name}>{}</{name}>", escape(value.as_str())));
+        let details = |wanted: Place| {
+            let details = refused.details.iter();
+            details.filter_map(move |(place, name, value)| {
+                (*place == wanted).then_some((*name, value.as_str()))
+            })
+        };
+        let elements = details(Place::Element)
+            .map(|(name, value)| format!("<{name}>{}</{name}>", escape(value)));
         let body = format!(
             "<Error><Code>{}</Code><Message>{}</Message>{}<RequestId>{id}</RequestId><HostId>{}</HostId></Error>",
             escape(code.as_str()),
@@ -72,10 +76,7 @@ impl Reply {
             host_id(&id),
         );
         let reply = Self::identified(*status, &id, Vec::new()).xml(&body);
-        refused
-            .headers
-            .iter()
-            .fold(reply, |reply, (name, value)| reply.with(name, value))
+        details(Place::Header).fold(reply, |reply, (name, value)| reply.with(name, value))
     }
 
     fn identified(status: u16, id: &str, body: Vec<u8>) -> Self {
