@@ -37,7 +37,7 @@ fn without_a_bucket_the_template_comes_from_codecommit() {
 
 #[test]
 fn with_a_bucket_the_role_may_read_its_object_and_nothing_of_codecommit() {
-    for repository in ["", "email-templates"] {
+    for repository in ["none", "email-templates"] {
         let stack = Stack::with(&[
             ("CodecommitRepo", repository),
             ("TemplateBucket", "mail-templates"),
@@ -82,9 +82,9 @@ fn a_stack_without_a_template_is_refused() {
     assert!(rule["RuleCondition"].is_null());
     let assert = &rule["Assertions"][0]["Assert"];
     for (repository, bucket, fits) in [
-        ("", "", false),
+        ("none", "", false),
         ("email-templates", "", true),
-        ("", "mail-templates", true),
+        ("none", "mail-templates", true),
         ("email-templates", "mail-templates", true),
     ] {
         let stack = Stack::with(&[("CodecommitRepo", repository), ("TemplateBucket", bucket)]);
