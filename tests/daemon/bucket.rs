@@ -205,6 +205,10 @@ async fn a_bucket_of_somebody_elses_is_taken_as_soon_as_its_policy_admits_us() {
     let mut daemon = Daemon::start(&world, &variables);
     let told = daemon.line("no template: GetObject: AccessDenied: ").await;
     assert_eq!(told.level(), "ERROR");
+    daemon
+        .until("a second fetch", || world.calls(FETCH) >= 2)
+        .await;
+    assert_eq!(world.calls("sqs:ReceiveMessage"), 0);
     s3.admit(OTHER).unwrap();
     daemon.line("started: queue ").await;
     assert_eq!(
