@@ -215,5 +215,8 @@ async fn a_bucket_of_somebody_elses_is_taken_as_soon_as_its_policy_admits_us() {
         mailed(&world, &daemon).await,
         "<p>Theirs: Meeting 0000 of many</p>"
     );
-    daemon.stop().await;
+    // A refusal holds the start up, as an outage would not.
+    let ended = daemon.stop().await;
+    let place = |text| ended.stderr.find(text).unwrap();
+    assert!(place("template in force: ") < place("started: queue "));
 }
