@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use aws_smithy_http_client::test_util::NeverClient;
-use tokio::time::Instant;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpListener,
+    time::{Instant, sleep},
+};
 
 use super::{BucketTemplate, ObjectAddress, is_of_aws};
 use crate::{
@@ -244,4 +248,46 @@ async fn elsewhere_than_in_aws_the_bucket_is_in_the_path() {
         let file = source.fetch().await.unwrap();
         assert_eq!(file.bytes, b"<p>hi", "{endpoint}");
     }
+}
+
+/// Answers with the head of a good answer and half of its body, and then holds the line for so long.
+async fn half_an_object(then: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            stream.read(&mut request).await.unwrap();
+            let answer =
+                format!("HTTP/1.1 200 OK\r\netag: {ETAG}\r\ncontent-length: 10\r\n\r\n<p>hi");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            sleep(then).await;
+        }
+    });
+    format!("http://{address}")
+}
+
+#[tokio::test]
+async fn an_object_that_breaks_off_is_fetched_again_later() {
+    let endpoint = half_an_object(Duration::ZERO).await;
+    let source = BucketTemplate::new(&at(&endpoint), address(), MAX_BYTES);
+    let failure = source.fetch().await.err().unwrap();
+    assert_eq!(kind(&failure), BucketFailureKind::Transient);
+    assert_eq!(failure.error.code, "connection");
+}
+
+/// The SDK's own time-outs end with the answer's head.
+#[tokio::test(start_paused = true)]
+async fn an_object_that_stops_flowing_ends_in_time() {
+    let endpoint = half_an_object(Duration::from_hours(1)).await;
+    let source = BucketTemplate::new(&at(&endpoint), address(), MAX_BYTES);
+    let began = Instant::now();
+    let failure = source.fetch().await.err().unwrap();
+    assert_eq!(kind(&failure), BucketFailureKind::Transient);
+    assert_eq!(
+        failure.to_string(),
+        "GetObject: timeout: no whole object within 10s"
+    );
+    let elapsed = began.elapsed();
+    assert!((10..=13).contains(&elapsed.as_secs()), "{elapsed:?}");
 }
