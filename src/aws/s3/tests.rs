@@ -72,6 +72,18 @@ async fn a_fetch_names_bucket_and_key_and_brings_the_objects_bytes() {
     assert_eq!(asked.if_none_match, "");
 }
 
+/// A certificate of AWS's covers one name, and a dot makes two of it.
+#[tokio::test]
+async fn a_bucket_with_a_dot_in_its_name_is_in_the_path() {
+    let canned = Canned::new(object("<p>hi"));
+    let mut address = address();
+    "email.templates".clone_into(&mut address.bucket);
+    let source = BucketTemplate::new(&canned.aws, address, MAX_BYTES);
+    source.fetch().await.unwrap();
+    let begins = "https://s3.eu-central-1.amazonaws.com/email.templates/mails/";
+    assert!(canned.only().uri.starts_with(begins));
+}
+
 #[tokio::test]
 async fn a_bucket_without_versions_has_none() {
     for answer in [
@@ -247,6 +259,23 @@ async fn elsewhere_than_in_aws_the_bucket_is_in_the_path() {
         let source = BucketTemplate::new(&at(endpoint), address(), MAX_BYTES);
         let file = source.fetch().await.unwrap();
         assert_eq!(file.bytes, b"<p>hi", "{endpoint}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_taken_as_it_is_written() {
+    let running = sandbox::Sandbox::start().await;
+    let s3 = &running.sandbox.s3;
+    s3.create("bucket", "eu-central-1").unwrap();
+    for key in ["/mail.html", "a//b/../c.html", "Grüße & +1%20=?#.html"] {
+        s3.put("bucket", key, key.as_bytes()).unwrap();
+        let address = ObjectAddress {
+            bucket: "bucket".to_owned(),
+            key: key.to_owned(),
+        };
+        let source = BucketTemplate::new(&at(running.url()), address, MAX_BYTES);
+        let file = source.fetch().await.unwrap();
+        assert_eq!(file.bytes, key.as_bytes());
     }
 }
 
