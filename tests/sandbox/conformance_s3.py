@@ -190,8 +190,8 @@ def a_version_that_is_not_there_is_refused(context):
     bucket = Bucket(context, versions=True)
     bucket.put(b"one")
     # moto 5.2 looks for it; AWS sees that it cannot be one.
-    code = "InvalidArgument" if context.is_sandbox else "NoSuchVersion"
-    refused(lambda: bucket.get(VersionId="x"), code)
+    others = [] if context.is_sandbox else ["NoSuchVersion"]
+    refused(lambda: bucket.get(VersionId="x"), "InvalidArgument", *others)
 
 
 @check
