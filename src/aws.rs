@@ -7,6 +7,7 @@ mod credentials;
 mod dynamodb;
 mod inspect;
 mod ready_body;
+mod s3;
 mod ses;
 mod sqs;
 
@@ -24,6 +25,7 @@ pub use self::{
     codecommit::{CodeCommitTemplate, TemplateAddress},
     dynamodb::DynamoTable,
     inspect::AwsInspector,
+    s3::{BucketTemplate, ObjectAddress},
     ses::{SesAccount, SesMailer, read_letter},
     sqs::SqsQueue,
 };
@@ -43,7 +45,7 @@ impl AwsConfig {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             // It would end a body that stops flowing, and watches every body for it, at a twentieth of
             // a send's cost. Each call of ours has a timeout of its own for the whole attempt, which
-            // ends it as well.
+            // ends it as well, and so has the body of an object.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         if let Some(region) = region {
             loader = loader.region(Region::new(region.to_owned()));

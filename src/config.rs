@@ -30,7 +30,7 @@ pub use self::{
     keys::Part,
     problem::{Origin, Problem, Problems},
     reader::KeyOrigin,
-    settings::{Email, Log, LogFormat, Message, Queue, Settings, TemplateSettings},
+    settings::{Email, Log, LogFormat, Message, Queue, Repository, Settings, TemplateSettings},
 };
 
 /// A configuration that was found good.

@@ -8,6 +8,7 @@ pub mod events;
 pub mod inspect;
 mod remedies;
 pub mod table;
+mod template;
 
 use std::{
     collections::BTreeMap,
@@ -20,6 +21,10 @@ use std::{
 use async_trait::async_trait;
 use thiserror::Error;
 
+pub use self::template::{
+    BucketFailureKind, TemplateFailure, TemplateFailureKind, TemplateFile, TemplateSource,
+    TemplateVersion,
+};
 use self::{events::Feedback, table::LedgerTable};
 use crate::notification::{Mail, MailKey, masked_text};
 
@@ -158,34 +163,6 @@ pub trait Queue: Send + Sync {
         &self,
         changes: &[(ReceiptHandle, Duration)],
     ) -> Result<Vec<Result<(), EntryFailure>>, QueueFailure>;
-}
-
-/// A file of the template's source at one version.
-#[derive(Clone)]
-pub struct TemplateFile {
-    /// The file's bytes, not yet looked at.
-    pub bytes: Vec<u8>,
-    /// Which version it is.
-    pub version: TemplateVersion,
-}
-
-/// Names a version of the template: equal blob ids mean equal bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TemplateVersion {
-    /// The commit that the reference stood at; empty for a local file.
-    pub commit_id: String,
-    /// The hash of the content.
-    pub blob_id: String,
-}
-
-/// Where the template is kept.
-#[async_trait]
-pub trait TemplateSource: Send + Sync {
-    /// Fetches the template as it is now.
-    async fn fetch(&self) -> Result<TemplateFile, TemplateFailure>;
-
-    /// Where that is, for people: repository, path and reference, or a file's path.
-    fn location(&self) -> &str;
 }
 
 /// Whom a mail is for.
@@ -392,20 +369,6 @@ pub struct EntryFailure {
     /// What the queue said.
     pub message: String,
 }
-
-/// How a fetch of the template failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TemplateFailureKind {
-    /// Repository, reference or file is not there, or is too large to be read.
-    Missing,
-    /// We may not read it, or our credentials are not accepted.
-    AccessDenied,
-    /// No answer, a server's error, or one that we do not know: it may pass.
-    Transient,
-}
-
-/// A fetch of the template that failed.
-pub type TemplateFailure = Failure<TemplateFailureKind>;
 
 /// Why no mail can be sent at the moment. Most causes concern every message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -41,6 +41,7 @@ impl TemplateSource for TemplateOnDisk {
                 commit_id: String::new(),
                 blob_id,
             },
+            modified: None,
         })
     }
 
@@ -50,10 +51,11 @@ impl TemplateSource for TemplateOnDisk {
 }
 
 fn failure(error: io::Error) -> TemplateFailure {
-    let (kind, code) = match error.kind() {
-        io::ErrorKind::NotFound => (TemplateFailureKind::Missing, "not_found"),
-        io::ErrorKind::PermissionDenied => (TemplateFailureKind::AccessDenied, "permission_denied"),
-        _ => (TemplateFailureKind::Transient, "io"),
+    let code = match error.kind() {
+        io::ErrorKind::NotFound => "not_found",
+        io::ErrorKind::PermissionDenied => "permission_denied",
+        _ => "io",
     };
-    TemplateFailure::new(kind, CallError::local("read", code, error))
+    let error = CallError::local("read", code, error);
+    TemplateFailure::new(TemplateFailureKind::LocalFile, error)
 }

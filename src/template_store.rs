@@ -21,7 +21,7 @@ use tracing::{error, info, warn};
 use crate::{
     backoff::Backoff,
     notification::{Placeholders, Template, TemplateError},
-    ports::{TemplateFailure, TemplateFailureKind, TemplateFile, TemplateSource, TemplateVersion},
+    ports::{TemplateFailure, TemplateFile, TemplateSource, TemplateVersion},
     telemetry::throttle::Throttle,
 };
 
@@ -96,7 +96,7 @@ impl LoadError {
     /// Whether waiting does not help: somebody has to change the file, its address or our rights.
     pub fn is_definite(&self) -> bool {
         match self {
-            Self::Fetch(failure) => failure.kind != TemplateFailureKind::Transient,
+            Self::Fetch(failure) => failure.kind.is_definite(),
             Self::TooLarge { .. } | Self::Compile(_) | Self::LostAll { .. } => true,
         }
     }

@@ -1,6 +1,7 @@
 //! The operator's commands as the real program, against the local AWS.
 
 mod check;
+mod check_bucket;
 mod check_feedback;
 mod check_mail;
 mod check_queue;

@@ -1,6 +1,7 @@
 //! The real binary against the local AWS: start, work, outages, stop and exit codes.
 
 mod boot;
+mod bucket;
 mod credentials;
 mod events;
 mod expected;

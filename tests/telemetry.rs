@@ -1,6 +1,7 @@
 //! What the real daemon tells of itself: spans and metrics as a collector gets them, the log's
 //! lines, and the health port.
 
+mod bucket;
 mod collector;
 mod conventions;
 mod daemon;

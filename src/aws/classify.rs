@@ -16,9 +16,9 @@ use aws_sdk_sqs::{
 use hyper_util::client::legacy;
 
 use crate::ports::{
-    AccountCause, AccountFailure, AccountFailureKind, CallError, EntryFailure, EntryFailureKind,
-    QueueFailure, QueueFailureKind, SendFailure, SendFailureKind, TemplateFailure,
-    TemplateFailureKind,
+    AccountCause, AccountFailure, AccountFailureKind, BucketFailureKind, CallError, EntryFailure,
+    EntryFailureKind, QueueFailure, QueueFailureKind, SendFailure, SendFailureKind,
+    TemplateFailure, TemplateFailureKind,
     inspect::RefusalKind,
     table::{TableFailure, TableFailureKind},
 };
@@ -29,19 +29,22 @@ mod texts;
 mod tests;
 
 /// A wrong clock counts too: AWS refuses our signatures until it is right.
-const CREDENTIALS: [&str; 13] = [
+const CREDENTIALS: [&str; 16] = [
     "ExpiredToken",
     "ExpiredTokenException",
     "IncompleteSignature",
     "IncompleteSignatureException",
+    "InvalidAccessKeyId",
     "InvalidClientTokenId",
     "InvalidSecurity",
     "InvalidSignatureException",
+    "InvalidToken",
     "MissingAuthenticationToken",
     "MissingAuthenticationTokenException",
     "RequestExpired",
     "RequestTimeTooSkewed",
     "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
     "UnrecognizedClientException",
 ];
 
@@ -177,6 +180,36 @@ impl Failure {
         TemplateFailure { kind, error }
     }
 
+    /// What it means for a template in a bucket.
+    pub fn of_bucket(self) -> TemplateFailure {
+        let kind = match (self.error.code.as_str(), self.refusal) {
+            ("NoSuchBucket" | "InvalidBucketName", _) => BucketFailureKind::NoBucket,
+            (_, RefusalKind::NotFound) => BucketFailureKind::NoObject,
+            // Which of them S3 gives depends on the two regions. The redirect has no body where a proxy
+            // took it away.
+            (
+                "PermanentRedirect"
+                | "AuthorizationHeaderMalformed"
+                | "IllegalLocationConstraintException"
+                | "http_301",
+                _,
+            ) => BucketFailureKind::OtherRegion,
+            ("InvalidObjectState", _) => BucketFailureKind::Archived,
+            (code, _) if THROTTLED.contains(&code) => BucketFailureKind::Transient,
+            (_, RefusalKind::Encryption) => BucketFailureKind::Encryption,
+            // The key's refusal comes as the bucket's, and only its text tells them apart.
+            (_, RefusalKind::Denied) if self.error.message.contains("kms:") => {
+                BucketFailureKind::Encryption
+            }
+            (_, RefusalKind::Denied) => BucketFailureKind::AccessDenied,
+            (_, RefusalKind::Credentials) => BucketFailureKind::Credentials,
+            (_, RefusalKind::Unreachable | RefusalKind::Other) => BucketFailureKind::Transient,
+        };
+        let error = self.error;
+        let kind = TemplateFailureKind::Bucket(kind);
+        TemplateFailure { kind, error }
+    }
+
     /// What it means for a mail. `sender` is our own bare address: SES refuses an unverified sender
     /// and, in the sandbox, an unverified recipient with the same text, and only the identity that
     /// the text names distinguishes a broken set-up from one mail that cannot be sent.
@@ -292,6 +325,8 @@ pub fn refusal_kind(error: &CallError) -> RefusalKind {
         "QueueDoesNotExist"
         | "AWS.SimpleQueueService.NonExistentQueue"
         | "InvalidAddress"
+        | "NoSuchBucket"
+        | "NoSuchKey"
         | "NotFoundException"
         | "ResourceNotFoundException" => RefusalKind::NotFound,
         code if code.ends_with("DoesNotExistException") => RefusalKind::NotFound,

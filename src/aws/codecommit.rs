@@ -63,6 +63,7 @@ impl TemplateSource for CodeCommitTemplate {
         Ok(TemplateFile {
             bytes: answer.file_content.into_inner(),
             version,
+            modified: None,
         })
     }
 

@@ -7,10 +7,10 @@ use thiserror::Error;
 
 use crate::{
     aws::{
-        AwsConfig, CodeCommitTemplate, DynamoTable, SesAccount, SesMailer, SqsQueue,
-        TemplateAddress, read_letter,
+        AwsConfig, BucketTemplate, CodeCommitTemplate, DynamoTable, ObjectAddress, SesAccount,
+        SesMailer, SqsQueue, TemplateAddress, read_letter,
     },
-    config::{self, Flags, Loaded, Part, Problems, Settings},
+    config::{self, Flags, Loaded, Part, Problems, Repository, Settings},
     feedback,
     ports::{TemplateSource, World, events::Feedback, queue_name, table::LedgerTable},
     template_file::TemplateOnDisk,
@@ -131,12 +131,22 @@ fn on_disk(settings: &Settings) -> Option<Arc<dyn TemplateSource>> {
 }
 
 fn in_repository(settings: &Settings, aws: &AwsConfig) -> Arc<dyn TemplateSource> {
-    let address = TemplateAddress {
-        repository: settings.template.repository.clone(),
-        path: settings.template.path.clone(),
-        reference: settings.template.reference.clone(),
-    };
-    Arc::new(CodeCommitTemplate::new(aws, address))
+    let template = &settings.template;
+    match template.repository.clone() {
+        Repository::CodeCommit(repository) => {
+            let address = TemplateAddress {
+                repository,
+                path: template.path.clone(),
+                reference: template.reference.clone(),
+            };
+            Arc::new(CodeCommitTemplate::new(aws, address))
+        }
+        Repository::Bucket(bucket) => {
+            let key = template.path.clone();
+            let address = ObjectAddress { bucket, key };
+            Arc::new(BucketTemplate::new(aws, address, template.max_bytes))
+        }
+    }
 }
 
 /// Fetches and compiles the template once, as the store does again and again.

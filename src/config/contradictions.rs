@@ -1,13 +1,13 @@
 //! Settings that are good each by itself and do not go together.
 
-use super::{draft::Draft, sources::Sources};
+use super::{draft::Draft, settings::Repository, sources::Sources};
 use crate::{
     ports::is_same_queue,
     text::format_to_the_millisecond,
     timing::{SETTLING_TIME, TABLE_CALL_TIMEOUT, TELEMETRY_FLUSH_TIME, lease_call_timeout},
 };
 
-/// Refuses a template that comes from `CodeCommit` and from a file.
+/// Refuses a template that comes from a repository or a bucket and from a file.
 pub(super) fn refuse_two_templates(sources: &mut Sources) {
     let keys = ["template.repository", "template.path", "template.reference"];
     let set = keys.into_iter().filter(|key| sources.is_set(key));
@@ -16,10 +16,25 @@ pub(super) fn refuse_two_templates(sources: &mut Sources) {
         .collect();
     if sources.is_set("template.file") && !others.is_empty() {
         let message = format!(
-            "is set together with {}; allowed: a template from a file or from CodeCommit, not both",
+            "is set together with {}; allowed: a template from a file, or from CodeCommit or S3, not both",
             others.join(" and ")
         );
         sources.refuse_value("template.file", message);
+    }
+}
+
+/// Refuses a reference where nothing has branches, tags or commits.
+pub(super) fn refuse_reference_of_bucket(draft: &Draft, sources: &mut Sources) {
+    if let Repository::Bucket(_) = draft.template.repository
+        && sources.is_set("template.reference")
+    {
+        let message = format!(
+            "is set together with template.repository ({}), an S3 bucket, which has no branches, tags \
+             and commits: the newest version of the object is the template; allowed: no reference \
+             beside a bucket",
+            sources.origin("template.repository")
+        );
+        sources.refuse_value("template.reference", message);
     }
 }
 

@@ -91,6 +91,7 @@ fn table() -> Vec<Row> {
         `https://sqs.eu-central-1.amazonaws.com/123456789012/my-queue`";
     let mailbox = "one address, such as `events@example.com` or `Events <events@example.com>`";
     let set = "up to 64 letters, digits, `-` and `_`: the name of an SES configuration set";
+    let store = "the name of a CodeCommit repository, or `s3://` and the name of an S3 bucket";
     let json_pointer = || text(pointer, "a JSON pointer, such as `/summary` or `/detail/name`");
     vec![
         row("aws.region", text(region, "an AWS region, such as `eu-central-1`"),
@@ -103,11 +104,11 @@ fn table() -> Vec<Row> {
         row("queue.visibility_timeout", whole_seconds(5..=HOUR),
             |s, v| s.queue.visibility_timeout = v),
         row("concurrency", count(1..=1000), |s, v| s.concurrency = v),
-        row("template.repository", text(repository, "the name of a CodeCommit repository"),
+        row("template.repository", text(repository, store),
             |s, v| s.template.repository = v)
             .required(Required::Part(Part::Template))
             .cis(&["CODECOMMIT_REPO"]),
-        row("template.path", text(filled, "the template's path in the repository"),
+        row("template.path", text(filled, "the template's path in the repository, or its key in the bucket"),
             |s, v| s.template.path = v)
             .required(Required::Part(Part::Template))
             .cis(&[

@@ -61,6 +61,7 @@ pub(super) fn read(
         complete && Some(required) != spared && needed(required)
     });
     contradictions::refuse_two_templates(&mut sources);
+    contradictions::refuse_reference_of_bucket(&read.draft, &mut sources);
     if complete {
         contradictions::refuse_times(&read.draft, &mut sources);
         contradictions::refuse_one_queue_for_both(&read.draft, &mut sources);

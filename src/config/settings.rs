@@ -71,16 +71,32 @@ pub struct Queue {
 pub struct TemplateSettings {
     /// A local file. Where it is given, the template comes from it and from no repository.
     pub file: Option<PathBuf>,
-    /// The name of a `CodeCommit` repository.
-    pub repository: String,
-    /// The file's path in the repository.
+    /// Where it is kept, unless in a file.
+    pub repository: Repository,
+    /// The file's path in the repository, or the object's key in the bucket.
     pub path: String,
-    /// A branch, tag or commit; `None` is the default branch.
+    /// A branch, tag or commit; `None` is the default branch, and all that a bucket has.
     pub reference: Option<String>,
     /// The age at which it is fetched again, 10 seconds to 24 hours.
     pub ttl: Duration,
     /// The most bytes that it may have, 1 KiB to 5 MiB.
     pub max_bytes: u64,
+}
+
+/// Where templates are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Repository {
+    /// In the `CodeCommit` repository of this name.
+    CodeCommit(String),
+    /// In the S3 bucket of this name.
+    Bucket(String),
+}
+
+/// A name that nothing has, for commands that need no repository.
+impl Default for Repository {
+    fn default() -> Self {
+        Self::CodeCommit(String::new())
+    }
 }
 
 /// `message.*`

@@ -2,7 +2,9 @@
 //!
 //! A sentence on what is wrong follows the key, so it does not name it: "is empty".
 
-use super::problem::shown_text;
+use std::net::Ipv4Addr;
+
+use super::{problem::shown_text, settings::Repository};
 use crate::{
     notification::{JsonPointer, Sender},
     ports::queue_name,
@@ -28,15 +30,42 @@ pub(super) fn configuration_set(text: &str) -> Result<String, String> {
     name(text, is_name(text, "_-", 64))
 }
 
-/// The name of a `CodeCommit` repository.
-pub(super) fn repository(text: &str) -> Result<String, String> {
-    if text.to_ascii_lowercase().starts_with("s3://") {
-        return Err(refused(
-            text,
-            "and a template from S3 is not supported: name a CodeCommit repository, or set template.file instead",
-        ));
+/// The name of a `CodeCommit` repository, or of a bucket, as the Calendar Invite Server writes it.
+pub(super) fn repository(text: &str) -> Result<Repository, String> {
+    const SCHEME: &str = "s3://";
+    match text.split_at_checked(SCHEME.len()) {
+        Some((scheme, bucket)) if scheme.eq_ignore_ascii_case(SCHEME) => match bucket_fault(bucket)
+        {
+            None => Ok(Repository::Bucket(bucket.to_owned())),
+            Some(fault) => Err(refused(text, fault)),
+        },
+        _ => name(text, is_name(text, "._-", 100)).map(Repository::CodeCommit),
     }
-    name(text, is_name(text, "._-", 100))
+}
+
+/// What is wrong with a bucket's name. Access points and their ARNs are not taken.
+fn bucket_fault(bucket: &str) -> Option<&'static str> {
+    let fits =
+        |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || ".-".contains(char);
+    let ends = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();
+    if bucket.contains('/') {
+        Some("with more than a bucket: the object's whole key is template.path, folders included")
+    } else if bucket.is_empty() {
+        Some("which names no bucket")
+    } else if !(3..=63).contains(&bucket.len())
+        || !bucket.chars().all(fits)
+        || !bucket.starts_with(ends)
+        || !bucket.ends_with(ends)
+        || bucket.contains("..")
+        || bucket.parse::<Ipv4Addr>().is_ok()
+    {
+        Some(
+            "whose bucket's name cannot be one: they have 3 to 63 lower-case letters, digits, `-` and \
+             `.`, begin and end with a letter or a digit, and are no IP address",
+        )
+    } else {
+        None
+    }
 }
 
 /// The URL of a standard queue.

@@ -2,8 +2,8 @@
 //! words from here, so that one cause has one remedy. Each text is a clause without a full stop.
 
 use super::{
-    AccountCause, AccountFailureKind, QueueFailureKind, TemplateFailureKind, inspect::RefusalKind,
-    table::TableFailureKind,
+    AccountCause, AccountFailureKind, BucketFailureKind, QueueFailureKind, TemplateFailureKind,
+    inspect::RefusalKind, table::TableFailureKind,
 };
 
 impl QueueFailureKind {
@@ -77,6 +77,37 @@ impl TemplateFailureKind {
             Self::Transient => {
                 "check the AWS Health Dashboard and the network to CodeCommit; it is tried again by \
                  itself"
+            }
+            Self::LocalFile => "check template.file (--template)",
+            Self::Bucket(kind) => kind.remedy(),
+        }
+    }
+}
+
+impl BucketFailureKind {
+    /// What to do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::NoBucket => "check the bucket's name in template.repository (CODECOMMIT_REPO)",
+            Self::NoObject => {
+                "check template.path, which is the object's whole key, or put the object there"
+            }
+            Self::OtherRegion => {
+                "keep the template in a bucket of the daemon's own region (aws.region, REGION)"
+            }
+            Self::AccessDenied => {
+                "check template.repository and template.path: without s3:ListBucket on the bucket \
+                 S3 says so of an object that is not there, too; give the role s3:GetObject on the \
+                 object, and let the bucket's policy admit it if the bucket is another account's"
+            }
+            Self::Credentials => CREDENTIALS,
+            Self::Encryption => {
+                "give the role kms:Decrypt on the object's key, and check that the key is enabled"
+            }
+            Self::Archived => "restore the object, or put it into another storage class",
+            Self::TooLarge => "shorten the object or raise template.max_bytes",
+            Self::Transient => {
+                "check the AWS Health Dashboard and the network to S3; it is tried again by itself"
             }
         }
     }

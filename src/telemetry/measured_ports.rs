@@ -136,7 +136,7 @@ impl Queue for Measured<dyn Queue> {
 #[async_trait]
 impl TemplateSource for Measured<dyn TemplateSource> {
     async fn fetch(&self) -> Result<TemplateFile, TemplateFailure> {
-        let span = self.instruments.spans.fetch();
+        let span = self.instruments.spans.fetch(self.port.call());
         let fetched = self.port.fetch().await;
         match &fetched {
             Ok(file) => {
@@ -150,6 +150,10 @@ impl TemplateSource for Measured<dyn TemplateSource> {
 
     fn location(&self) -> &str {
         self.port.location()
+    }
+
+    fn call(&self) -> &'static str {
+        self.port.call()
     }
 }
 

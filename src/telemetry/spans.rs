@@ -5,7 +5,7 @@
 //! process {queue}        consumer  parent: the publisher's context; link: its receive
 //!   SESv2/SendEmail      client    one for each attempt
 //! settle {queue}         client    a batch; links: the messages' process spans
-//! CodeCommit/GetFile     client    a fetch of the template
+//! CodeCommit/GetFile     client    a fetch of the template, which with a bucket is S3/GetObject
 //! process {feedback}     consumer  what became of a mail; link: its SendEmail
 //! ```
 //!
@@ -278,15 +278,16 @@ impl Spans {
         CallSpan(span)
     }
 
-    /// The span of a fetch of the template.
-    pub(crate) fn fetch(&self) -> CallSpan {
+    /// The span of a fetch of the template; `method` is AWS's name of it.
+    pub(crate) fn fetch(&self, method: &'static str) -> CallSpan {
         CallSpan(span!(
             self,
             None,
-            "CodeCommit/GetFile",
+            "fetch",
+            otel.name = method,
             otel.kind = "client",
             { attribute::RPC_SYSTEM } = "aws-api",
-            { attribute::RPC_METHOD } = "CodeCommit/GetFile"
+            { attribute::RPC_METHOD } = method
         ))
     }
 

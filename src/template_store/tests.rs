@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::{
     notification::{JsonPointer, Placeholder},
-    ports::{CallError, TemplateFile},
+    ports::{CallError, TemplateFailureKind, TemplateFile},
 };
 
 const TTL: Duration = Duration::from_mins(5);
@@ -39,6 +39,7 @@ impl TemplateSource for Scripted {
                     commit_id: "c".to_owned(),
                     blob_id: blob_id.to_owned(),
                 },
+                modified: None,
             }),
             Brings::Fails(kind) => Err(TemplateFailure {
                 kind,
@@ -191,6 +192,7 @@ fn a_version_is_held_against_the_one_before_it() {
                 commit_id: String::new(),
                 blob_id: String::new(),
             },
+            modified: None,
         };
         compile(&file, &placeholders, 1000, before)
     };

@@ -32,12 +32,14 @@ pub(crate) struct Asked {
     /// The `X-Amz-Target` header of the JSON protocols.
     pub(crate) target: String,
     pub(crate) content_type: String,
+    /// The content that S3 is to answer with nothing for.
+    pub(crate) if_none_match: String,
     pub(crate) content_length: String,
     pub(crate) bytes: usize,
     pub(crate) body: Value,
 }
 
-/// Every request is asked of this, and gets the same answer.
+/// Every request is asked of this, and gets the next answer; the last one stays.
 pub(crate) struct Canned {
     pub(crate) aws: AwsConfig,
     asked: Arc<Mutex<Vec<Asked>>>,
@@ -62,6 +64,17 @@ impl Answer {
     /// HTTP 200 with a JSON body.
     pub(crate) fn json(body: &Value) -> Self {
         Self::new(200, "application/json", &body.to_string())
+    }
+
+    /// The XML of S3.
+    pub(crate) fn s3(status: u16, code: &str, message: &str) -> Self {
+        let body = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
+             <RequestId>4442587FB7D0A2F9</RequestId><HostId>aGVsbG8=</HostId></Error>"
+        );
+        let mut answer = Self::new(status, "application/xml", &body);
+        answer.headers[1] = ("x-amz-request-id", "4442587FB7D0A2F9".to_owned());
+        answer
     }
 
     /// SQS's awsJson 1.0: the shape in the body, the code of old in a header.
@@ -104,15 +117,23 @@ impl Answer {
 
 impl Canned {
     pub(crate) fn new(answer: Answer) -> Self {
+        Self::in_turn([answer])
+    }
+
+    /// With another answer for each request.
+    pub(crate) fn in_turn<const N: usize>(answers: [Answer; N]) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&asked);
         let client = infallible_client_fn(move |request| {
             let body = request.body().bytes().unwrap_or_default();
-            log.lock().unwrap().push(Asked {
+            let mut log = log.lock().unwrap();
+            let answer = &answers[log.len().min(N - 1)];
+            log.push(Asked {
                 method: request.method().to_string(),
                 uri: request.uri().to_string(),
                 target: header(request.headers(), "x-amz-target"),
                 content_type: header(request.headers(), "content-type"),
+                if_none_match: header(request.headers(), "if-none-match"),
                 content_length: header(request.headers(), "content-length"),
                 bytes: body.len(),
                 body: serde_json::from_slice(body).unwrap_or_default(),

@@ -163,6 +163,13 @@ async fn no_template_and_no_file_are_told() {
     done.exits(1);
     assert!(done.err.contains("no template: GetFile: "), "{done}");
     assert!(done.err.contains("check template.repository"), "{done}");
+    let done = stage.run(&["render", "--template", "/none.html"]).await;
+    done.exits(1);
+    assert!(
+        done.err
+            .contains("(file /none.html); check template.file (--template)"),
+        "{done}"
+    );
     let done = stage.run(&["render", "--message", "/none.json"]).await;
     done.exits(64);
     assert!(done.err.contains("/none.json cannot be read"), "{done}");

@@ -94,6 +94,25 @@ fn a_template_comes_from_one_place() {
     assert_eq!(problem.key, "template.file");
     assert_eq!(
         problem.message,
-        "is set together with template.repository (CODECOMMIT_REPO) and template.path (NEW_EVENT_NOTIFICATION_EMAIL); allowed: a template from a file or from CodeCommit, not both"
+        "is set together with template.repository (CODECOMMIT_REPO) and template.path (NEW_EVENT_NOTIFICATION_EMAIL); allowed: a template from a file, or from CodeCommit or S3, not both"
+    );
+}
+
+#[test]
+fn a_bucket_has_no_branches_tags_and_commits() {
+    let reference = ("NOTIFIER_TEMPLATE__REFERENCE", "main");
+    load_cis_and(&[reference]).unwrap();
+    let variables = [("CODECOMMIT_REPO", "s3://mail-templates"), reference];
+    let problem = only_problem(load_cis_and(&variables));
+    assert_eq!(problem.key, "template.reference");
+    assert_eq!(
+        problem.origin,
+        Origin::Variable("NOTIFIER_TEMPLATE__REFERENCE".to_owned())
+    );
+    assert_eq!(
+        problem.message,
+        "is set together with template.repository (CODECOMMIT_REPO), an S3 bucket, which has no branches, \
+         tags and commits: the newest version of the object is the template; allowed: no reference beside a \
+         bucket"
     );
 }

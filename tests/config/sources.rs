@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use organizer_notifier::config::{Flags, LogFormat, Origin, load};
+use organizer_notifier::config::{Flags, LogFormat, Origin, Repository, load};
 use organizer_notifier::notification::{JsonPointer, Placeholder};
 use organizer_notifier::ports::SendRate;
 use tracing::Level;
@@ -32,7 +32,10 @@ fn the_servers_own_variables_are_a_complete_configuration() {
         "https://sqs.eu-central-1.amazonaws.com/123456789012/created"
     );
     assert_eq!(settings.template.file, None);
-    assert_eq!(settings.template.repository, "email-templates");
+    assert_eq!(
+        settings.template.repository,
+        Repository::CodeCommit("email-templates".to_owned())
+    );
     assert_eq!(settings.template.path, "new_event.html");
     assert_eq!(settings.template.reference, None);
     assert_eq!(settings.sender.header(), "events@example.com");
@@ -129,7 +132,10 @@ format = "json"
     assert_eq!(settings.queue.wait_time, Duration::from_secs(5));
     assert_eq!(settings.queue.visibility_timeout, Duration::from_mins(2));
     assert_eq!(settings.template.file, None);
-    assert_eq!(settings.template.repository, "r");
+    assert_eq!(
+        settings.template.repository,
+        Repository::CodeCommit("r".to_owned())
+    );
     assert_eq!(settings.template.path, "p");
     assert_eq!(settings.template.reference.as_deref(), Some("main"));
     assert_eq!(settings.template.ttl, Duration::from_secs(90));

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
-use organizer_notifier::config::{Flags, Origin, load};
+use organizer_notifier::config::{Flags, Origin, Repository, load};
 use organizer_notifier::ports::SendRate;
 use tracing::Level;
 
@@ -138,19 +138,47 @@ fn two_template_variables_at_once_are_both_named() {
 }
 
 #[test]
-fn a_bucket_for_templates_is_refused() {
-    let problem = only_problem(load_cis_and(&[("CODECOMMIT_REPO", "s3://bucket")]));
-    assert_eq!(problem.key, "template.repository");
-    assert_eq!(
-        problem.origin,
-        Origin::Variable("CODECOMMIT_REPO".to_owned())
-    );
-    assert!(
-        problem
-            .message
-            .contains("a template from S3 is not supported"),
-        "{problem}"
-    );
+fn a_bucket_takes_the_place_of_the_repository() {
+    let bucket = Repository::Bucket("mail-templates".to_owned());
+    for (variable, value) in [
+        ("CODECOMMIT_REPO", "s3://mail-templates"),
+        ("CODECOMMIT_REPO", "S3://mail-templates"),
+        ("NOTIFIER_TEMPLATE__REPOSITORY", "s3://mail-templates"),
+    ] {
+        let settings = load_cis_and(&[(variable, value)]).unwrap().settings;
+        assert_eq!(settings.template.repository, bucket, "{variable}");
+        assert_eq!(settings.template.path, "new_event.html");
+    }
+    // The key is the path as it is written.
+    let key = ("NEW_EVENT_NOTIFICATION_EMAIL", "/mails/new event.html");
+    let variables = [("CODECOMMIT_REPO", "s3://mail-templates"), key];
+    let settings = load_cis_and(&variables).unwrap().settings;
+    assert_eq!(settings.template.path, key.1);
+}
+
+#[test]
+fn a_bucket_with_a_prefix_or_with_no_buckets_name_is_refused() {
+    for (value, reason) in [
+        (
+            "s3://mail-templates/new",
+            "with more than a bucket: the object's whole key is template.path, folders included",
+        ),
+        ("s3://Mail_Templates", "whose bucket's name cannot be one"),
+    ] {
+        let problem = only_problem(load_cis_and(&[("CODECOMMIT_REPO", value)]));
+        assert_eq!(problem.key, "template.repository");
+        assert_eq!(
+            problem.origin,
+            Origin::Variable("CODECOMMIT_REPO".to_owned())
+        );
+        let message = &problem.message;
+        assert!(
+            message.starts_with(&format!("is `{value}`, {reason}")),
+            "{message}"
+        );
+        let allowed = "; allowed: the name of a CodeCommit repository, or `s3://` and the name of an S3 bucket";
+        assert!(message.ends_with(allowed), "{message}");
+    }
 }
 
 #[test]

@@ -79,7 +79,7 @@ async fn mistakes_are_told_with_their_place_and_what_is_allowed() {
 #[tokio::test]
 async fn a_wrong_variable_flag_or_command_ends_with_64() {
     let named = with("SENDER", "the events team");
-    let bucket = with("CODECOMMIT_REPO", "s3://templates");
+    let bucket = with("CODECOMMIT_REPO", "s3://templates/mails");
     let misspelt = with("NOTIFIER_QUEUE__WAITTIME", "5s");
     for (arguments, variables, told) in [
         (
@@ -91,7 +91,8 @@ async fn a_wrong_variable_flag_or_command_ends_with_64() {
         (
             &[],
             &bucket,
-            "template.repository (CODECOMMIT_REPO): is `s3://templates`, and a template from S3 is not supported: name a CodeCommit repository",
+            "template.repository (CODECOMMIT_REPO): is `s3://templates/mails`, with more than a bucket: \
+             the object's whole key is template.path",
         ),
         (&[], &misspelt, "did you mean NOTIFIER_QUEUE__WAIT_TIME?"),
         (

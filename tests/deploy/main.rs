@@ -8,6 +8,7 @@
 )]
 
 mod alarms;
+mod bucket;
 mod calls;
 mod compose;
 mod feedback;

@@ -8,7 +8,7 @@ use crate::{text, yaml};
 
 pub(crate) const TEMPLATE: &str = "deploy/cloudformation.yaml";
 
-/// Parameters that have no default.
+/// Parameters that have no default, and one of two of which one is needed.
 const REQUIRED: &[(&str, &str)] = &[
     ("ImageTag", "0.1.0"),
     ("VpcId", "vpc-1"),
@@ -35,6 +35,7 @@ pub(crate) const OTHERWISE: &[(&str, &str)] = &[
     ("Telemetry", "on"),
     ("Feedback", "on"),
     ("LedgerTable", "create"),
+    ("TemplateBucket", "mail-templates"),
 ];
 
 /// A stack as it would be created.
@@ -130,7 +131,8 @@ impl Stack {
         self.holds(&self.template["Conditions"][name])
     }
 
-    fn holds(&self, condition: &Value) -> bool {
+    /// Whether a condition holds with these parameters.
+    pub(crate) fn holds(&self, condition: &Value) -> bool {
         let (function, argument) = single(condition).unwrap();
         let all = || argument.as_array().unwrap().iter();
         match function {

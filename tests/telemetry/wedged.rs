@@ -64,6 +64,7 @@ impl TemplateSource for Wedged {
                 commit_id: String::new(),
                 blob_id: "1".to_owned(),
             },
+            modified: None,
         })
     }
 

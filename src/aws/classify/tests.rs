@@ -2,6 +2,7 @@
 //! through the SDK's real clients: what is proven is that the code is read at all, and what it then
 //! means. How far a call came is proven against loopback sockets in `reach`.
 
+mod bucket;
 mod queue;
 mod reach;
 mod refusal;

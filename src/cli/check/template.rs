@@ -6,8 +6,11 @@ use super::{Target, finding::Finding};
 use crate::{
     aws::classify::refusal_kind,
     cli::{sample, verdict::Verdict},
+    config::Repository,
     notification::{Composer, Template},
-    ports::{TemplateFailure, TemplateFile, inspect::RefusalKind},
+    ports::{
+        BucketFailureKind, TemplateFailure, TemplateFailureKind, TemplateFile, inspect::RefusalKind,
+    },
     template_store::{self, LoadError, misspelt},
 };
 
@@ -44,17 +47,29 @@ pub(super) async fn check_template(
 
 fn not_fetched(target: &Target<'_>, failure: TemplateFailure) -> Finding {
     let location = target.world.templates.location();
-    let is_file = target.settings.template.file.is_some();
+    if let TemplateFailureKind::Bucket(kind) = failure.kind {
+        return not_fetched_from_bucket(location, kind, &failure);
+    }
+    let is_file = failure.kind == TemplateFailureKind::LocalFile;
     if !is_file && refusal_kind(&failure.error) != RefusalKind::NotFound {
         return Finding::refused(TEMPLATE, "codecommit:GetFile", location, &failure.error);
     }
     let failure = LoadError::from(failure);
-    let remedy = if is_file {
-        "check template.file"
-    } else {
-        failure.remedy()
-    };
+    let remedy = failure.remedy();
     Finding::failed(TEMPLATE, format!("{failure} ({location})")).advising(remedy)
+}
+
+/// A bucket's remedies say more than those of a refused call.
+fn not_fetched_from_bucket(
+    location: &str,
+    kind: BucketFailureKind,
+    failure: &TemplateFailure,
+) -> Finding {
+    let found = match kind {
+        BucketFailureKind::AccessDenied => format!("s3:GetObject is not allowed: {failure}"),
+        _ => failure.to_string(),
+    };
+    Finding::failed(TEMPLATE, format!("{found} ({location})")).advising(kind.remedy())
 }
 
 /// Commit and age as far as they can be known: the daemon needs no right to read commits.
@@ -62,18 +77,20 @@ async fn age(target: &Target<'_>, file: &TemplateFile) -> String {
     if target.settings.template.file.is_some() {
         return String::new();
     }
-    let repository = &target.settings.template.repository;
     let commit = &file.version.commit_id;
+    let repository = match &target.settings.template.repository {
+        Repository::CodeCommit(repository) => repository,
+        Repository::Bucket(_) => {
+            let version = match commit.as_str() {
+                "" => format!("ETag {}", file.version.blob_id),
+                version => format!("version {version}"),
+            };
+            return format!(", {version}{}", file.modified.map_or_else(String::new, ago));
+        }
+    };
     let short = commit.get(..8).unwrap_or(commit);
     let age = match target.inspector.commit_time(repository, commit).await {
-        Ok(Some(time)) => {
-            let age = SystemTime::now().duration_since(time).unwrap_or_default();
-            match age.as_secs() / 86_400 {
-                0 => " of today".to_owned(),
-                1 => " of a day ago".to_owned(),
-                days => format!(" of {days} days ago"),
-            }
-        }
+        Ok(Some(time)) => ago(time),
         Ok(None) => String::new(),
         Err(error) if refusal_kind(&error) == RefusalKind::Denied => {
             " (its age is unknown without codecommit:GetCommit)".to_owned()
@@ -81,6 +98,15 @@ async fn age(target: &Target<'_>, file: &TemplateFile) -> String {
         Err(_) => " (its age could not be read)".to_owned(),
     };
     format!(", commit {short}{age}")
+}
+
+fn ago(time: SystemTime) -> String {
+    let age = SystemTime::now().duration_since(time).unwrap_or_default();
+    match age.as_secs() / 86_400 {
+        0 => " of today".to_owned(),
+        1 => " of a day ago".to_owned(),
+        days => format!(" of {days} days ago"),
+    }
 }
 
 /// Which placeholders the template names, and which texts in braces may be meant as placeholders.

@@ -1,6 +1,6 @@
 //! What each text of the configuration may be.
 
-use super::{pointer, queue_url, region, repository, sender};
+use super::{Repository, pointer, queue_url, region, repository, sender};
 
 #[test]
 fn a_queues_url_has_a_scheme_a_host_and_a_name() {
@@ -53,17 +53,53 @@ fn a_password_in_a_queues_url_is_not_shown() {
 }
 
 #[test]
-fn a_template_from_s3_is_refused_with_the_way_out() {
-    for bucket in ["s3://bucket", "S3://bucket/key"] {
-        let refusal = repository(bucket).unwrap_err();
-        assert!(
-            refusal.contains("a template from S3 is not supported"),
-            "{refusal}"
-        );
-        assert!(refusal.contains("template.file"), "{refusal}");
+fn a_template_is_kept_in_a_repository_or_in_a_bucket() {
+    let named = |name: &str| Ok(Repository::CodeCommit(name.to_owned()));
+    for name in ["Email_templates-1.0", "s3", "s3.bucket"] {
+        assert_eq!(repository(name), named(name));
     }
-    assert!(repository("Email_templates-1.0").is_ok());
-    assert!(repository("https://git.example.com/x").is_err());
+    let bucket = |name: &str| Ok(Repository::Bucket(name.to_owned()));
+    let longest = "b".repeat(63);
+    for name in ["bucket", "my.bucket-1", "3-b", &longest] {
+        for scheme in ["s3://", "S3://"] {
+            assert_eq!(repository(&format!("{scheme}{name}")), bucket(name));
+        }
+    }
+}
+
+#[test]
+fn what_is_neither_a_repository_nor_a_bucket_is_refused_with_the_reason() {
+    let too_long = format!("s3://{}", "b".repeat(64));
+    for (bad, reason) in [
+        (
+            "https://git.example.com/x",
+            "is `https://git.example.com/x`",
+        ),
+        ("s3:/bucket", "is `s3:/bucket`"),
+        ("s3://", "which names no bucket"),
+        (
+            "s3:///new_event.html",
+            "the object's whole key is template.path",
+        ),
+        ("s3://bucket/", "the object's whole key is template.path"),
+        (
+            "s3://bucket/mails",
+            "the object's whole key is template.path",
+        ),
+        ("s3://ab", "3 to 63 lower-case letters"),
+        (&too_long, "3 to 63 lower-case letters"),
+        ("s3://Bucket", "3 to 63 lower-case letters"),
+        ("s3://my_bucket", "3 to 63 lower-case letters"),
+        ("s3://-bucket", "begin and end with a letter or a digit"),
+        ("s3://bucket.", "begin and end with a letter or a digit"),
+        ("s3://my..bucket", "3 to 63"),
+        ("s3://192.168.5.4", "no IP address"),
+        ("s3://arn:aws:s3:::bucket", "3 to 63"),
+        ("s3://büro-mails", "3 to 63"),
+    ] {
+        let refusal = repository(bad).unwrap_err();
+        assert!(refusal.contains(reason), "{bad}: {refusal}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::ports::{AccountCause, Failure, TemplateFailureKind};
+use crate::ports::{AccountCause, BucketFailureKind, Failure, TemplateFailureKind};
 
 /// Why a breaker is open.
 pub trait Cause {
@@ -143,9 +143,23 @@ impl Cause for TemplateCause {
     fn name(&self) -> &'static str {
         match self {
             Self::NotFetched => "not_fetched",
-            Self::Fetch(TemplateFailureKind::Missing) => "missing",
-            Self::Fetch(TemplateFailureKind::AccessDenied) => "access_denied",
-            Self::Fetch(TemplateFailureKind::Transient) => "failing",
+            Self::Fetch(kind) => match kind {
+                TemplateFailureKind::Missing => "missing",
+                TemplateFailureKind::AccessDenied => "access_denied",
+                TemplateFailureKind::Transient => "failing",
+                TemplateFailureKind::LocalFile => "file_unreadable",
+                TemplateFailureKind::Bucket(kind) => match kind {
+                    BucketFailureKind::NoBucket => "bucket_missing",
+                    BucketFailureKind::NoObject => "object_missing",
+                    BucketFailureKind::OtherRegion => "bucket_in_other_region",
+                    BucketFailureKind::AccessDenied => "object_access_denied",
+                    BucketFailureKind::Credentials => "object_credentials",
+                    BucketFailureKind::Encryption => "object_encryption",
+                    BucketFailureKind::Archived => "object_archived",
+                    BucketFailureKind::TooLarge => "object_too_large",
+                    BucketFailureKind::Transient => "bucket_failing",
+                },
+            },
             Self::Unusable => "unusable",
             Self::FieldMissing { .. } => "field_missing",
         }
@@ -154,13 +168,31 @@ impl Cause for TemplateCause {
     fn describe(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::NotFetched => "the template has not been fetched yet",
-            Self::Fetch(TemplateFailureKind::Missing) => {
-                "the template's repository, reference or file does not exist"
-            }
-            Self::Fetch(TemplateFailureKind::AccessDenied) => "the role may not read the template",
-            Self::Fetch(TemplateFailureKind::Transient) => {
-                "the template's repository fails or does not answer"
-            }
+            Self::Fetch(kind) => match kind {
+                TemplateFailureKind::Missing => {
+                    "the template's repository, reference or file does not exist"
+                }
+                TemplateFailureKind::AccessDenied => "the role may not read the template",
+                TemplateFailureKind::Transient => {
+                    "the template's repository fails or does not answer"
+                }
+                TemplateFailureKind::LocalFile => "the template's file cannot be read",
+                TemplateFailureKind::Bucket(kind) => match kind {
+                    BucketFailureKind::NoBucket => "the template's bucket does not exist",
+                    BucketFailureKind::NoObject => "the template is not in its bucket",
+                    BucketFailureKind::OtherRegion => "the template's bucket is in another region",
+                    BucketFailureKind::AccessDenied => {
+                        "the role may not read the template in its bucket"
+                    }
+                    BucketFailureKind::Credentials => "S3 does not accept the role's credentials",
+                    BucketFailureKind::Encryption => {
+                        "the encryption key of the template's object cannot be used"
+                    }
+                    BucketFailureKind::Archived => "the template's object is in an archive",
+                    BucketFailureKind::TooLarge => "the template's object is too large",
+                    BucketFailureKind::Transient => "the template's bucket does not answer",
+                },
+            },
             Self::Unusable => "the file that was fetched is not a usable template",
             Self::FieldMissing { placeholder } => {
                 return Cow::Owned(format!(
@@ -222,6 +254,16 @@ mod tests {
             TemplateFailureKind::Missing,
             TemplateFailureKind::AccessDenied,
             TemplateFailureKind::Transient,
+            TemplateFailureKind::LocalFile,
+            TemplateFailureKind::Bucket(BucketFailureKind::NoBucket),
+            TemplateFailureKind::Bucket(BucketFailureKind::NoObject),
+            TemplateFailureKind::Bucket(BucketFailureKind::OtherRegion),
+            TemplateFailureKind::Bucket(BucketFailureKind::AccessDenied),
+            TemplateFailureKind::Bucket(BucketFailureKind::Credentials),
+            TemplateFailureKind::Bucket(BucketFailureKind::Encryption),
+            TemplateFailureKind::Bucket(BucketFailureKind::Archived),
+            TemplateFailureKind::Bucket(BucketFailureKind::TooLarge),
+            TemplateFailureKind::Bucket(BucketFailureKind::Transient),
         ];
         let mut causes: Vec<Box<dyn Cause>> = vec![
             Box::new(TemplateCause::NotFetched),

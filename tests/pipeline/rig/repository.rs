@@ -121,6 +121,7 @@ impl TemplateSource for TestTemplate {
                 commit_id: format!("at {now:?}"),
                 blob_id: String::from_utf8_lossy(file).into_owned(),
             },
+            modified: None,
         })
     }
 

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use quick_xml::escape::escape;
 use serde_json::{Map, Value, json};
@@ -17,6 +18,7 @@ use super::Sandbox;
 use super::connection::Connection;
 use super::dynamodb::Refusal;
 use super::faults::{Fault, Plan};
+use super::s3;
 use super::ses::SendEmail;
 use super::sqs::{Caller, query_code};
 
@@ -56,6 +58,7 @@ enum Service {
     Ses,
     CodeCommit,
     DynamoDb,
+    S3,
 }
 
 /// A request once it is known what it asks for.
@@ -70,11 +73,28 @@ enum Input {
     /// Most requests are mails, and large: read at once as what they are.
     Mail(Box<SendEmail>),
     Form(Vec<(String, String)>),
+    Object(Box<s3::Request>),
 }
 
 enum Answer {
     Json(Vec<u8>),
     Xml(String),
+    Object(s3::Reply),
+}
+
+/// S3's requests go by their signature alone: a bucket may have the name of one of the sandbox's own
+/// pages.
+pub async fn s3_first(
+    state: State<Arc<Sandbox>>,
+    connection: ConnectInfo<Connection>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if s3::Request::is_signed(request.headers()) {
+        aws(state, connection, request).await
+    } else {
+        next.run(request).await
+    }
 }
 
 /// Answers every request that is not for the sandbox's own pages.
@@ -105,7 +125,7 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
     };
     let service = call.service;
     let name = format!("{}:{}", service.name(), call.operation);
-    if parts.uri.path().starts_with(SETTINGS) {
+    if parts.uri.path().starts_with(SETTINGS) && service != Service::S3 {
         let answer = run(sandbox, parts, call, &name).await;
         return render(sandbox, service, answer);
     }
@@ -187,12 +207,13 @@ async fn run(
             let region = caller(&parts.headers).region;
             sandbox.dynamodb.call_from(&region, &operation, request)?
         }
+        (_, Input::Object(request)) => return Ok(Answer::Object(sandbox.s3.call(&request))),
         (_, Input::Mail(mail)) => sandbox.ses.send_email(*mail)?,
         (_, Input::Form(form)) => {
             return Ok(Answer::Xml(sandbox.sns.call_query(&form).await?));
         }
-        (Service::Sns, Input::Json(_)) => {
-            return Err(unknown("SNS speaks the query protocol here.").into());
+        (Service::Sns | Service::S3, Input::Json(_)) => {
+            return Err(unknown("It does not speak JSON here.").into());
         }
     };
     Ok(Answer::from(answer))
@@ -234,13 +255,21 @@ impl Service {
             Self::Ses => "ses",
             Self::CodeCommit => "codecommit",
             Self::DynamoDb => "dynamodb",
+            Self::S3 => "s3",
         }
     }
 }
 
 impl<'a> Call<'a> {
     /// The error comes with the service in whose form it is answered.
-    fn parse(parts: &'a Parts, body: &[u8]) -> Result<Self, (Service, ServiceError)> {
+    fn parse(parts: &'a Parts, body: &Bytes) -> Result<Self, (Service, ServiceError)> {
+        if let Some(request) = s3::Request::read(parts, body) {
+            return Ok(Self {
+                service: Service::S3,
+                operation: Cow::Borrowed(request.operation),
+                input: Input::Object(Box::new(request)),
+            });
+        }
         let path = parts.uri.path();
         if path.starts_with("/v2/email") || path.starts_with(SETTINGS) {
             let query = parts.uri.query().unwrap_or_default();
@@ -341,6 +370,8 @@ fn render(sandbox: &Sandbox, service: Service, answer: Result<Answer, Refusal>) 
             (checksum(service, &json), content_type(service), json).into_response()
         }
         Ok(Answer::Xml(xml)) => (content_type(Service::Sns), xml).into_response(),
+        Ok(Answer::Object(reply)) => reply.into_response(),
+        Err(refusal) if service == Service::S3 => s3::Reply::error(&refusal.error).into_response(),
         Err(refusal) => render_refusal(service, &refusal, &request_id),
     };
     let now_millis = match service {
@@ -350,7 +381,9 @@ fn render(sandbox: &Sandbox, service: Service, answer: Result<Answer, Refusal>) 
     let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(now_millis));
     let headers = response.headers_mut();
     insert(headers, "date", &date);
-    insert(headers, "x-amzn-requestid", &request_id);
+    if service != Service::S3 {
+        insert(headers, "x-amzn-requestid", &request_id);
+    }
     response
 }
 
@@ -364,7 +397,7 @@ fn checksum(service: Service, body: &[u8]) -> HeaderMap {
 }
 
 /// As in zip files and PNG.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let shifted = |crc: u32| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
     !bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| shifted(crc))
@@ -402,7 +435,7 @@ fn render_refusal(service: Service, refusal: &Refusal, request_id: &str) -> Resp
             insert(&mut extra, "x-amzn-errortype", code);
             json!({ "message": message }).to_string()
         }
-        Service::Sns => format!(
+        Service::Sns | Service::S3 => format!(
             "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
             escape(code.as_str()),
             escape(message.as_str()),
@@ -422,7 +455,7 @@ fn content_type(service: Service) -> [(HeaderName, &'static str); 1] {
         Service::Sqs | Service::DynamoDb => "application/x-amz-json-1.0",
         Service::CodeCommit => "application/x-amz-json-1.1",
         Service::Ses => "application/json",
-        Service::Sns => "text/xml",
+        Service::Sns | Service::S3 => "text/xml",
     };
     [(header::CONTENT_TYPE, kind)]
 }

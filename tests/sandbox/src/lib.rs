@@ -1,5 +1,5 @@
-//! A local AWS: SQS, SNS, SES v2, `CodeCommit` and `DynamoDB` on one loopback port, with fault injection and
-//! an outbox. Any AWS SDK can use it by its endpoint setting; signatures are not checked.
+//! A local AWS: SQS, SNS, SES v2, `CodeCommit`, S3 and `DynamoDB` on one loopback port, with fault injection
+//! and an outbox. Any AWS SDK can use it by its endpoint setting; signatures are not checked.
 
 mod admin;
 pub mod clock;
@@ -9,6 +9,7 @@ pub mod dynamodb;
 pub mod faults;
 pub mod http;
 pub mod outbox;
+pub mod s3;
 pub mod ses;
 pub mod sns;
 pub mod sqs;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Router, middleware};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,7 @@ use self::dynamodb::DynamoDb;
 use self::faults::Faults;
 use self::http::ServiceError;
 use self::outbox::Outbox;
+use self::s3::S3;
 use self::ses::Ses;
 use self::ses::destination::EventType;
 use self::sns::Sns;
@@ -49,6 +51,8 @@ pub struct Sandbox {
     pub ses: Arc<Ses>,
     /// Repositories of files.
     pub codecommit: Arc<CodeCommit>,
+    /// Buckets of objects.
+    pub s3: Arc<S3>,
     /// Tables of items.
     pub dynamodb: Arc<DynamoDb>,
     /// What is to go wrong.
@@ -74,6 +78,7 @@ impl Sandbox {
             sns,
             ses: Arc::new(ses),
             codecommit: Arc::new(CodeCommit::new(clock.clone())),
+            s3: Arc::new(S3::new(clock.clone())),
             dynamodb: Arc::new(DynamoDb::new(clock.clone(), faults.clone())),
             clock,
             sqs,
@@ -89,6 +94,7 @@ impl Sandbox {
         let service = Router::new()
             .merge(admin::router())
             .fallback(http::aws)
+            .layer(middleware::from_fn_with_state(self.clone(), http::s3_first))
             .with_state(self.clone())
             .into_make_service_with_connect_info::<Connection>();
         let stop = self.stop.clone();
@@ -232,6 +238,7 @@ impl Sandbox {
         self.sns.reset();
         self.ses.reset();
         self.codecommit.reset();
+        self.s3.reset();
         self.dynamodb.reset();
         self.outbox.clear();
         self.faults.clear();

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug, Parser)]
 #[command(
     name = "sandbox",
-    about = "SQS, SNS, SES v2, CodeCommit and DynamoDB on one loopback port"
+    about = "SQS, SNS, SES v2, CodeCommit, S3 and DynamoDB on one loopback port"
 )]
 struct Arguments {
     /// Address and port to listen on; port 0 takes a free one.

@@ -17,6 +17,8 @@ mod queues;
 #[cfg(test)]
 mod redrive;
 #[cfg(test)]
+mod s3;
+#[cfg(test)]
 mod sdk;
 #[cfg(test)]
 mod sending;

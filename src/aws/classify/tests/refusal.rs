@@ -22,6 +22,8 @@ fn a_code_tells_what_to_do() {
             RefusalKind::NotFound,
         ),
         ("RepositoryDoesNotExistException", RefusalKind::NotFound),
+        ("NoSuchKey", RefusalKind::NotFound),
+        ("InvalidAccessKeyId", RefusalKind::Credentials),
         ("ThrottlingException", RefusalKind::Other),
     ] {
         let error = CallError {
