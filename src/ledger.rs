@@ -103,10 +103,15 @@ pub trait SendGuard: Send + Sync {
     /// else lets it go. Waits while it cannot be known whose it is, and tells `failed` why each time.
     async fn claim(&self, failed: ClaimFailed<'_>) -> Claimed;
 
+    /// A claim that is waited for has no more time: from now on mails go on what is known here, unless they
+    /// are to wait for the others' word as long as it takes.
+    fn hurry_claim(&self);
+
     /// Waits after [`Claimed::Elsewhere`] until it is worth claiming again.
     async fn wait_for_other(&self);
 
-    /// A send is about to begin. False if the claim does not outlast it: then it must be claimed again.
+    /// A send is about to begin. False if the claim does not outlast it, or an event has told that the mail
+    /// was sent: then it must be claimed again.
     fn begin_send(&self) -> bool;
 
     /// The send that began was refused or did not reach the mail service.

@@ -137,11 +137,11 @@ impl Applier {
             self.told.sibling(&self.feedback_queue, queue, &self.queue);
             return Verdict::Delete;
         };
+        if heard.sent_twice {
+            report::sent_twice(event);
+        }
         if self.seen.is_new(event) {
             // Nobody else reads it.
-            if heard.sent_twice {
-                report::sent_twice(event);
-            }
             self.instruments.metrics.heard(event, age(message));
             let span = self.instruments.spans.event(&self.feedback_queue, event);
             report::event(event, &span);

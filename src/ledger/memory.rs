@@ -55,6 +55,16 @@ type KeyHash = u128;
 /// is not told of.
 type IdHash = u32;
 
+/// Takes a second id in. Whether it was not told of before.
+fn is_new(second_ids: &mut VecDeque<(KeyHash, IdHash)>, id: (KeyHash, IdHash)) -> bool {
+    if second_ids.contains(&id) {
+        return false;
+    }
+    second_ids.truncate(SECOND_IDS_MAX - 1);
+    second_ids.push_front(id);
+    true
+}
+
 /// The copies of one message: one that is being sent and those that wait behind it.
 struct Copies {
     count: usize,
@@ -91,6 +101,12 @@ struct Sent {
 }
 
 impl MemoryLedger {
+    /// Takes in a second id of a mail that this process need not know. Whether it was not told of before.
+    pub(super) fn is_new_second(&self, key: &str, email_id: &str) -> bool {
+        let id = (self.shared.hash(key), self.shared.hash_id(email_id));
+        is_new(&mut self.shared.state.lock().second_ids, id)
+    }
+
     #[cfg(test)]
     pub(super) fn with_capacity(capacity: usize) -> Self {
         let ledger = Self::default();
@@ -178,11 +194,7 @@ impl Ledger for MemoryLedger {
         } else {
             false
         };
-        let sent_twice = first != id && !second_ids.contains(&(key, id));
-        if sent_twice {
-            second_ids.truncate(SECOND_IDS_MAX - 1);
-            second_ids.push_front((key, id));
-        }
+        let sent_twice = first != id && is_new(second_ids, (key, id));
         Heard {
             sent_twice,
             known: if is_held {
@@ -213,6 +225,8 @@ impl SendGuard for Guard {
     async fn claim(&self, _failed: ClaimFailed<'_>) -> Claimed {
         Claimed::Ours
     }
+
+    fn hurry_claim(&self) {}
 
     async fn wait_for_other(&self) {}
 

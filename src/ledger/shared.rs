@@ -100,6 +100,8 @@ impl SharedLedger {
     /// Goes without the table until it answers, for the reason that stands in this text.
     pub fn set_aside(&self, said: String) {
         self.0.reach.set_aside(said);
+        // It may have been a moment's trouble.
+        self.0.writer.probe_now();
     }
 
     /// Writes what was sent to the table, until `stop` and a moment longer.
@@ -174,7 +176,12 @@ impl Ledger for SharedLedger {
 
     async fn hear_sibling(&self, queue: &str, key: &str, email_id: &str) -> Option<Heard> {
         let (mut heard, other) = self.0.tell(&table_key(queue, key), email_id).await;
-        heard.sent_twice = other.is_some_and(|other| other != email_id);
+        let is_other = other.is_some_and(|other| other != email_id);
+        heard.sent_twice = is_other
+            && self
+                .0
+                .memory
+                .is_new_second(&table_key(queue, key), email_id);
         Some(heard)
     }
 

@@ -53,6 +53,10 @@ impl SendGuard for Panics {
         self.0.claim(failed).await
     }
 
+    fn hurry_claim(&self) {
+        self.0.hurry_claim();
+    }
+
     async fn wait_for_other(&self) {
         self.0.wait_for_other().await;
     }

@@ -69,8 +69,10 @@ impl TableClock {
     }
 
     pub(super) fn learn(&self, date: &str) {
-        let is_recent = |told: &Told| told.at.elapsed() < LEARN_EVERY;
-        if self.0.lock().as_ref().is_some_and(is_recent) {
+        let told = *self.0.lock();
+        // A machine that slept counts no time of it, so what is recent may be wrong.
+        let is_recent = told.is_some_and(|told| told.at.elapsed() < LEARN_EVERY);
+        if is_recent && self.is_sure() {
             return;
         }
         let theirs = DateTime::from_str(date, DateTimeFormat::HttpDate);

@@ -117,6 +117,9 @@ impl SharedGuard {
             return None;
         }
         let known = self.shared.table.look(&self.table_key).await;
+        if let Err(failure) = &known {
+            self.shared.reach.failed_beside(failure);
+        }
         let Ok(Some(Known::Sent { email_id })) = known else {
             return None;
         };
@@ -167,12 +170,15 @@ impl SendGuard for SharedGuard {
                     Ok(claimed) => return claimed,
                     Err(failure) => failure,
                 },
+                // What an event tells here need not stand in the table yet.
+                email_id = self.memory.hear() => return Claimed::Sent { email_id: Some(email_id) },
                 () = reach.put_aside() => continue,
             };
             failed(&failure.error);
             reach.failed(&failure, began.elapsed());
             tokio::select! {
                 () = sleep(backoff.next_delay()) => {}
+                email_id = self.memory.hear() => return Claimed::Sent { email_id: Some(email_id) },
                 () = reach.put_aside() => {}
             }
         }
@@ -192,7 +198,7 @@ impl SendGuard for SharedGuard {
                     Ok(Some(Known::Sent { .. }) | None) => {
                         self.claims.lock().other_is_gone();
                     }
-                    Err(_) => {}
+                    Err(failure) => self.shared.reach.failed_beside(&failure),
                 }
             }
             if self.claims.lock().other_remains(Instant::now()).is_none() {
@@ -201,8 +207,13 @@ impl SendGuard for SharedGuard {
         }
     }
 
+    fn hurry_claim(&self) {
+        let said = "a stop leaves no time to wait for it".to_owned();
+        self.shared.reach.set_aside(said);
+    }
+
     fn begin_send(&self) -> bool {
-        self.claims.lock().begin_send(Instant::now())
+        self.memory.heard().is_none() && self.claims.lock().begin_send(Instant::now())
     }
 
     fn not_sent(&self) {

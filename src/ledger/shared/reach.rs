@@ -18,6 +18,9 @@ use crate::{
 /// How often a table that was put aside is asked whether it answers.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 
+/// So long a mail waits for its record before its message is deleted.
+const UNRECORDED_TOLD_FROM: Duration = Duration::from_secs(2);
+
 /// The state of the table, for all mails.
 pub(super) struct Reach {
     name: String,
@@ -35,6 +38,8 @@ pub(super) struct Reach {
     going: Throttle,
     /// For the line on records that are not written.
     recording: Throttle,
+    /// For the line on calls that no mail waits for.
+    beside: Throttle,
 }
 
 #[derive(Default)]
@@ -59,6 +64,7 @@ impl Reach {
             says_waiting: AtomicBool::new(false),
             going: Throttle::default(),
             recording: Throttle::default(),
+            beside: Throttle::default(),
         }
     }
 
@@ -110,17 +116,14 @@ impl Reach {
         }
     }
 
-    /// Sent mails were written to it.
-    pub(super) fn recorded(&self) {
-        self.recording.reset();
-    }
-
     /// For so long no sent mail could be written to it, the last time like this.
     pub(super) fn not_recorded(&self, failure: &TableFailure, failing: Duration) {
         let said = format!("{failure}; {}", failure.kind.remedy());
         if self.patience.is_some_and(|patience| failing >= patience) {
             self.set_aside(said);
-        } else if let Some(suppressed) = self.recording.due() {
+        } else if failing >= UNRECORDED_TOLD_FROM
+            && let Some(suppressed) = self.recording.due()
+        {
             warn!(
                 target: LIFECYCLE,
                 { error.r#type = failure.error.code, notifier.suppressed = suppressed },
@@ -147,7 +150,6 @@ impl Reach {
         drop(state);
         // The line on that says more.
         self.says_waiting.store(false, Ordering::Relaxed);
-        self.waiting.reset();
         self.without.store(0, Ordering::Relaxed);
         self.aside.send_replace(true);
         self.tell();
@@ -176,6 +178,28 @@ impl Reach {
     /// When to ask whether it answers, while it is put aside.
     pub(super) fn probe_at(&self) -> Option<Instant> {
         self.state.lock().probe_at
+    }
+
+    /// A call that no mail waits for failed like this. Of those that may pass the lines on mails tell.
+    pub(super) fn failed_beside(&self, failure: &TableFailure) {
+        if failure.is_definite()
+            && !self.is_aside()
+            && let Some(suppressed) = self.beside.due()
+        {
+            warn!(
+                { error.r#type = failure.error.code, notifier.suppressed = suppressed },
+                "claims and records in the ledger's table {} cannot be looked at or taken back, so that mails \
+                 and events wait longer: {failure}; {}",
+                self.name,
+                failure.kind.remedy()
+            );
+        }
+    }
+
+    /// Asks at once whether it answers.
+    pub(super) fn probe_now(&self) {
+        let mut state = self.state.lock();
+        state.probe_at = state.probe_at.map(|_| Instant::now());
     }
 
     /// It was asked whether it answers.

@@ -276,6 +276,11 @@ async fn siblings_on_one_table_tell_each_other_of_events_and_mail_their_own() {
     assert_eq!(known, Some((false, KnownTo::All)));
     let again = ours.ledger.hear_sibling("other", "a", "mail-3").await;
     assert!(again.is_some_and(|heard| heard.sent_twice));
+    let once_more = ours.ledger.hear_sibling("other", "a", "mail-3").await;
+    assert!(
+        once_more.is_some_and(|heard| !heard.sent_twice),
+        "it is told once"
+    );
     assert_eq!(waiting.hear().await, "mail-1");
     send(&ours, "a", "mail-2").await;
     assert_eq!(table.item("other#a"), Some(sent("mail-1")));

@@ -64,6 +64,8 @@ struct Queue {
     backoff: Option<Backoff>,
     /// How many batches of records are under way.
     writing: usize,
+    /// How many records are in them.
+    under_way: usize,
     is_stopping: bool,
     /// Since when no record was taken.
     failing_since: Option<Instant>,
@@ -78,12 +80,22 @@ impl Queue {
         Some(if may_fill { since + FILLS_FOR } else { since })
     }
 
-    /// Lets what failed be tried at once, and without long rests from now on.
-    fn hurry(&mut self) {
-        if !self.is_stopping {
-            self.is_stopping = true;
-            (self.rest_until, self.backoff) = (None, None);
+    /// The next records, unless some were not taken a moment ago.
+    fn next_after_probe(&mut self) -> Vec<Record> {
+        if self.rest_until.is_some() {
+            return Vec::new();
         }
+        self.records.take()
+    }
+
+    /// Lets what failed be tried at once, and without long rests from now on. False if it does already.
+    fn hurry(&mut self) -> bool {
+        if self.is_stopping {
+            return false;
+        }
+        self.is_stopping = true;
+        (self.rest_until, self.backoff) = (None, None);
+        true
     }
 }
 
@@ -161,9 +173,16 @@ impl Writer {
         answer.await.ok().flatten()
     }
 
-    /// How many sent mails wait to be recorded.
+    /// How many sent mails are not recorded yet, those under way included.
     pub(super) fn waiting(&self) -> usize {
-        self.queue.lock().records.len()
+        let queue = self.queue.lock();
+        queue.records.len() + queue.under_way
+    }
+
+    /// Asks at once whether a table that was put aside answers.
+    pub(super) fn probe_now(&self) {
+        self.reach.probe_now();
+        self.changed.notify_one();
     }
 
     /// Makes the calls until `stop`, and after it those that are asked for by then. While records fail that
@@ -171,14 +190,15 @@ impl Writer {
     pub(super) async fn run(&self, stop: &CancellationToken) {
         let mut calls = FuturesUnordered::new();
         loop {
-            if stop.is_cancelled() {
-                self.queue.lock().hurry();
+            if stop.is_cancelled() && self.queue.lock().hurry() {
+                self.reach.probe_now();
             }
             while calls.len() < CALLS_MAX
                 && let Some(work) = self.next()
             {
                 calls.push(self.call(work));
             }
+            // What a table that does not answer has not taken by then it does not take.
             let is_done = self.waiting() == 0 || self.reach.is_aside();
             if stop.is_cancelled() && calls.is_empty() && is_done {
                 return;
@@ -238,10 +258,7 @@ impl Writer {
                 let mut queue = self.queue.lock();
                 queue.writing -= 1;
                 match written {
-                    Ok(()) => {
-                        queue.failing_since = None;
-                        self.reach.recorded();
-                    }
+                    Ok(()) => queue.failing_since = None,
                     Err(failure) => {
                         let since = queue.failing_since.get_or_insert_with(Instant::now);
                         self.reach.not_recorded(&failure, since.elapsed());
@@ -252,24 +269,27 @@ impl Writer {
                 // Where this fails the claim ends by itself.
                 if let Err(failure) = self.table.drop_claim(&key, &owners).await {
                     debug!("a claim was not taken back and ends by itself: {failure}");
+                    self.reach.failed_beside(&failure);
                 }
             }
             Work::Look(looks) => self.look_at_all(looks).await,
             Work::Probe(records) => {
                 let answer = self.probe(records).await;
-                self.queue.lock().probing = false;
+                let mut queue = self.queue.lock();
+                queue.probing = false;
+                if answer.is_ok() {
+                    queue.failing_since = None;
+                }
+                drop(queue);
                 self.reach.probed(answer.as_ref());
             }
         }
     }
 
-    /// Makes all calls that a mail needs: one answer alone shows nothing of a right that is missing.
+    /// Makes the calls that a mail needs: one answer alone shows nothing of a right that is missing.
     async fn probe(&self, records: Vec<Record>) -> Result<(), TableFailure> {
-        // Records are written first, and stand then whatever becomes of the rest.
-        let mut next = records;
-        while !next.is_empty() {
-            self.write(next).await?;
-            next = self.queue.lock().records.take();
+        if !records.is_empty() {
+            self.write(records).await?;
         }
         let key = format!("probe-{}", random_id());
         let owner = random_id();
@@ -279,19 +299,34 @@ impl Writer {
             earlier: &[],
             lasts: Duration::ZERO,
         };
-        self.table.claim(claim).await?;
-        self.table.drop_claim(&key, &[owner]).await
+        let claimed = self.table.claim(claim).await;
+        if claimed.is_ok() {
+            // It ends by itself, too.
+            if let Err(failure) = self.table.drop_claim(&key, &[owner]).await {
+                self.reach.failed_beside(&failure);
+            }
+            return Ok(());
+        }
+        // Records at least it takes, and what stands in it other tasks know.
+        loop {
+            let next = self.queue.lock().next_after_probe();
+            if next.is_empty() || self.write(next).await.is_err() {
+                return claimed.map(drop);
+            }
+        }
     }
 
     /// Writes these records. Fails where none of them was taken; those that were not are written again.
     async fn write(&self, mut records: Vec<Record>) -> Result<(), TableFailure> {
         let mails: Vec<_> = records.iter().map(|record| record.mail.clone()).collect();
+        self.queue.lock().under_way += mails.len();
         let (left, failure) = match self.table.record(&mails).await {
             Ok(left) if left.len() == mails.len() => (left, Some(none_taken())),
             Ok(left) => (left, None),
             Err(failure) => ((0..mails.len()).collect(), Some(failure)),
         };
         let mut queue = self.queue.lock();
+        queue.under_way -= mails.len();
         if left.is_empty() {
             (queue.rest_until, queue.backoff) = (None, None);
         } else {
@@ -323,7 +358,11 @@ impl Writer {
 
     async fn look_at_all(&self, looks: Vec<Look>) {
         let keys: Vec<_> = looks.iter().map(|look| look.key.clone()).collect();
-        let found = self.table.look_at_all(&keys).await.unwrap_or_default();
+        let found = self.table.look_at_all(&keys).await;
+        let found = found.unwrap_or_else(|failure| {
+            self.reach.failed_beside(&failure);
+            Vec::new()
+        });
         let found = found.into_iter().chain(std::iter::repeat(None));
         for (look, found) in looks.into_iter().zip(found) {
             drop(look.found.send(found));

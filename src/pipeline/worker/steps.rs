@@ -1,6 +1,7 @@
 //! The steps of a worker: writing the mail, waiting for its turn, taking notes.
 
 use std::{
+    convert::Infallible,
     future::pending,
     pin::{Pin, pin},
     time::Duration,
@@ -29,6 +30,9 @@ const LAST_RECEIVE_PAUSE_MAX: Duration = Duration::from_secs(1);
 const RECORD_WAITED: Duration = Duration::from_secs(2);
 /// The same while draining.
 const RECORD_WAITED_DRAINING: Duration = Duration::from_millis(500);
+
+/// How long a message on its last receive waits for its claim while draining.
+const CLAIM_WAITED_DRAINING: Duration = Duration::from_secs(1);
 
 /// A mail that may go.
 pub(super) type Prepared = (Box<Mail>, TemplateVersion, Pass, Option<Sending>);
@@ -158,7 +162,21 @@ impl Worker<'_> {
                 text: error.to_string(),
             });
         };
-        match self.wait(pin!(guard.claim(&failed))).await? {
+        let claim = async {
+            // At a stop a message that would be dead-lettered waits no longer than that leaves time for.
+            let hurried = async {
+                context.drain.wait_begun().await;
+                sleep(CLAIM_WAITED_DRAINING).await;
+                guard.hurry_claim();
+                pending::<Infallible>().await
+            };
+            tokio::select! {
+                biased;
+                claimed = guard.claim(&failed) => claimed,
+                never = hurried, if self.is_last_receive() => match never {},
+            }
+        };
+        match self.wait(pin!(claim)).await? {
             Claimed::Ours => {}
             Claimed::Sent { email_id } => {
                 context.limiter.give_back(recipients);

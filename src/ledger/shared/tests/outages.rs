@@ -227,3 +227,89 @@ async fn nothing_is_asked_without_rest_while_the_table_is_aside() {
     sleep(seconds(60)).await;
     assert!(calls(&table) - before <= 12, "{}", calls(&table) - before);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_waits_for_the_table_ends_with_an_event_of_its_mail() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = start(&table, "q", None);
+    table.fail(TableFailureKind::Transient);
+    let guard = begin(&one, "a").await;
+    let claim = tokio::spawn(async move { guard.claim(&|_| ()).await });
+    sleep(seconds(60)).await;
+    assert!(!claim.is_finished());
+    assert_eq!(
+        one.ledger.hear("a", "mail-1").await.known,
+        KnownTo::ThisTask
+    );
+    assert_eq!(claim.await.unwrap(), is_sent_as("mail-1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_send_begins_once_an_event_has_told_of_the_mail() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    let guard = begin(&one, "a").await;
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Ours);
+    one.ledger.hear("a", "mail-1").await;
+    assert!(!guard.begin_send());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_moments_trouble_at_the_start_does_not_switch_the_table_off() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    one.ledger.set_aside("it did not answer".to_owned());
+    settle().await;
+    drop(begin_send(&one, "a").await);
+    assert!(table.item("q#a").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_batch_that_fails_after_an_outage_is_no_outage() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    table.fail_only("BatchWriteItem", TableFailureKind::Transient);
+    let guard = begin_send(&one, "a").await;
+    guard.sent("mail-1").await;
+    sleep(seconds(30)).await;
+    table.fail(None);
+    sleep(seconds(6)).await;
+    assert_eq!(table.item("q#a"), Some(sent("mail-1")));
+    table.batches_take(0);
+    let guard = begin_send(&one, "b").await;
+    guard.sent("mail-2").await;
+    settle().await;
+    let claims = table.calls("PutItem");
+    drop(begin_send(&one, "c").await);
+    assert_eq!(table.calls("PutItem"), claims + 1, "it is in use");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_under_way_when_a_stop_ends_counts_as_not_written() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    let guard = begin_send(&one, "a").await;
+    table.answer_after(seconds(1));
+    guard.sent("mail-1").await;
+    settle().await;
+    assert_eq!(one.ledger.0.writer.waiting(), 1);
+    one.writing.abort();
+    settle().await;
+    assert_eq!(one.ledger.0.writer.waiting(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_asks_a_table_once_more_that_was_put_aside() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    table.fail(TableFailureKind::Transient);
+    one.ledger.set_aside("it did not answer".to_owned());
+    settle().await;
+    send(&one, "a", "mail-1").await;
+    table.fail(None);
+    one.writing.abort();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    one.ledger.run(stop).await;
+    assert_eq!(table.item("q#a"), Some(sent("mail-1")));
+}
