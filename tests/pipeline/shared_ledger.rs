@@ -363,3 +363,66 @@ async fn where_the_feedback_queue_is_refused_nobody_hears_and_nothing_is_waited_
     assert_eq!(rig.said("no event is waited for, since").len(), 1);
     drop(daemon.stop().await);
 }
+
+/// A daemon that holds dana on its last receive, and whose table does not answer any more.
+async fn holds_its_last_receive(patience: Option<Duration>) -> (Rig, Daemon) {
+    let rig = Rig::with_table(|settings| settings.ledger.patience = patience).await;
+    let first = rig.start_warm().await;
+    rig.table.fail(TableFailureKind::Transient);
+    rig.publish("dana").await;
+    rig.until(|| rig.queue.deliveries_of("dana").len() == 1)
+        .await;
+    first.kill().await;
+    rig.table.fail(None);
+    let next = rig.start();
+    rig.pass(secs(5)).await;
+    rig.table.fail(TableFailureKind::Transient);
+    rig.until(|| rig.queue.deliveries_of("dana").len() == 2)
+        .await;
+    rig.pass(secs(1)).await;
+    assert!(rig.mailer.sends_of("dana").is_empty());
+    (rig, next)
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_a_stop_a_last_receive_does_not_wait_for_the_table_until_it_is_dead_lettered() {
+    let (rig, daemon) = holds_its_last_receive(Some(mins(5))).await;
+    let end = daemon.stop().await;
+    assert_about(end.took, secs(2), secs(2));
+    end.is("received 1 = 1 sent");
+    assert!(rig.queue.dead().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_table_is_waited_for_as_long_as_it_takes_a_stop_mails_nothing_without_it() {
+    let (rig, daemon) = holds_its_last_receive(None).await;
+    daemon.stop().await.is("received 1 = 1 released");
+    assert!(rig.mailer.sends_of("dana").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_is_denied_is_told_once_a_minute_and_one_failed_batch_is_not() {
+    let rig = Rig::with_feedback(secs(1), |settings| {
+        settings.ledger.table = Some("mails".to_owned());
+    })
+    .await;
+    let daemon = rig.start_warm().await;
+    rig.table
+        .fail_only("BatchGetItem", TableFailureKind::AccessDenied);
+    for number in 0..30 {
+        rig.publish(&format!("m-{number}")).await;
+        rig.pass(secs(2)).await;
+    }
+    let told = rig.said("cannot be looked at or taken back").len();
+    assert!((1..=2).contains(&told), "{told}");
+    for number in 0..30 {
+        rig.table
+            .fail_only("BatchWriteItem", TableFailureKind::Throttled);
+        rig.publish(&format!("n-{number}")).await;
+        rig.pass(millis(300)).await;
+        rig.table.fail(None);
+        rig.pass(millis(700)).await;
+    }
+    assert!(rig.said("sent mails cannot be written").is_empty());
+    drop(daemon.stop().await);
+}
