@@ -3,7 +3,7 @@
 //! Three names of an item's attributes are reserved words, so every expression names them by
 //! placeholders.
 
-mod claim_body;
+mod bodies;
 mod clock;
 
 use std::{collections::HashMap, time::Duration};
@@ -14,13 +14,13 @@ use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
     operation::put_item::PutItemError,
     types::{
-        AttributeValue, DeleteRequest, KeyType, KeysAndAttributes, PutRequest, ScalarAttributeType,
+        AttributeValue, DeleteRequest, KeyType, KeysAndAttributes, ScalarAttributeType,
         TableDescription, TableStatus, TimeToLiveStatus, WriteRequest,
     },
 };
 
 use self::{
-    claim_body::ClaimBody,
+    bodies::{ClaimBody, records},
     clock::{TableClock, to_ms},
 };
 use super::{
@@ -42,6 +42,9 @@ use crate::{
 /// Table and rights are read only at boot and by `check`, where the SDK's own retries fit.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What records sent mails.
+const RECORDING: &str = "BatchWriteItem";
+
 const ID: &str = "id";
 const STATE: &str = "state";
 const OWNER: &str = "owner";
@@ -60,7 +63,7 @@ pub struct DynamoTable {
     describing: Client,
     calling: Client,
     /// Its requests have bodies of ours.
-    claiming: Client,
+    writing: Client,
     clock: TableClock,
     name: String,
     keep: Duration,
@@ -74,11 +77,11 @@ impl DynamoTable {
             let config = aws_sdk_dynamodb::config::Builder::from(&config);
             config.interceptor(clock.clone())
         };
-        let claiming = config(aws.one_attempt(timeout)).interceptor(ReadyBody);
+        let writing = config(aws.one_attempt(timeout)).interceptor(ReadyBody);
         Self {
             describing: Client::from_conf(config(aws.retried(DESCRIBE_TIMEOUT)).build()),
             calling: Client::from_conf(config(aws.one_attempt(timeout)).build()),
-            claiming: Client::from_conf(claiming.build()),
+            writing: Client::from_conf(writing.build()),
             clock,
             name,
             keep,
@@ -88,18 +91,6 @@ impl DynamoTable {
     /// The end of an item that is written now, in the table's seconds.
     fn expires_s(&self) -> i64 {
         (self.clock.now_ms() + to_ms(self.keep)) / 1000
-    }
-
-    fn sent_item(&self, mail: &SentMail) -> Item {
-        HashMap::from([
-            (ID.to_owned(), text(&mail.key)),
-            (STATE.to_owned(), text(SENT)),
-            (EMAIL_ID.to_owned(), text(&mail.email_id)),
-            (
-                EXPIRES.to_owned(),
-                AttributeValue::N(self.expires_s().to_string()),
-            ),
-        ])
     }
 
     /// What an item says, if it still says anything.
@@ -159,15 +150,16 @@ impl DynamoTable {
         Ok(answer.item.and_then(|item| self.known(&item)))
     }
 
-    /// Writes these, and returns the ids of those that were not taken.
-    async fn write(&self, requests: Vec<WriteRequest>) -> Result<Vec<String>, TableFailure> {
-        let answer = self
-            .calling
-            .batch_write_item()
-            .request_items(&self.name, requests)
-            .send()
+    /// Records these, and returns the ids of those that were not taken.
+    async fn write(&self, sent: &[SentMail]) -> Result<Vec<String>, TableFailure> {
+        // The endpoint can depend on the table's name.
+        let named = HashMap::from([(self.name.clone(), Vec::new())]);
+        let request = self.writing.batch_write_item();
+        let request = request.set_request_items(Some(named)).send();
+        let body = records(&self.name, sent, self.expires_s());
+        let answer = sending(body, request)
             .await
-            .map_err(|error| Failure::new("BatchWriteItem", error).of_table())?;
+            .map_err(|error| Failure::new(RECORDING, error).of_table())?;
         let mut unprocessed = answer.unprocessed_items.unwrap_or_default();
         let left = unprocessed.remove(&self.name).unwrap_or_default();
         let id = |request: WriteRequest| {
@@ -175,6 +167,20 @@ impl DynamoTable {
             text_of(&item, ID).map(str::to_owned)
         };
         Ok(left.into_iter().filter_map(id).collect())
+    }
+
+    /// Deletes a mail's item by the call that records others.
+    async fn delete_in_batch(&self, key: &str) -> Result<(), TableFailure> {
+        let delete = DeleteRequest::builder().set_key(Some(key_of(key))).build();
+        let delete = delete.map_err(|error| unbuilt(RECORDING, error))?;
+        let request = WriteRequest::builder().delete_request(delete).build();
+        self.calling
+            .batch_write_item()
+            .request_items(&self.name, vec![request])
+            .send()
+            .await
+            .map_err(|error| Failure::new(RECORDING, error).of_table())?;
+        Ok(())
     }
 
     async fn delete(&self, key: &str, owners: &[String]) -> Result<(), TableFailure> {
@@ -217,7 +223,7 @@ impl DynamoTable {
             expires: self.expires_s(),
         };
         // The endpoint can depend on the table's name.
-        let put = self.claiming.put_item().table_name(&self.name).send();
+        let put = self.writing.put_item().table_name(&self.name).send();
         let answer = sending(body.write(), put).await;
         let error = match answer {
             Ok(answer) => {
@@ -299,10 +305,7 @@ impl LedgerTable for DynamoTable {
         self.get(&key).await?;
         self.read(std::slice::from_ref(&key)).await?;
         self.delete(&key, &owner).await?;
-        let delete = DeleteRequest::builder().set_key(Some(key_of(&key))).build();
-        let delete = delete.map_err(|error| unbuilt("BatchWriteItem", error))?;
-        let request = WriteRequest::builder().delete_request(delete).build();
-        self.write(vec![request]).await?;
+        self.delete_in_batch(&key).await?;
         let put = self
             .calling
             .put_item()
@@ -328,15 +331,7 @@ impl LedgerTable for DynamoTable {
     }
 
     async fn record(&self, sent: &[SentMail]) -> Result<Vec<usize>, TableFailure> {
-        let request = |mail| {
-            let put = PutRequest::builder().set_item(Some(self.sent_item(mail)));
-            let put = put
-                .build()
-                .map_err(|error| unbuilt("BatchWriteItem", error))?;
-            Ok(WriteRequest::builder().put_request(put).build())
-        };
-        let requests = sent.iter().map(request).collect::<Result<_, _>>()?;
-        let left = self.write(requests).await?;
+        let left = self.write(sent).await?;
         let place = |id: String| sent.iter().position(|mail| mail.key == id);
         Ok(left.into_iter().filter_map(place).collect())
     }

@@ -96,7 +96,7 @@ fn both_tables_answer_the_same_to_any_calls() {
         DynamoTable {
             describing: Client::new(&aws.one_attempt(Duration::from_secs(5))),
             calling: Client::new(&aws.one_attempt(Duration::from_secs(5))),
-            claiming: Client::from_conf(
+            writing: Client::from_conf(
                 aws_sdk_dynamodb::config::Builder::from(&aws.one_attempt(Duration::from_secs(5)))
                     .interceptor(ReadyBody)
                     .build(),

@@ -1,9 +1,10 @@
-//! The body of a claim's `PutItem` request. The SDK would write the same one out of a dozen values on the
-//! heap, and there is one for each mail. A test holds our body against the SDK's.
+//! The bodies of what is written for each mail: a claim, and a batch of records. The SDK would write the same
+//! ones out of many values on the heap. A test holds ours against the SDK's.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use super::{OWNER, SENDING, STATE, UNTIL};
+use super::{OWNER, SENDING, SENT, STATE, UNTIL};
+use crate::ports::table::SentMail;
 
 /// A claim as it is written.
 pub(super) struct ClaimBody<'a> {
@@ -135,6 +136,78 @@ impl ClaimBody<'_> {
         // Neither texts nor memory refuse to be written.
         drop(serde_json::to_writer(&mut body, &request));
         body
+    }
+}
+
+/// A batch of records, as a `BatchWriteItem` request.
+pub(super) fn records(table: &str, sent: &[SentMail], expires: i64) -> Vec<u8> {
+    let request = BatchWriteItem {
+        request_items: Records {
+            table,
+            sent,
+            expires,
+        },
+    };
+    // About 250 bytes each.
+    let mut body = Vec::with_capacity(256 * (sent.len() + 1));
+    drop(serde_json::to_writer(&mut body, &request));
+    body
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct BatchWriteItem<'a> {
+    request_items: Records<'a>,
+}
+
+struct Records<'a> {
+    table: &'a str,
+    sent: &'a [SentMail],
+    expires: i64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct WriteRequest<'a> {
+    put_request: PutRequest<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PutRequest<'a> {
+    item: Record<'a>,
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    id: Text<'a>,
+    state: Text<'a>,
+    email_id: Text<'a>,
+    expires: Number,
+}
+
+impl Serialize for Records<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let request = |mail| WriteRequest {
+            put_request: PutRequest {
+                item: Record::of(mail, self.expires),
+            },
+        };
+        let requests: Vec<_> = self.sent.iter().map(request).collect();
+        let mut tables = serializer.serialize_map(Some(1))?;
+        tables.serialize_entry(self.table, &requests)?;
+        tables.end()
+    }
+}
+
+impl<'a> Record<'a> {
+    fn of(mail: &'a SentMail, expires: i64) -> Self {
+        Self {
+            id: Text { s: &mail.key },
+            state: Text { s: SENT },
+            email_id: Text { s: &mail.email_id },
+            expires: number(expires),
+        }
     }
 }
 

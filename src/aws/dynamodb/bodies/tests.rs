@@ -2,12 +2,17 @@
 
 use aws_sdk_dynamodb::{
     Client,
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{
+        AttributeValue, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest,
+    },
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{super::EXPIRES, *};
+use super::{
+    super::{EMAIL_ID, EXPIRES, ID},
+    ClaimBody, OWNER, SENDING, SENT, STATE, SentMail, UNTIL, records,
+};
 use crate::testing::canned::{Answer, Canned};
 
 /// What the SDK itself would send.
@@ -41,6 +46,28 @@ async fn by_the_sdk(claim: &ClaimBody<'_>) -> Value {
     canned.only().body
 }
 
+/// The same of a batch of records.
+async fn records_by_the_sdk(table: &str, sent: &[SentMail], expires: i64) -> Value {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let request = |mail: &SentMail| {
+        let put = PutRequest::builder()
+            .item(ID, text(&mail.key))
+            .item(STATE, text(SENT))
+            .item(EMAIL_ID, text(&mail.email_id))
+            .item(EXPIRES, AttributeValue::N(expires.to_string()));
+        let put = put.build().unwrap();
+        WriteRequest::builder().put_request(put).build()
+    };
+    let canned = Canned::new(Answer::json(&json!({})));
+    Client::new(&canned.aws.one_attempt(std::time::Duration::from_secs(1)))
+        .batch_write_item()
+        .request_items(table, sent.iter().map(request).collect())
+        .send()
+        .await
+        .unwrap();
+    canned.only().body
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(50))]
 
@@ -58,5 +85,18 @@ proptest! {
         let claim = ClaimBody { table, key, owner, earlier: &earlier, now, until, expires };
         let ours: Value = serde_json::from_slice(&claim.write()).unwrap();
         prop_assert_eq!(ours, runtime.block_on(by_the_sdk(&claim)));
+    }
+
+    #[test]
+    fn records_go_as_the_sdk_would_write_them(
+        table in "(?s).{1,20}",
+        sent in proptest::collection::vec(("(?s).{0,40}", "(?s).{0,40}"), 1..26),
+        expires in any::<i64>(),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let sent = sent.into_iter().map(|(key, email_id)| SentMail { key, email_id });
+        let sent: Vec<_> = sent.collect();
+        let ours: Value = serde_json::from_slice(&records(&table, &sent, expires)).unwrap();
+        prop_assert_eq!(ours, runtime.block_on(records_by_the_sdk(&table, &sent, expires)));
     }
 }
