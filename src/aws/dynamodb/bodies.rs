@@ -96,15 +96,12 @@ impl Serialize for Values<'_> {
 impl ClaimBody<'_> {
     /// The condition under which the claim is written.
     fn condition(&self) -> String {
-        let mut condition = String::from(
+        let earlier = (1..=self.earlier.len()).map(|place| format!(", :owner{place}"));
+        format!(
             "attribute_not_exists(id) OR expires < :now_s OR \
-             (#state = :sending AND (#until < :now_ms OR #owner IN (:owner0",
-        );
-        for place in 1..=self.earlier.len() {
-            condition.push_str(&format!(", :owner{place}"));
-        }
-        condition.push_str(")))");
-        condition
+             (#state = :sending AND (#until < :now_ms OR #owner IN (:owner0{})))",
+            earlier.collect::<String>()
+        )
     }
 
     /// The request, as JSON.
