@@ -1,6 +1,6 @@
 //! A template as characters and placeholders, on its way through the HTML tokenizer and back.
 
-use crate::notification::placeholder::Segment;
+use crate::notification::{characters::is_unseen, placeholder::Segment};
 
 /// A character of the text, or a placeholder's index.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(super) enum Symbol {
 
 /// Stands around a placeholder's index in the tokenizer's input. The byte does not occur in UTF-8, so
 /// that no template and no character reference can write one.
-const MARK: u8 = 0xff;
+pub(super) const MARK: u8 = 0xff;
 
 /// The template with its placeholders in a form that the tokenizer carries along as text.
 pub(super) fn marked(html: &[Segment]) -> Vec<u8> {
@@ -43,6 +43,10 @@ pub(super) fn symbols(text: &[u8]) -> Vec<Symbol> {
     symbols
 }
 
+pub(super) fn symbols_of(text: &str) -> impl Iterator<Item = Symbol> {
+    text.chars().map(Symbol::Char)
+}
+
 pub(super) fn segments(symbols: &[Symbol]) -> Vec<Segment> {
     let mut segments = Vec::new();
     for symbol in symbols {
@@ -63,4 +67,13 @@ pub(super) fn trimmed(symbols: &[Symbol]) -> &[Symbol] {
         Some((first, last)) => &symbols[first..=last],
         None => &[],
     }
+}
+
+/// Whether a reader sees something of a text.
+pub(super) fn has_text(symbols: &[Symbol]) -> bool {
+    let seen = |symbol: &Symbol| match symbol {
+        Symbol::Char(c) => !c.is_whitespace() && !c.is_control() && !is_unseen(*c),
+        Symbol::Value(_) => true,
+    };
+    symbols.iter().any(seen)
 }
