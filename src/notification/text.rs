@@ -12,6 +12,8 @@ mod symbol;
 #[cfg(test)]
 mod tests;
 
+use std::{mem, ops::Range};
+
 use html5gum::{StartTag, Token, Tokenizer};
 
 use self::{
@@ -23,21 +25,59 @@ use self::{
     style::Style,
     symbol::{has_text, marked, segments, symbols, symbols_of, trimmed},
 };
-use super::placeholder::Segment;
+use super::placeholder::{Segment, fill, pieces};
 
-/// The plain text of an HTML template. Empty if a reader would see none.
-pub(super) fn twin(html: &[Segment]) -> Vec<Segment> {
-    let source = marked(html);
-    let mut page = Page::read(&source, Lengths::default());
-    if let Some(lengths) = std::mem::take(&mut page.lengths).found() {
-        page = Page::read(&source, lengths);
+/// The plain text of an HTML template.
+#[derive(Clone)]
+pub(super) struct Twin {
+    segments: Vec<Segment>,
+    /// Which of them are a link's address with its brackets, where it is of values alone.
+    addresses: Vec<Range<usize>>,
+}
+
+impl Twin {
+    pub(super) fn of(html: &[Segment]) -> Self {
+        let source = marked(html);
+        let mut page = Page::read(&source, Lengths::default());
+        if let Some(lengths) = mem::take(&mut page.lengths).found() {
+            page = Page::read(&source, lengths);
+        }
+        let (segments, addresses) = segments(trimmed(&page.output.into_text()));
+        Self {
+            segments,
+            addresses,
+        }
     }
-    segments(trimmed(&page.output.into_text()))
+
+    /// Whether a reader would see nothing of it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// The text with values in the place of the placeholders, tidied.
+    pub(super) fn fill(&self, values: &[impl AsRef<str>]) -> String {
+        let empty = |address: &&Range<usize>| {
+            let inner = address.start + 1..address.end - 1;
+            pieces(&self.segments[inner], values).all(|value| value.trim().is_empty())
+        };
+        let empty: Vec<_> = self.addresses.iter().filter(empty).collect();
+        if empty.is_empty() {
+            return tidy(&fill(&self.segments, values));
+        }
+        let mut text = String::new();
+        let mut from = 0;
+        for address in empty {
+            text.push_str(&fill(&self.segments[from..address.start], values));
+            from = address.end;
+        }
+        text.push_str(&fill(&self.segments[from..], values));
+        tidy(&text)
+    }
 }
 
 /// Takes blanks off the ends of lines, and all empty lines but one between two others. Values bring
 /// such lines along, and empty ones leave them behind.
-pub(super) fn tidy(text: &str) -> String {
+fn tidy(text: &str) -> String {
     // Its longest: with the line end that the last line may lack.
     let mut tidied = String::with_capacity(text.len() + 1);
     for line in text.lines().map(str::trim_end) {
@@ -146,7 +186,7 @@ impl Page {
         let gone = self.elements.context().shade.gone;
         self.elements.close(name);
         self.leave();
-        let context = self.elements.context();
+        let context = self.elements.context_for(None);
         if gone || context.shade.gone {
             return;
         }

@@ -154,11 +154,11 @@ fn declaration_length(style: &[u8]) -> usize {
             _ if escaped => escaped = false,
             (b'\\', _) => escaped = true,
             (byte, Some(open)) if byte == open => quote = None,
-            (_, Some(_)) => {}
             (b'"' | b'\'', None) => quote = Some(byte),
             (b'(', None) => brackets += 1,
             (b')', None) => brackets = brackets.saturating_sub(1),
             (b';', None) if brackets == 0 => return at,
+            // In quotes, anything else.
             _ => {}
         }
     }

@@ -107,13 +107,23 @@ impl Link {
             && self.pending
             && !self.said
         {
-            output.append(symbols_of(" ("));
+            let (open, close) = brackets(url);
+            output.append(open);
             output.append(url.iter().copied());
-            output.append(symbols_of(")"));
+            output.append(close);
             output.keep_words_off();
             self.said = true;
         }
         self.pending = false;
+    }
+}
+
+/// What stands around an address. One of values alone may turn out to be empty.
+fn brackets(url: &[Symbol]) -> (Vec<Symbol>, Vec<Symbol>) {
+    if url.iter().all(|symbol| matches!(symbol, Symbol::Value(_))) {
+        (vec![Symbol::Open], vec![Symbol::Close])
+    } else {
+        (symbols_of(" (").collect(), symbols_of(")").collect())
     }
 }
 

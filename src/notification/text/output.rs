@@ -78,7 +78,7 @@ impl Output {
     pub(super) fn keep_off_word(&mut self) {
         let word = |symbol: &Symbol| match symbol {
             Symbol::Char(c) => c.is_alphanumeric(),
-            Symbol::Value(_) => true,
+            _ => true,
         };
         self.apart |= self.text.last().is_some_and(word);
     }
@@ -189,6 +189,6 @@ fn is_steering(row: &[char]) -> bool {
 fn starts_word(symbol: Symbol) -> bool {
     match symbol {
         Symbol::Char(c) => c.is_alphanumeric() || matches!(c, '(' | '[' | '/'),
-        Symbol::Value(_) => true,
+        _ => true,
     }
 }

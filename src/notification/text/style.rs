@@ -22,6 +22,10 @@ pub(super) struct Style {
 
 /// What is seen of an element, with regard to those around it.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is handed down by a rule of its own"
+)]
 pub(super) struct Shade {
     pub(super) gone: bool,
     covered: bool,

@@ -1,12 +1,19 @@
 //! A template as characters and placeholders, on its way through the HTML tokenizer and back.
 
+use std::ops::Range;
+
 use crate::notification::{characters::is_unseen, placeholder::Segment};
 
-/// A character of the text, or a placeholder's index.
+/// What a text is made of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Symbol {
     Char(char),
+    /// A placeholder's index.
     Value(usize),
+    /// Before values that are all of a link's address. With none of them the brackets go too.
+    Open,
+    /// Behind them.
+    Close,
 }
 
 /// Stands around a placeholder's index in the tokenizer's input. The byte does not occur in UTF-8, so
@@ -47,16 +54,30 @@ pub(super) fn symbols_of(text: &str) -> impl Iterator<Item = Symbol> {
     text.chars().map(Symbol::Char)
 }
 
-pub(super) fn segments(symbols: &[Symbol]) -> Vec<Segment> {
+/// The text as segments, and which of them are an address that may be empty with its brackets.
+pub(super) fn segments(symbols: &[Symbol]) -> (Vec<Segment>, Vec<Range<usize>>) {
     let mut segments = Vec::new();
+    let mut addresses = Vec::new();
+    let mut open = None;
+    // Brackets are segments of their own.
+    let mut joinable = false;
     for symbol in symbols {
         match (symbol, segments.last_mut()) {
-            (Symbol::Char(c), Some(Segment::Literal(text))) => text.push(*c),
+            (Symbol::Char(c), Some(Segment::Literal(text))) if joinable => text.push(*c),
             (Symbol::Char(c), _) => segments.push(Segment::Literal(c.to_string())),
             (Symbol::Value(index), _) => segments.push(Segment::Value(*index)),
+            (Symbol::Open, _) => {
+                open = Some(segments.len());
+                segments.push(Segment::Literal(" (".to_owned()));
+            }
+            (Symbol::Close, _) => {
+                segments.push(Segment::Literal(")".to_owned()));
+                addresses.extend(open.take().map(|open| open..segments.len()));
+            }
         }
+        joinable = matches!(symbol, Symbol::Char(_));
     }
-    segments
+    (segments, addresses)
 }
 
 pub(super) fn trimmed(symbols: &[Symbol]) -> &[Symbol] {
@@ -73,7 +94,7 @@ pub(super) fn trimmed(symbols: &[Symbol]) -> &[Symbol] {
 pub(super) fn has_text(symbols: &[Symbol]) -> bool {
     let seen = |symbol: &Symbol| match symbol {
         Symbol::Char(c) => !c.is_whitespace() && !c.is_control() && !is_unseen(*c),
-        Symbol::Value(_) => true,
+        Symbol::Value(_) | Symbol::Open | Symbol::Close => true,
     };
     symbols.iter().any(seen)
 }
