@@ -143,15 +143,13 @@ impl Page {
         self.leave();
         let around = self.elements.context_for(Some(name));
         let gap = gap_around(name);
-        let mut own = Style::default();
-        if gap.is_none() {
-            own = Style::GONE;
-        } else if !around.shade.gone {
-            own = Style::of(&tag, self.for_others);
-            // Without that, browsers do not hand the size of letters down into tables.
-            if name == b"table" && !self.standard {
-                own = own.sized();
-            }
+        let mut own = match gap {
+            Some(_) => Style::of(&tag, self.for_others),
+            None => Style::GONE,
+        };
+        // Without that, browsers do not hand the size of letters down into tables.
+        if name == b"table" && !self.standard {
+            own = own.sized();
         }
         let context = around.with(name, own);
         if !context.shade.gone {

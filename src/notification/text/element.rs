@@ -213,11 +213,36 @@ pub(super) fn ends_paragraph(name: &[u8]) -> bool {
     other || (blocks && !parts && name != b"body")
 }
 
+/// What holds cells and no text.
+pub(super) fn holds_only_cells(name: &[u8]) -> bool {
+    is_table_part(name) && !is_cell(name)
+}
+
 /// Elements of a page that end a picture in whose source they stand.
 pub(super) fn ends_picture(name: &[u8]) -> bool {
+    let formatting = is_formatting(name) && !matches!(name, b"a" | b"font");
     let words = matches!(
         name,
-        b"br" | b"code" | b"img" | b"span" | b"sub" | b"sup" | b"var"
+        b"br" | b"embed" | b"img" | b"meta" | b"ruby" | b"span" | b"sub" | b"sup" | b"var"
     );
-    words || ends_paragraph(name) || (is_formatting(name) && name != b"a" && name != b"font")
+    let blocks = matches!(
+        name,
+        b"blockquote"
+            | b"body"
+            | b"center"
+            | b"dd"
+            | b"div"
+            | b"dl"
+            | b"dt"
+            | b"hr"
+            | b"li"
+            | b"listing"
+            | b"menu"
+            | b"ol"
+            | b"p"
+            | b"pre"
+            | b"table"
+            | b"ul"
+    );
+    formatting || words || blocks || is_heading(name)
 }

@@ -4,8 +4,8 @@ use html5gum::HtmlString;
 
 use super::{
     element::{
-        bounds_scope, ends_paragraph, ends_picture, gap_around, in_head, is_cell, is_formatting,
-        is_heading, is_list, is_special, is_table_part, is_void,
+        bounds_scope, ends_paragraph, ends_picture, gap_around, holds_only_cells, in_head, is_cell,
+        is_formatting, is_heading, is_list, is_special, is_table_part, is_void,
     },
     style::{Shade, Style},
 };
@@ -78,8 +78,7 @@ impl Elements {
         };
         if parent.context.shade == Shade::default()
             || name.is_some_and(is_table_part)
-            || !is_table_part(&parent.name)
-            || is_cell(&parent.name)
+            || !holds_only_cells(&parent.name)
         {
             return parent.context;
         }
@@ -96,13 +95,41 @@ impl Elements {
         }
     }
 
+    /// Adds an element, unless it holds nothing.
     pub(super) fn push(&mut self, name: HtmlString, own: Style) {
+        if self.is_out_of_place(&name) {
+            return;
+        }
+        let row = self
+            .open
+            .last()
+            .is_some_and(|last| last.name.as_slice() == b"tr");
+        if matches!(name.as_slice(), b"td" | b"th") && !row {
+            // Its end tag may follow though it was never begun.
+            self.push(HtmlString(b"tr".to_vec()), Style::default());
+        }
         let around = self.context_for(Some(&name));
         let context = around.with(&name, own);
         // A style sheet is no text, however deep it stands.
         let hides = context.shade.gone && !around.shade.gone;
         if (self.open.len() < DEPTH_MAX || hides) && !is_void(&name) {
             self.open.push(Element { name, own, context });
+        }
+    }
+
+    /// The table that is open, and in it no cell, which alone can hold another.
+    fn table_around_no_cell(&self) -> Option<usize> {
+        self.last(|open| open == b"table", is_cell)
+    }
+
+    /// Whether browsers take no notice of the start: of a part of a table where there is none, and of
+    /// a form in another or between cells.
+    fn is_out_of_place(&self, name: &[u8]) -> bool {
+        let around = |around: &[u8]| self.last(|open| open == around, |_| false).is_some();
+        match name {
+            b"form" => around(b"form") || self.table_around_no_cell().is_some(),
+            b"table" => false,
+            _ => is_table_part(name) && !around(b"table"),
         }
     }
 
@@ -114,26 +141,37 @@ impl Elements {
         if self.open.is_empty() {
             return;
         }
-        let table = |name: &[u8]| matches!(name, b"table" | b"template");
         match name {
-            b"td" | b"th" => self.end_at(|open| matches!(open, b"td" | b"th"), table),
-            b"tr" => {
-                self.end_at(|open| open == b"tr", table);
-                self.end_at(|open| matches!(open, b"td" | b"th"), table);
+            b"table" => {
+                if let Some(at) = self.table_around_no_cell() {
+                    self.open.truncate(at);
+                }
+                self.make_room_for_block(name);
             }
-            b"tbody" | b"thead" | b"tfoot" | b"caption" | b"colgroup" => {
-                let part = |open: &[u8]| is_table_part(open) && !is_cell(open) && open != b"tr";
-                self.end_at(|open| part(open) && open != b"table", table);
-                self.end_at(|open| open == b"tr", table);
-                self.end_at(|open| matches!(open, b"td" | b"th" | b"caption"), table);
-            }
+            _ if is_table_part(name) => self.make_room_in_table(name),
             b"a" | b"nobr" => {
                 if let Some(at) = self.last(|open| open == name, is_cell) {
                     self.remove(at);
                 }
             }
+            b"button" => self.end_at(|open| open == name, bounds_scope),
             _ if ends_paragraph(name) => self.make_room_for_block(name),
             _ => {}
+        }
+    }
+
+    /// Ends what stands before the next part of a table, and what is in none.
+    fn make_room_in_table(&mut self, name: &[u8]) {
+        let row = matches!(name, b"tr");
+        let cell = matches!(name, b"td" | b"th");
+        let around = |open: &[u8]| match open {
+            b"table" | b"template" => true,
+            b"tbody" | b"thead" | b"tfoot" => row || cell,
+            b"tr" => cell,
+            _ => false,
+        };
+        if let Some(at) = self.last(around, |_| false) {
+            self.open.truncate(at + 1);
         }
     }
 
@@ -149,13 +187,11 @@ impl Elements {
             |open| open == b"p",
             |open| bounds_scope(open) || open == b"button",
         );
-        if let Some(last) = self.open.last() {
-            let table = name == b"table" && is_table_part(&last.name) && !is_cell(&last.name);
-            if table {
-                self.end_at(|open| open == b"table", |_| false);
-            } else if is_heading(name) && is_heading(&last.name) {
-                self.open.pop();
-            }
+        if let Some(last) = self.open.last()
+            && is_heading(name)
+            && is_heading(&last.name)
+        {
+            self.open.pop();
         }
     }
 
@@ -164,8 +200,10 @@ impl Elements {
         if !in_head(name) {
             self.end_at(|open| open == b"head", |open| open == b"template");
         }
-        if ends_picture(name) {
-            self.end_at(|open| open == b"svg", |open| open == b"foreignobject");
+        while ends_picture(name)
+            && let Some(at) = self.last(|open| open == b"svg", |open| open == b"foreignobject")
+        {
+            self.open.truncate(at);
         }
     }
 
@@ -211,10 +249,13 @@ impl Elements {
         }
     }
 
-    /// Takes an element away from around those in it, as browsers do with those that only say how
-    /// text looks.
+    /// Ends an element that only says how text looks. The blocks in it go on without it.
     fn remove(&mut self, at: usize) {
-        self.open.remove(at);
+        let block = self.open[at..]
+            .iter()
+            .position(|element| is_special(&element.name));
+        let end = block.map_or(self.open.len(), |block| at + block);
+        self.open.drain(at..end);
         for at in at..self.open.len() {
             let element = &self.open[at];
             let context = self

@@ -117,7 +117,7 @@ fn an_element_in_a_hidden_one_shows_again_where_browsers_show_it() {
             "b",
         ),
         (
-            "<td style='font-size:0px'>x<div style='font-size:13px'>a</div></td>",
+            "<table><td style='font-size:0px'>x<div style='font-size:13px'>a</div></table>",
             "a",
         ),
         (
@@ -142,7 +142,6 @@ fn an_element_in_a_hidden_one_shows_again_where_browsers_show_it() {
             "<td style='font-size:0'><a href='https://x.y'><img alt=Logo></a></td>",
             "Logo (https://x.y)",
         ),
-        ("<td style='font-size:0'>", ""),
         // As browsers have it in pages that do not keep to the standards, and in no others.
         (
             "<div style='font-size:0'><table><tr><td>a</table></div>",
@@ -214,6 +213,11 @@ fn a_hidden_element_ends_where_browsers_end_it() {
             "a",
         ),
         ("<div hidden><table><tr><td>x</div>x</table></div>a", "a"),
+        ("<table><td><i hidden>x</tr><tr><td>a</table>", "a"),
+        (
+            "<table><tr><td>a<table hidden><div>x<table><td>b</table>",
+            "a\nx\nb",
+        ),
         ("<h1 hidden>x</h2>a", "a"),
         ("<h1 hidden>x<h2>a</h2>", "a"),
         ("<a hidden href=x>x<a>a", "a"),
@@ -224,6 +228,14 @@ fn a_hidden_element_ends_where_browsers_end_it() {
         ("<div hidden><b><div>x</b>x</div>x</div>a", "a"),
         ("<img hidden alt=x>a<br hidden>b<input hidden>c", "abc"),
         ("<div hidden/>a", "a"),
+        ("<b><span hidden>x</b>a", "a"),
+        ("<b><span hidden>x<div>x</b>a", "a"),
+        ("<button hidden>x<button>a", "a"),
+        ("<form>a<form hidden>b</form>c", "abc"),
+        ("<table><form hidden><tr><td>a</table>", "a"),
+        ("<td hidden>a</td><tr hidden>b", "a\nb"),
+        ("<svg><svg hidden><g>x<p>a", "a"),
+        ("<p><b hidden>x<p style='font-size:12px'>a", "a"),
         ("<svg><g><text>x</text></g><p>a", "a"),
         ("<svg><foreignObject><p>x</p></foreignObject></svg>a", "a"),
         ("<div hidden><style></div></style>x</div>a", "a"),
