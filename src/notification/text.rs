@@ -143,7 +143,9 @@ impl Page {
         self.leave();
         let around = self.elements.context_for(Some(name));
         let gap = gap_around(name);
+        let out_of_place = self.elements.is_out_of_place(name);
         let mut own = match gap {
+            _ if out_of_place => Style::default(),
             Some(_) => Style::of(&tag, self.for_others),
             None => Style::GONE,
         };
@@ -156,7 +158,8 @@ impl Page {
             self.start(&tag, gap.unwrap_or_default(), around, context);
         }
         // Who ends an element where it begins means that it hides nothing more.
-        if !tag.self_closing || !own.hides() {
+        let over = out_of_place || (tag.self_closing && own.hides());
+        if !over {
             self.elements.push(tag.name, own);
             self.output.set_indent(self.elements.context().indent());
         }

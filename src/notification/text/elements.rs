@@ -97,9 +97,6 @@ impl Elements {
 
     /// Adds an element, unless it holds nothing.
     pub(super) fn push(&mut self, name: HtmlString, own: Style) {
-        if self.is_out_of_place(&name) {
-            return;
-        }
         let row = self
             .open
             .last()
@@ -124,7 +121,7 @@ impl Elements {
 
     /// Whether browsers take no notice of the start: of a part of a table where there is none, and of
     /// a form in another or between cells.
-    fn is_out_of_place(&self, name: &[u8]) -> bool {
+    pub(super) fn is_out_of_place(&self, name: &[u8]) -> bool {
         let around = |around: &[u8]| self.last(|open| open == around, |_| false).is_some();
         match name {
             b"form" => around(b"form") || self.table_around_no_cell().is_some(),
