@@ -231,7 +231,7 @@ fn a_hidden_element_ends_where_browsers_end_it() {
         ("<b><span hidden>x</b>a", "a"),
         ("<b><span hidden>x<div>x</b>a", "a"),
         ("<button hidden>x<button>a", "a"),
-        ("<form>a<form hidden>b</form>c", "ab\nc"),
+        ("<form>a<form hidden>b</form>c", "a\nb\nc"),
         ("<table><form hidden><tr><td>a</table>", "a"),
         ("<td hidden>a</td><tr hidden>b", "a\nb"),
         ("<svg><svg hidden><g>x<p>a", "a"),
