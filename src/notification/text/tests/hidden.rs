@@ -97,6 +97,10 @@ fn what_only_looks_hidden_is_in_the_text() {
             "<table><td style='height:0;max-width:0;overflow:hidden'>x</table>",
             "x",
         ),
+        (
+            "<table style='height:0;overflow:hidden'><tr style='height:0;overflow:hidden'><td>x</table>",
+            "x",
+        ),
         ("<div class=hidden data-hidden>x</div>", "x"),
     ]);
 }
