@@ -20,9 +20,13 @@ use tracing::{error, info, warn};
 
 use crate::{
     backoff::Backoff,
+    mutex::Mutex,
     notification::{Placeholders, Template, TemplateError},
-    ports::{TemplateFailure, TemplateFile, TemplateSource, TemplateVersion},
-    telemetry::throttle::Throttle,
+    ports::{
+        BucketFailureKind, TemplateFailure, TemplateFailureKind, TemplateFile, TemplateSource,
+        TemplateVersion,
+    },
+    telemetry::{LIFECYCLE, throttle::Throttle},
 };
 
 mod doubts;
@@ -51,19 +55,15 @@ pub struct TemplateInForce {
 }
 
 impl TemplateInForce {
-    /// Which version it is and what it names, for people.
-    pub fn describe(&self) -> String {
+    /// What it is and names, for people; `label` says which version it is.
+    fn describe(&self, label: &str) -> String {
         let named = in_braces(self.template.placeholders());
         let named = if named.is_empty() {
             "no placeholder"
         } else {
             &named
         };
-        format!(
-            "{} bytes{}, names {named}",
-            self.bytes,
-            at_commit(&self.version)
-        )
+        format!("{} bytes{label}, names {named}", self.bytes)
     }
 }
 
@@ -103,7 +103,12 @@ impl LoadError {
 
     /// Whether there is a file, and it is not to be mailed.
     fn is_refusal(&self) -> bool {
-        !matches!(self, Self::Fetch(_))
+        match self {
+            Self::Fetch(failure) => {
+                failure.kind == TemplateFailureKind::Bucket(BucketFailureKind::TooLarge)
+            }
+            _ => true,
+        }
     }
 
     /// Whether it says more than the failure before it. Failures that may pass are all alike:
@@ -135,8 +140,8 @@ impl LoadError {
             }
             Self::Compile(_) => "commit a template that is UTF-8 text and not blank",
             Self::LostAll { .. } => {
-                "commit the right file. If mails without them are meant, restart: a process that starts \
-                 takes any template"
+                "commit the right file. If mails without them are meant, commit a version with one of them \
+                 first, or restart: a process that starts takes any template"
             }
         }
     }
@@ -194,6 +199,8 @@ pub struct TemplateStore {
     asked: Notify,
     /// Somebody waits for a word on what the next load brings.
     owes_answer: AtomicBool,
+    /// The content that messages lack fields of, where there is one.
+    distrusted: Mutex<Option<String>>,
     /// Warnings of a template that cannot be refreshed.
     stale: Throttle,
 }
@@ -222,6 +229,7 @@ impl TemplateStore {
             knowledge: watch::Sender::new(Knowledge::default()),
             asked: Notify::new(),
             owes_answer: AtomicBool::new(false),
+            distrusted: Mutex::default(),
             stale: Throttle::every(STALE_WARNING),
         }
     }
@@ -258,7 +266,16 @@ impl TemplateStore {
         self.asked.notify_one();
     }
 
-    /// The same for a person, who is told what it brings in any case.
+    /// Takes in that messages lack a field that this version names, and that it may be at fault: the next
+    /// one is not held against it.
+    pub fn distrust(&self, version: &TemplateVersion) {
+        let mut distrusted = self.distrusted.lock();
+        if distrusted.as_deref() != Some(&*version.blob_id) {
+            *distrusted = Some(version.blob_id.clone());
+        }
+    }
+
+    /// Asks for a fetch for a person, who is told what it brings in any case.
     pub fn refresh_and_tell(&self) {
         self.owes_answer.store(true, Ordering::Relaxed);
         self.refresh();
@@ -271,18 +288,19 @@ impl TemplateStore {
         loop {
             // Whoever asked until now is answered by this fetch.
             self.asked.notified().now_or_never();
+            let is_asked = self.owes_answer.swap(false, Ordering::Relaxed);
             let loaded = tokio::select! {
                 loaded = self.load() => loaded,
                 () = stop.cancelled() => return,
             };
             let pause = match loaded {
                 Ok(loaded) => {
-                    self.accept(loaded);
+                    self.accept(loaded, is_asked);
                     backoff.reset();
                     self.ttl
                 }
                 Err(failure) => {
-                    self.fail(failure);
+                    self.fail(failure, is_asked);
                     backoff.next_delay()
                 }
             };
@@ -302,19 +320,22 @@ impl TemplateStore {
         if before.is_some_and(|now| now.version.blob_id == file.version.blob_id) {
             return Ok(Loaded::Same(file.version));
         }
+        let distrusted = self.distrusted.lock().clone();
+        let before = before.filter(|now| Some(&now.version.blob_id) != distrusted.as_ref());
         compile(&file, &self.placeholders, self.max_bytes, before).map(Loaded::New)
     }
 
-    fn accept(&self, loaded: Loaded) {
-        let is_asked = self.owes_answer.swap(false, Ordering::Relaxed);
+    fn accept(&self, loaded: Loaded, is_asked: bool) {
+        // Nobody has heard since a failure that all is well.
+        let is_told = is_asked || self.knowledge.borrow().failure.is_some();
         let location = self.source.location();
         match &loaded {
             Loaded::New(version) => {
                 info!(
-                    template.commit_id = version.version.commit_id,
-                    template.blob_id = version.version.blob_id,
+                    target: LIFECYCLE,
+                    { template.commit_id = version.version.commit_id, template.blob_id = version.version.blob_id },
                     "template in force: {location}: {}",
-                    version.describe()
+                    version.describe(&self.source.label(&version.version))
                 );
                 if !version.doubts.is_empty() {
                     warn!(
@@ -324,11 +345,11 @@ impl TemplateStore {
                     );
                 }
             }
-            Loaded::Same(version) if is_asked => info!(
-                template.commit_id = version.commit_id,
-                template.blob_id = version.blob_id,
+            Loaded::Same(version) if is_told => info!(
+                target: LIFECYCLE,
+                { template.commit_id = version.commit_id, template.blob_id = version.blob_id },
                 "template unchanged: {location}{}",
-                at_commit(version)
+                self.source.label(version)
             ),
             Loaded::Same(_) => {}
         }
@@ -345,8 +366,7 @@ impl TemplateStore {
     /// Without a good template it is an error, since nothing can be sent; so it is where a new version is
     /// not to be mailed. A fetch that failed beside a good template is a warning. Either comes again every
     /// hour, and each new cause is told at once.
-    fn fail(&self, failure: LoadError) {
-        let is_asked = self.owes_answer.swap(false, Ordering::Relaxed);
+    fn fail(&self, failure: LoadError, is_asked: bool) {
         let location = self.source.location();
         let remedy = failure.remedy();
         let known = self.knowledge.borrow().clone();
@@ -365,12 +385,14 @@ impl TemplateStore {
             // It was told within the hour.
         } else if failure.is_refusal() {
             error!(
-                notifier.template.age_s = age,
+                target: LIFECYCLE,
+                { notifier.template.age_s = age },
                 "new template refused, the last good one serves: {failure} ({location}); {remedy}"
             );
         } else {
             warn!(
-                notifier.template.age_s = age,
+                target: LIFECYCLE,
+                { notifier.template.age_s = age },
                 "template not refreshed, the last good one serves: {failure} ({location}); {remedy}"
             );
         }
@@ -378,13 +400,5 @@ impl TemplateStore {
             knowledge.loads += 1;
             knowledge.failure = Some(Arc::new(failure));
         });
-    }
-}
-
-/// The commit of a version, if it has one, for people.
-fn at_commit(version: &TemplateVersion) -> String {
-    match version.commit_id.as_str() {
-        "" => String::new(),
-        id => format!(", commit {}", id.get(..8).unwrap_or(id)),
     }
 }

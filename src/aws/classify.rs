@@ -184,7 +184,9 @@ impl Failure {
     pub fn of_bucket(self) -> TemplateFailure {
         let kind = match (self.error.code.as_str(), self.refusal) {
             ("NoSuchBucket" | "InvalidBucketName", _) => BucketFailureKind::NoBucket,
-            (_, RefusalKind::NotFound) => BucketFailureKind::NoObject,
+            ("KeyTooLongError", _) | (_, RefusalKind::NotFound) => BucketFailureKind::NoObject,
+            // So S3 answers where an object needs a key in the request itself.
+            ("InvalidRequest", _) => BucketFailureKind::Encryption,
             // Which of them S3 gives depends on the two regions. The redirect has no body where a proxy
             // took it away.
             (

@@ -163,7 +163,13 @@ impl TemplateSource for BucketTemplate {
         let answer = match (answer, last) {
             (Ok(answer), _) => answer,
             (Err(error), Some(last)) if status(&error) == Some(NOT_MODIFIED) => {
-                return Ok(last.file);
+                // The same content may have been put again.
+                let mut file = last.file;
+                let version_id = header(&error, "x-amz-version-id");
+                if let Some(id) = version_id.filter(|id| id != NO_VERSION) {
+                    file.version.commit_id = id;
+                }
+                return Ok(file);
             }
             (Err(error), _) => return Err(failure(error)),
         };
@@ -176,9 +182,20 @@ impl TemplateSource for BucketTemplate {
         &self.location
     }
 
+    fn label(&self, version: &TemplateVersion) -> String {
+        match version.commit_id.as_str() {
+            "" => format!(", ETag {}", version.blob_id),
+            id => format!(", version {id}"),
+        }
+    }
+
     fn call(&self) -> &'static str {
         "S3/GetObject"
     }
+}
+
+fn header<E>(error: &SdkError<E, HttpResponse>, name: &str) -> Option<String> {
+    error.raw_response()?.headers().get(name).map(str::to_owned)
 }
 
 fn status<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {

@@ -26,9 +26,9 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
-    config::Flags,
+    config::{Flags, Settings},
     notification::{Address, Mail},
-    shutdown::{self, Signal},
+    shutdown,
 };
 
 /// How often the files are checked. Notifications of the file system do not reach into every
@@ -49,11 +49,9 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
     let loaded = session::load_for_mail(flags, asked.template.as_deref())?;
     let settings = &loaded.settings;
     let mut page = asked.html.as_deref().map(Page::new);
+    let inputs = inputs(flags, asked, settings);
     if let Some(page) = &page {
-        page.refuse_to_replace("--message", asked.message.as_deref())?;
-        let template = asked.template.as_ref();
-        let named = template.map_or("template.file", |_| "--template");
-        page.refuse_to_replace(named, settings.template.file.as_deref())?;
+        page.refuse_to_replace(&inputs)?;
     }
     let source = session::template_source(settings).await?;
     let once = async || -> anyhow::Result<Verdict> {
@@ -90,6 +88,10 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
         let now: Vec<_> = files.iter().map(|path| stamp(path)).collect();
         if seen.as_ref() != Some(&now) {
             seen = Some(now);
+            // What was not there at first may be there by now.
+            if let Some(page) = &page {
+                page.refuse_to_replace(&inputs)?;
+            }
             // A failure ends nothing: an editor may be halfway through its work, and the next
             // change follows.
             if let Err(failed) = turn(&once().await, page.as_mut(), asked.json) {
@@ -98,13 +100,40 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
         }
         // A signal ends the wait at once, so that Ctrl-C does.
         tokio::select! {
-            signal = signals.recv() => if !matches!(signal, Some(Signal::Reload)) {
+            // A terminal that is closed ends it, too.
+            _ = signals.recv() => {
                 page.iter().try_for_each(Page::end)?;
                 return Ok(OK);
-            },
+            }
             () = sleep(WATCH_EVERY) => {}
         }
     }
+}
+
+/// The files that are read, and what each is named by.
+fn inputs<'a>(
+    flags: &'a Flags,
+    asked: &'a Render,
+    settings: &'a Settings,
+) -> Vec<(&'static str, &'a Path)> {
+    let template = match asked.template {
+        Some(_) => "--template",
+        None => "template.file",
+    };
+    // Standard input is a file of this name where the shell says so.
+    let message = asked.message.as_deref().map(|path| match path.to_str() {
+        Some(STDIN) => Path::new("/dev/stdin"),
+        _ => path,
+    });
+    let named = [
+        ("--message", message),
+        (template, settings.template.file.as_deref()),
+        ("--config", flags.config.as_deref()),
+    ];
+    let inputs = named.into_iter();
+    inputs
+        .filter_map(|(named, path)| Some((named, path?)))
+        .collect()
 }
 
 /// Shows what one change led to: in the page, where there is one, else on standard output.

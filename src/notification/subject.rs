@@ -1,7 +1,7 @@
 //! The subject of a mail: one clean line.
 
 use super::{
-    characters::{is_format, is_joiner},
+    characters::{FLAG, UnseenRow, is_format},
     event::Event,
     placeholder::{NEUTRAL, Pattern, Placeholders, pieces},
     rejection::{Needs, Rejection},
@@ -67,7 +67,7 @@ struct Line {
     space: bool,
     /// What was read since then that may belong to the next one, or to the last: a joiner, or the tags of
     /// a flag.
-    unseen: Vec<char>,
+    unseen: UnseenRow,
 }
 
 impl Line {
@@ -76,21 +76,16 @@ impl Line {
             self.space = self.length > 0;
             self.unseen.clear();
         } else if is_format(c) {
-            self.unseen.push(c);
-            // A flag of a region ends with this tag, and what is not seen of it is part of it.
-            if c == TAGS_END && self.text.ends_with(FLAG) && is_region(&self.unseen) {
-                self.length += self.unseen.len();
-                self.text.extend(self.unseen.drain(..));
+            if let Some(tags) = self.unseen.add(c, self.text.ends_with(FLAG)) {
+                self.length += tags.len();
+                self.text.extend(tags);
             }
-            self.unseen.truncate(UNSEEN_MAX);
         } else if !c.is_control() {
             if self.space {
                 self.push(' ');
-            } else if let [joiner] = self.unseen[..]
-                && is_joiner(joiner)
+            } else if let Some(joiner) = self.unseen.joiner()
                 && self.length > 0
             {
-                // Between two characters it spells a word or makes one picture of two.
                 self.push(joiner);
             }
             // The beginning of an encoded word, which a reader's program would decode.
@@ -107,19 +102,6 @@ impl Line {
         self.text.push(c);
         self.length += 1;
     }
-}
-
-/// What the flag of a region begins with, and the tag that ends it.
-const FLAG: char = '\u{1f3f4}';
-const TAGS_END: char = '\u{e007f}';
-/// More than any flag has.
-const UNSEEN_MAX: usize = 8;
-
-/// Whether these are the tags of a flag: letters and digits, and the end.
-fn is_region(tags: &[char]) -> bool {
-    let is_tag = |c: &char| matches!(c, '\u{e0030}'..='\u{e0039}' | '\u{e0061}'..='\u{e007a}');
-    tags.split_last()
-        .is_some_and(|(_, region)| (3..=6).contains(&region.len()) && region.iter().all(is_tag))
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::{fmt, sync::Arc};
 use super::{
     event::Event,
     html::Html,
-    placeholder::{NEUTRAL, Pattern, Placeholders, Segment, fill},
+    placeholder::{NEUTRAL, Pattern, Placeholders},
     rejection::{Needs, Rejection},
-    text,
+    text::Twin,
 };
 
 /// An HTML template and its plain text twin, both compiled.
@@ -15,7 +15,7 @@ use super::{
 pub struct Template {
     html: Pattern,
     /// Counts in the placeholders of `html`.
-    text: Vec<Segment>,
+    text: Twin,
 }
 
 /// Why a file is no template.
@@ -56,7 +56,7 @@ impl Template {
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         refuse_leftovers_of_git(source)?;
         let html = Pattern::parse(source, declared);
-        let text = text::twin(&html.segments);
+        let text = Twin::of(&html.segments);
         if text.is_empty() {
             return Err(TemplateError::Blank);
         }
@@ -84,7 +84,7 @@ impl Template {
         let plain: Vec<_> = values.iter().map(|value| plain(value)).collect();
         Bodies {
             html: Html::new(Arc::clone(&self.html.segments), escaped),
-            text: text::tidy(&fill(&self.text, &plain)),
+            text: self.text.fill(&plain),
         }
     }
 }

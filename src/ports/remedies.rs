@@ -102,7 +102,8 @@ impl BucketFailureKind {
             }
             Self::Credentials => CREDENTIALS,
             Self::Encryption => {
-                "give the role kms:Decrypt on the object's key, and check that the key is enabled"
+                "give the role kms:Decrypt on the object's key, and check that the key is enabled; an \
+                 object under a key that each request has to bring (SSE-C) cannot be read"
             }
             Self::Archived => "restore the object, or put it into another storage class",
             Self::TooLarge => "shorten the object or raise template.max_bytes",

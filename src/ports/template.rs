@@ -36,6 +36,15 @@ pub trait TemplateSource: Send + Sync {
     /// Where that is, for people: repository, path and reference, bucket and key, or a file's path.
     fn location(&self) -> &str;
 
+    /// Which version this is, for people, behind a comma; empty where it has no name.
+    fn label(&self, version: &TemplateVersion) -> String {
+        let id = &version.commit_id;
+        match id.get(..8).unwrap_or(id) {
+            "" => String::new(),
+            short => format!(", commit {short}"),
+        }
+    }
+
     /// What a fetch asks of AWS, by service and operation.
     fn call(&self) -> &'static str {
         "CodeCommit/GetFile"

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::{Instruments, names::ours, spans::CallSpan};
 use crate::ports::{
     EntryFailure, Queue, QueueFacts, QueueFailure, ReceiptHandle, ReceiveRequest, ReceivedMessage,
-    TemplateFailure, TemplateFile, TemplateSource,
+    TemplateFailure, TemplateFile, TemplateSource, TemplateVersion,
     table::{
         Claim, Claimed, ClockDifference, Known, LedgerTable, SentMail, TableFacts, TableFailure,
     },
@@ -146,6 +146,10 @@ impl TemplateSource for Measured<dyn TemplateSource> {
             Err(failure) => span.failed(&failure.error),
         }
         fetched
+    }
+
+    fn label(&self, version: &TemplateVersion) -> String {
+        self.port.label(version)
     }
 
     fn location(&self) -> &str {

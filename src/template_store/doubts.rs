@@ -39,11 +39,11 @@ fn missed<'a>(version: &TemplateInForce, before: &'a TemplateInForce) -> Vec<&'a
     before.filter(|name| !named.contains(name)).collect()
 }
 
-/// All placeholders of the one before, where this one names none of any kind.
+/// All placeholders of the one before, where this one names none of them.
 pub(super) fn all_lost(version: &TemplateInForce, before: &TemplateInForce) -> Option<String> {
-    let names_none = version.template.placeholders().next().is_none();
-    let lost = in_braces(before.template.placeholders());
-    (names_none && !lost.is_empty()).then_some(lost)
+    let lost = missed(version, before);
+    let are_all = lost.len() == before.template.placeholders().count();
+    (are_all && !lost.is_empty()).then(|| in_braces(lost.into_iter()))
 }
 
 /// Names as a template writes them.

@@ -1,10 +1,10 @@
 //! The HTML part in a file, and the preview of it that a browser has open.
 
 use std::{
-    fs::{self, Metadata},
+    fs::{self, Metadata, OpenOptions},
     io,
     os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Path, PathBuf},
     process,
 };
 
@@ -28,19 +28,10 @@ impl<'a> Page<'a> {
         Self { path, last: None }
     }
 
-    /// Refuses a page that is this input, under whatever name.
-    pub(super) fn refuse_to_replace(
-        &self,
-        named: &str,
-        input: Option<&Path>,
-    ) -> Result<(), UsageError> {
-        let same = |page: &Metadata, input: &Metadata| {
-            page.dev() == input.dev() && page.ino() == input.ino() && page.is_file()
-        };
-        if let Some(input) = input
-            && let (Ok(page), Ok(found)) = (fs::metadata(self.path), fs::metadata(input))
-            && same(&page, &found)
-        {
+    /// Refuses a page that is one of these inputs, under whatever name. One need not be there yet.
+    pub(super) fn refuse_to_replace(&self, inputs: &[(&str, &Path)]) -> Result<(), UsageError> {
+        let inputs = inputs.iter();
+        for (named, input) in inputs.filter(|(_, input)| is_same(self.path, input)) {
             let (page, input) = (self.path.display(), input.display());
             return Err(UsageError(format!(
                 "--html {page} and {named} {input} are the same file, which the mail would replace"
@@ -76,29 +67,55 @@ impl<'a> Page<'a> {
     }
 }
 
+/// Whether two paths lead to one file, or would once it is there.
+fn is_same(page: &Path, input: &Path) -> bool {
+    let is_file = |found: &Metadata| found.is_file();
+    match (fs::metadata(page), fs::metadata(input)) {
+        (Ok(page), Ok(input)) => {
+            is_file(&page) && page.dev() == input.dev() && page.ino() == input.ino()
+        }
+        (Err(_), Err(_)) => place(page).is_some_and(|page| Some(page) == place(input)),
+        _ => false,
+    }
+}
+
+/// Where a file would stand.
+fn place(path: &Path) -> Option<PathBuf> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let parent = fs::canonicalize(parent.unwrap_or(Path::new("."))).ok()?;
+    Some(parent.join(path.file_name()?))
+}
+
 /// Replaces a file at once, so that nobody reads half of it. What is no file, such as a pipe or a device,
-/// is written to.
+/// is written to, and so is a file whose folder takes no other.
 fn replace(path: &Path, content: &str) -> io::Result<()> {
-    let found = fs::metadata(path).ok();
-    if found.as_ref().is_some_and(|found| !found.is_file()) {
+    // It makes what is missing, behind a link too, and fails where the file may not be written to.
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    let found = opened.metadata()?;
+    drop(opened);
+    if !found.is_file() {
         return fs::write(path, content);
     }
     // A link stays one.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = fs::canonicalize(path)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", process::id()));
     let temporary = path.with_file_name(name);
     let replaced = fs::write(&temporary, content)
-        .and_then(|()| match found {
-            Some(found) => fs::set_permissions(&temporary, found.permissions()),
-            None => Ok(()),
-        })
+        .and_then(|()| fs::set_permissions(&temporary, found.permissions()))
         .and_then(|()| fs::rename(&temporary, &path));
-    if replaced.is_err() {
-        // It may not be there at all.
-        fs::remove_file(&temporary).ok();
+    if replaced.is_ok() {
+        return Ok(());
     }
-    replaced
+    // It may not be there at all.
+    fs::remove_file(&temporary).ok();
+    fs::write(&path, content)
 }
 
 #[cfg(test)]
@@ -123,6 +140,27 @@ mod tests {
         // Whoever had it open still reads the old one, and not half of the new.
         assert_eq!(io::read_to_string(before).unwrap(), "old");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_link_to_nothing_leads_to_what_is_made_behind_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, link) = (directory.path().join("a.html"), directory.path().join("b"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        replace(&link, "new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "new");
+    }
+
+    #[test]
+    fn what_is_not_there_yet_has_one_place_under_all_its_names() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("t.html");
+        let other = directory.path().join("./x/../t.html");
+        assert!(is_same(&file, &directory.path().join("./t.html")));
+        fs::create_dir(directory.path().join("x")).unwrap();
+        assert!(is_same(&file, &other));
+        assert!(!is_same(&file, &directory.path().join("u.html")));
     }
 
     #[test]

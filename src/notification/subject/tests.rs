@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::{JsonPointer, Placeholder, event::Fields};
+use super::super::{JsonPointer, Placeholder, characters::is_joiner, event::Fields};
 use super::*;
 
 fn render(source: &str, summary: &str) -> String {

@@ -120,6 +120,8 @@ fn a_template_that_shows_nothing_is_refused() {
         "<!-- text -->",
         "<style>unclosed",
         "<script>x</script><pre>  \n </pre><img src=x>",
+        "<div style=\"display:none\">{uid}</div><p hidden>x</p><a href=\"https://x.y\"></a>",
+        "<div>&lrm;&nbsp;&zwj;&#847;</div>",
     ] {
         let error = Template::compile(source.as_bytes(), &declared()).err();
         assert_eq!(error, Some(TemplateError::Blank), "{source}");

@@ -3,7 +3,7 @@
 use html5gum::{StartTag, State};
 
 use super::symbol::{Symbol, symbols, trimmed};
-use crate::notification::characters::is_zero_width;
+use crate::notification::characters::is_unseen;
 
 /// Ordered by strength: the strongest of those in a row is what is written.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +27,10 @@ impl Gap {
             Self::Line => "\n",
             Self::Paragraph => "\n\n",
         }
+    }
+
+    pub(super) fn is_line_end(self) -> bool {
+        matches!(self, Self::Line | Self::Paragraph)
     }
 }
 
@@ -58,7 +62,8 @@ pub(super) fn shown_url(href: &[Symbol]) -> Option<Vec<Symbol>> {
         _ if url.first() == Some(&Symbol::Char('#')) => &[],
         _ => url,
     };
-    let seen = |symbol: &&Symbol| !matches!(symbol, Symbol::Char(c) if c.is_control() || is_zero_width(*c));
+    let seen =
+        |symbol: &&Symbol| !matches!(symbol, Symbol::Char(c) if c.is_control() || is_unseen(*c));
     let shown: Vec<Symbol> = shown.iter().filter(seen).copied().collect();
     (!shown.is_empty()).then_some(shown)
 }
@@ -99,7 +104,7 @@ pub(super) fn gap_around(name: &[u8]) -> Option<Gap> {
             return None;
         }
         b"p" | b"h1" | b"h2" | b"h3" | b"h4" | b"h5" | b"h6" | b"ul" | b"ol" | b"dl"
-        | b"blockquote" | b"hr" | b"figure" | b"pre" => Gap::Paragraph,
+        | b"blockquote" | b"hr" | b"figure" | b"pre" | b"menu" | b"dir" => Gap::Paragraph,
         b"address" | b"article" | b"aside" | b"body" | b"caption" | b"center" | b"dd"
         | b"details" | b"div" | b"dt" | b"fieldset" | b"figcaption" | b"footer" | b"form"
         | b"header" | b"li" | b"main" | b"nav" | b"section" | b"summary" | b"table" | b"tbody"
@@ -107,4 +112,137 @@ pub(super) fn gap_around(name: &[u8]) -> Option<Gap> {
         b"td" | b"th" => Gap::Cell,
         _ => Gap::None,
     })
+}
+
+/// Elements that have no end tag, and hold nothing.
+pub(super) fn is_void(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"area"
+            | b"base"
+            | b"basefont"
+            | b"bgsound"
+            | b"br"
+            | b"col"
+            | b"embed"
+            | b"frame"
+            | b"hr"
+            | b"img"
+            | b"input"
+            | b"keygen"
+            | b"link"
+            | b"meta"
+            | b"param"
+            | b"source"
+            | b"track"
+            | b"wbr"
+    )
+}
+
+pub(super) fn is_list(name: &[u8]) -> bool {
+    matches!(name, b"ul" | b"ol" | b"menu" | b"dir")
+}
+
+pub(super) fn is_heading(name: &[u8]) -> bool {
+    matches!(name, [b'h', b'1'..=b'6'])
+}
+
+/// What a link neither reaches into nor out of.
+pub(super) fn is_cell(name: &[u8]) -> bool {
+    matches!(name, b"td" | b"th" | b"caption")
+}
+
+pub(super) fn is_table_part(name: &[u8]) -> bool {
+    let rows = matches!(name, b"table" | b"tbody" | b"thead" | b"tfoot" | b"tr");
+    rows || is_cell(name) || matches!(name, b"col" | b"colgroup")
+}
+
+/// Elements that only say how text looks. They may overlap others.
+pub(super) fn is_formatting(name: &[u8]) -> bool {
+    matches!(
+        name,
+        b"a" | b"b"
+            | b"big"
+            | b"code"
+            | b"em"
+            | b"font"
+            | b"i"
+            | b"nobr"
+            | b"s"
+            | b"small"
+            | b"strike"
+            | b"strong"
+            | b"tt"
+            | b"u"
+    )
+}
+
+/// Elements that an end tag of an element without a meaning of its own does not reach through.
+pub(super) fn is_special(name: &[u8]) -> bool {
+    let other = matches!(
+        name,
+        b"button"
+            | b"dialog"
+            | b"hgroup"
+            | b"html"
+            | b"listing"
+            | b"marquee"
+            | b"search"
+            | b"select"
+    );
+    other || gap_around(name) != Some(Gap::None)
+}
+
+/// Elements that no end tag reaches through, but for those of tables.
+pub(super) fn bounds_scope(name: &[u8]) -> bool {
+    let other = matches!(
+        name,
+        b"table" | b"html" | b"marquee" | b"object" | b"template"
+    );
+    other || is_cell(name)
+}
+
+/// Blocks, which a paragraph cannot hold.
+pub(super) fn ends_paragraph(name: &[u8]) -> bool {
+    let blocks = matches!(gap_around(name), Some(Gap::Line | Gap::Paragraph));
+    let parts = is_table_part(name) && name != b"table";
+    let other = matches!(
+        name,
+        b"dialog" | b"hgroup" | b"listing" | b"search" | b"xmp"
+    );
+    other || (blocks && !parts && name != b"body")
+}
+
+/// What holds cells and no text.
+pub(super) fn holds_only_cells(name: &[u8]) -> bool {
+    is_table_part(name) && !is_cell(name)
+}
+
+/// Elements of a page that end a picture in whose source they stand.
+pub(super) fn ends_picture(name: &[u8]) -> bool {
+    let formatting = is_formatting(name) && !matches!(name, b"a" | b"font");
+    let words = matches!(
+        name,
+        b"br" | b"embed" | b"img" | b"meta" | b"ruby" | b"span" | b"sub" | b"sup" | b"var"
+    );
+    let blocks = matches!(
+        name,
+        b"blockquote"
+            | b"body"
+            | b"center"
+            | b"dd"
+            | b"div"
+            | b"dl"
+            | b"dt"
+            | b"hr"
+            | b"li"
+            | b"listing"
+            | b"menu"
+            | b"ol"
+            | b"p"
+            | b"pre"
+            | b"table"
+            | b"ul"
+    );
+    formatting || words || blocks || is_heading(name)
 }

@@ -86,6 +86,7 @@ impl Worker<'_> {
             if blame == Blame::Message {
                 return Err(Ending::Rejected);
             }
+            context.templates.distrust(version);
             // The template may be at fault: the message waits for another version, or for a mail
             // written with this one.
             context.progress.failed(Said {

@@ -40,6 +40,8 @@ async fn each_code_of_s3_says_what_became_of_the_fetch() {
         (400, "KMS.NotFoundException", Encryption),
         (400, "KMS.KMSInvalidStateException", Encryption),
         (403, "InvalidObjectState", Archived),
+        (400, "InvalidRequest", Encryption),
+        (400, "KeyTooLongError", NoObject),
         (400, "KMS.ThrottlingException", Transient),
         (503, "SlowDown", Transient),
         (400, "RequestTimeout", Transient),
