@@ -126,6 +126,10 @@ fn declaration_of(declaration: &[u8], place: usize) -> Option<(Property, Declare
     let colon = declaration.iter().position(|byte| *byte == b':')?;
     let (name, value) = declaration.split_at(colon);
     let name = name.trim_ascii();
+    // Most properties are none of these, as their first letter tells.
+    if !b"dfhmopvw".contains(&name.first()?.to_ascii_lowercase()) {
+        return None;
+    }
     let (_, property) = NAMES
         .iter()
         .find(|(known, _)| known.eq_ignore_ascii_case(name))?;
@@ -146,6 +150,12 @@ fn declaration_of(declaration: &[u8], place: usize) -> Option<(Property, Declare
 
 /// How far a declaration reaches: to the next semicolon outside of quotes and brackets.
 fn declaration_length(style: &[u8]) -> usize {
+    let sign = |byte: &u8| matches!(byte, b';' | b'"' | b'\'' | b'(' | b'\\');
+    match style.iter().position(sign) {
+        None => return style.len(),
+        Some(at) if style[at] == b';' => return at,
+        Some(_) => {}
+    }
     let mut quote = None;
     let mut brackets = 0_usize;
     let mut escaped = false;

@@ -13,6 +13,9 @@ use super::{
 /// More elements in each other than browsers allow for. What is deeper is taken as it comes.
 const DEPTH_MAX: usize = 512;
 
+/// More lists in each other than anybody follows. Lines do not begin further in.
+const INDENTED_MAX: usize = 16;
+
 /// The elements that are open, the outermost first.
 #[derive(Default)]
 pub(super) struct Elements {
@@ -54,7 +57,8 @@ impl Context {
 
     /// How many blanks a line begins with: two for each list in another, and behind the mark of an item.
     pub(super) fn indent(self) -> usize {
-        2 * (self.lists + usize::from(self.item)).saturating_sub(1)
+        let inner = (self.lists + usize::from(self.item)).saturating_sub(1);
+        2 * inner.min(INDENTED_MAX)
     }
 }
 

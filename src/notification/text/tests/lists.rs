@@ -88,3 +88,13 @@ fn what_goes_on_in_an_item_stands_below_its_text() {
         ("<p>a<li>b<br>c", "a\n- b\nc"),
     ]);
 }
+
+#[test]
+fn no_line_begins_further_in_than_anybody_follows() {
+    let text = text(&format!("{}x", "<ol><li>".repeat(100)));
+    assert!(
+        text.ends_with(&format!("\n{}1. x", " ".repeat(32))),
+        "{text}"
+    );
+    assert!(!text.contains(&" ".repeat(33)));
+}
