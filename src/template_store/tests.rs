@@ -173,7 +173,11 @@ async fn at_the_start_and_after_one_without_placeholders_none_is_missed() {
     let now = rig.store.in_force().unwrap();
     assert_eq!(now.version.blob_id, "2");
     assert!(now.doubts.is_empty());
-    assert_eq!(now.describe(), "10 bytes, commit c, names no placeholder");
+    let label = rig.source.label(&now.version);
+    assert_eq!(
+        now.describe(&label),
+        "10 bytes, commit c, names no placeholder"
+    );
 }
 
 #[test]

@@ -170,8 +170,7 @@ fn text(values: &Values<'_>) -> String {
         events,
     } = values;
     format!(
-        "Registered: {summary}
-Calendar Invite Server (https://calendar.example.com/)
+        "Calendar Invite Server (https://calendar.example.com/)
 
 Your event is registered
 

@@ -193,7 +193,7 @@ async fn ten_messages_of_a_quiet_queue_that_lack_what_a_new_version_names_are_he
     for concurrency in [1, 32] {
         let rig = Rig::with(|settings| settings.concurrency = concurrency).await;
         let daemon = rig.start_warm().await;
-        rig.template.put("<p>{uid}</p>");
+        rig.template.put("<p>{summary} {uid}</p>");
         daemon.reload();
         for number in 0..10 {
             publish_without_uid(&rig, &format!("lacking-{number}")).await;
