@@ -280,6 +280,36 @@ async fn nothing_that_is_read_is_written_over() {
 }
 
 #[tokio::test]
+async fn neither_the_configuration_nor_a_template_yet_to_come_is_written_over() {
+    let directory = directory(&[("n.toml", "concurrency = 4\n")]);
+    let (config, template) = (path(&directory, "n.toml"), path(&directory, "t.html"));
+    let arguments = ["render", "--template", &template, "--html", &template];
+    for watch in [&[][..], &["--watch"]] {
+        let done = run_bare(&OURS, &[&arguments[..], watch].concat()).await;
+        done.exits(64);
+        assert!(done.err.contains("are the same file"), "{done}");
+    }
+    assert!(!std::fs::exists(&template).unwrap());
+    std::fs::write(&template, "<p>One {uid}</p>").unwrap();
+    let arguments = [
+        "render",
+        "--config",
+        &config,
+        "--template",
+        &template,
+        "--html",
+        &config,
+    ];
+    let done = run_bare(&OURS, &arguments).await;
+    done.exits(64);
+    assert!(done.err.contains("--config"), "{done}");
+    assert_eq!(
+        std::fs::read_to_string(&config).unwrap(),
+        "concurrency = 4\n"
+    );
+}
+
+#[tokio::test]
 async fn there_must_be_something_to_watch() {
     let stage = Stage::right().await;
     let done = stage.run(&["render", "--watch"]).await;

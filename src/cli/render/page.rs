@@ -30,8 +30,8 @@ impl<'a> Page<'a> {
 
     /// Refuses a page that is one of these inputs, under whatever name. One need not be there yet.
     pub(super) fn refuse_to_replace(&self, inputs: &[(&str, &Path)]) -> Result<(), UsageError> {
-        let inputs = inputs.iter();
-        for (named, input) in inputs.filter(|(_, input)| is_same(self.path, input)) {
+        let mut inputs = inputs.iter();
+        if let Some((named, input)) = inputs.find(|(_, input)| is_same(self.path, input)) {
             let (page, input) = (self.path.display(), input.display());
             return Err(UsageError(format!(
                 "--html {page} and {named} {input} are the same file, which the mail would replace"
