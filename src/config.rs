@@ -26,6 +26,7 @@ use std::{ffi::OsString, fmt, net::SocketAddr};
 
 use self::keys::Required;
 pub use self::{
+    environment::CONFIG,
     flags::Flags,
     keys::Part,
     problem::{Origin, Problem, Problems},

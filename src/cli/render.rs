@@ -4,8 +4,8 @@ mod correction;
 mod page;
 
 use std::{
-    fs, io,
-    path::Path,
+    env, fs, io,
+    path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
 
@@ -26,7 +26,7 @@ use super::{
     verdict::Verdict,
 };
 use crate::{
-    config::{Flags, Settings},
+    config::{self, Flags, Settings},
     notification::{Address, Mail},
     shutdown,
 };
@@ -49,7 +49,12 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
     let loaded = session::load_for_mail(flags, asked.template.as_deref())?;
     let settings = &loaded.settings;
     let mut page = asked.html.as_deref().map(Page::new);
-    let inputs = inputs(flags, asked, settings);
+    let variable = env::var_os(config::CONFIG).map(PathBuf::from);
+    let config_file = match &flags.config {
+        Some(path) => ("--config", Some(path.as_path())),
+        None => (config::CONFIG, variable.as_deref()),
+    };
+    let inputs = inputs(config_file, asked, settings);
     if let Some(page) = &page {
         page.refuse_to_replace(&inputs)?;
     }
@@ -112,7 +117,7 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
 
 /// The files that are read, and what each is named by.
 fn inputs<'a>(
-    flags: &'a Flags,
+    config: (&'static str, Option<&'a Path>),
     asked: &'a Render,
     settings: &'a Settings,
 ) -> Vec<(&'static str, &'a Path)> {
@@ -128,7 +133,7 @@ fn inputs<'a>(
     let named = [
         ("--message", message),
         (template, settings.template.file.as_deref()),
-        ("--config", flags.config.as_deref()),
+        config,
     ];
     let inputs = named.into_iter();
     inputs

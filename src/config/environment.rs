@@ -11,7 +11,7 @@ use super::{
 };
 
 /// The variable that names the configuration file. It belongs to no key.
-pub(super) const CONFIG: &str = "NOTIFIER_CONFIG";
+pub const CONFIG: &str = "NOTIFIER_CONFIG";
 
 /// The variables that are set and not empty, of those that may be ours.
 pub(super) type Variables = BTreeMap<String, String>;
