@@ -132,15 +132,15 @@ impl LoadError {
             Self::Fetch(failure) => failure.kind.remedy(),
             Self::TooLarge { .. } => "shorten the file or raise template.max_bytes",
             Self::Compile(TemplateError::LfsPointer) => {
-                "commit the template itself: take its path out of .gitattributes (git lfs untrack) and \
-                 commit it again"
+                "commit or upload the template itself; in Git take its path out of .gitattributes (git lfs \
+                 untrack) and commit it again"
             }
             Self::Compile(TemplateError::ConflictMarkers { .. }) => {
-                "finish the merge in the template and commit it"
+                "finish the merge in the template, and commit or upload it"
             }
-            Self::Compile(_) => "commit a template that is UTF-8 text and not blank",
+            Self::Compile(_) => "commit or upload a template that is UTF-8 text and not blank",
             Self::LostAll { .. } => {
-                "commit the right file. If mails without them are meant, commit a version with one of them \
+                "commit or upload the right file. If mails without them are meant, commit a version with one of them \
                  first, or restart: a process that starts takes any template"
             }
         }
@@ -203,6 +203,13 @@ pub struct TemplateStore {
     distrusted: Mutex<Option<String>>,
     /// Warnings of a template that cannot be refreshed.
     stale: Throttle,
+}
+
+/// A load that failed.
+struct Unloaded {
+    failure: LoadError,
+    /// Which version is not taken, where one was fetched.
+    version: Option<TemplateVersion>,
 }
 
 /// What a load brings.
@@ -299,8 +306,8 @@ impl TemplateStore {
                     backoff.reset();
                     self.ttl
                 }
-                Err(failure) => {
-                    self.fail(failure, is_asked);
+                Err(unloaded) => {
+                    self.fail(unloaded, is_asked);
                     backoff.next_delay()
                 }
             };
@@ -313,8 +320,11 @@ impl TemplateStore {
     }
 
     /// Fetches the file and compiles it, unless it is the version in force already.
-    async fn load(&self) -> Result<Loaded, LoadError> {
-        let file = self.source.fetch().await?;
+    async fn load(&self) -> Result<Loaded, Unloaded> {
+        let file = self.source.fetch().await.map_err(|failure| Unloaded {
+            failure: LoadError::from(failure),
+            version: None,
+        })?;
         let before = self.in_force();
         let before = before.as_deref();
         if before.is_some_and(|now| now.version.blob_id == file.version.blob_id) {
@@ -322,7 +332,12 @@ impl TemplateStore {
         }
         let distrusted = self.distrusted.lock().clone();
         let before = before.filter(|now| Some(&now.version.blob_id) != distrusted.as_ref());
-        compile(&file, &self.placeholders, self.max_bytes, before).map(Loaded::New)
+        compile(&file, &self.placeholders, self.max_bytes, before)
+            .map(Loaded::New)
+            .map_err(|failure| Unloaded {
+                failure,
+                version: Some(file.version),
+            })
     }
 
     fn accept(&self, loaded: Loaded, is_asked: bool) {
@@ -339,6 +354,7 @@ impl TemplateStore {
                 );
                 if !version.doubts.is_empty() {
                     warn!(
+                        target: LIFECYCLE,
                         "the new template may be wrong, and mails are made with it: {} ({location}); if it \
                          is, commit it corrected",
                         version.doubts.join("; ")
@@ -366,7 +382,8 @@ impl TemplateStore {
     /// Without a good template it is an error, since nothing can be sent; so it is where a new version is
     /// not to be mailed. A fetch that failed beside a good template is a warning. Either comes again every
     /// hour, and each new cause is told at once.
-    fn fail(&self, failure: LoadError, is_asked: bool) {
+    fn fail(&self, unloaded: Unloaded, is_asked: bool) {
+        let Unloaded { failure, version } = unloaded;
         let location = self.source.location();
         let remedy = failure.remedy();
         let known = self.knowledge.borrow().clone();
@@ -377,17 +394,21 @@ impl TemplateStore {
             self.stale.reset();
         }
         let age = known.good_at.map(|at| at.elapsed().as_secs());
-        if known.in_force.is_none() {
+        let refused = version.map_or_else(String::new, |version| self.source.label(&version));
+        let Some(in_force) = &known.in_force else {
             if is_news || is_asked {
-                error!("no template: {failure} ({location}); {remedy}");
+                error!("no template: {failure} ({location}{refused}); {remedy}");
             }
-        } else if self.stale.due().is_none() {
+            return self.know(failure);
+        };
+        if self.stale.due().is_none() {
             // It was told within the hour.
         } else if failure.is_refusal() {
             error!(
                 target: LIFECYCLE,
                 { notifier.template.age_s = age },
-                "new template refused, the last good one serves: {failure} ({location}); {remedy}"
+                "new template refused, the last good one serves{}: {failure} ({location}{refused}); {remedy}",
+                self.source.label(&in_force.version)
             );
         } else {
             warn!(
@@ -396,6 +417,10 @@ impl TemplateStore {
                 "template not refreshed, the last good one serves: {failure} ({location}); {remedy}"
             );
         }
+        self.know(failure);
+    }
+
+    fn know(&self, failure: LoadError) {
         self.knowledge.send_modify(|knowledge| {
             knowledge.loads += 1;
             knowledge.failure = Some(Arc::new(failure));

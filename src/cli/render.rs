@@ -59,7 +59,7 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
         page.refuse_to_replace(&inputs)?;
     }
     let source = session::template_source(settings).await?;
-    let once = async || -> anyhow::Result<Verdict> {
+    let once = async || -> anyhow::Result<(Verdict, Vec<String>)> {
         let body = match &asked.message {
             Some(path) => read(path)?,
             None => sample::body(settings, None),
@@ -68,10 +68,11 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
         for doubt in &loaded.doubts {
             eprint(&format_args!("the template may be wrong: {doubt}"));
         }
-        Ok(Verdict::of(&body, &settings.composer(), &loaded.template))
+        let verdict = Verdict::of(&body, &settings.composer(), &loaded.template);
+        Ok((verdict, loaded.doubts))
     };
     if !asked.watch {
-        let verdict = once().await?;
+        let (verdict, _doubts) = once().await?;
         if let (Verdict::Mail(mail), Some(page)) = (&verdict, &page) {
             page.write(&mail.html.to_string())?;
         }
@@ -143,27 +144,28 @@ fn inputs<'a>(
 
 /// Shows what one change led to: in the page, where there is one, else on standard output.
 fn turn(
-    rendered: &anyhow::Result<Verdict>,
+    rendered: &anyhow::Result<(Verdict, Vec<String>)>,
     mut page: Option<&mut Page<'_>>,
     json: bool,
 ) -> anyhow::Result<()> {
     let told = match rendered {
-        Ok(Verdict::Mail(mail)) => {
+        Ok((Verdict::Mail(mail), doubts)) => {
             let (html, text) = (mail.html.to_string(), mail.text.len());
             let told = format!("rendered: {} bytes of HTML, {text} of text", html.len());
-            page.iter_mut().try_for_each(|page| page.preview(&html))?;
+            page.iter_mut()
+                .try_for_each(|page| page.preview(&html, doubts))?;
             told
         }
-        Ok(Verdict::Ignored(reason) | Verdict::Rejected(reason)) => {
+        Ok((Verdict::Ignored(reason) | Verdict::Rejected(reason), _)) => {
             format!("no mail: {reason}")
         }
         Err(failed) => format!("{failed:#}"),
     };
-    if !matches!(rendered, Ok(Verdict::Mail(_))) {
+    if !matches!(rendered, Ok((Verdict::Mail(_), _))) {
         page.iter()
             .try_for_each(|page| page.preview_problem(&told))?;
     }
-    if let (Ok(verdict), None) = (rendered, page) {
+    if let (Ok((verdict, _)), None) = (rendered, page) {
         show(verdict, json)?;
     }
     eprint(&format_args!("{told}; watching, Ctrl-C ends"));

@@ -17,6 +17,9 @@ pub(super) fn doubts(
         let listed = listed.join(", ");
         doubts.push(format!("it is mailed with {listed} as written"));
     }
+    if version.template.placeholders().next().is_none() {
+        doubts.push("it names no placeholder: every mail says the same".to_owned());
+    }
     let Some(before) = before else {
         return doubts;
     };

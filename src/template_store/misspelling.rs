@@ -1,5 +1,4 @@
-//! Texts in braces that were probably meant as placeholders and are none. Others are left alone: every other
-//! brace is literal text.
+//! Texts in braces that look like placeholders and are none.
 
 use std::{collections::BTreeSet, fmt};
 
@@ -8,29 +7,32 @@ use crate::{
     text::most_alike,
 };
 
-/// A text in braces that resembles a placeholder, and is mailed as it is written.
+/// A text in braces that looks like a placeholder, and is mailed as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misspelling {
     /// As it is written, braces included.
     pub written: String,
-    /// The placeholder that was probably meant, without braces.
-    pub meant: String,
+    /// The placeholder that was probably meant, without braces. Without one it may be meant as it is.
+    pub meant: Option<String>,
 }
 
 impl fmt::Display for Misspelling {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { written, meant } = self;
-        write!(f, "{written} (did you mean {{{meant}}}?)")
+        f.write_str(&self.written)?;
+        match &self.meant {
+            Some(meant) => write!(f, " (did you mean {{{meant}}}?)"),
+            None => Ok(()),
+        }
     }
 }
 
-/// What in a text resembles a placeholder and is not declared, each once.
+/// What in a text looks like a placeholder and is not declared, each once.
 pub fn misspelt(text: &str, declared: &Placeholders) -> Vec<Misspelling> {
     let written = undeclared(text, declared).into_iter();
     written
-        .filter_map(|written| {
-            let meant = meant(&written, declared)?;
-            Some(Misspelling { written, meant })
+        .map(|written| Misspelling {
+            meant: meant(&written, declared),
+            written,
         })
         .collect()
 }
@@ -94,6 +96,7 @@ mod tests {
         let expected = [
             "{ uid } (did you mean {uid}?)",
             "{sumary} (did you mean {summary}?)",
+            "{unknown}",
         ];
         assert_eq!(found, expected);
     }

@@ -75,7 +75,7 @@ async fn json_tells_what_failed_and_what_to_do() {
     assert_eq!(template["result"], "failed");
     assert_eq!(
         template["remedy"],
-        "commit a template that is UTF-8 text and not blank"
+        "commit or upload a template that is UTF-8 text and not blank"
     );
 }
 

@@ -125,7 +125,7 @@ async fn an_object_that_is_too_large_or_no_template_is_told() {
         (
             b"<p></p>",
             "the template has no visible text",
-            "→ commit a template",
+            "→ commit or upload a template",
         ),
     ] {
         let stage = stage().await;

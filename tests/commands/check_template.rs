@@ -64,12 +64,12 @@ async fn a_file_that_is_no_template_is_told() {
         (
             &b"<p>caf\xe9</p>"[..],
             "the template is not UTF-8 (at byte 6)",
-            "→ commit a template",
+            "→ commit or upload a template",
         ),
         (
             b"<p></p>",
             "the template has no visible text",
-            "→ commit a template",
+            "→ commit or upload a template",
         ),
         (
             &[b'x'; 2048],

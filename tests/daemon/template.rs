@@ -113,7 +113,7 @@ async fn a_doubtful_version_serves_and_is_told_of_once_and_sighup_is_answered() 
     let told = daemon.line("the new template may be wrong").await;
     assert_eq!(told.level(), "WARN");
     for doubt in [
-        "mailed with {sumary} (did you mean {summary}?) as written",
+        "mailed with {other}, {sumary} (did you mean {summary}?) as written",
         "misses {summary}, which the one before it named",
         "has 69 bytes, the one before it had 29",
     ] {

@@ -118,8 +118,11 @@ fn check_placeholders(target: &Target<'_>, template: &Template, file: &TemplateF
     let declared: Vec<&str> = declared.map(|one| one.name.as_str()).collect();
     let placeholders = &target.settings.message.placeholders;
     let found = [&*source, subject].map(|text| misspelt(text, placeholders));
-    let found = found.iter().flatten().map(ToString::to_string);
-    let misspelt: BTreeSet<String> = found.collect();
+    let (misspelt, others): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .flatten()
+        .partition(|found| found.meant.is_some());
+    let misspelt: BTreeSet<String> = misspelt.iter().map(ToString::to_string).collect();
     if !misspelt.is_empty() {
         let listed: Vec<_> = misspelt.into_iter().collect();
         let listed = listed.join(", ");
@@ -139,6 +142,10 @@ fn check_placeholders(target: &Target<'_>, template: &Template, file: &TemplateF
     let mut found = in_braces(&used);
     if !unused.is_empty() {
         found = format!("{found}; not used: {}", in_braces(&unused));
+    }
+    if !others.is_empty() {
+        let others: Vec<_> = others.iter().map(ToString::to_string).collect();
+        found = format!("{found}; mailed as written: {}", others.join(", "));
     }
     Finding::ok(CHECK, found)
 }

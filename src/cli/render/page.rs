@@ -12,9 +12,8 @@ use anyhow::Context;
 
 use crate::cli::session::UsageError;
 
-/// Loads a preview anew. A page from a file cannot ask whether it has changed. It stands at the end, where
-/// it changes nothing of the page before it.
-const RELOAD: &str = "\n<script>setTimeout(() => location.reload(), 1000)</script>\n";
+/// Loads a preview anew. A page from a file cannot ask whether it has changed.
+const RELOAD: &str = "<script>setTimeout(() => location.reload(), 1000)</script>";
 
 /// The file for the HTML part.
 pub(super) struct Page<'a> {
@@ -46,18 +45,28 @@ impl<'a> Page<'a> {
             .with_context(|| format!("--html {} cannot be written", self.path.display()))
     }
 
-    /// Shows the HTML of a mail, until the next.
-    pub(super) fn preview(&mut self, html: &str) -> anyhow::Result<()> {
+    /// Shows the HTML of a mail and what may be wrong with it, until the next.
+    pub(super) fn preview(&mut self, html: &str, doubts: &[String]) -> anyhow::Result<()> {
         self.last = Some(html.to_owned());
-        self.write(&format!("{html}{RELOAD}"))
+        // Behind what tells browsers by which rules to read the page, and before all that may be unfinished.
+        let (kind, rest) = html.split_at(doctype_length(html));
+        let doubts = if doubts.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "<pre style=\"white-space:pre-wrap;color:#b00\">{}</pre>",
+                escaped(&doubts.join("\n"))
+            )
+        };
+        self.write(&format!("{kind}{RELOAD}{doubts}{rest}"))
     }
 
     /// Shows why there is no mail, until there is one.
     pub(super) fn preview_problem(&self, problem: &str) -> anyhow::Result<()> {
-        let problem = problem.replace('&', "&amp;").replace('<', "&lt;");
+        let problem = escaped(problem);
         self.write(&format!(
             "<!DOCTYPE html><meta charset=\"utf-8\"><title>no mail</title>\n\
-             <pre style=\"white-space:pre-wrap;color:#b00\">{problem}</pre>{RELOAD}"
+             <pre style=\"white-space:pre-wrap;color:#b00\">{problem}</pre>{RELOAD}\n"
         ))
     }
 
@@ -65,6 +74,20 @@ impl<'a> Page<'a> {
     pub(super) fn end(&self) -> anyhow::Result<()> {
         self.last.as_ref().map_or(Ok(()), |html| self.write(html))
     }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+/// How long the page's document type is, with the white space before it; zero where it has none.
+fn doctype_length(html: &str) -> usize {
+    let trimmed = html.trim_start();
+    let begins = trimmed
+        .get(..9)
+        .is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"));
+    let end = trimmed.find('>').filter(|_| begins);
+    end.map_or(0, |end| html.len() - trimmed.len() + end + 1)
 }
 
 /// Whether two paths lead to one file, or would once it is there.
@@ -161,6 +184,22 @@ mod tests {
         fs::create_dir(directory.path().join("x")).unwrap();
         assert!(is_same(&file, &other));
         assert!(!is_same(&file, &directory.path().join("u.html")));
+    }
+
+    #[test]
+    fn a_preview_is_loaded_anew_whatever_is_unfinished_in_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.html");
+        let mut page = Page::new(&path);
+        page.preview("<!DOCTYPE html>\n<p>a<!--", &[]).unwrap();
+        let shown = fs::read_to_string(&path).unwrap();
+        assert_eq!(shown, format!("<!DOCTYPE html>{RELOAD}\n<p>a<!--"));
+        page.preview("<style>", &["a < b".to_owned()]).unwrap();
+        let shown = fs::read_to_string(&path).unwrap();
+        assert!(shown.starts_with(RELOAD), "{shown}");
+        assert!(shown.contains("a &lt; b</pre><style>"), "{shown}");
+        page.end().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "<style>");
     }
 
     #[test]
