@@ -282,6 +282,13 @@ impl TemplateStore {
         }
     }
 
+    /// Takes in that a mail was written with this version: messages that lack a field of it are at fault
+    /// themselves.
+    pub fn trust(&self, version: &TemplateVersion) {
+        let mut distrusted = self.distrusted.lock();
+        distrusted.take_if(|blob_id| *blob_id == version.blob_id);
+    }
+
     /// Asks for a fetch for a person, who is told what it brings in any case.
     pub fn refresh_and_tell(&self) {
         self.owes_answer.store(true, Ordering::Relaxed);

@@ -55,7 +55,7 @@ type KeyHash = u128;
 /// is not told of.
 type IdHash = u32;
 
-/// Takes a second id in. Whether it was not told of before.
+/// Remembers a second id of a mail. True where it is new.
 fn is_new(second_ids: &mut VecDeque<(KeyHash, IdHash)>, id: (KeyHash, IdHash)) -> bool {
     if second_ids.contains(&id) {
         return false;
@@ -101,7 +101,7 @@ struct Sent {
 }
 
 impl MemoryLedger {
-    /// Takes in a second id of a mail that this process need not know. Whether it was not told of before.
+    /// Remembers a second id of a mail, which this process need not know otherwise. True where it is new.
     pub(super) fn is_new_second(&self, key: &str, email_id: &str) -> bool {
         let id = (self.shared.hash(key), self.shared.hash_id(email_id));
         is_new(&mut self.shared.state.lock().second_ids, id)

@@ -183,6 +183,24 @@ async fn at_the_start_and_after_one_without_placeholders_none_is_missed() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_version_is_no_measure_for_the_next_while_messages_lack_what_it_names() {
+    let rig = rig(GOOD);
+    rig.after(SECOND).await;
+    let version = rig.store.in_force().unwrap().version.clone();
+    rig.store.distrust(&version);
+    // A mail shows that the messages were at fault.
+    rig.store.trust(&version);
+    rig.bring(Brings::File("2", b"<p>names nothing</p>"));
+    rig.store.refresh();
+    rig.after(SECOND).await;
+    assert_eq!(rig.in_force().as_deref(), Some("1"));
+    rig.store.distrust(&version);
+    rig.store.refresh();
+    rig.after(SECOND).await;
+    assert_eq!(rig.in_force().as_deref(), Some("2"));
+}
+
 #[test]
 fn a_version_is_held_against_the_one_before_it() {
     let placeholders = ["uid", "summary"].map(|name| Placeholder {

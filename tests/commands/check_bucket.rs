@@ -130,15 +130,7 @@ async fn an_object_that_is_too_large_or_no_template_is_told() {
     ] {
         let stage = stage().await;
         stage.aws.sandbox.s3.put(BUCKET, KEY, content).unwrap();
-        let arguments = ["check", "--set", "template.max_bytes=1KiB"];
-        let done = stage.run(&arguments).await;
-        done.exits(1);
-        let finding = done.finding("template");
-        assert!(
-            finding.starts_with(&format!("template failed {found}")),
-            "{done}"
-        );
-        assert!(finding.contains(remedy), "{done}");
+        stage.template_fails(found, remedy).await;
     }
 }
 

@@ -79,15 +79,7 @@ async fn a_file_that_is_no_template_is_told() {
     ] {
         let stage = Stage::right().await;
         stage.template(source);
-        let arguments = ["check", "--set", "template.max_bytes=1KiB"];
-        let done = stage.run(&arguments).await;
-        done.exits(1);
-        let finding = done.finding("template");
-        assert!(
-            finding.starts_with(&format!("template failed {found}")),
-            "{done}"
-        );
-        assert!(finding.contains(remedy), "{done}");
+        stage.template_fails(found, remedy).await;
     }
 }
 

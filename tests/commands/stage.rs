@@ -111,6 +111,19 @@ impl Stage {
             .unwrap();
     }
 
+    /// `check` takes a template of 1 KiB at most, and fails it for this reason with this remedy.
+    pub(crate) async fn template_fails(&self, found: &str, remedy: &str) {
+        let arguments = ["check", "--set", "template.max_bytes=1KiB"];
+        let done = self.run(&arguments).await;
+        done.exits(1);
+        let finding = done.finding("template");
+        assert!(
+            finding.starts_with(&format!("template failed {found}")),
+            "{done}"
+        );
+        assert!(finding.contains(remedy), "{done}");
+    }
+
     /// Sets a variable, or takes it away by an empty value.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(known, _)| known != name);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sandbox::faults::{Fault, Rule};
 
-use crate::daemon::process::Daemon;
+use crate::daemon::process::{Daemon, mailed};
 use crate::daemon::world::{PATH, World};
 
 const BUCKET: &str = "email-templates-of-ours";
@@ -22,16 +22,6 @@ async fn world(template: &str) -> World {
 fn put(world: &World, template: &str) {
     let s3 = &world.aws().s3;
     s3.put(BUCKET, PATH, template.as_bytes()).unwrap();
-}
-
-/// Publishes an event and gives the HTML of its mail.
-async fn mailed(world: &World, daemon: &Daemon) -> String {
-    let already = world.mails().len();
-    world.publish_numbered(already).await;
-    daemon
-        .until("a mail", || world.mails().len() > already)
-        .await;
-    world.mails()[already].html.clone().unwrap()
 }
 
 /// Makes the daemon fetch, and waits until it asks.

@@ -224,3 +224,13 @@ impl Ended {
         self.lines.last().expect("nothing was logged")
     }
 }
+
+/// Publishes an event and gives the HTML of its mail.
+pub(crate) async fn mailed(world: &World, daemon: &Daemon) -> String {
+    let already = world.mails().len();
+    world.publish_numbered(already).await;
+    daemon
+        .until("a mail", || world.mails().len() > already)
+        .await;
+    world.mails()[already].html.clone().unwrap()
+}

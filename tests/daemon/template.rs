@@ -1,17 +1,7 @@
 //! The template in force: fetched anew when told to, replaced only by a good one.
 
-use crate::daemon::process::Daemon;
+use crate::daemon::process::{Daemon, mailed};
 use crate::daemon::world::{PATH, REPOSITORY, World, numbered, tag};
-
-/// Publishes an event and gives the HTML of its mail.
-async fn mailed(world: &World, daemon: &Daemon) -> String {
-    let already = world.mails().len();
-    world.publish_numbered(already).await;
-    daemon
-        .until("a mail", || world.mails().len() > already)
-        .await;
-    world.mails()[already].html.clone().unwrap()
-}
 
 /// Makes the daemon fetch, and waits until it has.
 async fn fetched(world: &World, daemon: &mut Daemon) {

@@ -69,14 +69,7 @@ async fn where_no_events_arrive_one_patience_is_waited_and_no_more() {
     let daemon = rig.start_warm().await;
     rig.pass(secs(5)).await;
     assert_eq!(rig.said("no events arrive in the feedback queue").len(), 1);
-    rig.mailer.script(|send| match send.number {
-        1 => hang().but_mailed(),
-        _ => accept(),
-    });
-    rig.publish("dana").await;
-    rig.until_outcomes("dana", 1).await;
-    let sends = rig.mailer.sends_of("dana");
-    assert_about(sends[1].at - sends[0].at, secs(10), secs(1));
+    rig.dana_is_sent_again_without_a_wait().await;
     assert_eq!(rig.said("no event is waited for, since").len(), 1);
     // A line a minute.
     rig.pass(mins(3)).await;
@@ -95,14 +88,7 @@ async fn where_the_feedback_queue_fails_mails_go_their_way() {
     let rig = Rig::with_feedback(secs(1), |_| {}).await;
     rig.feedback.fail(Some(QueueFailureKind::AccessDenied));
     let daemon = rig.start_warm().await;
-    rig.mailer.script(|send| match send.number {
-        1 => hang().but_mailed(),
-        _ => accept(),
-    });
-    rig.publish("dana").await;
-    rig.until_outcomes("dana", 1).await;
-    let sends = rig.mailer.sends_of("dana");
-    assert_about(sends[1].at - sends[0].at, secs(10), secs(1));
+    rig.dana_is_sent_again_without_a_wait().await;
     rig.pass(mins(3)).await;
     let lines = rig
         .errors("the feedback queue feedback cannot be received from")

@@ -240,6 +240,18 @@ impl Rig {
         })
     }
 
+    /// Dana's mail goes again as soon as it is known that its first send has no answer.
+    pub(crate) async fn dana_is_sent_again_without_a_wait(&self) {
+        self.mailer.script(|send| match send.number {
+            1 => hang().but_mailed(),
+            _ => accept(),
+        });
+        self.publish("dana").await;
+        self.until_outcomes("dana", 1).await;
+        let sends = self.mailer.sends_of("dana");
+        assert_about(sends[1].at - sends[0].at, secs(10), secs(1));
+    }
+
     /// Waits until this message has had so many outcomes.
     pub(crate) async fn until_outcomes(&self, name: &str, count: usize) {
         self.until(|| self.outcomes(name).len() >= count).await;

@@ -245,9 +245,9 @@ async fn a_table_that_does_not_answer_does_not_hold_up_the_start() {
     daemon.stop().await.is("received 1 = 1 sent");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_message_that_waits_for_another_daemons_claim_is_released_at_a_stop() {
-    // Events that do not come are waited for: the claim lasts 58 s.
+/// A daemon that has dana on its last receive, and waits for the claim of one that was killed while it sent.
+/// Events that do not come are waited for, so that the claim lasts 58 s.
+async fn waits_for_a_killed_ones_claim() -> (Rig, Daemon) {
     let rig = Rig::with_feedback(secs(1), |settings| {
         settings.ledger.table = Some("mails".to_owned());
         settings.queue.visibility_timeout = secs(15);
@@ -262,6 +262,12 @@ async fn a_message_that_waits_for_another_daemons_claim_is_released_at_a_stop() 
     let next = rig.start();
     rig.pass(secs(45)).await;
     assert_eq!(rig.mailer.sends_of("dana").len(), 1);
+    (rig, next)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_waits_for_another_daemons_claim_is_released_at_a_stop() {
+    let (_rig, next) = waits_for_a_killed_ones_claim().await;
     next.stop().await.is("received 1 = 1 released");
 }
 
@@ -303,21 +309,7 @@ async fn a_clock_that_is_an_hour_off_is_told_at_the_start_and_one_of_seconds_is_
 
 #[tokio::test(start_paused = true)]
 async fn a_copy_that_another_daemon_has_sent_by_the_stop_is_no_dead_letter() {
-    let rig = Rig::with_feedback(secs(1), |settings| {
-        settings.ledger.table = Some("mails".to_owned());
-        settings.queue.visibility_timeout = secs(15);
-    })
-    .await;
-    let daemon = rig.start_warm().await;
-    rig.publish_no_events();
-    rig.mailer.script(|_| hang());
-    rig.publish("dana").await;
-    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
-    daemon.kill().await;
-    let next = rig.start();
-    // It is its last receive, and the claim of the killed one stands.
-    rig.pass(secs(45)).await;
-    assert_eq!(rig.mailer.sends_of("dana").len(), 1);
+    let (rig, next) = waits_for_a_killed_ones_claim().await;
     // Between two looks at the table others record it, and the stop is in a hurry.
     rig.table.others_record("q#dana", "mail-1");
     next.signal();
@@ -352,14 +344,7 @@ async fn where_the_feedback_queue_is_refused_nobody_hears_and_nothing_is_waited_
     .await;
     rig.feedback.fail(Some(QueueFailureKind::NotFound));
     let daemon = rig.start_warm().await;
-    rig.mailer.script(|send| match send.number {
-        1 => hang().but_mailed(),
-        _ => accept(),
-    });
-    rig.publish("dana").await;
-    rig.until_outcomes("dana", 1).await;
-    let sends = rig.mailer.sends_of("dana");
-    assert_about(sends[1].at - sends[0].at, secs(10), secs(1));
+    rig.dana_is_sent_again_without_a_wait().await;
     assert_eq!(rig.said("no event is waited for, since").len(), 1);
     drop(daemon.stop().await);
 }

@@ -263,6 +263,11 @@ impl SendGuard for SharedGuard {
 
 impl Drop for SharedGuard {
     fn drop(&mut self) {
+        // An event has told that the mail was sent, and that need not stand in the table yet: until it does
+        // the claim keeps others from sending.
+        if self.memory.heard().is_some() {
+            return;
+        }
         let owners = self.claims.lock().left();
         self.shared.writer.drop_claims(&self.table_key, owners);
     }

@@ -10,7 +10,7 @@ use super::{
 /// What an element's own style and attributes say about being seen.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Style {
-    /// It takes no room, nor does what is in it.
+    /// It takes no room, and neither does its content.
     gone: bool,
     /// It is there, and nothing of it is seen.
     covered: bool,

@@ -64,6 +64,7 @@ impl Worker<'_> {
             let rejection = match context.composer.compose(&template.template, event) {
                 Ok(mail) => {
                     context.gates.rendered(&template.version);
+                    context.templates.trust(&template.version);
                     let to: Vec<_> = mail.to.iter().map(ToString::to_string).collect();
                     self.notes.lock().to = Some(to.join(", "));
                     return Ok((Box::new(mail), template.version.clone()));

@@ -255,6 +255,27 @@ async fn no_send_begins_once_an_event_has_told_of_the_mail() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_claim_stays_until_what_an_event_told_stands_in_the_table() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    let guard = begin(&one, "a").await;
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Ours);
+    table.fail_only("BatchWriteItem", TableFailureKind::Transient);
+    let hearing = tokio::spawn({
+        let ledger = one.ledger.clone();
+        async move { ledger.hear("a", "mail-1").await }
+    });
+    settle().await;
+    assert!(!guard.begin_send());
+    drop(guard);
+    sleep(seconds(1)).await;
+    assert!(matches!(table.item("q#a"), Some(Item::Sending { .. })));
+    table.fail(None);
+    assert_eq!(hearing.await.unwrap().known, KnownTo::All);
+    assert_eq!(table.item("q#a"), Some(sent("mail-1")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_moments_trouble_at_the_start_does_not_switch_the_table_off() {
     let table: Arc<TableInMemory> = Arc::default();
     let one = task(&table);
