@@ -75,6 +75,26 @@ async fn the_last_good_one_serves_as_long_as_it_must_with_a_warning_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_sighup_is_answered_also_where_nothing_is_new() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.template.put("<p> </p>");
+    for asked in 1..4 {
+        daemon.reload();
+        rig.pass(secs(1)).await;
+        assert_eq!(rig.errors("new template refused").len(), asked);
+    }
+    rig.template
+        .script(|_| Fetch::Fail(TemplateFailureKind::Transient));
+    for asked in 1..4 {
+        daemon.reload();
+        rig.pass(secs(1)).await;
+        assert_eq!(rig.said("template not refreshed").len(), asked);
+    }
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_is_fetched_once_however_many_messages_want_it() {
     let rig = Rig::new().await;
     rig.template
