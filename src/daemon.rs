@@ -24,6 +24,12 @@ use crate::{
     text::format_duration,
 };
 
+/// The template's store, and what makes it begin to fetch when it is cancelled.
+struct Templates {
+    store: Arc<TemplateStore>,
+    begin: CancellationToken,
+}
+
 /// Runs the daemon from boot to its end. The health port reads `health`. The first of `signals`
 /// starts the clock of `shutdown.grace`.
 ///
@@ -47,16 +53,26 @@ pub async fn run(
         settings.template.max_bytes,
     ));
     let stop_fetching = CancellationToken::new();
+    let begin = CancellationToken::new();
     let mut fetching = tokio::spawn({
         let (templates, stop) = (Arc::clone(&templates), stop_fetching.clone());
-        async move { templates.run(stop).await }
+        let begin = begin.clone();
+        async move {
+            tokio::select! {
+                () = begin.cancelled() => templates.run(stop).await,
+                () = stop.cancelled() => {}
+            }
+        }
     });
     let drain = Arc::new(Drain::new(settings.grace, settings.email.timeout));
     let stopping = Arc::clone(&health);
     let working = boot_and_work(
         world,
         settings,
-        templates,
+        Templates {
+            store: templates,
+            begin,
+        },
         health,
         instruments,
         signals,
@@ -86,15 +102,19 @@ pub async fn run(
 async fn boot_and_work(
     world: World,
     settings: &Settings,
-    templates: Arc<TemplateStore>,
+    templates: Templates,
     health: Arc<HealthState>,
     instruments: Arc<Instruments>,
     mut signals: mpsc::UnboundedReceiver<Signal>,
     drain: Arc<Drain>,
 ) -> anyhow::Result<Report> {
     let recording = Recording::start(&world, settings, &instruments);
+    let Templates {
+        store: templates,
+        begin,
+    } = templates;
     let proving = async {
-        let facts = boot::prove(&world, settings, &templates).await?;
+        let facts = boot::prove(&world, settings, &templates, &begin).await?;
         if let Some(reason) = &facts.without_table {
             recording.set_aside(reason.clone());
         }

@@ -6,6 +6,7 @@
 
 pub mod events;
 pub mod inspect;
+pub mod obstacle;
 mod remedies;
 pub mod table;
 mod template;
@@ -21,11 +22,12 @@ use std::{
 use async_trait::async_trait;
 use thiserror::Error;
 
+pub use self::remedies::Remedy;
 pub use self::template::{
     BucketFailureKind, TemplateFailure, TemplateFailureKind, TemplateFile, TemplateSource,
     TemplateVersion,
 };
-use self::{events::Feedback, table::LedgerTable};
+use self::{events::Feedback, obstacle::Obstacle, table::LedgerTable};
 use crate::notification::{Mail, MailKey, masked_text};
 
 /// The most messages of one receive and the most entries of one batch call.
@@ -263,9 +265,9 @@ pub trait Account: Send + Sync {
 }
 
 /// What is known of a call that failed, for people and for telemetry. `Display` shows addresses
-/// masked: refusals quote senders, recipients and the names of sessions.
+/// masked: refusals quote senders, recipients and the names of sessions. An obstacle stands before what
+/// was said.
 #[derive(Debug, Error)]
-#[error("{operation}: {code}: {}", masked_text(message))]
 pub struct CallError {
     /// The service's name of the operation, such as `SendEmail`.
     pub operation: &'static str,
@@ -276,12 +278,29 @@ pub struct CallError {
     pub message: String,
     /// The id to give to AWS support, where there was an answer.
     pub request_id: Option<String>,
+    /// What kept it from being looked at, where it is that.
+    pub obstacle: Option<Obstacle>,
     /// The error behind it.
     #[source]
     pub source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.obstacle {
+            Some(obstacle) => write!(f, "{} ({})", obstacle.describe(), self.said()),
+            None => f.write_str(&self.said()),
+        }
+    }
+}
+
 impl CallError {
+    /// Operation, code and text, with masked addresses.
+    pub fn said(&self) -> String {
+        let (operation, code) = (self.operation, &self.code);
+        format!("{operation}: {code}: {}", masked_text(&self.message))
+    }
+
     /// A call that failed on our side of the wire, in the words of the error behind it.
     pub fn local(
         operation: &'static str,
@@ -293,6 +312,7 @@ impl CallError {
             code: code.to_owned(),
             message: source.to_string(),
             request_id: None,
+            obstacle: None,
             source: Some(Box::new(source)),
         }
     }

@@ -129,7 +129,7 @@ impl LoadError {
     /// What to do about it.
     pub fn remedy(&self) -> &'static str {
         match self {
-            Self::Fetch(failure) => failure.kind.remedy(),
+            Self::Fetch(failure) => failure.remedy(),
             Self::TooLarge { .. } => "shorten the file or raise template.max_bytes",
             Self::Compile(TemplateError::LfsPointer) => {
                 "commit or upload the template itself; in Git take its path out of .gitattributes (git lfs \

@@ -6,6 +6,7 @@ mod credentials;
 mod events;
 mod expected;
 mod input;
+mod obstacles;
 mod outage;
 mod output;
 mod process;

@@ -23,30 +23,11 @@ use crate::ports::{
     table::{TableFailure, TableFailureKind},
 };
 
+mod obstacle;
 mod texts;
 
 #[cfg(test)]
 mod tests;
-
-/// A wrong clock counts too: AWS refuses our signatures until it is right.
-const CREDENTIALS: [&str; 16] = [
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "IncompleteSignatureException",
-    "InvalidAccessKeyId",
-    "InvalidClientTokenId",
-    "InvalidSecurity",
-    "InvalidSignatureException",
-    "InvalidToken",
-    "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
-    "RequestExpired",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-    "TokenRefreshRequired",
-    "UnrecognizedClientException",
-];
 
 const ACCESS_DENIED: [&str; 5] = [
     "AccessDenied",
@@ -80,8 +61,6 @@ const PASSING: [&str; 3] = [
     "RequestTimeoutException",
 ];
 
-/// What the SDK says, in a private type, where nothing was set up that could give credentials.
-const NO_PROVIDER: &str = "failed to select an auth scheme";
 /// What the SDK says of each of its time-outs, before the time.
 const TIMED_OUT: &str = " occurred after ";
 
@@ -122,15 +101,23 @@ impl Failure {
         let message = service
             .and_then(ErrorMetadata::message)
             .map_or_else(|| innermost(&error), ToOwned::to_owned);
-        let request_id = match &error {
-            SdkError::ServiceError(inner) => inner.raw().request_id().map(ToOwned::to_owned),
-            _ => None,
+        let (request_id, obstacle) = match (&error, reach) {
+            (SdkError::ServiceError(inner), _) => {
+                let answer = inner.raw();
+                let date = answer.headers().get("date");
+                let obstacle = obstacle::of_answer(&code, &message, date);
+                (answer.request_id().map(ToOwned::to_owned), obstacle)
+            }
+            (_, Reach::NoCredentials) => (None, obstacle::of_missing_credentials(&error)),
+            (_, Reach::NotSent) => (None, obstacle::of_connection(&error)),
+            _ => (None, None),
         };
         let error = CallError {
             operation,
             code,
             message,
             request_id,
+            obstacle,
             source: Some(Box::new(error)),
         };
         Self {
@@ -149,9 +136,9 @@ impl Failure {
             _ if THROTTLED.contains(&self.error.code.as_str()) => QueueFailureKind::Throttled,
             RefusalKind::NotFound => QueueFailureKind::NotFound,
             RefusalKind::Encryption => QueueFailureKind::Encryption,
-            RefusalKind::Credentials | RefusalKind::Denied => QueueFailureKind::AccessDenied,
+            RefusalKind::Credentials(_) | RefusalKind::Denied => QueueFailureKind::AccessDenied,
             _ if self.reach == Reach::Answered(429) => QueueFailureKind::Throttled,
-            RefusalKind::Unreachable | RefusalKind::Other => QueueFailureKind::Transient,
+            RefusalKind::Unreachable(_) | RefusalKind::Other => QueueFailureKind::Transient,
         };
         let error = self.error;
         QueueFailure { kind, error }
@@ -171,10 +158,11 @@ impl Failure {
             )
             | (_, RefusalKind::NotFound) => TemplateFailureKind::Missing,
             ("EncryptionKeyUnavailableException", _)
-            | (_, RefusalKind::Unreachable | RefusalKind::Other) => TemplateFailureKind::Transient,
-            (_, RefusalKind::Credentials | RefusalKind::Denied | RefusalKind::Encryption) => {
-                TemplateFailureKind::AccessDenied
+            | (_, RefusalKind::Unreachable(_) | RefusalKind::Other) => {
+                TemplateFailureKind::Transient
             }
+            (_, RefusalKind::Credentials(_)) => TemplateFailureKind::Credentials,
+            (_, RefusalKind::Denied | RefusalKind::Encryption) => TemplateFailureKind::AccessDenied,
         };
         let error = self.error;
         TemplateFailure { kind, error }
@@ -183,6 +171,12 @@ impl Failure {
     /// What it means for a template in a bucket.
     pub fn of_bucket(self) -> TemplateFailure {
         let kind = match (self.error.code.as_str(), self.refusal) {
+            (_, RefusalKind::Credentials(_)) => {
+                return TemplateFailure {
+                    kind: TemplateFailureKind::Credentials,
+                    error: self.error,
+                };
+            }
             ("NoSuchBucket" | "InvalidBucketName", _) => BucketFailureKind::NoBucket,
             ("KeyTooLongError", _) | (_, RefusalKind::NotFound) => BucketFailureKind::NoObject,
             // So S3 answers where an object needs a key in the request itself.
@@ -204,8 +198,7 @@ impl Failure {
                 BucketFailureKind::Encryption
             }
             (_, RefusalKind::Denied) => BucketFailureKind::AccessDenied,
-            (_, RefusalKind::Credentials) => BucketFailureKind::Credentials,
-            (_, RefusalKind::Unreachable | RefusalKind::Other) => BucketFailureKind::Transient,
+            (_, RefusalKind::Unreachable(_) | RefusalKind::Other) => BucketFailureKind::Transient,
         };
         let error = self.error;
         let kind = TemplateFailureKind::Bucket(kind);
@@ -232,9 +225,9 @@ impl Failure {
             _ if THROTTLED.contains(&self.error.code.as_str()) => TableFailureKind::Throttled,
             RefusalKind::NotFound => TableFailureKind::NotFound,
             RefusalKind::Encryption => TableFailureKind::Encryption,
-            RefusalKind::Credentials | RefusalKind::Denied => TableFailureKind::AccessDenied,
+            RefusalKind::Credentials(_) | RefusalKind::Denied => TableFailureKind::AccessDenied,
             _ if self.error.code == "ValidationException" => TableFailureKind::Refused,
-            RefusalKind::Unreachable | RefusalKind::Other => TableFailureKind::Transient,
+            RefusalKind::Unreachable(_) | RefusalKind::Other => TableFailureKind::Transient,
         };
         let error = self.error;
         TableFailure { kind, error }
@@ -243,7 +236,7 @@ impl Failure {
     /// What it means for a reading of the account.
     pub fn of_account(self) -> AccountFailure {
         let kind = match self.refusal {
-            RefusalKind::Credentials | RefusalKind::Denied => AccountFailureKind::AccessDenied,
+            RefusalKind::Credentials(_) | RefusalKind::Denied => AccountFailureKind::AccessDenied,
             _ => AccountFailureKind::Transient,
         };
         let error = self.error;
@@ -293,7 +286,9 @@ impl Failure {
                 AccountWide(cause)
             }
             "MessageRejected" | "BadRequestException" => SendFailureKind::Refused,
-            _ if self.refusal == RefusalKind::Credentials => AccountWide(AccountCause::Credentials),
+            _ if matches!(self.refusal, RefusalKind::Credentials(_)) => {
+                AccountWide(AccountCause::Credentials)
+            }
             _ if self.refusal == RefusalKind::Denied || status == 403 => {
                 AccountWide(AccountCause::AccessDenied)
             }
@@ -312,12 +307,17 @@ impl Failure {
 
 /// What a code means, whichever service gives it: what an operator has to do depends on this.
 pub fn refusal_kind(error: &CallError) -> RefusalKind {
+    match error.obstacle {
+        Some(obstacle) if obstacle.is_of_credentials() => {
+            return RefusalKind::Credentials(obstacle);
+        }
+        Some(obstacle) => return RefusalKind::Unreachable(Some(obstacle)),
+        None => {}
+    }
     match error.code.as_str() {
-        "credentials" => RefusalKind::Credentials,
-        code if CREDENTIALS.contains(&code) => RefusalKind::Credentials,
         "http_403" => RefusalKind::Denied,
         code if ACCESS_DENIED.contains(&code) => RefusalKind::Denied,
-        "connection" | "timeout" => RefusalKind::Unreachable,
+        "connection" | "timeout" => RefusalKind::Unreachable(None),
         code if code.starts_with("Kms")
             || code.starts_with("KMS.")
             || code.starts_with("EncryptionKey") =>
@@ -333,6 +333,18 @@ pub fn refusal_kind(error: &CallError) -> RefusalKind {
         | "ResourceNotFoundException" => RefusalKind::NotFound,
         code if code.ends_with("DoesNotExistException") => RefusalKind::NotFound,
         _ => RefusalKind::Other,
+    }
+}
+
+/// What there is to say where there are no credentials for a call.
+pub(super) fn without_credentials(error: CredentialsError) -> CallError {
+    CallError {
+        operation: "credentials",
+        code: "credentials".to_owned(),
+        message: innermost(&error),
+        request_id: None,
+        obstacle: obstacle::of_missing_credentials(&error),
+        source: Some(Box::new(error)),
     }
 }
 
@@ -406,7 +418,9 @@ where
         SdkError::ServiceError(inner) => {
             (Reach::Answered(inner.raw().status().as_u16()), "response")
         }
-        other if lacks_credentials(other) => (Reach::NoCredentials, "credentials"),
+        other if obstacle::of_missing_credentials(other).is_some() => {
+            (Reach::NoCredentials, "credentials")
+        }
         SdkError::ConstructionFailure(_) => (Reach::NotSent, "request"),
         SdkError::DispatchFailure(inner) => match client_error(error) {
             Some(client) if client.is_connect() => (Reach::NotSent, "connection"),
@@ -416,11 +430,6 @@ where
         },
         _ => (Reach::NoAnswer, "connection"),
     }
-}
-
-fn lacks_credentials(error: &(dyn StdError + 'static)) -> bool {
-    chain(error)
-        .any(|cause| cause.is::<CredentialsError>() || cause.to_string().starts_with(NO_PROVIDER))
 }
 
 /// The HTTP client's own error. If the name, the socket or the handshake failed, there was no

@@ -262,7 +262,8 @@ impl fmt::Display for Again {
 
 impl StdError for Again {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source()
+        // Its kind says what is wrong.
+        Some(&*self.0)
     }
 }
 

@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_credential_types::provider::{
+    ProvideCredentials, SharedCredentialsProvider, error::CredentialsError,
+};
 use aws_sdk_sesv2::{
     operation::get_email_identity::GetEmailIdentityOutput,
     types::{
@@ -14,7 +16,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::{
     AwsConfig,
-    classify::{Failure, innermost, refusal_kind},
+    classify::{Failure, refusal_kind, without_credentials},
     sqs,
 };
 use crate::ports::{
@@ -56,22 +58,12 @@ impl AwsInspector {
 #[async_trait]
 impl Inspect for AwsInspector {
     async fn credentials(&self) -> Result<Option<SystemTime>, Box<CallError>> {
-        let missing = |message: String, source| {
-            Box::new(CallError {
-                operation: "credentials",
-                code: "credentials".to_owned(),
-                message,
-                request_id: None,
-                source,
-            })
+        let given = match &self.credentials {
+            Some(provider) => provider.provide_credentials().await,
+            None => Err(CredentialsError::not_loaded("nothing provides any")),
         };
-        let Some(provider) = &self.credentials else {
-            return Err(missing("nothing provides any".to_owned(), None));
-        };
-        match provider.provide_credentials().await {
-            Ok(credentials) => Ok(credentials.expiry()),
-            Err(error) => Err(missing(innermost(&error), Some(Box::new(error)))),
-        }
+        let credentials = given.map_err(|error| Box::new(without_credentials(error)))?;
+        Ok(credentials.expiry())
     }
 
     async fn queue(&self, url: &str) -> Result<QueueDetails, Box<CallError>> {

@@ -230,6 +230,7 @@ fn failed(
         code: code.to_owned(),
         message,
         request_id: None,
+        obstacle: None,
         source,
     };
     TemplateFailure::new(TemplateFailureKind::Bucket(kind), error)

@@ -147,6 +147,7 @@ fn incomplete(operation: &'static str, field: &str) -> CallError {
         code: "response".to_owned(),
         message: format!("the answer holds no {field}, so that SES may not have given it"),
         request_id: None,
+        obstacle: None,
         source: None,
     }
 }

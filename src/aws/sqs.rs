@@ -271,6 +271,7 @@ fn failed(
             code: code.to_owned(),
             message,
             request_id: None,
+            obstacle: None,
             source: Some(Box::new(error)),
         }),
     }

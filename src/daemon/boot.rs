@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::{
@@ -36,22 +37,30 @@ pub(super) struct Facts {
 }
 
 /// Proves the queue and the template and reads the account, all at the same time. The first
-/// definite refusal ends it, although another proof may be retried for ever.
+/// definite refusal ends it, although another proof may be retried for ever. What keeps calls from being
+/// looked at at all (credentials, the network) would fail them all: until the queue's call has been looked
+/// at, which cancels `reached`, nothing else is asked, so that it is told once.
 pub(super) async fn prove(
     world: &World,
     settings: &Settings,
     templates: &TemplateStore,
+    reached: &CancellationToken,
 ) -> anyhow::Result<Facts> {
     let (queue, (), account, without_table) = tokio::try_join!(
-        prove_queue(&*world.queue, &settings.queue.url),
-        await_template(templates),
+        prove_queue(&*world.queue, &settings.queue.url, reached),
         async {
+            reached.cancelled().await;
+            await_template(templates).await
+        },
+        async {
+            reached.cancelled().await;
             Ok(match settings.email.max_send_rate {
                 SendRate::Account => read_account(&*world.account).await,
                 SendRate::PerSecond(_) | SendRate::Unlimited => None,
             })
         },
         async {
+            reached.cancelled().await;
             match &world.table {
                 Some(table) => table::prove(&**table).await,
                 None => Ok(None),
@@ -83,14 +92,26 @@ fn refuse_dead_letters_as_feedback(settings: &Settings, queue: &QueueFacts) -> a
 
 /// Proves that the queue is there and that its messages can be settled, without touching one, and
 /// returns what it says of itself. A failure that may pass is retried for ever.
-async fn prove_queue(queue: &dyn Queue, url: &str) -> anyhow::Result<QueueFacts> {
+async fn prove_queue(
+    queue: &dyn Queue,
+    url: &str,
+    reached: &CancellationToken,
+) -> anyhow::Result<QueueFacts> {
     let mut attempts = Attempts::new();
     loop {
-        let failure = match try_queue(queue).await {
+        let tried = try_queue(queue).await;
+        let obstacle = tried
+            .as_ref()
+            .err()
+            .and_then(|failure| failure.error.obstacle);
+        if obstacle.is_none() {
+            reached.cancel();
+        }
+        let failure = match tried {
             Ok(facts) => return Ok(facts),
             Err(failure) => failure,
         };
-        let remedy = failure.kind.remedy();
+        let remedy = failure.remedy();
         if attempts.refusals.last_too_long(failure.is_definite()) {
             bail!("the queue {url} cannot be used: {failure}; {remedy}");
         }
@@ -129,7 +150,7 @@ async fn read_account(account: &dyn Account) -> Option<AccountFacts> {
     match account.facts().await {
         Ok(facts) => Some(facts),
         Err(failure) => {
-            let remedy = failure.kind.remedy();
+            let remedy = failure.remedy();
             warn!(
                 error.r#type = failure.error.code,
                 "the account's send rate is not known: {failure}; sending starts slowly and finds \

@@ -136,7 +136,7 @@ impl Told {
                 notifier.suppressed = suppressed,
                 "events cannot be deleted from the feedback queue {feedback_queue} and come again: \
                  {failure}; {}",
-                failure.kind.feedback_remedy()
+                failure.feedback_remedy()
             );
         }
     }
@@ -170,7 +170,7 @@ fn not_received(feedback_queue: &str, failure: &QueueFailure) {
         error.r#type = failure.error.code,
         "the feedback queue {feedback_queue} cannot be received from: {failure}; {}; mails go their way \
          without it",
-        failure.kind.feedback_remedy()
+        failure.feedback_remedy()
     );
 }
 

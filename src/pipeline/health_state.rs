@@ -200,6 +200,7 @@ mod tests {
         health.progress.failed(Said {
             code: "TooMany".to_owned(),
             text: String::new(),
+            obstacle: None,
         });
         assert_eq!(
             health.readiness_problems(),

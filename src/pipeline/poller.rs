@@ -302,7 +302,7 @@ impl Failures {
         };
         self.health.receiving_fails(Some(&failure.error.code));
         let remedy = if failure.is_definite() {
-            format!("{}; ", failure.kind.remedy())
+            format!("{}; ", failure.remedy())
         } else {
             String::new()
         };
@@ -340,6 +340,7 @@ mod tests {
                 code: code.to_owned(),
                 message: "later".to_owned(),
                 request_id: None,
+                obstacle: None,
                 source: None,
             }),
         })

@@ -106,6 +106,7 @@ mod tests {
         Said {
             code: code.to_owned(),
             text: format!("{code}: later"),
+            obstacle: None,
         }
     }
 

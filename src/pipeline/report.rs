@@ -172,15 +172,16 @@ pub(crate) fn not_deleted(
 pub(crate) fn transition<C: Cause>(part: Part, transition: &Transition<C>, said: Option<&Said>) {
     let what = part.name();
     match transition {
-        Transition::Opened { cause } | Transition::Changed { cause } => error!(
-            target: LIFECYCLE,
-            { notifier.breaker.cause = cause.name(), error.r#type = said.map(|said| &*said.code) },
-            "{what} has stopped, and receiving with it: {}{}; {}. Messages stay in the queue, and \
-             those held keep their leases.",
-            cause.describe(),
-            in_brackets(said),
-            cause.remedy(),
-        ),
+        Transition::Opened { cause } | Transition::Changed { cause } => {
+            let (wrong, remedy) = cause.words(said);
+            error!(
+                target: LIFECYCLE,
+                { notifier.breaker.cause = cause.name(), error.r#type = said.map(|said| &*said.code) },
+                "{what} has stopped, and receiving with it: {wrong}{}; {remedy}. Messages stay in the \
+                 queue, and those held keep their leases.",
+                in_brackets(said),
+            );
+        }
         // At each start there is no template at first, and nothing has stopped for it.
         Transition::Closed { cause, .. } if cause.is_start() => {}
         Transition::Closed { cause, open_for } => info!(
@@ -251,7 +252,7 @@ fn still_open<C: Cause>(part: Part, status: &Status<C>, said: Option<&Said>, rea
         "{} has been stopped for {}: {}{}; {} held, the oldest for {}",
         part.name(),
         format_duration(open_for),
-        status.cause.describe(),
+        status.cause.words(said).0,
         in_brackets(said),
         messages_are(held),
         format_duration(oldest),

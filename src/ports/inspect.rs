@@ -4,21 +4,21 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 
-use super::{CallError, QueueFacts, events::Fate};
+use super::{CallError, QueueFacts, events::Fate, obstacle::Obstacle};
 
 /// The kind of refusal, as far as the operator's remedy depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
-    /// There are no credentials, or they are not accepted.
-    Credentials,
+    /// There are no credentials, or they are not accepted, for this reason.
+    Credentials(Obstacle),
     /// The role lacks the right to make the call.
     Denied,
     /// What was asked about does not exist.
     NotFound,
     /// An encryption key cannot be used.
     Encryption,
-    /// No answer came.
-    Unreachable,
+    /// No answer came, and what stands in the way, where that is known.
+    Unreachable(Option<Obstacle>),
     /// Anything else.
     Other,
 }

@@ -2,50 +2,69 @@
 //! words from here, so that one cause has one remedy. Each text is a clause without a full stop.
 
 use super::{
-    AccountCause, AccountFailureKind, BucketFailureKind, QueueFailureKind, TemplateFailureKind,
-    inspect::RefusalKind, table::TableFailureKind,
+    AccountCause, AccountFailureKind, BucketFailureKind, Failure, QueueFailure, QueueFailureKind,
+    TemplateFailureKind, inspect::RefusalKind, obstacle::Obstacle, table::TableFailureKind,
 };
 
-impl QueueFailureKind {
+/// A kind of failure that something can be done about.
+pub trait Remedy: Copy {
     /// What to do about it.
-    pub fn remedy(self) -> &'static str {
+    fn remedy(self) -> &'static str;
+}
+
+impl<K: Remedy> Failure<K> {
+    /// What to do about it. An obstacle's remedy is the same whatever was asked for.
+    pub fn remedy(&self) -> &'static str {
+        let kind = self.kind;
+        self.error
+            .obstacle
+            .map_or_else(|| kind.remedy(), Obstacle::remedy)
+    }
+}
+
+impl Remedy for QueueFailureKind {
+    fn remedy(self) -> &'static str {
         match self {
             Self::NotFound => "check queue.url (SQS_URL) and the region",
             Self::AccessDenied => {
-                "check the credentials, and give the role sqs:ReceiveMessage, sqs:DeleteMessage, \
+                "give the role sqs:ReceiveMessage, sqs:DeleteMessage, \
                  sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on the queue"
             }
             Self::Encryption => "give the role kms:Decrypt on the queue's key",
             Self::Throttled | Self::Transient => "it is tried again by itself",
         }
     }
+}
 
+impl QueueFailure {
     /// What to do about it where the queue is the feedback queue.
-    pub fn feedback_remedy(self) -> &'static str {
-        match self {
-            Self::NotFound => {
+    pub fn feedback_remedy(&self) -> &'static str {
+        if self.error.obstacle.is_some() {
+            return self.remedy();
+        }
+        match self.kind {
+            QueueFailureKind::NotFound => {
                 "check feedback.queue_url (NOTIFIER_FEEDBACK__QUEUE_URL) and the region"
             }
-            Self::AccessDenied => {
-                "check the credentials, and give the role sqs:ReceiveMessage, sqs:DeleteMessage and \
+            QueueFailureKind::AccessDenied => {
+                "give the role sqs:ReceiveMessage, sqs:DeleteMessage and \
                  sqs:ChangeMessageVisibility on the feedback queue"
             }
-            Self::Encryption => "give the role kms:Decrypt on the feedback queue's key",
-            Self::Throttled | Self::Transient => self.remedy(),
+            QueueFailureKind::Encryption => "give the role kms:Decrypt on the feedback queue's key",
+            QueueFailureKind::Throttled | QueueFailureKind::Transient => self.remedy(),
         }
     }
 }
 
-impl TableFailureKind {
-    /// What to do about it.
-    pub fn remedy(self) -> &'static str {
+impl Remedy for TableFailureKind {
+    fn remedy(self) -> &'static str {
         match self {
             Self::NotFound => {
                 "check ledger.table (NOTIFIER_LEDGER__TABLE) and the region, or create the table as \
                  `check` says"
             }
             Self::AccessDenied => {
-                "check the credentials, and give the role dynamodb:GetItem, dynamodb:BatchGetItem, \
+                "give the role dynamodb:GetItem, dynamodb:BatchGetItem, \
                  dynamodb:PutItem, dynamodb:DeleteItem, dynamodb:BatchWriteItem, \
                  dynamodb:DescribeTable and dynamodb:DescribeTimeToLive on the table"
             }
@@ -62,9 +81,8 @@ impl TableFailureKind {
     }
 }
 
-impl TemplateFailureKind {
-    /// What to do about it.
-    pub fn remedy(self) -> &'static str {
+impl Remedy for TemplateFailureKind {
+    fn remedy(self) -> &'static str {
         match self {
             Self::Missing => {
                 "check template.repository, template.path and template.reference, or put the file \
@@ -78,6 +96,7 @@ impl TemplateFailureKind {
                 "check the AWS Health Dashboard and the network to CodeCommit; it is tried again by \
                  itself"
             }
+            Self::Credentials => CREDENTIALS,
             Self::LocalFile => "check template.file (--template)",
             Self::Bucket(kind) => kind.remedy(),
         }
@@ -100,7 +119,6 @@ impl BucketFailureKind {
                  S3 says so of an object that is not there, too; give the role s3:GetObject on the \
                  object, and let the bucket's policy admit it if the bucket is another account's"
             }
-            Self::Credentials => CREDENTIALS,
             Self::Encryption => {
                 "give the role kms:Decrypt on the object's key, and check that the key is enabled; an \
                  object under a key that each request has to bring (SSE-C) cannot be read"
@@ -153,9 +171,8 @@ impl AccountCause {
     }
 }
 
-impl AccountFailureKind {
-    /// What to do about it.
-    pub fn remedy(self) -> &'static str {
+impl Remedy for AccountFailureKind {
+    fn remedy(self) -> &'static str {
         match self {
             Self::AccessDenied => "give the role ses:GetAccount, or set email.max_send_rate",
             Self::Transient => "it is read again every five minutes",
@@ -168,15 +185,15 @@ impl RefusalKind {
     pub fn remedy(self, action: &str, on: &str) -> String {
         match self {
             Self::Denied => return format!("give the role {action} on {on}"),
-            Self::Credentials => CREDENTIALS,
+            Self::Credentials(obstacle) | Self::Unreachable(Some(obstacle)) => obstacle.remedy(),
             Self::NotFound => "check its name, the account and the region",
             Self::Encryption => {
                 "give the role kms:Decrypt on the key, and check that it is enabled"
             }
-            Self::Unreachable => {
-                "check the network, its endpoints for AWS, AWS_ENDPOINT_URL and the region"
+            Self::Unreachable(None) => {
+                "check the AWS Health Dashboard, and the network from here to AWS"
             }
-            Self::Other => "try again; AWS's answer says more",
+            Self::Other => "read what AWS answered",
         }
         .to_owned()
     }

@@ -3,11 +3,13 @@
 //! It holds one item a mail: `sending`, with the claim that it is sent under and the moment at which
 //! that claim ends, or `sent`. All times are the table's, since the clocks of two tasks may disagree.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::Failure;
+
+pub use super::obstacle::ClockDifference;
 
 /// The most mails of one call that records them as sent. The service takes no more.
 pub const RECORDS_MAX: usize = 25;
@@ -96,24 +98,6 @@ pub enum Drops {
     Nothing,
 }
 
-/// How far two clocks are apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClockDifference {
-    /// Ours is ahead of the table's.
-    Ahead(Duration),
-    /// Ours is behind the table's.
-    Behind(Duration),
-}
-
-impl ClockDifference {
-    /// By how much.
-    pub fn size(self) -> Duration {
-        match self {
-            Self::Ahead(by) | Self::Behind(by) => by,
-        }
-    }
-}
-
 /// The table in which all tasks remember what was sent.
 #[async_trait]
 pub trait LedgerTable: Send + Sync {
@@ -183,17 +167,5 @@ impl TableFailure {
             | TableFailureKind::Refused => true,
             TableFailureKind::Throttled | TableFailureKind::Transient => false,
         }
-    }
-}
-
-impl fmt::Display for ClockDifference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.size().as_secs();
-        let (minutes, seconds) = (seconds / 60, seconds % 60);
-        let word = match self {
-            Self::Ahead(_) => "ahead of",
-            Self::Behind(_) => "behind",
-        };
-        write!(f, "{minutes} min {seconds} s {word}")
     }
 }

@@ -56,8 +56,10 @@ pub trait TemplateSource: Send + Sync {
 pub enum TemplateFailureKind {
     /// Repository, reference or file is not there, or is too large to be read.
     Missing,
-    /// We may not read it, or our credentials are not accepted.
+    /// We may not read it.
     AccessDenied,
+    /// Our credentials are missing, expired or wrong.
+    Credentials,
     /// No answer, a server's error, or one that we do not know: it may pass.
     Transient,
     /// The template is a file on this machine, and cannot be read.
@@ -87,8 +89,6 @@ pub enum BucketFailureKind {
     OtherRegion,
     /// We may not read it, or it is not there and we may not know that.
     AccessDenied,
-    /// Our credentials are missing, expired or wrong.
-    Credentials,
     /// The encryption key of the object cannot be used.
     Encryption,
     /// It is in an archive.

@@ -48,6 +48,7 @@ impl TemplateSource for Scripted {
                     code: "Scripted".to_owned(),
                     message: "as told".to_owned(),
                     request_id: None,
+                    obstacle: None,
                     source: None,
                 }),
             }),
@@ -291,6 +292,7 @@ fn what_only_a_person_can_mend_is_definite_and_says_how() {
             code: "X".to_owned(),
             message: String::new(),
             request_id: None,
+            obstacle: None,
             source: None,
         };
         LoadError::Fetch(TemplateFailure {

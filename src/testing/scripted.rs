@@ -142,6 +142,7 @@ fn queue_failure(kind: QueueFailureKind) -> QueueFailure {
         code: "Scripted".to_owned(),
         message: "as told".to_owned(),
         request_id: None,
+        obstacle: None,
         source: None,
     };
     QueueFailure {

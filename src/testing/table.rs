@@ -192,6 +192,7 @@ fn failure(operation: &'static str, kind: TableFailureKind) -> TableFailure {
             code: "InternalServerError".to_owned(),
             message: "out of order".to_owned(),
             request_id: None,
+            obstacle: None,
             source: None,
         },
     )

@@ -115,7 +115,10 @@ async fn missing_credentials_are_told_once() {
     let done = stage.run(&["check"]).await;
     done.exits(1);
     let finding = done.finding("credentials");
-    assert!(finding.starts_with("credentials failed none: "), "{done}");
+    assert!(
+        finding.starts_with("credentials failed there are no AWS credentials ("),
+        "{done}"
+    );
     assert!(finding.contains("→ give the task a role"), "{done}");
     assert!(done.finding("aws").contains("skipped"), "{done}");
 }
@@ -133,7 +136,7 @@ async fn credentials_that_are_not_accepted_are_no_missing_right() {
     done.exits(1);
     let finding = done.finding("queue");
     assert!(
-        finding.starts_with("queue failed the credentials are not accepted: "),
+        finding.starts_with("queue failed the AWS credentials have expired ("),
         "{done}"
     );
 }
@@ -148,8 +151,9 @@ async fn an_aws_that_does_not_answer_is_told() {
     let done = stage.run(&["check"]).await;
     done.exits(1);
     let finding = done.finding("template");
-    assert!(finding.starts_with("template failed no answer: "), "{done}");
-    assert!(finding.contains("→ check the network"), "{done}");
+    let refused = "template failed the connection to AWS is refused (";
+    assert!(finding.starts_with(refused), "{done}");
+    assert!(finding.contains("→ check AWS_ENDPOINT_URL"), "{done}");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use aws_sdk_dynamodb::{
 };
 use tokio::time::Instant;
 
-use crate::{mutex::Mutex, ports::table::ClockDifference};
+use crate::{mutex::Mutex, ports::obstacle::ClockDifference};
 
 /// An answer's `Date` is cut off to a second: on average it is so much later.
 const CUT_OFF: Duration = Duration::from_millis(500);
@@ -60,12 +60,7 @@ impl TableClock {
     pub(super) fn difference(&self) -> Option<ClockDifference> {
         let told = (*self.0.lock())?;
         let (theirs, ours) = (told.theirs + told.at.elapsed(), ours());
-        let size = theirs.abs_diff(ours);
-        Some(if theirs < ours {
-            ClockDifference::Ahead(size)
-        } else {
-            ClockDifference::Behind(size)
-        })
+        Some(ClockDifference::between(ours, theirs))
     }
 
     pub(super) fn learn(&self, date: &str) {

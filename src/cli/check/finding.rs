@@ -83,10 +83,10 @@ impl Finding {
         let kind = refusal_kind(error);
         let found = match kind {
             RefusalKind::Denied => format!("{action} is not allowed: {error}"),
-            RefusalKind::Credentials => format!("the credentials are not accepted: {error}"),
+            RefusalKind::Credentials(_) | RefusalKind::Unreachable(Some(_)) => error.to_string(),
             RefusalKind::NotFound => format!("{on} does not exist: {error}"),
             RefusalKind::Encryption => format!("an encryption key of {on} cannot be used: {error}"),
-            RefusalKind::Unreachable => format!("no answer: {error}"),
+            RefusalKind::Unreachable(None) => format!("no answer: {error}"),
             RefusalKind::Other => format!("it could not be asked: {error}"),
         };
         Self::failed(check, found).advising(kind.remedy(action, on))

@@ -97,11 +97,12 @@ fn blocked(check: &'static str, failure: &SendFailure) -> Option<Finding> {
     let refused = Finding::refused(check, ACTION, "the sender's identity", &failure.error);
     match failure.kind {
         SendFailureKind::AccountWide(cause) => {
-            let finding = match cause {
-                AccountCause::Credentials | AccountCause::AccessDenied => refused,
-                _ => Finding::failed(check, format!("SES refuses every mail: {failure}")),
-            };
-            Some(finding.advising(cause.remedy()))
+            let found = format!("SES refuses every mail: {failure}");
+            Some(match cause {
+                AccountCause::Credentials => refused,
+                AccountCause::AccessDenied => refused.advising(cause.remedy()),
+                _ => Finding::failed(check, found).advising(cause.remedy()),
+            })
         }
         SendFailureKind::Transient | SendFailureKind::OutcomeUnknown => Some(refused),
         SendFailureKind::Throttled

@@ -71,7 +71,7 @@ async fn try_table(table: &dyn LedgerTable) -> Result<TableFacts, Trouble> {
 
 fn failed(failure: &TableFailure) -> Trouble {
     Trouble {
-        text: format!("{failure}; {}", failure.kind.remedy()),
+        text: format!("{failure}; {}", failure.remedy()),
         is_definite: failure.is_definite(),
     }
 }

@@ -97,7 +97,7 @@ impl Reach {
 
     /// A mail has waited for so long, and its last call failed like this.
     pub(super) fn failed(&self, failure: &TableFailure, waited: Duration) {
-        let said = format!("{failure}; {}", failure.kind.remedy());
+        let said = format!("{failure}; {}", failure.remedy());
         if self.patience.is_some_and(|patience| waited >= patience) {
             self.set_aside(said);
         } else if let Some(suppressed) = self.waiting.due() {
@@ -118,7 +118,7 @@ impl Reach {
 
     /// For so long no sent mail could be written to it, the last time like this.
     pub(super) fn not_recorded(&self, failure: &TableFailure, failing: Duration) {
-        let said = format!("{failure}; {}", failure.kind.remedy());
+        let said = format!("{failure}; {}", failure.remedy());
         if self.patience.is_some_and(|patience| failing >= patience) {
             self.set_aside(said);
         } else if failing >= UNRECORDED_TOLD_FROM
@@ -191,7 +191,7 @@ impl Reach {
                 "claims and records in the ledger's table {} cannot be looked at or taken back, so that mails \
                  and events wait longer: {failure}; {}",
                 self.name,
-                failure.kind.remedy()
+                failure.remedy()
             );
         }
     }
@@ -206,7 +206,7 @@ impl Reach {
     pub(super) fn probed(&self, answer: Result<&(), &TableFailure>) {
         let mut state = self.state.lock();
         if let Err(failure) = answer {
-            state.said = format!("{failure}; {}", failure.kind.remedy());
+            state.said = format!("{failure}; {}", failure.remedy());
             state.probe_at = state.probe_at.map(|_| Instant::now() + PROBE_EVERY);
             return;
         }

@@ -377,6 +377,7 @@ fn none_taken() -> TableFailure {
         code: "UnprocessedItems".to_owned(),
         message: "none of the items was taken".to_owned(),
         request_id: None,
+        obstacle: None,
         source: None,
     };
     TableFailure::new(TableFailureKind::Throttled, error)

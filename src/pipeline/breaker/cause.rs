@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::ports::{AccountCause, BucketFailureKind, Failure, TemplateFailureKind};
+use crate::ports::{
+    AccountCause, BucketFailureKind, CallError, Failure, Remedy, TemplateFailureKind,
+    obstacle::Obstacle,
+};
 
 /// Why a breaker is open.
 pub trait Cause {
@@ -14,6 +17,15 @@ pub trait Cause {
 
     /// What to do about it, as a clause.
     fn remedy(&self) -> Cow<'static, str>;
+
+    /// Both, in the words of what kept the calls from being looked at, where it was that: the same cause
+    /// has the same words wherever it shows.
+    fn words(&self, said: Option<&Said>) -> (Cow<'static, str>, Cow<'static, str>) {
+        match said.and_then(|said| said.obstacle) {
+            Some(obstacle) => (obstacle.describe(), Cow::Borrowed(obstacle.remedy())),
+            None => (self.describe(), self.remedy()),
+        }
+    }
 
     /// Whether it is no trouble at all but how every start looks.
     fn is_start(&self) -> bool {
@@ -41,14 +53,22 @@ pub struct Said {
     pub code: String,
     /// Operation, code and text, with masked addresses.
     pub text: String,
+    /// What kept the call from being looked at, where it was that.
+    pub obstacle: Option<Obstacle>,
 }
 
 impl Said {
     /// What this failure said.
     pub fn of<K>(failure: &Failure<K>) -> Self {
+        Self::of_call(&failure.error)
+    }
+
+    /// What this call failed with.
+    pub fn of_call(error: &CallError) -> Self {
         Self {
-            code: failure.error.code.clone(),
-            text: failure.error.to_string(),
+            code: error.code.clone(),
+            text: error.said(),
+            obstacle: error.obstacle,
         }
     }
 }
@@ -59,7 +79,12 @@ pub enum TemplateCause {
     /// The template has not been fetched yet.
     NotFetched,
     /// It cannot be fetched, and no earlier version is there to serve.
-    Fetch(TemplateFailureKind),
+    Fetch {
+        /// What that means.
+        kind: TemplateFailureKind,
+        /// What kept the fetch from being looked at, where it was that.
+        obstacle: Option<Obstacle>,
+    },
     /// It was fetched, but is not a template, and no earlier version is there to serve.
     Unusable,
     /// Several messages in a row lack the field of a placeholder that the template names.
@@ -143,9 +168,10 @@ impl Cause for TemplateCause {
     fn name(&self) -> &'static str {
         match self {
             Self::NotFetched => "not_fetched",
-            Self::Fetch(kind) => match kind {
+            Self::Fetch { kind, .. } => match kind {
                 TemplateFailureKind::Missing => "missing",
                 TemplateFailureKind::AccessDenied => "access_denied",
+                TemplateFailureKind::Credentials => "credentials",
                 TemplateFailureKind::Transient => "failing",
                 TemplateFailureKind::LocalFile => "file_unreadable",
                 TemplateFailureKind::Bucket(kind) => match kind {
@@ -153,7 +179,6 @@ impl Cause for TemplateCause {
                     BucketFailureKind::NoObject => "object_missing",
                     BucketFailureKind::OtherRegion => "bucket_in_other_region",
                     BucketFailureKind::AccessDenied => "object_access_denied",
-                    BucketFailureKind::Credentials => "object_credentials",
                     BucketFailureKind::Encryption => "object_encryption",
                     BucketFailureKind::Archived => "object_archived",
                     BucketFailureKind::TooLarge => "object_too_large",
@@ -168,11 +193,18 @@ impl Cause for TemplateCause {
     fn describe(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::NotFetched => "the template has not been fetched yet",
-            Self::Fetch(kind) => match kind {
+            Self::Fetch {
+                obstacle: Some(obstacle),
+                ..
+            } => return obstacle.describe(),
+            Self::Fetch { kind, .. } => match kind {
                 TemplateFailureKind::Missing => {
                     "the template's repository, reference or file does not exist"
                 }
                 TemplateFailureKind::AccessDenied => "the role may not read the template",
+                TemplateFailureKind::Credentials => {
+                    "AWS does not accept the credentials for the template"
+                }
                 TemplateFailureKind::Transient => {
                     "the template's repository fails or does not answer"
                 }
@@ -184,7 +216,6 @@ impl Cause for TemplateCause {
                     BucketFailureKind::AccessDenied => {
                         "the role may not read the template in its bucket"
                     }
-                    BucketFailureKind::Credentials => "S3 does not accept the role's credentials",
                     BucketFailureKind::Encryption => {
                         "the encryption key of the template's object cannot be used"
                     }
@@ -205,7 +236,9 @@ impl Cause for TemplateCause {
     fn remedy(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::NotFetched => "wait for the first fetch",
-            Self::Fetch(kind) => kind.remedy(),
+            Self::Fetch { kind, obstacle } => {
+                obstacle.map_or_else(|| kind.remedy(), Obstacle::remedy)
+            }
             Self::Unusable => {
                 "commit a template that `organizer-notifier render` accepts, then send SIGHUP to \
                  fetch it at once"
@@ -253,13 +286,13 @@ mod tests {
         let kinds = [
             TemplateFailureKind::Missing,
             TemplateFailureKind::AccessDenied,
+            TemplateFailureKind::Credentials,
             TemplateFailureKind::Transient,
             TemplateFailureKind::LocalFile,
             TemplateFailureKind::Bucket(BucketFailureKind::NoBucket),
             TemplateFailureKind::Bucket(BucketFailureKind::NoObject),
             TemplateFailureKind::Bucket(BucketFailureKind::OtherRegion),
             TemplateFailureKind::Bucket(BucketFailureKind::AccessDenied),
-            TemplateFailureKind::Bucket(BucketFailureKind::Credentials),
             TemplateFailureKind::Bucket(BucketFailureKind::Encryption),
             TemplateFailureKind::Bucket(BucketFailureKind::Archived),
             TemplateFailureKind::Bucket(BucketFailureKind::TooLarge),
@@ -270,7 +303,8 @@ mod tests {
             Box::new(TemplateCause::Unusable),
         ];
         for kind in kinds {
-            causes.push(Box::new(TemplateCause::Fetch(kind)));
+            let obstacle = None;
+            causes.push(Box::new(TemplateCause::Fetch { kind, obstacle }));
         }
         causes
     }

@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Receiving, Status, TemplateCause, Transition};
+use super::{Cause, Receiving, Status, TemplateCause, Transition};
 use crate::{
     backoff::Backoff,
     ports::TemplateVersion,
@@ -150,7 +150,9 @@ impl TemplateGate {
     pub fn learn(&self, before: &Knowledge, now: &Knowledge) -> Option<Transition<TemplateCause>> {
         let Some(template) = &now.in_force else {
             let cause = without_template(now);
-            return (cause != without_template(before)).then_some(Transition::Changed { cause });
+            // Obstacles of one outage differ from attempt to attempt.
+            let is_another = cause.name() != without_template(before).name();
+            return is_another.then_some(Transition::Changed { cause });
         };
         let closed = self.tell(|breaker, at| breaker.in_force(&template.version, at));
         let closed = closed.flatten();
@@ -185,7 +187,10 @@ impl TemplateGate {
 fn without_template(known: &Knowledge) -> TemplateCause {
     match known.failure.as_deref() {
         None => TemplateCause::NotFetched,
-        Some(LoadError::Fetch(failure)) => TemplateCause::Fetch(failure.kind),
+        Some(LoadError::Fetch(failure)) => TemplateCause::Fetch {
+            kind: failure.kind,
+            obstacle: failure.error.obstacle,
+        },
         Some(_) => TemplateCause::Unusable,
     }
 }

@@ -93,6 +93,7 @@ impl Worker<'_> {
             context.progress.failed(Said {
                 code: rejection.kind().to_owned(),
                 text: rejection.to_string(),
+                obstacle: None,
             });
             let _beside = context.window.hold_beside();
             let judged = pin!(context.gates.template.judged(version));
@@ -159,10 +160,7 @@ impl Worker<'_> {
             return Err(Ending::SentByEvent);
         }
         let failed = |error: &CallError| {
-            context.progress.failed(Said {
-                code: error.code.clone(),
-                text: error.to_string(),
-            });
+            context.progress.failed(Said::of_call(error));
         };
         let claim = async {
             // At a stop a message that would be dead-lettered waits no longer than that leaves time for.

@@ -88,6 +88,7 @@ pub(super) fn failure(kind: QueueFailureKind) -> QueueFailure {
             code: "Scripted".to_owned(),
             message: format!("{kind:?}"),
             request_id: None,
+            obstacle: None,
             source: None,
         }),
     }

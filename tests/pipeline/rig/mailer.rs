@@ -338,6 +338,7 @@ fn failure(kind: SendFailureKind, code: &str) -> SendFailure {
             code: code.to_owned(),
             message: format!("{kind:?}"),
             request_id: None,
+            obstacle: None,
             source: None,
         }),
     }

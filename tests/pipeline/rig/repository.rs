@@ -148,6 +148,7 @@ fn call_error(operation: &'static str) -> CallError {
         code: "Scripted".to_owned(),
         message: "the script says so".to_owned(),
         request_id: None,
+        obstacle: None,
         source: None,
     }
 }

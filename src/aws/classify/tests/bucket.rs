@@ -2,7 +2,9 @@
 
 use crate::{
     aws::{BucketTemplate, ObjectAddress},
-    ports::{BucketFailureKind, TemplateFailure, TemplateFailureKind, TemplateSource},
+    ports::{
+        BucketFailureKind, TemplateFailure, TemplateFailureKind, TemplateSource, obstacle::Obstacle,
+    },
     testing::canned::{Answer, Canned},
 };
 
@@ -18,7 +20,7 @@ async fn fetch(answer: Answer) -> TemplateFailure {
 #[tokio::test(start_paused = true)]
 async fn each_code_of_s3_says_what_became_of_the_fetch() {
     use BucketFailureKind::{
-        AccessDenied, Archived, Credentials, Encryption, NoBucket, NoObject, OtherRegion, Transient,
+        AccessDenied, Archived, Encryption, NoBucket, NoObject, OtherRegion, Transient,
     };
     for (status, code, kind) in [
         (404, "NoSuchBucket", NoBucket),
@@ -30,12 +32,6 @@ async fn each_code_of_s3_says_what_became_of_the_fetch() {
         (403, "AccessDenied", AccessDenied),
         (403, "AllAccessDisabled", AccessDenied),
         (403, "AccountProblem", AccessDenied),
-        (403, "InvalidAccessKeyId", Credentials),
-        (403, "SignatureDoesNotMatch", Credentials),
-        (403, "RequestTimeTooSkewed", Credentials),
-        (400, "ExpiredToken", Credentials),
-        (400, "InvalidToken", Credentials),
-        (400, "TokenRefreshRequired", Credentials),
         (400, "KMS.DisabledException", Encryption),
         (400, "KMS.NotFoundException", Encryption),
         (400, "KMS.KMSInvalidStateException", Encryption),
@@ -57,6 +53,24 @@ async fn each_code_of_s3_says_what_became_of_the_fetch() {
         assert_eq!(failure.kind.is_definite(), kind != Transient, "{code}");
         assert_eq!(failure.error.code, code);
         assert_eq!(failure.to_string(), format!("GetObject: {code}: Because."));
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_s3_does_not_accept_are_no_fault_of_the_bucket() {
+    for (status, code, obstacle) in [
+        (403, "InvalidAccessKeyId", Obstacle::UnknownKey),
+        (403, "SignatureDoesNotMatch", Obstacle::WrongSecret),
+        (403, "RequestTimeTooSkewed", Obstacle::Clock(None)),
+        (400, "ExpiredToken", Obstacle::Expired),
+        (400, "InvalidToken", Obstacle::NotAccepted),
+        (400, "TokenRefreshRequired", Obstacle::Expired),
+    ] {
+        let failure = fetch(Answer::s3(status, code, "Because.")).await;
+        assert_eq!(failure.kind, TemplateFailureKind::Credentials, "{code}");
+        assert!(failure.kind.is_definite());
+        assert_eq!(failure.error.obstacle, Some(obstacle), "{code}");
+        assert_eq!(failure.remedy(), obstacle.remedy());
     }
 }
 

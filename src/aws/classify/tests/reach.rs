@@ -18,6 +18,7 @@ use crate::{
         Account, AccountCause, AccountFailureKind, Mailer, SendFailure,
         SendFailureKind::{AccountWide, OutcomeUnknown, Transient},
         Tags,
+        obstacle::Obstacle,
     },
     testing::canned::{SENDER, at, key, mail, over, with_credentials, without_region},
 };
@@ -106,6 +107,7 @@ async fn a_refused_connection_sent_nothing() {
     assert_eq!(failure.kind, Transient);
     assert_eq!(failure.error.code, "connection");
     assert!(failure.error.message.contains("refused"), "{failure}");
+    assert_eq!(failure.error.obstacle, Some(Obstacle::Refused));
 }
 
 #[tokio::test]
@@ -113,6 +115,7 @@ async fn a_host_that_does_not_resolve_was_sent_nothing() {
     let failure = send(&at("http://mail.invalid")).await;
     assert_eq!(failure.kind, Transient);
     assert_eq!(failure.error.code, "connection");
+    assert_eq!(failure.error.obstacle, Some(Obstacle::Unresolved));
 }
 
 #[tokio::test]
@@ -140,6 +143,7 @@ async fn a_connection_that_is_not_made_in_time_sent_nothing() {
         let failure = send_within(timeout, &at(&format!("https://{address}"))).await;
         assert_eq!(failure.kind, Transient, "{timeout:?}");
         assert_eq!(failure.error.code, "connection");
+        assert_eq!(failure.error.obstacle, Some(Obstacle::NoConnection));
     }
 }
 
@@ -213,6 +217,7 @@ async fn a_send_that_is_not_answered_in_time_may_have_sent() {
     let failure = send(&over(NeverClient::new())).await;
     assert_eq!(failure.kind, OutcomeUnknown);
     assert_eq!(failure.error.code, "timeout");
+    assert_eq!(failure.error.obstacle, None, "it reached the service");
 }
 
 #[tokio::test]
@@ -226,6 +231,7 @@ async fn without_credentials_nothing_is_sent_and_no_mail_can_be() {
             "{failure}"
         );
         assert_eq!(failure.error.code, "credentials");
+        assert_eq!(failure.error.obstacle, Some(Obstacle::NoCredentials));
         let failure = SesAccount::new(&aws).facts().await.unwrap_err();
         assert_eq!(failure.kind, AccountFailureKind::AccessDenied);
     }
@@ -239,6 +245,7 @@ async fn credentials_that_do_not_come_in_time_sent_nothing_and_no_mail_can_be() 
     .await;
     assert_eq!(failure.kind, AccountWide(AccountCause::Credentials));
     assert_eq!(failure.error.code, "credentials");
+    assert_eq!(failure.error.obstacle, Some(Obstacle::CredentialsSource));
 }
 
 #[tokio::test]

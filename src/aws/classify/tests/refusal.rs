@@ -8,13 +8,11 @@ use crate::{
 #[test]
 fn a_code_tells_what_to_do() {
     for (code, kind) in [
-        ("credentials", RefusalKind::Credentials),
-        ("ExpiredTokenException", RefusalKind::Credentials),
         ("AccessDenied", RefusalKind::Denied),
         ("AccessDeniedException", RefusalKind::Denied),
         ("http_403", RefusalKind::Denied),
-        ("connection", RefusalKind::Unreachable),
-        ("timeout", RefusalKind::Unreachable),
+        ("connection", RefusalKind::Unreachable(None)),
+        ("timeout", RefusalKind::Unreachable(None)),
         ("KmsAccessDenied", RefusalKind::Encryption),
         ("EncryptionKeyDisabledException", RefusalKind::Encryption),
         (
@@ -23,7 +21,6 @@ fn a_code_tells_what_to_do() {
         ),
         ("RepositoryDoesNotExistException", RefusalKind::NotFound),
         ("NoSuchKey", RefusalKind::NotFound),
-        ("InvalidAccessKeyId", RefusalKind::Credentials),
         ("ThrottlingException", RefusalKind::Other),
     ] {
         let error = CallError {
@@ -31,6 +28,7 @@ fn a_code_tells_what_to_do() {
             code: code.to_owned(),
             message: String::new(),
             request_id: None,
+            obstacle: None,
             source: None,
         };
         assert_eq!(refusal_kind(&error), kind, "{code}");

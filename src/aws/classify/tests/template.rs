@@ -18,7 +18,7 @@ async fn fetch(answer: Answer) -> TemplateFailure {
 
 #[tokio::test(start_paused = true)]
 async fn each_code_of_codecommit_says_what_became_of_the_fetch() {
-    use TemplateFailureKind::{AccessDenied, Missing, Transient};
+    use TemplateFailureKind::{AccessDenied, Credentials, Missing, Transient};
     for (status, code, kind) in [
         (400, "RepositoryNameRequiredException", Missing),
         (400, "InvalidRepositoryNameException", Missing),
@@ -34,9 +34,9 @@ async fn each_code_of_codecommit_says_what_became_of_the_fetch() {
         (400, "EncryptionKeyDisabledException", AccessDenied),
         (400, "EncryptionKeyNotFoundException", AccessDenied),
         (400, "AccessDeniedException", AccessDenied),
-        (400, "ExpiredTokenException", AccessDenied),
-        (400, "UnrecognizedClientException", AccessDenied),
-        (400, "InvalidSignatureException", AccessDenied),
+        (400, "ExpiredTokenException", Credentials),
+        (400, "UnrecognizedClientException", Credentials),
+        (400, "InvalidSignatureException", Credentials),
         (400, "EncryptionKeyUnavailableException", Transient),
         (500, "EncryptionIntegrityChecksFailedException", Transient),
         (400, "ThrottlingException", Transient),

@@ -225,6 +225,7 @@ fn denied() -> TemplateFailure {
             code: "AccessDenied".to_owned(),
             message: "no".to_owned(),
             request_id: None,
+            obstacle: None,
             source: None,
         }),
     }
@@ -272,7 +273,10 @@ fn gate() -> (Arc<TemplateGate>, watch::Sender<Knowledge>) {
 async fn until_there_is_a_template_the_last_failure_is_named_and_then_how_long_it_took() {
     let (gate, _tell) = gate();
     let denied = || failed(LoadError::Fetch(denied()));
-    let denied_cause = TemplateCause::Fetch(TemplateFailureKind::AccessDenied);
+    let denied_cause = TemplateCause::Fetch {
+        kind: TemplateFailureKind::AccessDenied,
+        obstacle: None,
+    };
     for (before, now, cause) in [
         (Knowledge::default(), Knowledge::default(), None),
         (Knowledge::default(), denied(), Some(denied_cause)),
