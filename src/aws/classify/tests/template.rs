@@ -47,7 +47,7 @@ async fn each_code_of_codecommit_says_what_became_of_the_fetch() {
         let failure = fetch(Answer::codecommit(status, code, "Because.")).await;
         assert_eq!(failure.kind, kind, "{code}");
         assert_eq!(failure.error.code, code);
-        assert_eq!(failure.to_string(), format!("GetFile: {code}: Because."));
+        assert_eq!(failure.error.said(), format!("GetFile: {code}: Because."));
     }
 }
 
