@@ -77,6 +77,19 @@ pub fn load(
     })
 }
 
+/// What is wrong with a region that does not come from the configuration, and what is allowed; a clause
+/// that follows its source.
+pub fn region_fault(region: &str) -> Option<String> {
+    let fault = texts::region(region).err()?;
+    Some(format!("{fault}; allowed: {}", texts::REGION))
+}
+
+/// [`region_fault`] for the URL of an endpoint of AWS's.
+pub fn endpoint_fault(url: &str) -> Option<String> {
+    let fault = texts::endpoint(url).err()?;
+    Some(format!("{fault}; allowed: {}", texts::ENDPOINT))
+}
+
 /// Loads where the health endpoints listen, for a command that needs nothing else. All other keys
 /// that are given are checked too.
 pub fn load_health(

@@ -44,6 +44,7 @@
 //! backoff  mutex  random                delays, the lock, ids
 //! ports                                 the outside world in our own types
 //! timing  text                          derived times, words
+//! proxy  trust                          who is asked directly, what is trusted
 //! notification                          message to mail; pure
 //! ```
 //!
@@ -145,10 +146,12 @@ pub mod ledger;
 
 pub mod backoff;
 mod mutex;
+mod proxy;
 mod random;
 pub mod telemetry;
 pub mod text;
 pub mod timing;
+mod trust;
 
 pub mod config;
 pub mod daemon;

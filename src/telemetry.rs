@@ -100,11 +100,8 @@ fn filter(ours: LevelFilter) -> Targets {
         .with_default(ours.min(LevelFilter::INFO))
         .with_target(env!("CARGO_CRATE_NAME"), ours)
         .with_target(LIFECYCLE, Level::INFO)
-        // Whoever keeps the credentials tells of a failure, not each provider at each try.
-        .with_target(
-            "aws_config::meta::credentials",
-            ours.min(LevelFilter::ERROR),
-        )
+        // Our own lines tell what each failure of the SDK's means, not each provider at each try.
+        .with_targets(["aws_", "rustls"].map(|sdk| (sdk, ours.min(LevelFilter::ERROR))))
         .with_target(names::SPANS, LevelFilter::OFF)
         .with_target(export_errors::TARGET, LevelFilter::OFF)
 }

@@ -453,7 +453,8 @@ pub(super) fn innermost(error: &(dyn StdError + 'static)) -> String {
     }
 }
 
-fn chain<'a>(
+/// An error and its causes.
+pub(super) fn chain<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |error| StdError::source(*error))

@@ -21,23 +21,21 @@ use aws_credential_types::{
         ProvideCredentials, Result, SharedCredentialsProvider, error::CredentialsError, future,
     },
 };
-use aws_smithy_http_client::{
-    Builder, ConnectorBuilder,
-    proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector},
     runtime_components::RuntimeComponents,
 };
 use futures_util::FutureExt;
 use tokio::{
-    sync::watch,
+    sync::{Mutex, watch},
     time::{Instant, sleep, timeout},
 };
 use tracing::{error, info, warn};
 
-use super::classify::innermost;
+use super::{
+    classify::{chain as causes, innermost},
+    surroundings::Surroundings,
+};
 use crate::{
     backoff::{Backoff, Jitter},
     telemetry::{LIFECYCLE, throttle::Throttle},
@@ -61,24 +59,103 @@ const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// The SDK's default chain of providers, for this configuration: environment, profile, web identity,
 /// container, instance.
-pub(super) async fn chain(config: &SdkConfig) -> SharedCredentialsProvider {
-    // As the SDK's own default client, which reads the proxy's variables.
-    let client = Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector = ConnectorBuilder::default()
-            .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-            .proxy_config(ProxyConfig::from_env());
-        connector.set_connector_settings(settings.cloned());
-        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-        connector.build()
-    });
-    let settings = ProviderConfig::default()
-        .with_use_fips(config.use_fips())
-        .with_use_dual_stack(config.use_dual_stack())
-        .with_behavior_version(config.behavior_version())
-        .with_http_client(Patient(client));
-    let chain = DefaultCredentialsChain::builder().configure(settings);
-    let chain = chain.region(config.region().cloned());
-    SharedCredentialsProvider::new(chain.build().await)
+///
+/// `remedy` is what helps the profile in use where its session has ended.
+pub(super) fn chain(
+    config: &SdkConfig,
+    client: SharedHttpClient,
+    remedy: Option<String>,
+) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Chain {
+        remedy,
+        config: config.clone(),
+        client: SharedHttpClient::new(Patient(client)),
+        built: Mutex::default(),
+    })
+}
+
+/// The chain, built anew after a load that failed: one that could not be set up would say why at the first
+/// load alone, and never look at the profile again.
+#[derive(Debug)]
+struct Chain {
+    remedy: Option<String>,
+    config: SdkConfig,
+    client: SharedHttpClient,
+    built: Mutex<Option<DefaultCredentialsChain>>,
+}
+
+impl Chain {
+    async fn load(&self) -> Result {
+        let mut built = self.built.lock().await;
+        let chain = match built.take() {
+            Some(chain) => chain,
+            None => self.build().await,
+        };
+        let credentials = chain.provide_credentials().await;
+        let credentials = credentials.map_err(|error| self.told(&error))?;
+        *built = Some(chain);
+        Ok(credentials)
+    }
+
+    /// All that the chain says of a failure, in one text: whoever tells of it shows the last cause alone,
+    /// which may be that a file is missing, and not which. Its kind stays.
+    fn told(&self, error: &CredentialsError) -> CredentialsError {
+        let mut kind = error;
+        let mut texts: Vec<String> = Vec::new();
+        for cause in causes(error) {
+            if let Some(inner) = cause.downcast_ref() {
+                kind = inner;
+                continue;
+            }
+            let text = cause.to_string();
+            if !texts.last().is_some_and(|last| last.ends_with(&text)) {
+                texts.push(text);
+            }
+        }
+        if texts.is_empty() {
+            texts.push(kind.to_string());
+        }
+        let text = texts.join(": ");
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        // What a program of the profile's writes besides may be a secret.
+        let text = text.split(" Stderr:").next().unwrap_or_default();
+        let text = match &self.remedy {
+            Some(remedy) => format!("{text}; {remedy}"),
+            None => text.to_owned(),
+        };
+        match kind {
+            CredentialsError::CredentialsNotLoaded(_) => CredentialsError::not_loaded(
+                "neither variables nor a profile, a web identity, a container or an instance give any",
+            ),
+            CredentialsError::InvalidConfiguration(_) => {
+                CredentialsError::invalid_configuration(text)
+            }
+            _ => CredentialsError::provider_error(text),
+        }
+    }
+
+    async fn build(&self) -> DefaultCredentialsChain {
+        let settings = ProviderConfig::default()
+            .with_use_fips(self.config.use_fips())
+            .with_use_dual_stack(self.config.use_dual_stack())
+            .with_behavior_version(self.config.behavior_version())
+            .with_http_client(self.client.clone());
+        let mut chain = DefaultCredentialsChain::builder().configure(settings);
+        if let Some(profile) = Surroundings::override_of_profile() {
+            chain = chain.profile_name(profile);
+        }
+        let chain = chain.region(self.config.region().cloned());
+        chain.build().await
+    }
+}
+
+impl ProvideCredentials for Chain {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.load())
+    }
 }
 
 /// Gives the credentials that its task has loaded, without waiting for any.

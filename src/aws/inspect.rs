@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use aws_config::SdkConfig;
 use aws_credential_types::provider::{
     ProvideCredentials, SharedCredentialsProvider, error::CredentialsError,
 };
@@ -34,6 +35,7 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 /// A look around in AWS.
 pub struct AwsInspector {
     credentials: Option<SharedCredentialsProvider>,
+    config: SdkConfig,
     sqs: aws_sdk_sqs::Client,
     /// For the receive that is meant to be refused, which is not worth a second attempt.
     receiving: aws_sdk_sqs::Client,
@@ -51,6 +53,7 @@ impl AwsInspector {
             receiving: aws_sdk_sqs::Client::new(&aws.one_attempt(ATTEMPT)),
             ses: aws_sdk_sesv2::Client::new(&config),
             codecommit: aws_sdk_codecommit::Client::new(&config),
+            config,
         }
     }
 }
@@ -73,6 +76,8 @@ impl Inspect for AwsInspector {
             .get_queue_attributes()
             .queue_url(url)
             .attribute_names(QueueAttributeName::All)
+            .customize()
+            .config_override(sqs::settings(&self.config, url))
             .send()
             .await
             .map_err(|error| Failure::new(OPERATION, error).error)?;
@@ -106,6 +111,8 @@ impl Inspect for AwsInspector {
             .receive_message()
             .queue_url(url)
             .max_number_of_messages(0)
+            .customize()
+            .config_override(sqs::settings(&self.config, url))
             .send()
             .await;
         let Err(error) = answer else {

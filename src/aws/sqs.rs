@@ -6,8 +6,10 @@ use std::{
 };
 
 use async_trait::async_trait;
+use aws_config::SdkConfig;
 use aws_sdk_sqs::{
     Client,
+    config::Builder,
     error::BuildError,
     operation::get_queue_attributes::GetQueueAttributesOutput,
     types::{
@@ -20,6 +22,8 @@ use serde::Deserialize;
 use super::{
     AwsConfig,
     classify::{Failure, entry_failure},
+    http::host,
+    surroundings,
 };
 use crate::ports::{
     CallError, EntryFailure, Queue, QueueFacts, QueueFailure, QueueFailureKind, ReceiptHandle,
@@ -47,12 +51,58 @@ impl SqsQueue {
     /// change may take `settle_timeout`.
     pub fn new(aws: &AwsConfig, url: String, wait: Duration, settle_timeout: Duration) -> Self {
         Self {
-            describing: Client::new(&aws.retried(DESCRIBE_TIMEOUT)),
-            receiving: Client::new(&aws.one_attempt(wait + RECEIVE_SLACK)),
-            settling: Client::new(&aws.one_attempt(settle_timeout)),
+            describing: client(&aws.retried(DESCRIBE_TIMEOUT), &url),
+            receiving: client(&aws.one_attempt(wait + RECEIVE_SLACK), &url),
+            settling: client(&aws.one_attempt(settle_timeout), &url),
             url,
         }
     }
+}
+
+/// A client for the queue at `url`.
+fn client(config: &SdkConfig, url: &str) -> Client {
+    let settings = Builder::from(config);
+    let endpoint = asked_at(config, url);
+    Client::from_conf(match endpoint {
+        Some(endpoint) => settings.endpoint_url(endpoint).build(),
+        None => settings.build(),
+    })
+}
+
+/// What a call about the queue at `url` needs besides the client's own settings.
+pub(super) fn settings(config: &SdkConfig, url: &str) -> Builder {
+    let mut settings = Builder::new();
+    if let Some(endpoint) = asked_at(config, url) {
+        settings.set_endpoint_url(Some(endpoint));
+    }
+    settings
+}
+
+/// Where the queue is asked, if not where the SDK would ask. The SDK asks the region's public endpoint
+/// whatever the URL says. In a subnet without a way there, a queue is given by the URL of a VPC endpoint,
+/// or of one for IPv6.
+fn asked_at(config: &SdkConfig, url: &str) -> Option<String> {
+    let is_other = config.use_fips() == Some(true) || config.use_dual_stack() == Some(true);
+    let is_set = || surroundings::endpoint(config, "SQS").is_some();
+    own_endpoint(url).filter(|_| !is_other && !is_set())
+}
+
+/// The endpoint of a queue whose URL has one of AWS's hosts, but not the usual one.
+fn own_endpoint(url: &str) -> Option<String> {
+    let host = host(url)?;
+    let name = host.strip_suffix(".cn").unwrap_or(host);
+    let labels: Vec<_> = name.split('.').collect();
+    let is_own = matches!(
+        labels[..],
+        [_, "sqs", _, "vpce", "amazonaws", "com"]
+            | ["sqs" | "sqs-fips", _, "api", "aws"]
+            | ["queue", "amazonaws", "com"]
+            | [_, "queue", "amazonaws", "com"]
+    );
+    let scheme = url.split_once("://")?.0;
+    let (_, rest) = url.split_once(host)?;
+    let port = rest.split('/').next()?;
+    is_own.then(|| format!("{scheme}://{host}{port}"))
 }
 
 #[async_trait]

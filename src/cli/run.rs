@@ -7,11 +7,11 @@ use std::{
 
 use anyhow::Context;
 use tokio::{net::TcpListener, sync::mpsc::UnboundedReceiver, task::JoinSet};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{
     FAILED, OK,
-    session::{self, Session, UsageError},
+    session::{self, NotStarted, Session, UsageError},
     version,
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     telemetry::{
         self, Instruments, LIFECYCLE,
         export_errors::ExportErrors,
-        otlp::{Otlp, Wanted},
+        otlp::{Otlp, OtlpError, Wanted},
     },
     timing::TELEMETRY_FLUSH_TIME,
 };
@@ -35,7 +35,12 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
     let wanted = Wanted::read(|name| std::env::var(name).ok());
     let errors = ExportErrors::default();
     let otlp = Otlp::start(&wanted, &errors).await;
-    let otlp = otlp.map_err(|refused| UsageError(refused.to_string()))?;
+    let otlp = otlp.map_err(|refused| -> anyhow::Error {
+        match &refused {
+            OtlpError::Variables { .. } => UsageError(refused.to_string()).into(),
+            OtlpError::NoRoots(_) => NotStarted(refused.to_string()).into(),
+        }
+    })?;
     let log = &loaded.settings.log;
     let as_json = match log.format {
         LogFormat::Auto => !stderr().is_terminal(),
@@ -69,7 +74,7 @@ async fn work(
     let mut connecting = Box::pin(Session::connect(loaded));
     let session = loop {
         tokio::select! {
-            session = &mut connecting => break session?,
+            session = &mut connecting => break session,
             Some(signal) = signals.recv() => if let Signal::Stop(name) = signal {
                 daemon::log_stop_while_starting(name);
                 return Ok(OK);
@@ -81,7 +86,16 @@ async fn work(
         region,
         world,
         ..
-    } = session;
+    } = match session {
+        Ok(session) => session,
+        Err(refused) => match refused.downcast::<NotStarted>() {
+            Ok(NotStarted(reason)) => {
+                error!(target: LIFECYCLE, "not started: {reason}");
+                return Ok(FAILED);
+            }
+            Err(other) => return Err(other),
+        },
+    };
     let settings = &loaded.settings;
     info!(
         target: LIFECYCLE,

@@ -7,8 +7,8 @@ use thiserror::Error;
 
 use crate::{
     aws::{
-        AwsConfig, BucketTemplate, CodeCommitTemplate, DynamoTable, ObjectAddress, SesAccount,
-        SesMailer, SqsQueue, TemplateAddress, read_letter,
+        AwsConfig, BucketTemplate, CodeCommitTemplate, DynamoTable, ObjectAddress, Refusal,
+        SesAccount, SesMailer, SqsQueue, TemplateAddress, read_letter,
     },
     config::{self, Flags, Loaded, Part, Problems, Repository, Settings},
     feedback,
@@ -22,6 +22,11 @@ use crate::{
 #[derive(Debug, Error)]
 #[error("{0}")]
 pub(super) struct UsageError(pub(super) String);
+
+/// The machine lacks what every call needs; nothing was done.
+#[derive(Debug, Error)]
+#[error("not started: {0}")]
+pub(super) struct NotStarted(pub(super) String);
 
 /// Loads everything that the daemon needs of the configuration, from all its sources.
 pub(super) fn load(flags: &Flags) -> Result<Loaded, Problems> {
@@ -102,23 +107,34 @@ impl Session {
     }
 }
 
-async fn find_aws(settings: &Settings) -> Result<(AwsConfig, String), UsageError> {
+async fn find_aws(settings: &Settings) -> anyhow::Result<(AwsConfig, String)> {
     let aws = AwsConfig::load(settings.region.as_deref()).await;
-    match aws.region().map(str::to_owned) {
-        Some(region) => {
-            aws.credentials_loaded().await;
-            Ok((aws, region))
+    let aws = aws.map_err(|refusal| -> anyhow::Error {
+        match refusal {
+            Refusal::Setting(what) => UsageError(what).into(),
+            Refusal::Roots(what) => NotStarted(what).into(),
         }
-        None => Err(UsageError(
-            "no AWS region: set REGION, aws.region or AWS_REGION".to_owned(),
-        )),
+    })?;
+    let (region, endpoints) = aws.given();
+    let wrong_region = region.and_then(|given| Some((given, config::region_fault(&given.value)?)));
+    let mut of_endpoints = endpoints
+        .iter()
+        .filter_map(|given| Some((given, config::endpoint_fault(&given.value)?)));
+    if let Some((given, fault)) = wrong_region.or_else(|| of_endpoints.next()) {
+        return Err(UsageError(format!("{} {fault}", given.source)).into());
     }
+    let Some(region) = aws.region().map(str::to_owned) else {
+        let needed = "no AWS region: set REGION, aws.region or AWS_REGION";
+        return Err(UsageError(needed.to_owned()).into());
+    };
+    aws.credentials_loaded().await;
+    Ok((aws, region))
 }
 
 /// Where the template is kept, for a command that needs AWS for nothing else.
 pub(super) async fn template_source(
     settings: &Settings,
-) -> Result<Arc<dyn TemplateSource>, UsageError> {
+) -> anyhow::Result<Arc<dyn TemplateSource>> {
     match on_disk(settings) {
         Some(file) => Ok(file),
         None => Ok(in_repository(settings, &find_aws(settings).await?.0)),

@@ -1,14 +1,61 @@
-//! The variables of the AWS SDK that make it panic where they hold nonsense. The SDK reads them
-//! itself; we only check them before.
+//! The variables of the AWS SDK that make it panic, or fail at each call, where they hold nonsense. The
+//! SDK reads them itself; we only check them before.
 
-use std::ffi::OsString;
+use std::collections::BTreeMap;
 
-use super::problem::{Origin, Problem};
+use super::{
+    problem::{Origin, Problem, shown_text},
+    texts,
+};
 
-/// What is wrong with a variable that the SDK would not start with.
-pub(super) fn refused_by_sdk(name: &str, value: &OsString) -> Option<Problem> {
-    // The SDK treats a value that is not UTF-8 as unset.
-    let value = value.to_str()?;
+const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+/// The services that are called, as the names of their variables end: ours, and those that give credentials.
+const CALLED: [&str; 8] = [
+    "_SQS",
+    "_SESV2",
+    "_CODECOMMIT",
+    "_S3",
+    "_DYNAMODB",
+    "_STS",
+    "_SSO",
+    "_SSO_OIDC",
+];
+
+/// What is wrong with these variables, whose names begin with `AWS_`.
+pub(super) fn problems_of_aws(variables: &BTreeMap<String, String>) -> Vec<Problem> {
+    let is_true = |name: &str| {
+        let value = variables.get(name);
+        value.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    };
+    let ignored = is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+    let single = variables.iter().filter_map(|(name, value)| {
+        let message = match name.strip_prefix(ENDPOINT) {
+            Some(service) if !ignored && (service.is_empty() || CALLED.contains(&service)) => {
+                wrong_endpoint(value)
+            }
+            _ => refused_by_sdk(name, value),
+        };
+        Some(problem(name, message?))
+    });
+    single.chain(half_a_pair(variables)).collect()
+}
+
+fn problem(name: &str, message: String) -> Problem {
+    Problem::new(name, Origin::Variable(name.to_owned()), message)
+}
+
+fn wrong_endpoint(value: &str) -> Option<String> {
+    if value.is_empty() {
+        return None;
+    }
+    let fault = texts::endpoint(value).err()?;
+    Some(format!("{fault}; allowed: {}", texts::ENDPOINT))
+}
+
+/// What is wrong with a variable that the SDK would not start with, or that it would pass over.
+fn refused_by_sdk(name: &str, value: &str) -> Option<String> {
     let allowed = match name {
         "AWS_MAX_ATTEMPTS" => match value.parse::<u32>() {
             Ok(1..) => return None,
@@ -21,12 +68,37 @@ pub(super) fn refused_by_sdk(name: &str, value: &OsString) -> Option<Problem> {
             }
             "standard or adaptive"
         }
+        "AWS_USE_FIPS_ENDPOINT" | "AWS_USE_DUALSTACK_ENDPOINT" => {
+            if value.is_empty()
+                || ["true", "false"].map(|bool| value.eq_ignore_ascii_case(bool)) != [false; 2]
+            {
+                return None;
+            }
+            "true or false"
+        }
         _ => return None,
     };
-    let message = format!("is {value:?}, which the AWS SDK refuses; allowed: {allowed}, or unset");
+    let value = shown_text(value);
+    Some(format!(
+        "is {value}, which the AWS SDK refuses; allowed: {allowed}, or unset"
+    ))
+}
+
+/// Half a pair of keys can only be a mistake, and the SDK would look for credentials elsewhere.
+fn half_a_pair(variables: &BTreeMap<String, String>) -> Option<Problem> {
+    let set = |name| {
+        let value: Option<&String> = variables.get(name);
+        value.is_some_and(|value| !value.trim().is_empty())
+    };
+    let (missing, given) = match (set(KEY_ID), set(SECRET)) {
+        (true, false) => (SECRET, KEY_ID),
+        (false, true) => (KEY_ID, SECRET),
+        _ => return None,
+    };
+    let message = format!("is not set, and {given} is; allowed: both, or neither");
     Some(Problem::new(
-        name,
-        Origin::Variable(name.to_owned()),
+        missing,
+        Origin::Variable(missing.to_owned()),
         message,
     ))
 }
@@ -34,6 +106,13 @@ pub(super) fn refused_by_sdk(name: &str, value: &OsString) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn told(variables: &[(&str, &str)]) -> Vec<String> {
+        let variables = variables.iter();
+        let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let problems = problems_of_aws(&variables.collect());
+        problems.iter().map(ToString::to_string).collect()
+    }
 
     #[test]
     fn what_the_sdk_would_panic_over_is_named_with_what_is_allowed() {
@@ -44,19 +123,77 @@ mod tests {
             ("AWS_MAX_ATTEMPTS", "-1", "a whole number from 1"),
             ("AWS_RETRY_MODE", "legacy", "standard or adaptive"),
             ("AWS_RETRY_MODE", "", "standard or adaptive"),
+            ("AWS_USE_FIPS_ENDPOINT", "yes", "true or false"),
+            ("AWS_USE_DUALSTACK_ENDPOINT", "1", "true or false"),
         ] {
-            let problem = refused_by_sdk(name, &value.into()).unwrap().to_string();
-            assert!(problem.starts_with(name), "{problem}");
-            assert!(problem.contains(allowed), "{problem}");
+            let problems = told(&[(name, value)]);
+            assert_eq!(problems.len(), 1, "{name}={value}: {problems:?}");
+            assert!(problems[0].starts_with(name), "{problems:?}");
+            assert!(problems[0].contains(allowed), "{problems:?}");
         }
         for (name, value) in [
             ("AWS_MAX_ATTEMPTS", "1"),
             ("AWS_MAX_ATTEMPTS", "5"),
             ("AWS_RETRY_MODE", "standard"),
             ("AWS_RETRY_MODE", "Adaptive"),
+            ("AWS_USE_FIPS_ENDPOINT", "True"),
+            ("AWS_USE_FIPS_ENDPOINT", ""),
             ("AWS_REGION", ""),
         ] {
-            assert_eq!(refused_by_sdk(name, &value.into()), None);
+            assert!(told(&[(name, value)]).is_empty(), "{name}={value}");
         }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_no_url_is_named_with_what_is_allowed() {
+        for (value, wrong) in [
+            ("127.0.0.1:4566", "does not begin with `https://`"),
+            (
+                "\"http://127.0.0.1:4566\"",
+                "does not begin with `https://`",
+            ),
+            ("ftp://127.0.0.1", "does not begin with `https://`"),
+            ("http://127.0.0.1:4566 ", "contains spaces"),
+            ("http://127.0.0.1:4566\n", "contains spaces"),
+            ("http://'127.0.0.1'", "is not a URL of a host"),
+            ("http://127.0.0.1:port", "is not a URL of a host"),
+            ("http://", "names no host"),
+            ("https://:443/", "names no host"),
+        ] {
+            for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS"] {
+                let problems = told(&[(name, value)]);
+                assert_eq!(problems.len(), 1, "{name}={value}: {problems:?}");
+                assert!(problems[0].starts_with(name), "{problems:?}");
+                assert!(problems[0].contains(wrong), "{value}: {problems:?}");
+                assert!(problems[0].contains("allowed: "), "{problems:?}");
+            }
+        }
+        for (name, value) in [
+            ("AWS_ENDPOINT_URL", ""),
+            ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566"),
+            ("AWS_ENDPOINT_URL", "http://[::1]:4566/path"),
+            (
+                "AWS_ENDPOINT_URL_SESV2",
+                "https://email.eu-central-1.amazonaws.com",
+            ),
+            ("AWS_ENDPOINT_URL_EC2", "of no service that is called"),
+        ] {
+            assert!(told(&[(name, value)]).is_empty(), "{name}={value}");
+        }
+        let ignored = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+        assert!(told(&[ignored, ("AWS_ENDPOINT_URL", "nowhere")]).is_empty());
+    }
+
+    #[test]
+    fn half_a_pair_of_keys_is_refused_with_the_missing_one() {
+        for (given, missing) in [(KEY_ID, SECRET), (SECRET, KEY_ID)] {
+            let message =
+                format!("{missing}: is not set, and {given} is; allowed: both, or neither");
+            for half in [&[(given, "x")][..], &[(given, "x"), (missing, " ")]] {
+                assert_eq!(told(half), [message.as_str()]);
+            }
+        }
+        assert!(told(&[(KEY_ID, "x"), (SECRET, "y")]).is_empty());
+        assert!(told(&[(KEY_ID, ""), (SECRET, "")]).is_empty());
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ffi::OsString};
 
 use super::{
-    aws_variables::refused_by_sdk,
+    aws_variables::problems_of_aws,
     keys::{self, Found},
     problem::Origin,
     sources::Sources,
@@ -22,12 +22,19 @@ pub(super) fn variables(
     sources: &mut Sources,
 ) -> Variables {
     let mut variables = Variables::new();
+    let mut of_aws = Variables::new();
     for (name, value) in environment {
         let Ok(name) = name.into().into_string() else {
             continue;
         };
         let value = value.into();
-        sources.problems.extend(refused_by_sdk(&name, &value));
+        // The SDK treats a value that is not UTF-8 as unset.
+        if name.starts_with("AWS_")
+            && let Some(value) = value.to_str()
+        {
+            of_aws.insert(name, value.to_owned());
+            continue;
+        }
         let is_cis = || keys::rows().any(|row| row.cis.contains(&name.as_str()));
         if !(name.starts_with(keys::PREFIX) || is_cis()) {
             continue;
@@ -43,6 +50,7 @@ pub(super) fn variables(
             }
         }
     }
+    sources.problems.extend(problems_of_aws(&of_aws));
     variables
 }
 

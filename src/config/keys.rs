@@ -14,7 +14,8 @@ use super::{
     },
     settings::LogFormat,
     texts::{
-        configuration_set, filled, pointer, queue_url, region, repository, sender, table_name,
+        REGION, configuration_set, filled, pointer, queue_url, region, repository, sender,
+        table_name,
     },
 };
 use crate::notification::Placeholder;
@@ -94,7 +95,7 @@ fn table() -> Vec<Row> {
     let store = "the name of a CodeCommit repository, or `s3://` and the name of an S3 bucket";
     let json_pointer = || text(pointer, "a JSON pointer, such as `/summary` or `/detail/name`");
     vec![
-        row("aws.region", text(region, "an AWS region, such as `eu-central-1`"),
+        row("aws.region", text(region, REGION),
             |s, v| s.region = Some(v))
             .cis(&["REGION"]),
         row("queue.url", text(queue_url, url), |s, v| s.queue.url = v)

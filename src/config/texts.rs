@@ -4,6 +4,8 @@
 
 use std::net::Ipv4Addr;
 
+use axum::http::Uri;
+
 use super::{problem::shown_text, settings::Repository};
 use crate::{
     notification::{JsonPointer, Sender},
@@ -19,10 +21,47 @@ pub(super) fn filled(text: &str) -> Result<String, String> {
     }
 }
 
+/// What [`region`] takes.
+pub(super) const REGION: &str = "an AWS region, such as `eu-central-1`";
+
 /// An AWS region's name.
 pub(super) fn region(text: &str) -> Result<String, String> {
     let fits = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
     name(text, text.chars().all(fits))
+}
+
+/// What [`endpoint`] takes.
+pub(super) const ENDPOINT: &str =
+    "`http://` or `https://` and a host, such as `https://sqs.eu-central-1.amazonaws.com`";
+
+/// The URL of an endpoint of AWS's.
+pub(super) fn endpoint(text: &str) -> Result<String, String> {
+    filled(text)?;
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let Some(rest) = rest else {
+        return Err(refused(
+            text,
+            "which does not begin with `https://` or `http://`",
+        ));
+    };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let of_host = |char: char| char.is_ascii_alphanumeric() || "-._:[]".contains(char);
+    let uri = text.parse::<Uri>().ok();
+    let host = uri.as_ref().and_then(Uri::host);
+    // The last colon of an IPv6 address stands within its brackets.
+    let port = authority.rsplit_once(':').map(|(_, port)| port);
+    let is_port = |port: &str| port.ends_with(']') || port.parse::<u16>().is_ok();
+    if rest.contains(|char: char| char.is_whitespace() || char.is_control()) {
+        Err(refused(text, "which contains spaces"))
+    } else if authority.is_empty() || authority.starts_with(':') {
+        Err(refused(text, "which names no host"))
+    } else if host.is_none() || !authority.chars().all(of_host) || !port.is_none_or(is_port) {
+        Err(refused(text, "which is not a URL of a host"))
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// The name of an SES configuration set.

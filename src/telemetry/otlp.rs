@@ -2,8 +2,10 @@
 //!
 //! The crates read endpoint, protocol, headers, timeout, sampler and batching themselves. What they
 //! leave out is read here: `OTEL_SDK_DISABLED`, `OTEL_TRACES_EXPORTER`, `OTEL_METRICS_EXPORTER`,
-//! `OTEL_PROPAGATORS`, and the resource as the specification has it (`OTEL_SERVICE_NAME` beats
+//! `OTEL_PROPAGATORS`, the certificates of `OTEL_EXPORTER_OTLP_CERTIFICATE`, and the resource as the specification has it (`OTEL_SERVICE_NAME` beats
 //! `OTEL_RESOURCE_ATTRIBUTES`, whose values are percent-decoded).
+
+mod transport;
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -16,7 +18,6 @@ use opentelemetry::{
     trace::TracerProvider,
 };
 use opentelemetry_aws::detector::EcsResourceDetector;
-use opentelemetry_otlp::{ExporterBuildError, MetricExporter, SpanExporter};
 use opentelemetry_sdk::{
     Resource,
     metrics::SdkMeterProvider,
@@ -26,6 +27,7 @@ use percent_encoding::percent_decode_str;
 use thiserror::Error;
 use tracing_subscriber::{layer::SubscriberExt, registry};
 
+use self::transport::{Transport, TransportError};
 use super::{export_errors::ExportErrors, names::SCOPE};
 
 /// Which carriers of a trace context are read.
@@ -50,12 +52,27 @@ pub(crate) struct Wanted {
     pub(crate) notes: Vec<String>,
 }
 
-/// An exporter refuses its variables.
+/// An exporter cannot be set up.
 #[derive(Debug, Error)]
-#[error("the OTLP exporter of {signal} cannot be set up: {source}; check OTEL_EXPORTER_OTLP_*")]
-pub(crate) struct OtlpError {
-    signal: &'static str,
-    source: ExporterBuildError,
+pub(crate) enum OtlpError {
+    /// It refuses its variables.
+    #[error("the OTLP exporter of {signal} cannot be set up: {source}; check OTEL_EXPORTER_OTLP_*")]
+    Variables {
+        signal: &'static str,
+        source: TransportError,
+    },
+    /// The machine has no certificates that its collector's could lead to.
+    #[error("{0}, or OTEL_EXPORTER_OTLP_CERTIFICATE for the collector")]
+    NoRoots(TransportError),
+}
+
+impl OtlpError {
+    fn of(signal: &'static str) -> impl Fn(TransportError) -> Self {
+        move |source| match source {
+            TransportError::NoRoots(_) => Self::NoRoots(source),
+            _ => Self::Variables { signal, source },
+        }
+    }
 }
 
 /// The exporters. Call [`Otlp::finish`] before the process ends.
@@ -89,6 +106,16 @@ impl Wanted {
             !disabled && endpoint.is_some() && exporters.contains(&"otlp")
         };
         let (traces, metrics) = (exported("TRACES"), exported("METRICS"));
+        for what in ["CLIENT_CERTIFICATE", "CLIENT_KEY"] {
+            for of in ["", "TRACES_", "METRICS_"] {
+                let name = format!("OTEL_EXPORTER_OTLP_{of}{what}");
+                if (traces || metrics) && set(&name).is_some() {
+                    notes.push(format!(
+                        "{name} is not read here: the exporters show a collector no certificate"
+                    ));
+                }
+            }
+        }
         let propagators = Propagators::read(set("OTEL_PROPAGATORS").as_deref());
         Self {
             traces,
@@ -166,17 +193,17 @@ impl Otlp {
 }
 
 fn tracers(resource: Resource) -> Result<SdkTracerProvider, OtlpError> {
-    let signal = "traces";
-    let exporter = SpanExporter::builder().build();
-    let exporter = exporter.map_err(|source| OtlpError { signal, source })?;
+    let way = Transport::read("TRACES", |name| std::env::var(name).ok());
+    let exporter = way.and_then(Transport::spans);
+    let exporter = exporter.map_err(OtlpError::of("traces"))?;
     let provider = SdkTracerProvider::builder().with_resource(resource);
     Ok(provider.with_batch_exporter(exporter).build())
 }
 
 fn meters(resource: Resource) -> Result<SdkMeterProvider, OtlpError> {
-    let signal = "metrics";
-    let exporter = MetricExporter::builder().build();
-    let exporter = exporter.map_err(|source| OtlpError { signal, source })?;
+    let way = Transport::read("METRICS", |name| std::env::var(name).ok());
+    let exporter = way.and_then(Transport::numbers);
+    let exporter = exporter.map_err(OtlpError::of("metrics"))?;
     let provider = SdkMeterProvider::builder().with_resource(resource);
     Ok(provider.with_periodic_exporter(exporter).build())
 }

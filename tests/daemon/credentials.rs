@@ -117,6 +117,40 @@ async fn a_stop_does_not_wait_for_credentials_that_never_come() {
     assert_eq!(last, "SIGTERM while starting: nothing was received");
 }
 
+#[tokio::test]
+async fn a_profile_that_gives_none_is_told_by_our_own_lines_and_read_again_once_it_is_corrected() {
+    let world = World::new().await;
+    let files = tempfile::tempdir().unwrap();
+    let file = files.path().join("config");
+    std::fs::write(
+        &file,
+        "[default]\nrole_arn = r\ncredential_source = Nowhere\n",
+    )
+    .unwrap();
+    let variables = [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("AWS_CONFIG_FILE", file.to_str().unwrap()),
+    ];
+    let mut daemon = Daemon::start(&world, &variables);
+    daemon
+        .line("profile referenced `Nowhere` provider but that provider is not supported")
+        .await;
+    let keys = "[default]\naws_access_key_id = local\naws_secret_access_key = local\n";
+    std::fs::write(&file, keys).unwrap();
+    daemon.line("started: queue ").await;
+    daemon.signal("INT").await;
+    let ended = daemon.ended(Duration::from_secs(10)).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(!ended.stderr.contains("already taken"), "{}", ended.stderr);
+    assert!(
+        !ended.stderr.contains("\"target\":\"aws_"),
+        "{}",
+        ended.stderr
+    );
+}
+
 /// A daemon of a container that holds its messages under leases of 5 s, since SES fails.
 async fn holding(world: &World, endpoint: &str) -> Daemon {
     world.set_fault(Rule {

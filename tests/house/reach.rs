@@ -29,6 +29,8 @@ const LAYERS: &[&str] = &[
     "ports",
     "timing",
     "text",
+    "proxy",
+    "trust",
     "notification",
 ];
 
@@ -74,6 +76,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("aws_*", &["aws.rs", "aws/", "testing/"]),
     ("hyper", &["cli/healthcheck.rs"]),
     ("hyper_util", &["aws/", "cli/healthcheck.rs"]),
+    ("rustls*", &["trust.rs"]),
+    ("reqwest", &["telemetry/"]),
     ("backoff", &["backoff.rs"]),
     ("figment", &["config/"]),
     ("toml_edit", &["config/"]),

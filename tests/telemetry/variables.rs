@@ -2,6 +2,7 @@
 
 use std::{process::ExitStatus, time::Duration};
 
+use crate::commands::network::{PrivateTls, Proxy};
 use crate::telemetry::{
     collector::{Collector, GRPC, HTTP},
     daemon::{Daemon, Stopped},
@@ -150,5 +151,52 @@ async fn an_endpoint_that_is_none_is_a_boot_error() {
             assert!(told.contains("cannot be set up"), "{told}");
             assert!(told.contains("OTEL_EXPORTER_OTLP_"), "{told}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_collector_of_a_private_ca_is_trusted_where_a_variable_names_its_file() {
+    for (protocol, alpn) in [(GRPC, "h2"), (HTTP, "http/1.1")] {
+        let collector = Collector::start(protocol).await;
+        let tls = PrivateTls::before(collector.endpoint(), alpn).await;
+        let (url, ca) = (tls.url(), tls.ca());
+        let trusting = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", &ca),
+        ];
+        mail_one(&collector, &trusting).await;
+        assert!(!collector.spans().is_empty(), "{protocol}");
+        assert!(!collector.points().is_empty(), "{protocol}");
+        let stage = Stage::build().await;
+        let wrong = [("OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE", "/none.pem")];
+        let daemon = stage.daemon(&[&trusting[..], &wrong].concat());
+        let stopped = daemon.end().await;
+        assert_eq!(stopped.status.code(), Some(64));
+        let told = stopped.lines.join("\n");
+        assert!(
+            told.contains(
+                "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE is `/none.pem`, which cannot be read"
+            ),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_collector_on_this_machine_is_never_asked_through_a_proxy() {
+    let proxy = Proxy::start().await;
+    for protocol in [GRPC, HTTP] {
+        let collector = Collector::start(protocol).await;
+        let local = collector.endpoint().replace("127.0.0.1", "localhost");
+        let proxied = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", local.as_str()),
+            ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
+            ("HTTP_PROXY", &proxy.url),
+            ("ALL_PROXY", &proxy.url),
+        ];
+        mail_one(&collector, &proxied).await;
+        assert!(!collector.spans().is_empty(), "{protocol}");
+        assert!(proxy.asked().is_empty(), "{:?}", proxy.asked());
     }
 }

@@ -6,7 +6,7 @@ use aws_smithy_http_client::test_util::NeverClient;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::SqsQueue;
+use super::{SqsQueue, own_endpoint};
 use crate::{
     aws::AwsConfig,
     ports::{
@@ -320,5 +320,37 @@ async fn a_redrive_policy_that_cannot_be_read_is_a_failure_and_not_none() {
         let failure = queue(&canned.aws).describe().await.unwrap_err();
         assert_eq!(failure.kind, QueueFailureKind::Transient);
         assert_eq!(failure.error.code, "response");
+    }
+}
+
+#[test]
+fn a_queue_whose_url_has_another_host_of_aws_is_asked_there() {
+    for (url, asked) in [
+        (
+            "https://vpce-0ab-cd.sqs.eu-west-3.vpce.amazonaws.com/1/q",
+            Some("https://vpce-0ab-cd.sqs.eu-west-3.vpce.amazonaws.com"),
+        ),
+        (
+            "https://vpce-0ab-cd.sqs.cn-north-1.vpce.amazonaws.com.cn/1/q",
+            Some("https://vpce-0ab-cd.sqs.cn-north-1.vpce.amazonaws.com.cn"),
+        ),
+        (
+            "https://sqs.eu-west-1.api.aws:443/1/q",
+            Some("https://sqs.eu-west-1.api.aws:443"),
+        ),
+        (
+            "https://queue.amazonaws.com/1/q",
+            Some("https://queue.amazonaws.com"),
+        ),
+        (
+            "https://eu-west-2.queue.amazonaws.com/1/q",
+            Some("https://eu-west-2.queue.amazonaws.com"),
+        ),
+        ("https://sqs.eu-central-1.amazonaws.com/1/q", None),
+        ("https://sqs.cn-north-1.amazonaws.com.cn/1/q", None),
+        ("http://127.0.0.1:4566/000000000000/q", None),
+        ("https://queue.example.com/1/q", None),
+    ] {
+        assert_eq!(own_endpoint(url).as_deref(), asked, "{url}");
     }
 }
