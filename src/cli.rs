@@ -51,6 +51,7 @@ pub fn main() -> ExitCode {
     let flags = Flags {
         config: cli.config,
         overrides: cli.set,
+        own: Vec::new(),
     };
     let result = match cli.command.unwrap_or(Command::Run) {
         Command::Run => in_runtime(run::run(&flags)),

@@ -31,7 +31,7 @@ async fn each_value_is_told_with_its_origin() {
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
     for line in [
-        "concurrency = 7 # command line".to_owned(),
+        "concurrency = 7 # --set".to_owned(),
         "[queue]".to_owned(),
         format!("wait_time = \"5s\" # {file}:3"),
         "timeout = \"7s\" # NOTIFIER_EMAIL__TIMEOUT".to_owned(),
