@@ -10,6 +10,7 @@ mod check_template;
 mod configuration;
 mod healthcheck;
 mod help;
+mod readers;
 mod render;
 mod stage;
 mod triage;
