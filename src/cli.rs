@@ -12,18 +12,18 @@ mod session;
 mod triage;
 mod verdict;
 
-use std::{io, process::ExitCode, sync::LazyLock};
+use std::{process::ExitCode, sync::LazyLock};
 
 use anyhow::Context;
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 
 use self::{
     arguments::{Cli, Command},
-    output::eprint,
+    output::{Unwritten, eprint, print},
     session::UsageError,
 };
-use crate::config::{Flags, Problems};
+use crate::config::Problems;
 
 /// Everything was settled or released, or the command found no fault.
 const OK: u8 = 0;
@@ -34,43 +34,53 @@ const USAGE: u8 = 64;
 
 /// Runs the command that the command line names.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(message) => {
-            // Help and version come this way too, and belong on standard output.
-            let code = match message.kind() {
-                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => OK,
-                _ => USAGE,
-            };
-            return match message.print() {
-                Ok(()) => ExitCode::from(code),
-                Err(_closed) => ExitCode::from(FAILED),
-            };
-        }
-    };
-    let flags = Flags {
-        config: cli.config,
-        overrides: cli.set,
-    };
-    let result = match cli.command.unwrap_or(Command::Run) {
-        Command::Run => in_runtime(run::run(&flags)),
-        Command::Check(asked) => in_runtime(check::check(&flags, &asked)),
-        Command::Render(asked) => in_runtime(render::render(&flags, &asked)),
-        Command::Triage(asked) => in_runtime(triage::triage(&flags, &asked)),
-        Command::Config { json } => config::config(&flags, json),
-        Command::Healthcheck => in_runtime(healthcheck::healthcheck(&flags)),
-        Command::Completions { shell } => completions(shell),
+    let result = match Cli::try_parse() {
+        Ok(cli) => command(cli),
+        Err(message) => answer(message),
     };
     ExitCode::from(result.unwrap_or_else(|error| report(&error)))
 }
 
+fn command(cli: Cli) -> anyhow::Result<u8> {
+    let outer = cli.flags;
+    match cli.command.unwrap_or_default() {
+        Command::Run { flags } => in_runtime(run::run(&outer.with(flags))),
+        Command::Check { flags, asked } => in_runtime(check::check(&outer.with(flags), &asked)),
+        Command::Render { flags, asked } => in_runtime(render::render(&outer.with(flags), &asked)),
+        Command::Triage { flags, asked } => in_runtime(triage::triage(&outer.with(flags), &asked)),
+        Command::Config { flags, asked } => config::config(&outer.with(flags), &asked),
+        Command::Healthcheck { flags } => in_runtime(healthcheck::healthcheck(&outer.with(flags))),
+        Command::Version => {
+            outer.refuse_for("version")?;
+            print(Cli::command().render_version().trim_end())?;
+            Ok(OK)
+        }
+        Command::Completions { shell } => {
+            outer.refuse_for("completions")?;
+            completions(shell)
+        }
+    }
+}
+
+/// Prints what clap has to say: a mistake on the command line, or help and version, which come
+/// this way too and are results.
+fn answer(mut message: clap::Error) -> anyhow::Result<u8> {
+    arguments::correct_tip(&mut message);
+    let printed = message.print();
+    if message.use_stderr() {
+        return Ok(USAGE);
+    }
+    printed.map_err(Unwritten::from)?;
+    Ok(OK)
+}
+
 /// Prints why a command could not do its work and returns the exit code.
 fn report(error: &anyhow::Error) -> u8 {
-    let cause = error.downcast_ref::<io::Error>();
-    // The reader of `… | head` has read enough and needs no message.
-    if cause.is_none_or(|cause| cause.kind() != io::ErrorKind::BrokenPipe) {
-        eprint(&format_args!("{error:#}"));
+    // The reader of `… | head` has read enough: nothing is wrong, and nothing is to be said.
+    if let Some(Unwritten::NoReader) = error.downcast_ref() {
+        return OK;
     }
+    eprint(&format_args!("{error:#}"));
     if error.is::<UsageError>() || error.is::<Problems>() {
         USAGE
     } else {
@@ -109,6 +119,6 @@ fn completions(shell: Shell) -> anyhow::Result<u8> {
     let mut script = Vec::new();
     let name = env!("CARGO_PKG_NAME");
     clap_complete::generate(shell, &mut Cli::command(), name, &mut script);
-    output::print(String::from_utf8_lossy(&script).trim_end())?;
+    print(String::from_utf8_lossy(&script).trim_end())?;
     Ok(OK)
 }

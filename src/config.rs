@@ -21,15 +21,17 @@ mod settings;
 mod sources;
 mod suggest;
 mod texts;
+mod verbatim;
 
 use std::{ffi::OsString, fmt, net::SocketAddr};
 
 use self::keys::Required;
 pub use self::{
     environment::CONFIG,
-    flags::Flags,
+    file::DEFAULTS,
+    flags::{Flags, OwnFlag},
     keys::Part,
-    problem::{Origin, Problem, Problems},
+    problem::{Origin, Problem, Problems, SET},
     reader::KeyOrigin,
     settings::{Email, Log, LogFormat, Message, Queue, Repository, Settings, TemplateSettings},
 };
@@ -39,7 +41,7 @@ pub use self::{
 pub struct Loaded {
     /// What it says.
     pub settings: Settings,
-    /// What boot should log once: which variables are given but not used.
+    /// What boot should log once: what is given and not used, and what may not be meant.
     pub notes: Vec<String>,
     /// Every key with its value and where that comes from, in the order of the reference.
     pub origins: Vec<KeyOrigin>,
@@ -69,7 +71,10 @@ pub fn load(
     environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
 ) -> Result<Loaded, Problems> {
     let needed = |required| !matches!(required, Required::Part(part) if spared.contains(&part));
-    let read = reader::read(needed, flags, environment)?;
+    let read = reader::read(needed, flags, environment);
+    if !read.problems.is_empty() {
+        return Err(read.problems);
+    }
     Ok(Loaded {
         settings: read.draft.settings().ok_or_else(Problems::default)?,
         notes: read.notes,
@@ -90,6 +95,37 @@ pub fn endpoint_fault(url: &str) -> Option<String> {
     Some(format!("{fault}; allowed: {}", texts::ENDPOINT))
 }
 
+/// What there is of a configuration, good or not.
+pub struct Survey {
+    /// What boot would log once.
+    pub notes: Vec<String>,
+    /// Every key with its value, where that comes from and what is wrong with it, in the order of
+    /// the reference.
+    pub origins: Vec<KeyOrigin>,
+    /// Everything for which [`load`] would refuse the configuration.
+    pub problems: Problems,
+}
+
+/// Shows no value, since some are addresses.
+impl fmt::Debug for Survey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Survey").finish_non_exhaustive()
+    }
+}
+
+/// Reads what [`load`] reads for the daemon, and gives what there is even where something is wrong.
+pub fn survey(
+    flags: &Flags,
+    environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
+) -> Survey {
+    let read = reader::read(|_| true, flags, environment);
+    Survey {
+        notes: read.notes,
+        origins: read.origins,
+        problems: read.problems,
+    }
+}
+
 /// Loads where the health endpoints listen, for a command that needs nothing else. All other keys
 /// that are given are checked too.
 pub fn load_health(
@@ -97,7 +133,10 @@ pub fn load_health(
     environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
 ) -> Result<Option<SocketAddr>, Problems> {
     let needed = |required| required == Required::Placeholder;
-    Ok(reader::read(needed, flags, environment)?
-        .draft
-        .health_listen)
+    let read = reader::read(needed, flags, environment);
+    if read.problems.is_empty() {
+        Ok(read.draft.health_listen)
+    } else {
+        Err(read.problems)
+    }
 }

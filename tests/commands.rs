@@ -12,6 +12,7 @@ mod environment;
 mod healthcheck;
 mod help;
 pub(crate) mod network;
+mod readers;
 mod render;
 mod stage;
 mod triage;

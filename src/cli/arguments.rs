@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{
+    ArgAction, Args, Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
 use clap_complete::Shell;
 
-use super::version;
+use super::{session::UsageError, version};
+use crate::config::Flags;
 
 /// Mails the organizer of every event that the Calendar Invite Server has created.
 #[derive(Debug, Parser)]
@@ -14,55 +18,136 @@ use super::version;
     about,
     long_about = include_str!("help/about.txt").trim_end(),
     after_help = include_str!("help/main.txt"),
-    disable_help_subcommand = true
+    disable_version_flag = true,
+    max_term_width = 100
 )]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) flags: ConfigFlags,
+    /// Print the version.
+    #[arg(short = 'V', visible_short_alias = 'v', long, action = ArgAction::Version)]
+    version: (),
+}
+
+/// What the command line says about the configuration. It may stand before the command and behind
+/// it, of those commands that read the configuration.
+#[derive(Debug, Default, Args)]
+pub(super) struct ConfigFlags {
     /// The configuration file (TOML); `NOTIFIER_CONFIG` names one too.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// One key of the configuration, such as `--set concurrency=64`; beats every other source.
-    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = key_value)]
-    pub(super) set: Vec<(String, String)>,
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+}
+
+impl ConfigFlags {
+    /// These, and those behind the command, which win.
+    pub(super) fn with(self, inner: Self) -> Flags {
+        Flags {
+            config: inner.config.or(self.config),
+            overrides: [self.set, inner.set].concat(),
+            own: Vec::new(),
+        }
+    }
+
+    /// Refuses them for what reads no configuration.
+    pub(super) fn refuse_for(self, what: &str) -> Result<(), UsageError> {
+        refuse_for(&self.with(Self::default()), what)
+    }
+}
+
+/// Refuses flags that would do nothing.
+pub(super) fn refuse_for(flags: &Flags, what: &str) -> Result<(), UsageError> {
+    if flags.config.is_none() && flags.overrides.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{what} reads no configuration: leave out --config and --set");
+    Err(UsageError(message))
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Work until SIGTERM or SIGINT: the default.
     #[command(after_help = include_str!("help/run.txt"))]
-    Run,
+    Run {
+        #[command(flatten)]
+        flags: ConfigFlags,
+    },
     /// Try everything that the daemon will need, and say what is wrong and what to do.
     #[command(after_help = include_str!("help/check.txt"))]
-    Check(Check),
+    Check {
+        #[command(flatten)]
+        asked: Check,
+        #[command(flatten)]
+        flags: ConfigFlags,
+    },
     /// Show the mail that a message would become, without sending it.
     #[command(after_help = include_str!("help/render.txt"))]
-    Render(Render),
+    Render {
+        #[command(flatten)]
+        asked: Render,
+        #[command(flatten)]
+        flags: ConfigFlags,
+    },
     /// Say what would become of each message of a dead-letter queue, without removing any.
     #[command(
         long_about = include_str!("help/triage_about.txt").trim_end(),
         after_help = include_str!("help/triage.txt")
     )]
-    Triage(Triage),
+    Triage {
+        #[command(flatten)]
+        asked: Triage,
+        #[command(flatten)]
+        flags: ConfigFlags,
+    },
     /// Print the configuration in force as TOML, and where each value comes from.
     #[command(after_help = include_str!("help/config.txt"))]
     Config {
-        /// Print one JSON object instead of TOML.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        asked: Config,
+        #[command(flatten)]
+        flags: ConfigFlags,
     },
     /// Ask the daemon on this machine whether it lives: exit code 0 or 1, within two seconds.
     #[command(after_help = include_str!("help/healthcheck.txt"))]
-    Healthcheck,
+    Healthcheck {
+        #[command(flatten)]
+        flags: ConfigFlags,
+    },
     /// Print a completion script for a shell.
     #[command(after_help = include_str!("help/completions.txt"))]
     Completions {
         /// Which shell.
         shell: Shell,
     },
+    /// Print the version.
+    Version,
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Run {
+            flags: ConfigFlags::default(),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
+pub(super) struct Config {
+    /// Print one JSON object instead of TOML.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Print every key with its meaning, range and default: a file to begin with.
+    #[arg(long, conflicts_with = "json")]
+    pub(super) default: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Check {
     /// Print one JSON object instead of a table.
     #[arg(long)]
@@ -83,6 +168,7 @@ pub(super) struct Check {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Render {
     /// The message: an SQS body, an SNS envelope or an event alone; `-` reads standard input.
     /// Without it the sample event that comes with the program.
@@ -107,6 +193,7 @@ pub(super) struct Render {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
 pub(super) struct Triage {
     /// The URL of the queue to scan.
     #[arg(long, value_name = "URL")]
@@ -123,6 +210,19 @@ pub(super) struct Triage {
     /// Print one JSON object instead of lines.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Tells how to see more, where clap would take `--verbose` for a misspelt `--version`.
+pub(super) fn correct_tip(message: &mut clap::Error) {
+    let asked = message.get(ContextKind::InvalidArg);
+    let is_verbose = matches!(asked, Some(ContextValue::String(flag)) if flag == "--verbose");
+    if is_verbose {
+        message.remove(ContextKind::SuggestedArg);
+        message.remove(ContextKind::Usage);
+        let tip = "the daemon's log says more with '--set log.level=debug'".into();
+        let tips = ContextValue::StyledStrs(vec![tip]);
+        message.insert(ContextKind::Suggested, tips);
+    }
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -1,26 +1,37 @@
-//! `config`: the configuration in force and where each value comes from.
+//! `config`: the configuration in force and where each value comes from; or every key there is.
 
 use serde_json::{Map, Value, json};
 
 use super::{
-    OK,
-    output::{eprint, print},
-    session,
+    OK, arguments,
+    arguments::Config,
+    output::{Unwritten, eprint, print},
 };
-use crate::config::{Flags, KeyOrigin, Origin};
+use crate::config::{self, Flags, KeyOrigin, Origin};
 
-/// Prints it and returns the exit code.
-pub(super) fn config(flags: &Flags, as_json: bool) -> anyhow::Result<u8> {
-    let loaded = session::load(flags)?;
-    for note in &loaded.notes {
+/// Prints it and returns the exit code. What there is of a wrong configuration is printed, too.
+pub(super) fn config(flags: &Flags, asked: &Config) -> anyhow::Result<u8> {
+    if asked.default {
+        arguments::refuse_for(flags, "config --default")?;
+        print(config::DEFAULTS.trim_end())?;
+        return Ok(OK);
+    }
+    let survey = config::survey(flags, std::env::vars_os());
+    for note in &survey.notes {
         eprint(note);
     }
-    if as_json {
-        print(format_args!("{:#}", json_of(&loaded.origins)))?;
+    let printed = if asked.json {
+        print(format_args!("{:#}", json_of(&survey.origins)))
     } else {
-        print(toml_of(&loaded.origins))?;
+        print(toml_of(&survey.origins))
+    };
+    match printed {
+        // What is wrong is told also where nobody reads on.
+        Ok(()) | Err(Unwritten::NoReader) if !survey.problems.is_empty() => {
+            Err(survey.problems.into())
+        }
+        printed => Ok(printed.map(|()| OK)?),
     }
-    Ok(OK)
 }
 
 /// A TOML file that sets the same values. Keys without a section stand first, as TOML requires.
@@ -44,8 +55,8 @@ fn toml_of(keys: &[KeyOrigin]) -> String {
         let lines: Vec<_> = entries
             .iter()
             .map(|(name, key)| match &key.value {
-                Some(value) => (format!("{name} = {value}"), comment(&key.origin)),
-                None => (format!("#{name} ="), comment(&key.origin)),
+                Some(value) => (format!("{name} = {value}"), comment(key)),
+                None => (format!("#{name} ="), comment(key)),
             })
             .collect();
         // Long values would push every comment of their section out of sight.
@@ -59,9 +70,19 @@ fn toml_of(keys: &[KeyOrigin]) -> String {
     text.join("\n")
 }
 
-/// The origin on one line: the name of a file can hold any character.
-fn comment(origin: &Origin) -> String {
-    origin.to_string().escape_debug().to_string()
+/// The origin, or what is wrong, on one line: the name of a file can hold any character.
+fn comment(key: &KeyOrigin) -> String {
+    let origin = &key.origin;
+    let comment = match &key.problem {
+        None => origin.to_string(),
+        Some(problem) => match (&problem.origin, problem.variable) {
+            (Origin::Unset, Some(variable)) => format!("missing: set {variable}"),
+            (Origin::Unset, None) => "missing".to_owned(),
+            (wrong, _) if wrong == origin => format!("wrong: {origin}"),
+            (wrong, _) => format!("{origin}; wrong: {wrong}"),
+        },
+    };
+    comment.escape_debug().to_string()
 }
 
 fn json_of(keys: &[KeyOrigin]) -> Value {
@@ -70,7 +91,10 @@ fn json_of(keys: &[KeyOrigin]) -> Value {
             // Texts, numbers and lists are written alike in TOML and JSON.
             serde_json::from_str(toml).unwrap_or_else(|_| Value::from(toml.as_str()))
         });
-        let entry = json!({ "value": value, "origin": key.origin.to_string() });
+        let mut entry = json!({ "value": value, "origin": key.origin.to_string() });
+        if let Some(problem) = &key.problem {
+            entry["problem"] = problem.to_string().into();
+        }
         (key.key.clone(), entry)
     });
     Value::Object(entries.collect::<Map<_, _>>())

@@ -7,21 +7,39 @@ use std::{
 };
 
 use clap::builder::styling::{AnsiColor, Style};
+use thiserror::Error;
 
-/// Writes a result and a line's end. It fails when nobody reads any more, as in `… | head`.
-pub(super) fn print(result: impl Display) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{result}")?;
-    out.flush()
+/// Why a result could not be written. It is an error of its own, since a broken pipe elsewhere, as
+/// in a connection, is no reader that has read enough.
+#[derive(Debug, Error)]
+pub(super) enum Unwritten {
+    /// Nobody reads any more, as in `… | head`.
+    #[error("nobody reads standard output")]
+    NoReader,
+    /// The rest, such as a full disk.
+    #[error("standard output cannot be written: {0}")]
+    Failed(io::Error),
 }
 
-/// Writes everything that is not a result: mistakes, notes, progress.
-#[expect(
-    clippy::print_stderr,
-    reason = "a command line tool writes its errors to standard error"
-)]
+impl From<io::Error> for Unwritten {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::NoReader,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+/// Writes a result and a line's end.
+pub(super) fn print(result: impl Display) -> Result<(), Unwritten> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{result}")?;
+    Ok(out.flush()?)
+}
+
+/// Writes everything that is not a result: mistakes, notes, progress. What nobody reads is dropped.
 pub(super) fn eprint(message: &dyn Display) {
-    eprintln!("organizer-notifier: {message}");
+    drop(writeln!(io::stderr(), "organizer-notifier: {message}"));
 }
 
 /// As it should be.

@@ -20,7 +20,7 @@ use self::{
 use super::{
     FAILED, OK,
     arguments::Render,
-    output::{eprint, print},
+    output::{Unwritten, eprint, print},
     sample,
     session::{self, UsageError},
     verdict::Verdict,
@@ -101,6 +101,9 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
             // A failure ends nothing: an editor may be halfway through its work, and the next
             // change follows.
             if let Err(failed) = turn(&once().await, page.as_mut(), asked.json) {
+                if failed.is::<Unwritten>() {
+                    return Err(failed);
+                }
                 eprint(&format_args!("{failed:#}"));
             }
         }

@@ -12,14 +12,22 @@ use super::{
     output::{eprint, print},
     session::{self, Session},
 };
-use crate::{aws::classify, config::Flags, shutdown, text::format_duration};
+use crate::{
+    aws::classify,
+    config::{Flags, OwnFlag},
+    shutdown,
+    text::format_duration,
+};
 
 /// Scans, prints, puts back, and returns the exit code.
 pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> {
     let mut flags = flags.clone();
     // As a flag it is checked as the configuration's own queue is.
-    let queue_url = ("queue.url".to_owned(), asked.queue_url.clone());
-    flags.overrides.push(queue_url);
+    flags.own.push(OwnFlag {
+        flag: "--queue-url",
+        key: "queue.url",
+        value: asked.queue_url.clone(),
+    });
     let mut signals = shutdown::signals().context("signals cannot be handled")?;
     let loaded = session::load_for_mail(&flags, asked.template.as_deref())?;
     let Session { loaded, world, .. } = Session::connect(loaded).await?;
@@ -51,12 +59,13 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
         printed.is_ok()
     };
     let scan = scanner.scan(&mut signals, show).await;
-    printed?;
-    if asked.json {
-        print(report::json(&scan))?;
-    } else {
-        print(report::summary(&scan))?;
-    }
+    let printed = printed.and_then(|()| {
+        if asked.json {
+            print(report::json(&scan))
+        } else {
+            print(report::summary(&scan))
+        }
+    });
     if let End::Failed(why) = &scan.end {
         eprint(why);
     }
@@ -69,5 +78,9 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
         ));
     }
     let is_good = scan.left_hidden == 0 && !matches!(scan.end, End::Failed(_));
-    Ok(if is_good { OK } else { FAILED })
+    if !is_good {
+        return Ok(FAILED);
+    }
+    printed?;
+    Ok(OK)
 }

@@ -65,7 +65,7 @@ pub(super) fn read_cis(
         let set: Vec<&str> = names.filter(|name| variables.contains_key(*name)).collect();
         if let [_, second, ..] = set[..] {
             let message = format!(
-                "{} are set at once, and each names a template; allowed: one of them",
+                "{} are set together, and each names a template; allowed: one of them",
                 set.join(" and ")
             );
             sources.refuse(&row.name, Origin::Variable(second.to_owned()), message);

@@ -1,8 +1,13 @@
 //! The files as sources: the defaults and the configuration file, and the line of each key in them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use figment::value::Value;
+use serde::de::IgnoredAny;
 use toml_edit::{ImDocument, TableLike};
 
 use super::{
@@ -13,7 +18,11 @@ use super::{
     sources::Sources,
 };
 
-const DEFAULTS: &str = include_str!("../../config/default.toml");
+/// The defaults and the reference of all keys, as a configuration file with comments.
+pub const DEFAULTS: &str = include_str!("../../config/default.toml");
+
+/// The most bytes that a configuration file may have.
+const BYTES_MAX: u64 = 1 << 20;
 
 /// Adds the defaults, which are embedded.
 pub(super) fn read_defaults(sources: &mut Sources) {
@@ -28,14 +37,30 @@ pub(super) fn read(flags: &Flags, variables: &Variables, sources: &mut Sources) 
         (None, Some(path)) => (PathBuf::from(path), CONFIG),
         (None, None) => return true,
     };
-    match std::fs::read(&path) {
-        Ok(bytes) => read_bytes(&path, &bytes, sources),
+    match read_beginning(&path) {
+        Ok(bytes) if u64::try_from(bytes.len()).is_ok_and(|length| length <= BYTES_MAX) => {
+            read_bytes(&path, &bytes, sources)
+        }
+        Ok(_) => {
+            let message = "has more than 1 MiB; allowed: a TOML file of at most 1 MiB";
+            sources.refuse(given, Origin::File { path, line: None }, message);
+            false
+        }
         Err(error) => {
             let message = format!("cannot be read: {error}; allowed: a readable TOML file");
             sources.refuse(given, Origin::File { path, line: None }, message);
             false
         }
     }
+}
+
+/// The file's bytes, up to the first that is one too many. The length that the file system knows
+/// says nothing of a pipe.
+fn read_beginning(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut file = File::open(path)?.take(BYTES_MAX + 1);
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn read_bytes(path: &Path, bytes: &[u8], sources: &mut Sources) -> bool {
@@ -59,17 +84,26 @@ fn read_bytes(path: &Path, bytes: &[u8], sources: &mut Sources) -> bool {
 fn read_toml(text: &str, origin: &dyn Fn(Option<usize>) -> Origin, sources: &mut Sources) -> bool {
     match ImDocument::parse(text) {
         Ok(document) => {
-            let origin_at = |at: Option<usize>| origin(at.map(|at| line(text, at)));
+            let lines = Lines::of(text);
+            let origin_at = |at: Option<usize>| origin(at.map(|at| lines.line(at)));
             read_table(&[], document.as_table(), &origin_at, sources);
             true
         }
         Err(error) => {
+            if let Some(format) = other_format(text) {
+                let message = format!(
+                    "looks like {format}; TOML is wanted, such as `organizer-notifier config --default` prints"
+                );
+                sources.refuse("file", origin(None), message);
+                return false;
+            }
             let at = error.span().map(|span| span.start);
             // The error's `Display` shows the line itself, which may hold an address.
             let what = error.message().trim().replace('\n', ", ");
             let column = at.map(|at| format!(", at column {}", column(text, at)));
             let message = format!("is not TOML{}: {what}", column.unwrap_or_default());
-            sources.refuse("file", origin(at.map(|at| line(text, at))), message);
+            let line = at.map(|at| Lines::of(text).line(at));
+            sources.refuse("file", origin(line), message);
             false
         }
     }
@@ -122,9 +156,36 @@ pub(super) fn value_of(value: &toml_edit::Value) -> Option<Value> {
     })
 }
 
-/// The line of a byte offset, from 1.
-fn line(text: &str, at: usize) -> usize {
-    1 + text.get(..at).unwrap_or(text).matches('\n').count()
+/// The format that a text which is no TOML is probably written in.
+fn other_format(text: &str) -> Option<&'static str> {
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let mut lines = text.lines().map(str::trim_end);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let (name, rest) = first.split_once(':').unwrap_or_default();
+    let is_name = |char: char| char.is_alphanumeric() || "_-.".contains(char);
+    let is_yaml_key =
+        !name.is_empty() && name.chars().all(is_name) && (rest.is_empty() || rest.starts_with(' '));
+    if text.starts_with('{') || serde_json::from_str::<IgnoredAny>(text).is_ok() {
+        Some("JSON")
+    } else if first == "---" || first.starts_with("- ") || is_yaml_key {
+        Some("YAML")
+    } else {
+        None
+    }
+}
+
+/// Where the lines of a text begin. A large file has many keys, each of which asks for its line.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at + 1).collect())
+    }
+
+    /// The line of a byte offset, from 1.
+    fn line(&self, at: usize) -> usize {
+        1 + self.0.partition_point(|start| *start <= at)
+    }
 }
 
 /// The column of a byte offset, in characters from 1.

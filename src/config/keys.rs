@@ -267,14 +267,6 @@ fn fits(segment: &str, part: &str) -> bool {
     segment == part || (segment == "*" && Placeholder::is_name(part))
 }
 
-/// A key's place in the table; what is no key comes first.
-pub(super) fn place(name: &str) -> Option<usize> {
-    match find(&name.split('.').collect::<Vec<_>>()) {
-        Found::Key(found) => rows().position(|row| row.name == found.name),
-        Found::Section | Found::Nothing => None,
-    }
-}
-
 /// The name of our variable for a key.
 pub(super) fn variable(name: &str) -> String {
     format!("{PREFIX}{}", name.replace('.', "__").to_uppercase())

@@ -78,7 +78,8 @@ pub(super) fn texts<T: 'static>(
     parse: fn(&str) -> Result<T, String>,
     allowed: &str,
 ) -> Kind<Vec<T>> {
-    let item = move |item: &Value| parse(item.as_str().ok_or("holds something that is not text")?);
+    let item =
+        move |item: &Value| parse(item.as_str().ok_or("contains something that is not text")?);
     Kind::new(allowed, move |value| match value.as_array() {
         Some(items) => items.iter().map(item).collect(),
         None => Err(format!("{}, not a list", is(value))),

@@ -23,9 +23,12 @@ pub enum Origin {
     },
     /// An environment variable, by name.
     Variable(String),
-    /// A flag on the command line.
-    Flag,
+    /// A flag on the command line, as it was typed.
+    Flag(&'static str),
 }
+
+/// The flag that gives any key.
+pub const SET: &str = "--set";
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,7 +41,7 @@ impl fmt::Display for Origin {
             } => write!(f, "{}:{line}", path.display()),
             Self::File { path, line: None } => write!(f, "{}", path.display()),
             Self::Variable(name) => f.write_str(name),
-            Self::Flag => f.write_str("command line"),
+            Self::Flag(flag) => f.write_str(flag),
         }
     }
 }
@@ -50,8 +53,10 @@ pub struct Problem {
     pub key: String,
     /// The source to correct.
     pub origin: Origin,
-    /// What is wrong and what is allowed, without the key.
+    /// What is wrong and what is allowed, without the key; what it takes, where it is missing.
     pub message: String,
+    /// The Calendar Invite Server's variable to set, where the key is missing and has one.
+    pub variable: Option<&'static str>,
 }
 
 impl Problem {
@@ -60,28 +65,71 @@ impl Problem {
             key: key.into(),
             origin,
             message: message.into(),
+            variable: None,
+        }
+    }
+
+    /// A required key that no source gives.
+    pub(super) fn missing(
+        key: &str,
+        variable: Option<&'static str>,
+        takes: impl Into<String>,
+    ) -> Self {
+        Self {
+            variable,
+            ..Self::new(key, Origin::Unset, takes)
+        }
+    }
+
+    /// The group in which it is told, and its line there.
+    fn group(&self) -> (u8, usize) {
+        match &self.origin {
+            Origin::File { line, .. } => (0, line.unwrap_or_default()),
+            Origin::Variable(_) => (1, 0),
+            Origin::Flag(_) => (2, 0),
+            Origin::Default => (3, 0),
+            Origin::Unset => (4, 0),
         }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let origin = self.origin.to_string();
-        if origin == self.key {
-            write!(f, "{origin}: {}", self.message)
-        } else {
-            write!(f, "{} ({origin}): {}", self.key, self.message)
+        let Self { key, message, .. } = self;
+        match (&self.origin, self.variable) {
+            (Origin::Unset, Some(variable)) => {
+                write!(f, "{variable} is not set ({key}): {message}")
+            }
+            (Origin::Unset, None) => write!(f, "{key} is not set: {message}"),
+            // Whoever typed it need not know the key.
+            (Origin::Flag(flag), _) if *flag != SET => write!(f, "{flag}: {message}"),
+            (Origin::Variable(name), _) if name == key => write!(f, "{name}: {message}"),
+            (origin, _) => write!(f, "{key} ({origin}): {message}"),
         }
     }
 }
 
-/// Everything that is wrong with a configuration. Its `Display` writes the count and then one line
-/// for each problem.
+/// Everything that is wrong with a configuration. Its `Display` writes the count, then one line
+/// for each problem, and below what to do where variables are missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(pub(super) Vec<Problem>);
 
 impl Problems {
-    /// The problems in the order in which they are shown; at least one.
+    /// The problems in the order in which somebody works on them: those of the file by its lines,
+    /// those of variables, of flags, defaults that do not go with what is given, and at last what
+    /// is missing, since a key that is misspelt above is missing below. In a group they stand as
+    /// they were found.
+    pub(super) fn in_order(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(Problem::group);
+        Self(problems)
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The problems in the order in which they are shown.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
         self.0.iter()
     }
@@ -95,6 +143,12 @@ impl fmt::Display for Problems {
         }
         for problem in &self.0 {
             write!(f, "\n  {problem}")?;
+        }
+        if self.0.iter().any(|problem| problem.variable.is_some()) {
+            f.write_str(
+                "\nset the variables, or name a file with --config FILE; all keys: \
+                 organizer-notifier config --default",
+            )?;
         }
         Ok(())
     }
@@ -120,6 +174,15 @@ pub(super) fn number(number: Num) -> String {
     let unsigned = number.to_u128().map(|whole| whole.to_string());
     let real = number.to_f64().map(|real| format!("{real:?}"));
     signed.or(unsigned).or(real).unwrap_or_default()
+}
+
+/// Whether an error text would not show the value.
+pub(super) fn is_private(value: &Value) -> bool {
+    match value {
+        Value::String(_, text) => may_be_private(text),
+        Value::Array(_, items) => items.iter().any(is_private),
+        _ => false,
+    }
 }
 
 /// [`shown`] for text, in quotes.

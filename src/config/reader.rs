@@ -11,8 +11,9 @@ use super::{
     file,
     flags::{self, Flags},
     keys::{self, Part, Required, Row},
-    problem::{Origin, Problems, number, shown},
+    problem::{Origin, Problem, Problems, is_private, number, shown},
     sources::Sources,
+    verbatim,
 };
 
 /// One key of the effective configuration.
@@ -20,30 +21,33 @@ use super::{
 pub struct KeyOrigin {
     /// The key, such as `queue.url`.
     pub key: String,
-    /// The value as TOML; `None` where an optional key is not set.
+    /// The value as TOML; `None` where the key is not set, or has a wrong value that may be private.
     pub value: Option<String>,
     /// The source that gave it.
     pub origin: Origin,
+    /// What is wrong with it first of all.
+    pub problem: Option<Problem>,
 }
 
-/// A configuration in which every given value is good, and every key given that is needed.
+/// What the sources give.
 #[derive(Default)]
 pub(super) struct Configuration {
-    /// The settings as far as they go.
+    /// The settings, as far as their values are good.
     pub(super) draft: Draft,
     /// Every key with its origin, in the order of the reference.
     pub(super) origins: Vec<KeyOrigin>,
-    /// What boot should log once: the variables that another source beats.
+    /// What boot should log once: what another source beats, and what may not be meant.
     pub(super) notes: Vec<String>,
+    /// Everything that is wrong, in order.
+    pub(super) problems: Problems,
 }
 
-/// Reads the sources, of which later ones win. Fails with all problems; a missing key is one where
-/// it is `needed`.
+/// Reads the sources, of which later ones win. A missing key is a problem where it is `needed`.
 pub(super) fn read(
     needed: impl Fn(Required) -> bool,
     flags: &Flags,
     environment: impl IntoIterator<Item = (impl Into<OsString>, impl Into<OsString>)>,
-) -> Result<Configuration, Problems> {
+) -> Configuration {
     let mut sources = Sources::default();
     let variables = environment::variables(environment, &mut sources);
     file::read_defaults(&mut sources);
@@ -52,60 +56,80 @@ pub(super) fn read(
     environment::read_own(&variables, &mut sources);
     flags::read(flags, &mut sources);
 
-    let spared = sources
-        .is_set("template.file")
-        .then_some(Required::Part(Part::Template));
     let mut read = Configuration::default();
-    // An unreadable file may give any key, so nobody knows which are missing.
-    read.read_keys(&mut sources, |required| {
-        complete && Some(required) != spared && needed(required)
-    });
-    contradictions::refuse_two_templates(&mut sources);
-    contradictions::refuse_reference_of_bucket(&read.draft, &mut sources);
-    if complete {
-        contradictions::refuse_times(&read.draft, &mut sources);
-        contradictions::refuse_one_queue_for_both(&read.draft, &mut sources);
-    }
     if flags.config.is_some() && variables.contains_key(CONFIG) {
         read.notes.push(format!("{CONFIG} is replaced by --config"));
     }
     for (key, variable) in cis {
         read.notes.extend(shadowed(key, variable, &sources));
     }
-    let mut problems = sources.problems;
-    problems.sort_by_key(|problem| keys::place(&problem.key));
-    if problems.is_empty() {
-        Ok(read)
-    } else {
-        Err(Problems(problems))
+    read.notes.extend(contradictions::settle(&mut sources));
+    let spared = sources
+        .is_set("template.file")
+        .then_some(Required::Part(Part::Template));
+    // An unreadable file may give any key, so nobody knows which are missing.
+    read.read_keys(&mut sources, |required| {
+        complete && Some(required) != spared && needed(required)
+    });
+    if complete {
+        contradictions::refuse_times(&read.draft, &mut sources);
+        contradictions::refuse_one_queue_for_both(&read.draft, &mut sources);
     }
+    read.list(&sources);
+    read.problems = Problems::in_order(sources.problems);
+    read
 }
 
 impl Configuration {
     /// Reads every key of the table into the draft.
     fn read_keys(&mut self, sources: &mut Sources, needed: impl Fn(Required) -> bool) {
-        for row in keys::rows() {
-            for placeholder in placeholders(row, sources) {
-                let key = row.name.replace('*', &placeholder);
-                let value = sources.value(&key);
-                if let Some(value) = &value {
-                    if let Err(message) = row.fill(&mut self.draft, &placeholder, value) {
-                        sources.refuse_value(&key, message);
-                    }
-                } else if let Some(required) = row.required
-                    && needed(required)
-                    && !sources.is_wrong(&key)
-                {
-                    sources.refuse(&key, Origin::Unset, not_set(row, required, &key));
+        for (row, placeholder, key) in keys_of(sources) {
+            let origin = sources.origin(&key);
+            if let Some(value) = sources.value(&key) {
+                if let Err(wrong) = row.fill(&mut self.draft, &placeholder, &value) {
+                    let wrong = verbatim::wrapping(&value, &origin).unwrap_or(wrong);
+                    sources.refuse_value(&key, wrong);
+                } else if let Some(doubt) = verbatim::doubt(&key, &value, &origin) {
+                    let written = sources.written(&key);
+                    self.notes.push(format!("{written} {doubt}"));
                 }
-                self.origins.push(KeyOrigin {
-                    value: value.as_ref().map(toml),
-                    origin: sources.origin(&key),
-                    key,
-                });
+            } else if row.required.is_some_and(&needed) && !sources.is_wrong(&key) {
+                let variable = row.cis.first().copied();
+                let missing = Problem::missing(&key, variable, row.allowed.as_str());
+                sources.problems.push(missing);
             }
         }
     }
+
+    /// Lists every key.
+    fn list(&mut self, sources: &Sources) {
+        for (_, _, key) in keys_of(sources) {
+            let origin = sources.origin(&key);
+            let mut problems = sources.problems.iter();
+            let problem = problems.find(|problem| problem.key == key).cloned();
+            let is_wrong = problem.as_ref().is_some_and(|wrong| wrong.origin == origin);
+            let value = sources.value(&key);
+            let value = value.filter(|value| !(is_wrong && is_private(value)));
+            self.origins.push(KeyOrigin {
+                value: value.as_ref().map(toml),
+                origin,
+                problem,
+                key,
+            });
+        }
+    }
+}
+
+/// Every key there is, with its row and the name of its placeholder, in the order of the table.
+fn keys_of(sources: &Sources) -> Vec<(&'static Row, String, String)> {
+    let keys = keys::rows().flat_map(|row| {
+        let placeholders = placeholders(row, sources).into_iter();
+        placeholders.map(move |placeholder| {
+            let key = row.name.replace('*', &placeholder);
+            (row, placeholder, key)
+        })
+    });
+    keys.collect()
 }
 
 /// The names of all placeholders for a row with a `*`, otherwise one empty name.
@@ -118,46 +142,25 @@ fn placeholders(row: &Row, sources: &Sources) -> Vec<String> {
 
 /// Says that another source beats one of CIS's variables.
 fn shadowed(key: &str, variable: &str, sources: &Sources) -> Option<String> {
-    match sources.origin(key) {
-        Origin::Variable(name) if name == variable => None,
-        Origin::Variable(name) => Some(format!("{variable} is replaced by {name}")),
-        Origin::Flag => Some(format!(
-            "{variable} is replaced by {key} on the command line"
-        )),
-        origin => Some(format!("{variable} is replaced by {key} in {origin}")),
-    }
-}
-
-/// Says how to set a required key, for somebody who has never set one.
-fn not_set(row: &Row, required: Required, key: &str) -> String {
-    let own = keys::variable(key);
-    let variables = match row.cis {
-        [] => own,
-        [one] => format!("{one} or {own}"),
-        several => format!("one of {}, {own}", several.join(", ")),
-    };
-    let or = match required {
-        Required::Part(Part::Template) => ", or template.file for a local template",
-        _ => "",
-    };
-    format!(
-        "is needed: give `{key}` in the configuration file, or set {variables}{or}; allowed: {}",
-        row.allowed
-    )
+    let by = sources.written(key);
+    (by != variable).then(|| format!("{variable} is replaced by {by}"))
 }
 
 /// The value as TOML.
 fn toml(value: &Value) -> String {
     match value {
-        // JSON's strings are a part of TOML's.
-        Value::String(_, text) => serde_json::Value::from(text.as_str()).to_string(),
+        // JSON's strings are a part of TOML's, but for one character.
+        Value::String(_, text) => {
+            let json = serde_json::Value::from(text.as_str()).to_string();
+            json.replace('\u{7f}', "\\u007f")
+        }
         Value::Array(_, items) => {
             format!(
                 "[{}]",
                 items.iter().map(toml).collect::<Vec<_>>().join(", ")
             )
         }
-        Value::Num(_, num) => number(*num),
+        Value::Num(_, num) => number(*num).to_lowercase(),
         other => shown(other),
     }
 }

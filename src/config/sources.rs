@@ -1,6 +1,9 @@
 //! What the sources give, merged, and what is wrong with them.
 
-use std::{collections::BTreeMap, mem};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+};
 
 use figment::{
     Figment,
@@ -8,7 +11,8 @@ use figment::{
 };
 
 use super::{
-    problem::{Origin, Problem},
+    keys,
+    problem::{Origin, Problem, SET},
     suggest,
 };
 
@@ -18,6 +22,7 @@ use super::{
 pub(super) struct Sources {
     figment: Figment,
     origins: BTreeMap<Tag, Origin>,
+    left_out: BTreeSet<String>,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
 }
@@ -33,7 +38,13 @@ impl Sources {
 
     /// A key's value, where a source gives one.
     pub(super) fn value(&self, key: &str) -> Option<Value> {
-        self.figment.find_value(key).ok()
+        let value = || self.figment.find_value(key).ok();
+        (!self.left_out.contains(key)).then(value).flatten()
+    }
+
+    /// Takes a key for one that no source gives.
+    pub(super) fn leave_out(&mut self, key: &str) {
+        self.left_out.insert(key.to_owned());
     }
 
     /// Where a key's value comes from.
@@ -46,6 +57,28 @@ impl Sources {
     /// Whether a source gives the key.
     pub(super) fn is_set(&self, key: &str) -> bool {
         self.origin(key) != Origin::Unset
+    }
+
+    /// How late the source of a key's value comes; later sources win.
+    pub(super) fn rank(&self, key: &str) -> u8 {
+        match self.origin(key) {
+            Origin::Unset => 0,
+            Origin::Default => 1,
+            Origin::Variable(name) if !name.starts_with(keys::PREFIX) => 2,
+            Origin::File { .. } => 3,
+            Origin::Variable(_) => 4,
+            Origin::Flag(_) => 5,
+        }
+    }
+
+    /// What somebody wrote to give a key its value, for a note.
+    pub(super) fn written(&self, key: &str) -> String {
+        match self.origin(key) {
+            Origin::Variable(name) => name,
+            Origin::Flag(SET) => format!("{SET} {key}"),
+            Origin::Flag(flag) => flag.to_owned(),
+            origin => format!("{key} in {origin}"),
+        }
     }
 
     /// The names in a section.
@@ -74,15 +107,15 @@ impl Sources {
         let what = if section { "section" } else { "key" };
         let message = match (path, suggest::suggest(path, section)) {
             (["message", "placeholders", ..], _) if path.len() < 4 => {
-                "is no placeholder; allowed: \
+                "is not a placeholder; allowed: \
                 `[message.placeholders.NAME]` with a name of letters, digits and `_` that does \
                 not begin with a digit"
                     .to_owned()
             }
             (_, Some(meant)) => format!("is an unknown {what}; did you mean `{meant}`?"),
-            (_, None) => format!(
-                "is an unknown {what}; allowed: those that `organizer-notifier config` shows"
-            ),
+            (_, None) => {
+                format!("is an unknown {what}; all keys: organizer-notifier config --default")
+            }
         };
         // A quoted key can hold anything.
         let name: String = path.join(".").chars().take(100).collect();

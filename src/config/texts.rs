@@ -90,7 +90,7 @@ fn bucket_fault(bucket: &str) -> Option<&'static str> {
     if bucket.contains('/') {
         Some("with more than a bucket: the object's whole key is template.path, folders included")
     } else if bucket.is_empty() {
-        Some("which names no bucket")
+        Some("which has no bucket's name")
     } else if !(3..=63).contains(&bucket.len())
         || !bucket.chars().all(fits)
         || !bucket.starts_with(ends)
@@ -99,44 +99,69 @@ fn bucket_fault(bucket: &str) -> Option<&'static str> {
         || bucket.parse::<Ipv4Addr>().is_ok()
     {
         Some(
-            "whose bucket's name cannot be one: they have 3 to 63 lower-case letters, digits, `-` and \
-             `.`, begin and end with a letter or a digit, and are no IP address",
+            "whose bucket's name is not valid: it has 3 to 63 lower-case letters, digits, `-` and `.`, \
+             begins and ends with a letter or a digit, and is no IP address",
         )
     } else {
         None
     }
 }
 
-/// The URL of a standard queue.
+/// The URL of a standard queue, without a slash at its end.
 pub(super) fn queue_url(text: &str) -> Result<String, String> {
     filled(text)?;
     let rest = text
         .strip_prefix("https://")
         .or_else(|| text.strip_prefix("http://"));
     if let Some(bad) = rest.and_then(|rest| rest.chars().find(|char| "@?#".contains(*char))) {
-        return Err(format!("holds a `{bad}`, which no queue's URL has"));
+        return Err(format!("has a `{bad}`, which no queue's URL has"));
     }
     let rest = rest.unwrap_or_default();
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let name = queue_name(path);
+    let trimmed = path.strip_suffix('/').unwrap_or(path);
+    let name = queue_name(trimmed);
     let wrong = if text.starts_with("arn:") {
         "the queue's ARN and not its URL"
     } else if !text.starts_with("https://") && !text.starts_with("http://") {
         "which does not begin with `https://` or `http://`"
     } else if rest.contains(|char: char| char.is_whitespace() || char.is_control()) {
-        "which contains spaces"
+        "which contains a space"
     } else if host.is_empty() || host.starts_with(':') {
-        "which names no host"
+        "which has no host"
     } else if name.is_empty() {
         "which does not end with a queue's name"
     } else if name.strip_suffix(".fifo").is_some() {
         "a FIFO queue: SNS and this service use a standard one, and a held message would hold up its whole group"
     } else if !is_name(name, "-_", 80) {
         "whose last part is not a queue's name"
+    } else if is_of_aws(host) && !is_account_and_name(trimmed) {
+        "which has no account id before the queue's name: `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`"
     } else {
-        return Ok(text.to_owned());
+        let trimmed_off = path.len() - trimmed.len();
+        return Ok(text[..text.len() - trimmed_off].to_owned());
     };
     Err(refused(text, wrong))
+}
+
+/// Whether this is one of AWS's hosts, in any partition. Servers that stand in for AWS have names
+/// and paths of their own.
+fn is_of_aws(host: &str) -> bool {
+    let (name, _port) = host.split_once(':').unwrap_or((host, ""));
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let ends = [
+        ".amazonaws.com",
+        ".amazonaws.com.cn",
+        ".amazonaws.eu",
+        ".api.aws",
+    ];
+    ends.iter().any(|end| name.ends_with(end))
+}
+
+fn is_account_and_name(path: &str) -> bool {
+    let is_account =
+        |text: &str| text.len() == 12 && text.chars().all(|char| char.is_ascii_digit());
+    path.split_once('/')
+        .is_some_and(|(account, name)| is_account(account) && !name.contains('/'))
 }
 
 /// A table's name. An ARN would name a table that is not ours.
@@ -159,7 +184,7 @@ pub(super) fn sender(text: &str) -> Result<Sender, String> {
     if sender.address().as_str().matches('@').count() == 1 {
         Ok(sender)
     } else {
-        Err("is not one address: it holds more than one @".to_owned())
+        Err("is not one address: it has more than one @".to_owned())
     }
 }
 

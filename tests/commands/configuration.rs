@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::commands::stage::{command, directory, finish, path, run_bare};
+use crate::commands::stage::{directory, path, run_bare};
 
 const CIS: [(&str, &str); 6] = [
     ("REGION", "eu-central-1"),
@@ -31,7 +31,7 @@ async fn each_value_is_told_with_its_origin() {
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect();
     for line in [
-        "concurrency = 7 # command line".to_owned(),
+        "concurrency = 7 # --set".to_owned(),
         "[queue]".to_owned(),
         format!("wait_time = \"5s\" # {file}:3"),
         "timeout = \"7s\" # NOTIFIER_EMAIL__TIMEOUT".to_owned(),
@@ -112,7 +112,7 @@ subject = \"Hello\"
     for asked in ["config", "check", "run", "render", "healthcheck"] {
         let done = run_bare(&variables, &[asked, "--config", &file]).await;
         done.exits(64);
-        assert_eq!(done.out, "");
+        assert_eq!(done.out.is_empty(), asked != "config", "{done}");
         let mut lines = done.err.lines();
         assert_eq!(
             lines.next(),
@@ -138,14 +138,159 @@ subject = \"Hello\"
             assert!(problems.iter().any(stands), "not told: {told}\n{done}");
         }
         for secret in ["AKIA", "password", "dana@"] {
-            assert!(!done.err.contains(secret), "{done}");
+            assert!(!done.to_string().contains(secret), "{done}");
         }
     }
 }
 
+/// A file of which two keys are wrong, two are missing, and one is unknown.
+const INCOMPLETE: &str = "\
+[queue]
+wait_time = 20
+[template]
+repository = \"templates\"
+path = \"new-event.html\"
+[email]
+sendr = \"events@example.com\"
+subject = \"Hello\"
+max_send_rate = nan
+";
+
 #[tokio::test]
-async fn a_reader_that_goes_away_is_no_panic() {
-    let mut command = command(CIS.into_iter(), &["config"]);
-    command.stdout(std::process::Stdio::null());
-    finish(command, "").await.exits(0);
+async fn what_there_is_of_a_wrong_configuration_is_printed_and_marked() {
+    let directory = directory(&[("a.toml", INCOMPLETE)]);
+    let file = path(&directory, "a.toml");
+    let done = run_bare(&[], &["config", "--config", &file]).await;
+    let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let out: Vec<String> = done.exits(64).out.lines().map(squeezed).collect();
+    for line in [
+        "#url = # missing: set SQS_URL".to_owned(),
+        "#sender = # missing: set SENDER".to_owned(),
+        format!("wait_time = 20 # wrong: {file}:2"),
+        format!("max_send_rate = nan # wrong: {file}:9"),
+        format!("subject = \"Hello\" # {file}:8"),
+    ] {
+        assert!(out.contains(&line), "no line {line}\n{done}");
+    }
+    let parsed = done.out.parse::<toml_edit::DocumentMut>();
+    assert!(parsed.is_ok(), "{parsed:?}\n{done}");
+    let mut told = done.err.lines();
+    assert_eq!(
+        told.next(),
+        Some("organizer-notifier: 5 problems in the configuration:")
+    );
+    assert_eq!(
+        told.next_back(),
+        Some(
+            "set the variables, or name a file with --config FILE; all keys: organizer-notifier config --default"
+        )
+    );
+    assert_eq!(told.count(), 5, "{done}");
+}
+
+#[tokio::test]
+async fn json_says_what_is_missing_or_wrong() {
+    let directory = directory(&[("a.toml", INCOMPLETE)]);
+    let file = path(&directory, "a.toml");
+    let done = run_bare(&[], &["config", "--json", "--config", &file]).await;
+    let json: Value = serde_json::from_str(&done.exits(64).out).unwrap();
+    assert_eq!(
+        json["email.sender"],
+        json!({
+            "value": null,
+            "origin": "not set",
+            "problem": "SENDER is not set (email.sender): one address, such as `events@example.com` or `Events <events@example.com>`",
+        })
+    );
+    let wait_time = &json["queue.wait_time"];
+    assert_eq!(wait_time["value"], 20);
+    assert_eq!(wait_time["origin"], format!("{file}:2"));
+    let problem = wait_time["problem"].as_str().unwrap();
+    assert!(problem.contains("without a unit"), "{problem}");
+    assert!(done.err.contains("SQS_URL is not set"), "{done}");
+}
+
+#[tokio::test]
+async fn a_configuration_that_stands_in_no_file_is_printed_as_far_as_it_goes() {
+    let done = run_bare(&CIS, &["config", "--config", "/nope.toml"]).await;
+    assert!(done.exits(64).out.contains("url = \"https://"), "{done}");
+    assert!(done.err.contains("1 problem in the"), "{done}");
+}
+
+#[tokio::test]
+async fn the_defaults_are_printed_as_they_are_without_a_configuration() {
+    let done = run_bare(&[("LOG_LEVEL", "nonsense")], &["config", "--default"]).await;
+    let reference = include_str!("../../config/default.toml");
+    assert_eq!(done.exits(0).out, reference);
+    assert_eq!(done.err, "");
+}
+
+#[tokio::test]
+async fn the_defaults_depend_on_no_source() {
+    for arguments in [
+        &["config", "--default", "--set", "concurrency=7"][..],
+        &["--config", "/nope.toml", "config", "--default"],
+    ] {
+        let done = run_bare(&[], arguments).await;
+        assert!(
+            done.exits(64).err.contains("leave out --config and --set"),
+            "{done}"
+        );
+    }
+    let done = run_bare(&[], &["config", "--default", "--json"]).await;
+    assert!(done.exits(64).err.contains("--json"), "{done}");
+}
+
+#[tokio::test]
+async fn a_flag_stands_before_the_command_or_behind_it() {
+    for (arguments, value) in [
+        (&["--set", "concurrency=7", "config"][..], 7),
+        (&["config", "--set", "concurrency=8"], 8),
+        (
+            &["--set", "concurrency=7", "config", "--set", "concurrency=8"],
+            8,
+        ),
+        (
+            &[
+                "--set",
+                "concurrency=7",
+                "config",
+                "--set",
+                "log.level=debug",
+            ],
+            7,
+        ),
+    ] {
+        let arguments = [arguments, &["--json"]].concat();
+        let done = run_bare(&CIS, &arguments).await;
+        let json: Value = serde_json::from_str(&done.exits(0).out).unwrap();
+        assert_eq!(
+            json["concurrency"],
+            json!({ "value": value, "origin": "--set" })
+        );
+    }
+    let directory = directory(&[("a.toml", "concurrency = 3"), ("b.toml", "concurrency = 4")]);
+    let (a, b) = (path(&directory, "a.toml"), path(&directory, "b.toml"));
+    let done = run_bare(&CIS, &["--config", &a, "config", "--config", &b]).await;
+    assert!(done.exits(0).out.contains("concurrency = 4"), "{done}");
+}
+
+#[tokio::test]
+async fn a_flag_of_triages_own_is_named_as_it_was_typed() {
+    let feedback = "http://127.0.0.1:1/1/feedback";
+    let variables = [&CIS[..], &[("NOTIFIER_FEEDBACK__QUEUE_URL", feedback)]].concat();
+    for (queue, told) in [
+        ("x", "\n  --queue-url: is `x`, which does not begin with"),
+        (
+            feedback,
+            "\n  --queue-url: is the queue of feedback.queue_url (NOTIFIER_FEEDBACK__QUEUE_URL)",
+        ),
+        (
+            "https://sqs.us-east-1.amazonaws.com/dead",
+            "has no account id before the queue's name",
+        ),
+    ] {
+        let done = run_bare(&variables, &["triage", "--queue-url", queue]).await;
+        assert!(done.exits(64).err.contains(told), "{done}");
+    }
 }

@@ -18,7 +18,7 @@ mod sources;
 mod variables;
 
 use organizer_notifier::{
-    config::{Flags, Loaded, Origin, Problem, Problems, Settings, load},
+    config::{Flags, Loaded, Origin, Problem, Problems, Settings, Survey, load, survey},
     notification::{Placeholder, Sender},
 };
 
@@ -57,6 +57,18 @@ pub(crate) fn load_with(
     result.unwrap()
 }
 
+/// What there is of a configuration, of these variables and this file `a.toml`.
+pub(crate) fn survey_of(variables: &[(&str, &str)], text: &str) -> Survey {
+    let mut result = None;
+    figment::Jail::expect_with(|jail| {
+        jail.create_file("a.toml", text)?;
+        let variables = variables.iter().copied();
+        result = Some(survey(&with_file("a.toml"), variables));
+        Ok(())
+    });
+    result.unwrap()
+}
+
 /// Loads from CIS's variables and these, which come later and so win.
 pub(crate) fn load_cis_and(variables: &[(&str, &str)]) -> Result<Loaded, Problems> {
     load_with(&[CIS, variables].concat(), &[], &Flags::default())
@@ -70,15 +82,15 @@ pub(crate) fn load_file(text: &str) -> Result<Loaded, Problems> {
 pub(crate) fn with_file(path: &str) -> Flags {
     Flags {
         config: Some(path.into()),
-        overrides: Vec::new(),
+        ..Flags::default()
     }
 }
 
 pub(crate) fn with_overrides(overrides: &[(&str, &str)]) -> Flags {
     let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
     Flags {
-        config: None,
         overrides: overrides.iter().map(owned).collect(),
+        ..Flags::default()
     }
 }
 

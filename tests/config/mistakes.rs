@@ -29,21 +29,21 @@ max_send_rate = "fast"
     assert_eq!(
         problems.to_string(),
         "7 problems in the configuration:
-  email.sendr (notifier.toml:8): is an unknown key; did you mean `email.sender`?
-  NOTIFIER_QUEUE_URL: is an unknown variable; did you mean NOTIFIER_QUEUE__URL?
+  concurrency (notifier.toml:1): is 0; allowed: a whole number from 1 to 1000
   queue.wait_time (notifier.toml:4): is 20 without a unit; allowed: 0s to 20s in whole seconds, with a unit, such as `15s`
   queue.visibility_timeout (notifier.toml:5): is `2h`; allowed: 5s to 1h in whole seconds, with a unit, such as `15s`
-  concurrency (notifier.toml:1): is 0; allowed: a whole number from 1 to 1000
-  template.ttl (NOTIFIER_TEMPLATE__TTL): is `1s`; allowed: 10s to 1day, with a unit, such as `15s`
-  email.max_send_rate (notifier.toml:9): is `fast`; allowed: `account`, `unlimited`, or a number of recipients per second from 0.01 to 10000, without quotes"
+  email.sendr (notifier.toml:8): is an unknown key; did you mean `email.sender`?
+  email.max_send_rate (notifier.toml:9): is `fast`; allowed: `account`, `unlimited`, or a number of recipients per second from 0.01 to 10000, without quotes
+  NOTIFIER_QUEUE_URL: is an unknown variable; did you mean NOTIFIER_QUEUE__URL?
+  template.ttl (NOTIFIER_TEMPLATE__TTL): is `1s`; allowed: 10s to 1day, with a unit, such as `15s`"
     );
     let places: Vec<_> = problems
         .iter()
         .map(|problem| problem.origin.clone())
         .collect();
-    assert_eq!(places[0], file_line("notifier.toml", 8));
+    assert_eq!(places[3], file_line("notifier.toml", 8));
     assert_eq!(
-        places[5],
+        places[6],
         Origin::Variable("NOTIFIER_TEMPLATE__TTL".to_owned())
     );
 }
@@ -51,29 +51,57 @@ max_send_rate = "fast"
 #[test]
 fn an_empty_environment_is_told_everything_that_is_needed() {
     let problems = load_with(&[], &[], &Flags::default()).unwrap_err();
-    let needed = [
-        ("queue.url", "SQS_URL", "NOTIFIER_QUEUE__URL"),
-        ("template.repository", "CODECOMMIT_REPO", "template.file"),
-        (
-            "template.path",
-            "NEW_EVENT_NOTIFICATION_EMAIL",
-            "NOTIFIER_TEMPLATE__PATH",
-        ),
-        ("email.sender", "SENDER", "NOTIFIER_EMAIL__SENDER"),
-        ("email.subject", "SUBJECT", "NOTIFIER_EMAIL__SUBJECT"),
+    assert_eq!(
+        problems.to_string(),
+        "5 problems in the configuration:
+  SQS_URL is not set (queue.url): the URL of a standard SQS queue, such as `https://sqs.eu-central-1.amazonaws.com/123456789012/my-queue`
+  CODECOMMIT_REPO is not set (template.repository): the name of a CodeCommit repository, or `s3://` and the name of an S3 bucket
+  NEW_EVENT_NOTIFICATION_EMAIL is not set (template.path): the template's path in the repository, or its key in the bucket
+  SENDER is not set (email.sender): one address, such as `events@example.com` or `Events <events@example.com>`
+  SUBJECT is not set (email.subject): text, with placeholders such as `{summary}` or without
+set the variables, or name a file with --config FILE; all keys: organizer-notifier config --default"
+    );
+    assert!(
+        problems
+            .iter()
+            .all(|problem| problem.origin == Origin::Unset)
+    );
+}
+
+#[test]
+fn problems_stand_by_line_then_those_of_variables_of_flags_and_what_is_missing() {
+    let file = "[log]\nlevel = 'loud'\n[email]\nsubjct = 's'\n[queue]\nwait_time = 20\n";
+    let variables = [
+        ("SQS_URL", "http://127.0.0.1:1/q"),
+        ("CODECOMMIT_REPO", "a b"),
+        ("NEW_EVENT_NOTIFICATION_EMAIL", "new_event.html"),
+        ("NOTIFIER_EMAIL__TIMEOUT", "25s"),
+        ("NOTIFIER_LOG_LEVEL", "info"),
+        ("SENDER", "a@x.com"),
     ];
-    let keys: Vec<_> = problems
+    let flags = Flags {
+        config: Some("a.toml".into()),
+        ..with_overrides(&[("concurrency", "0")])
+    };
+    let problems = load_with(&variables, &[("a.toml", file)], &flags).unwrap_err();
+    let places: Vec<_> = problems
         .iter()
-        .map(|problem| problem.key.as_str())
+        .map(|problem| (problem.key.as_str(), problem.origin.to_string()))
         .collect();
-    assert_eq!(keys, needed.map(|(key, ..)| key));
-    for (key, server, ours) in needed {
-        let problem = problems.iter().find(|problem| problem.key == key).unwrap();
-        assert_eq!(problem.origin, Origin::Unset);
-        assert!(problem.message.contains(server), "{problem}");
-        assert!(problem.message.contains(ours), "{problem}");
-        assert!(problem.message.contains("allowed: "), "{problem}");
-    }
+    let place = |key, origin: &str| (key, origin.to_owned());
+    assert_eq!(
+        places,
+        [
+            place("log.level", "a.toml:2"),
+            place("email.subjct", "a.toml:4"),
+            place("queue.wait_time", "a.toml:6"),
+            place("NOTIFIER_LOG_LEVEL", "NOTIFIER_LOG_LEVEL"),
+            place("template.repository", "CODECOMMIT_REPO"),
+            place("concurrency", "--set"),
+            place("shutdown.grace", "default"),
+            place("email.subject", "not set"),
+        ]
+    );
 }
 
 #[test]
@@ -185,7 +213,7 @@ fn unknown_keys_of_flags_are_refused() {
     let problem = only_problem(load_with(CIS, &[], &flags));
     assert_eq!(
         problem.to_string(),
-        "log.levl (command line): is an unknown key; did you mean `log.level`?"
+        "log.levl (--set): is an unknown key; did you mean `log.level`?"
     );
     let flags = with_overrides(&[("email", "x")]);
     let problem = only_problem(load_with(CIS, &[], &flags));
@@ -196,7 +224,7 @@ fn unknown_keys_of_flags_are_refused() {
 fn a_flag_with_an_empty_value_does_not_unset_a_required_key() {
     let flags = with_overrides(&[("email.subject", "")]);
     let problem = only_problem(load_with(CIS, &[], &flags));
-    assert_eq!(problem.origin, Origin::Flag);
+    assert_eq!(problem.origin, Origin::Flag("--set"));
     assert!(
         problem.message.starts_with("is empty; allowed: "),
         "{problem}"

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use organizer_notifier::config::{Flags, LogFormat, Origin, Repository, load};
+use organizer_notifier::config::{DEFAULTS, Flags, LogFormat, Origin, Repository, load};
 use organizer_notifier::notification::{JsonPointer, Placeholder};
 use organizer_notifier::ports::SendRate;
 use tracing::Level;
 
 use crate::{
     CIS, file_line, headers, load_cis_and, load_file, load_with, only_problem, placeholder,
-    with_file, with_overrides,
+    survey_of, with_file, with_overrides,
 };
 
 const REQUIRED: &str = r#"
@@ -241,6 +241,107 @@ fn a_syntax_error_is_told_with_line_and_column() {
 }
 
 #[test]
+fn another_format_is_named_and_not_taken_for_a_mistake_in_toml() {
+    for (text, format) in [
+        ("{\n  \"queue\": {\"url\": \"x\"}\n}", "JSON"),
+        ("{ \"broken\": ", "JSON"),
+        ("[1, 2]", "JSON"),
+        ("# ours\nqueue:\n  url: x\n", "YAML"),
+        ("---\nconcurrency: 5\n", "YAML"),
+        ("concurrency: 5", "YAML"),
+    ] {
+        let problem = only_problem(load_file(text));
+        assert_eq!(
+            problem.to_string(),
+            format!(
+                "file (notifier.toml): looks like {format}; TOML is wanted, such as `organizer-notifier config --default` prints"
+            )
+        );
+    }
+    for text in ["url = \"a:b", "a b: c\"", "http://x", ""] {
+        let refused = load_file(text).unwrap_err().to_string();
+        assert!(!refused.contains("looks like"), "{text}: {refused}");
+    }
+}
+
+#[test]
+fn a_file_of_more_than_a_mebibyte_is_refused_unread() {
+    let sized = |bytes: usize| {
+        let text = format!("{REQUIRED}#{}", " ".repeat(bytes - REQUIRED.len() - 1));
+        load_file(&text)
+    };
+    sized(1 << 20).unwrap();
+    let problem = only_problem(sized((1 << 20) + 1));
+    assert_eq!(
+        problem.to_string(),
+        "--config (notifier.toml): has more than 1 MiB; allowed: a TOML file of at most 1 MiB"
+    );
+    assert_eq!(
+        only_problem(load_with(&[], &[], &with_file("/dev/zero"))).key,
+        "--config"
+    );
+}
+
+#[test]
+fn the_printed_defaults_are_a_file_that_says_nothing_new() {
+    let once = load_file(REQUIRED).unwrap().settings;
+    let file = [("notifier.toml", DEFAULTS)];
+    let given = [
+        ("SQS_URL", "http://127.0.0.1:9324/q"),
+        ("NOTIFIER_TEMPLATE__FILE", "new_event.html"),
+        ("SENDER", "events@example.com"),
+        ("SUBJECT", "Created"),
+    ];
+    let again = load_with(&given, &file, &with_file("notifier.toml")).unwrap();
+    assert!(again.settings == once);
+    assert_eq!(again.notes, [] as [&str; 0]);
+}
+
+#[test]
+fn what_there_is_of_a_wrong_configuration_is_listed() {
+    let text = "queue = { wait_time = 20, visibility_timeout = '60s' }\nlog.level = 2026-01-01\n[email]\nsender = 'dana smith@example.com'\nmax_send_rate = nan";
+    let survey = survey_of(&[("SQS_URL", "http://127.0.0.1:1/q")], text);
+    let of = |key: &str| {
+        let mut keys = survey.origins.iter();
+        let found = keys.find(|found| found.key == key).unwrap();
+        let problem = found.problem.as_ref();
+        (
+            found.value.as_deref(),
+            found.origin.to_string(),
+            problem.map(|problem| problem.origin.to_string()),
+        )
+    };
+    let (here, wrong) = (str::to_owned, |place: &str| Some(place.to_owned()));
+    assert_eq!(
+        of("queue.url"),
+        (Some("\"http://127.0.0.1:1/q\""), here("SQS_URL"), None)
+    );
+    assert_eq!(
+        of("queue.wait_time"),
+        (Some("20"), here("a.toml:1"), wrong("a.toml:1"))
+    );
+    assert_eq!(
+        of("log.level"),
+        (Some("\"info\""), here("default"), wrong("a.toml:2"))
+    );
+    // It may be somebody's address.
+    assert_eq!(
+        of("email.sender"),
+        (None, here("a.toml:4"), wrong("a.toml:4"))
+    );
+    assert_eq!(
+        of("email.max_send_rate"),
+        (Some("nan"), here("a.toml:5"), wrong("a.toml:5"))
+    );
+    assert_eq!(
+        of("email.subject"),
+        (None, here("not set"), wrong("not set"))
+    );
+    assert_eq!(of("template.file"), (None, here("not set"), None));
+    assert_eq!(survey.problems.iter().count(), 7);
+}
+
+#[test]
 fn a_key_given_twice_in_a_file_is_told() {
     let problem = only_problem(load_file("concurrency = 1\nconcurrency = 2\n"));
     assert_eq!(problem.origin, file_line("notifier.toml", 2));
@@ -306,7 +407,7 @@ fn every_key_is_listed_with_its_value_and_origin() {
         of("email.reply_to"),
         given("[\"a@x.com\"]", "NOTIFIER_EMAIL__REPLY_TO")
     );
-    assert_eq!(of("log.level"), given("\"debug\"", "command line"));
+    assert_eq!(of("log.level"), given("\"debug\"", "--set"));
     assert_eq!(of("template.file"), (None, "not set".to_owned()));
     assert_eq!(
         of("message.placeholders.uid.field"),
@@ -327,7 +428,7 @@ fn shadowed_variables_are_noted_with_what_beats_them() {
     assert_eq!(
         notes,
         [
-            "LOG_LEVEL is replaced by log.level on the command line",
+            "LOG_LEVEL is replaced by --set log.level",
             "SENDER is replaced by email.sender in notifier.toml:2",
             "SQS_URL is replaced by NOTIFIER_QUEUE__URL",
         ]

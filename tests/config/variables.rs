@@ -131,7 +131,7 @@ fn two_template_variables_at_once_are_both_named() {
     assert_eq!(problem.key, "template.path");
     assert!(
         problem.message.starts_with(
-            "NEW_EVENT_NOTIFICATION_EMAIL and FAILED_EVENT_NOTIFICATION_EMAIL are set at once"
+            "NEW_EVENT_NOTIFICATION_EMAIL and FAILED_EVENT_NOTIFICATION_EMAIL are set together"
         ),
         "{problem}"
     );
@@ -163,7 +163,7 @@ fn a_bucket_with_a_prefix_or_with_no_buckets_name_is_refused() {
             "s3://mail-templates/new",
             "with more than a bucket: the object's whole key is template.path, folders included",
         ),
-        ("s3://Mail_Templates", "whose bucket's name cannot be one"),
+        ("s3://Mail_Templates", "whose bucket's name is not valid"),
     ] {
         let problem = only_problem(load_cis_and(&[("CODECOMMIT_REPO", value)]));
         assert_eq!(problem.key, "template.repository");
@@ -178,6 +178,77 @@ fn a_bucket_with_a_prefix_or_with_no_buckets_name_is_refused() {
         );
         let allowed = "; allowed: the name of a CodeCommit repository, or `s3://` and the name of an S3 bucket";
         assert!(message.ends_with(allowed), "{message}");
+    }
+}
+
+#[test]
+fn two_template_variables_stay_a_problem_beside_a_later_source() {
+    let variables = [
+        ("FAILED_EVENT_NOTIFICATION_EMAIL", "failed.html"),
+        ("NOTIFIER_TEMPLATE__FILE", "local.html"),
+    ];
+    let problem = only_problem(load_cis_and(&variables));
+    assert_eq!(problem.key, "template.path");
+}
+
+#[test]
+fn quotes_out_of_an_env_file_are_named_where_a_variable_takes_none() {
+    for (name, value) in [
+        ("REGION", "\"eu-central-1\""),
+        ("SQS_URL", "'http://127.0.0.1:1/q'"),
+        ("CODECOMMIT_REPO", "\"templates\""),
+        ("SENDER", "\"Events <events@example.com>\""),
+        ("SENDER", "\"events@example.com\""),
+        ("LOG_LEVEL", "\"INFO\""),
+        ("NOTIFIER_QUEUE__WAIT_TIME", "\"5s\""),
+        ("NOTIFIER_CONCURRENCY", "'5'"),
+        ("NOTIFIER_EMAIL__REPLY_TO", "\"a@x.com\""),
+    ] {
+        let problem = only_problem(load_cis_and(&[(name, value)]));
+        assert_eq!(problem.message, "is in quotes; the variable takes none");
+        assert_eq!(problem.origin, Origin::Variable(name.to_owned()));
+    }
+}
+
+#[test]
+fn quotes_around_a_free_text_are_kept_and_noted() {
+    for name in [
+        "SUBJECT",
+        "NEW_EVENT_NOTIFICATION_EMAIL",
+        "NOTIFIER_EMAIL__SUBJECT",
+    ] {
+        let loaded = load_cis_and(&[(name, "\"Your event {summary}\"")]).unwrap();
+        let note = format!(
+            "{name} is in quotes, which are taken as a part of the value: leave them out, unless they are meant"
+        );
+        assert!(loaded.notes.contains(&note), "{:?}", loaded.notes);
+    }
+    let loaded = load_cis_and(&[("SUBJECT", "\"{summary}\" and \"{uid}\"")]).unwrap();
+    assert_eq!(loaded.notes, [] as [&str; 0]);
+}
+
+#[test]
+fn a_line_break_in_the_subject_is_noted() {
+    let loaded = load_cis_and(&[("SUBJECT", "a\nb")]).unwrap();
+    assert_eq!(
+        loaded.notes,
+        ["SUBJECT contains a line break, which becomes a space in the subject"]
+    );
+}
+
+#[test]
+fn blanks_around_a_value_are_named() {
+    for (name, value, told) in [
+        ("SQS_URL", " http://127.0.0.1:1/q", "begins with a blank"),
+        ("SQS_URL", "http://127.0.0.1:1/q ", "ends with a blank"),
+        ("REGION", "eu-central-1\r\n", "ends with a line break"),
+        ("REGION", "eu-central-1\t", "ends with a blank"),
+    ] {
+        let problem = only_problem(load_cis_and(&[(name, value)]));
+        assert_eq!(
+            problem.message,
+            format!("{told}; the variable takes none there")
+        );
     }
 }
 
@@ -207,12 +278,9 @@ fn a_placeholder_without_a_field_is_refused() {
     let name = "NOTIFIER_MESSAGE__PLACEHOLDERS__PLACE__DEFAULT";
     let problem = only_problem(load_cis_and(&[(name, "online")]));
     assert_eq!(problem.key, "message.placeholders.place.field");
-    assert_eq!(problem.origin, Origin::Unset);
-    assert!(
-        problem
-            .message
-            .contains("NOTIFIER_MESSAGE__PLACEHOLDERS__PLACE__FIELD"),
-        "{problem}"
+    assert_eq!(
+        problem.to_string(),
+        "message.placeholders.place.field is not set: a JSON pointer, such as `/summary` or `/detail/name`"
     );
 }
 

@@ -31,7 +31,7 @@ fn source(origin: &Origin) -> Option<String> {
         Origin::Unset | Origin::Default => None,
         Origin::File { path, .. } => Some(path.display().to_string()),
         Origin::Variable(_) => Some("variables".to_owned()),
-        Origin::Flag => Some("the command line".to_owned()),
+        Origin::Flag(_) => Some("the command line".to_owned()),
     }
 }
 

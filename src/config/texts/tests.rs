@@ -8,6 +8,9 @@ fn a_queues_url_has_a_scheme_a_host_and_a_name() {
         "https://sqs.eu-central-1.amazonaws.com/123456789012/my-queue_1",
         "http://127.0.0.1:9324/000000000000/q",
         "http://localhost:9324/q",
+        "http://sqs.us-east-1.localhost.localstack.cloud:4566/000000000000/q",
+        "https://queue.amazonaws.com/123456789012/q",
+        "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/q",
     ] {
         assert!(queue_url(good).is_ok(), "{good}");
     }
@@ -18,23 +21,59 @@ fn a_queues_url_has_a_scheme_a_host_and_a_name() {
             "arn:aws:sqs:eu-central-1:123456789012:q",
             "ARN and not its URL",
         ),
-        ("https://", "names no host"),
-        ("https:///q", "names no host"),
+        ("https://", "has no host"),
+        ("https:///q", "has no host"),
         (
             "https://sqs.example.com",
             "does not end with a queue's name",
         ),
         (
-            "https://sqs.example.com/1/",
+            "https://sqs.example.com/1//",
             "does not end with a queue's name",
         ),
-        ("https://sqs.example.com/1/q q", "contains spaces"),
+        ("https://sqs.example.com/1/q q", "contains a space"),
         ("https://sqs.example.com/1/q.x", "is not a queue's name"),
-        ("https://sqs.example.com/1/q?x=1", "holds a `?`"),
+        ("https://sqs.example.com/1/q?x=1", "has a `?`"),
     ] {
         let refusal = queue_url(bad).unwrap_err();
         assert!(refusal.contains(reason), "{bad}: {refusal}");
     }
+}
+
+#[test]
+fn a_queue_on_awss_hosts_has_an_account() {
+    for bad in [
+        "https://sqs.us-east-1.amazonaws.com/organizer",
+        "https://sqs.us-east-1.amazonaws.com:443/organizer",
+        "https://SQS.us-east-1.amazonaws.com/organizer/",
+        "https://sqs.us-east-1.amazonaws.com/1234567/organizer",
+        "https://sqs.us-east-1.amazonaws.com/123456789012/x/organizer",
+        "https://sqs.eu-west-1.api.aws/organizer",
+        "https://vpce-1-2.sqs.eu-west-1.vpce.amazonaws.com/organizer",
+    ] {
+        let refusal = queue_url(bad).unwrap_err();
+        assert_eq!(
+            refusal,
+            format!(
+                "is `{}`, which has no account id before the queue's name: `https://sqs.REGION.amazonaws.com/ACCOUNT/NAME`",
+                if bad.len() > 60 {
+                    format!("{}…", &bad[..60])
+                } else {
+                    bad.to_owned()
+                }
+            )
+        );
+    }
+}
+
+#[test]
+fn a_slash_at_the_end_of_a_queues_url_is_taken_off() {
+    let url = queue_url("https://sqs.eu-west-1.amazonaws.com/123456789012/q/");
+    assert_eq!(
+        url.unwrap(),
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/q"
+    );
+    assert!(queue_url("https://sqs.example.com/").is_err());
 }
 
 #[test]
@@ -76,7 +115,7 @@ fn what_is_neither_a_repository_nor_a_bucket_is_refused_with_the_reason() {
             "is `https://git.example.com/x`",
         ),
         ("s3:/bucket", "is `s3:/bucket`"),
-        ("s3://", "which names no bucket"),
+        ("s3://", "which has no bucket's name"),
         (
             "s3:///new_event.html",
             "the object's whole key is template.path",
@@ -90,8 +129,8 @@ fn what_is_neither_a_repository_nor_a_bucket_is_refused_with_the_reason() {
         (&too_long, "3 to 63 lower-case letters"),
         ("s3://Bucket", "3 to 63 lower-case letters"),
         ("s3://my_bucket", "3 to 63 lower-case letters"),
-        ("s3://-bucket", "begin and end with a letter or a digit"),
-        ("s3://bucket.", "begin and end with a letter or a digit"),
+        ("s3://-bucket", "begins and ends with a letter or a digit"),
+        ("s3://bucket.", "begins and ends with a letter or a digit"),
         ("s3://my..bucket", "3 to 63"),
         ("s3://192.168.5.4", "no IP address"),
         ("s3://arn:aws:s3:::bucket", "3 to 63"),
