@@ -208,9 +208,12 @@ impl Tally {
     }
 }
 
-/// `received 3 = 2 sent + 1 duplicate`, with `≠` where the sums differ.
+/// `received 3 = 2 sent + 1 duplicate`, with `≠` where the sums differ, or `received nothing`.
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::default() {
+            return f.write_str("received nothing");
+        }
         let relation = if self.balanced() { '=' } else { '≠' };
         write!(f, "received {} {relation} ", self.received)?;
         let counted = Outcome::ALL

@@ -327,6 +327,23 @@ mod tests {
     }
 
     #[test]
+    fn what_kept_a_call_from_being_looked_at_has_its_own_words_at_every_breaker() {
+        let cause = MailCause::Account(AccountCause::Credentials);
+        let mut said = Said {
+            code: "ExpiredTokenException".to_owned(),
+            text: "SendEmail: ExpiredTokenException: Expired".to_owned(),
+            obstacle: Some(Obstacle::Expired),
+        };
+        let (wrong, remedy) = cause.words(Some(&said));
+        assert_eq!(wrong, Obstacle::Expired.describe());
+        assert_eq!(remedy, Obstacle::Expired.remedy());
+        said.obstacle = None;
+        for said in [None, Some(&said)] {
+            assert_eq!(cause.words(said), (cause.describe(), cause.remedy()));
+        }
+    }
+
+    #[test]
     fn a_missing_field_is_named_as_the_template_names_it() {
         let cause = TemplateCause::FieldMissing {
             placeholder: "uid".to_owned(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     notification::{Placeholders, Template},
-    ports::{CallError, TemplateFailure, TemplateFailureKind},
+    ports::{CallError, TemplateFailure, TemplateFailureKind, obstacle::Obstacle},
     template_store::TemplateInForce,
     testing::polled::Polled,
 };
@@ -267,6 +267,30 @@ fn gate() -> (Arc<TemplateGate>, watch::Sender<Knowledge>) {
         started_at: Instant::now(),
     };
     (Arc::new(gate), tell)
+}
+
+/// Not reached, for this reason.
+fn not_reached(obstacle: Obstacle) -> Knowledge {
+    let mut failure = denied();
+    failure.kind = TemplateFailureKind::Transient;
+    failure.error.obstacle = Some(obstacle);
+    failed(LoadError::Fetch(failure))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_in_the_way_is_named_and_no_change_of_it_is_told() {
+    let (gate, tell) = gate();
+    let (refused, late) = (Obstacle::Refused, Obstacle::NoConnection);
+    let told = gate.learn(&Knowledge::default(), &not_reached(refused));
+    let Some(Transition::Changed { cause }) = told else {
+        panic!("{told:?}");
+    };
+    assert_eq!(cause.describe(), refused.describe());
+    assert_eq!(cause.remedy(), refused.remedy());
+    let told = gate.learn(&not_reached(refused), &not_reached(late));
+    assert_eq!(told, None);
+    tell.send_replace(not_reached(late));
+    assert_eq!(gate.status().unwrap().cause.remedy(), late.remedy());
 }
 
 #[tokio::test(start_paused = true)]
