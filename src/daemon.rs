@@ -307,12 +307,13 @@ fn known_duplicates(settings: &Settings, facts: &Facts, reading: Option<&Reading
     let mut text = match (table, &facts.without_table) {
         (None, _) => "duplicates are known within this process".to_owned(),
         (Some(table), None) => format!(
-            "duplicates are known to all tasks by the table {table}, for {}",
+            "all tasks know duplicates by the table {table}, for {}",
             format_duration(settings.ledger.keep)
         ),
         (Some(table), Some(_)) if settings.ledger.patience.is_none() => {
             format!(
-                "mails wait until the table {table} answers, by which all tasks know duplicates"
+                "mails wait until the table {table} answers, which all tasks need to know \
+                 duplicates"
             )
         }
         (Some(table), Some(_)) => {
@@ -339,7 +340,7 @@ fn log_end(report: &Report, began: Option<Instant>) {
     } else {
         error!(
             target: LIFECYCLE,
-            "stopped after {took:.1} s, with problems, and the lines above say why: {tally}"
+            "stopped after {took:.1} s with problems, which earlier lines tell: {tally}"
         );
     }
 }

@@ -98,7 +98,7 @@ impl Reader {
                 error!(
                     target: LIFECYCLE,
                     "the reader of the feedback queue {} panicked, which is a bug in this program: it \
-                     begins again in {}, and mails go their way without it",
+                     begins again in {}, and mails are still sent",
                     self.name,
                     format_duration(AFTER_PANIC)
                 );
@@ -127,9 +127,9 @@ impl Reader {
         let reading = async { drop(caught_up.wait_for(|done| *done).await) };
         if timeout(CATCH_UP_MAX, reading).await.is_err() {
             warn!(
-                "the feedback queue {} was not read empty within {}: receiving begins now. A mail that \
-                 went out before this start, whose event is not read yet and whose message comes again can \
-                 be mailed twice",
+                "the feedback queue {} still holds events after {}, and receiving begins now. A \
+                 mail that was sent before this start and whose event is not read yet can be sent \
+                 twice, if its message comes again",
                 self.name,
                 format_duration(began.elapsed())
             );

@@ -140,8 +140,8 @@ impl LoadError {
             }
             Self::Compile(_) => "commit or upload a template that is UTF-8 text and not blank",
             Self::LostAll { .. } => {
-                "commit or upload the right file. If mails without them are meant, commit a version with one of them \
-                 first, or restart: a process that starts takes any template"
+                "commit or upload the right file. If it is meant to name none of them, restart \
+                 the daemon: at its start it takes any template"
             }
         }
     }
@@ -362,8 +362,8 @@ impl TemplateStore {
                 if !version.doubts.is_empty() {
                     warn!(
                         target: LIFECYCLE,
-                        "the new template may be wrong, and mails are made with it: {} ({location}); if it \
-                         is, commit it corrected",
+                        "the new template is in use, and may be wrong: {} ({location}); if it is, \
+                         correct the template and commit it again",
                         version.doubts.join("; ")
                     );
                 }
@@ -414,14 +414,14 @@ impl TemplateStore {
             error!(
                 target: LIFECYCLE,
                 { notifier.template.age_s = age },
-                "new template refused, the last good one serves{}: {failure} ({location}{refused}); {remedy}",
+                "new template refused, the last good one stays in use{}: {failure} ({location}{refused}); {remedy}",
                 self.source.label(&in_force.version)
             );
         } else {
             warn!(
                 target: LIFECYCLE,
                 { notifier.template.age_s = age },
-                "template not refreshed, the last good one serves: {failure} ({location}); {remedy}"
+                "template not refreshed, the last good one stays in use: {failure} ({location}); {remedy}"
             );
         }
         self.know(failure);

@@ -216,7 +216,7 @@ impl Kept {
             (Some(loaded), _) if !loaded.is_over() => Ok(loaded.credentials.clone()),
             (_, Some(failure)) => Err(CredentialsError::provider_error(Again(Arc::clone(failure)))),
             (..) => Err(CredentialsError::provider_error(
-                "what gives the credentials has not answered yet",
+                "the source of the credentials has not answered yet",
             )),
         }
     }
@@ -315,17 +315,17 @@ impl Keeper {
             if let Some(suppressed) = self.failing.due() {
                 warn!(
                     notifier.suppressed = suppressed,
-                    "credentials cannot be renewed: {cause}; those in use hold for another {}; it is \
-                     tried again by itself",
+                    "credentials cannot be renewed: {cause}; those in use are valid for another \
+                     {}; the daemon tries again by itself",
                     format_duration(Duration::from_secs(left.as_secs())),
                 );
             }
         } else if let Some(suppressed) = self.ended.due() {
             error!(
                 notifier.suppressed = suppressed,
-                "credentials have ended and cannot be renewed: {cause}; until they can, no call to AWS \
-                 works and leases run out unrenewed; check what gives the task its credentials; it is \
-                 tried again by itself",
+                "credentials have expired and cannot be renewed: {cause}; until they can, no call \
+                 to AWS works, and leases end; check the task role and its credentials endpoint; \
+                 the daemon tries again by itself",
             );
         }
     }

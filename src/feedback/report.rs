@@ -70,9 +70,9 @@ pub(super) fn event(event: &MailEvent, span: &CallSpan) {
     }
     match event.fate {
         Fate::Bounced => line!(warn, "a mail bounced: the organizer does not get it"),
-        Fate::Complained => line!(warn, "a recipient calls a mail unwanted"),
+        Fate::Complained => line!(warn, "complaint: a recipient marked a mail as spam"),
         Fate::Rejected => line!(warn, "SES accepted a mail and will not deliver it"),
-        Fate::NotRendered => line!(warn, "SES could not make a mail of its template"),
+        Fate::NotRendered => line!(warn, "SES could not render a mail and did not send it"),
         Fate::Delayed => line!(info, "a mail is delayed: SES goes on trying to deliver it"),
         Fate::Delivered => line!(debug, "a mail was delivered"),
         Fate::Sent | Fate::Opened | Fate::Clicked | Fate::Subscribed => {
@@ -86,7 +86,7 @@ pub(super) fn sent_twice(event: &MailEvent) {
     warn!(
         notifier.notification.id = event.key.as_ref().map(MailKey::notification_id),
         notifier.email.id = event.email_id,
-        "a mail went out twice: SES accepted it under another id before, too"
+        "a mail was sent twice: SES had accepted it before, under another id"
     );
 }
 
@@ -112,8 +112,8 @@ impl Told {
         if let Some(suppressed) = self.foreign.due() {
             warn!(
                 notifier.suppressed = suppressed,
-                "the feedback queue {feedback_queue} holds {what}: it is left there; let nothing but \
-                 the events of the configuration set reach this queue"
+                "the feedback queue {feedback_queue} holds {what}. The message is left there; \
+                 only the events of the configuration set should reach this queue"
             );
         }
     }
@@ -161,15 +161,15 @@ pub(super) async fn tell_deafness(hearing: &Hearing, feedback_queue: &str) {
             }
             sleep(RECHECK_EVERY).await;
         }
-        info!("feedback hears again: events of the feedback queue {feedback_queue} count");
+        info!("events arrive again in the feedback queue {feedback_queue}, and are used");
     }
 }
 
 fn not_received(feedback_queue: &str, failure: &QueueFailure) {
     error!(
         error.r#type = failure.error.code,
-        "the feedback queue {feedback_queue} cannot be received from: {failure}; {}; mails go their way \
-         without it",
+        "the feedback queue {feedback_queue} cannot be received from: {failure}; {}; mails are \
+         still sent",
         failure.feedback_remedy()
     );
 }
@@ -177,9 +177,10 @@ fn not_received(feedback_queue: &str, failure: &QueueFailure) {
 fn no_events(feedback_queue: &str, deafness: Deafness) {
     warn!(
         notifier.feedback.deafness = deafness.name(),
-        "no events arrive in the feedback queue {feedback_queue}: {deafness}. A send without an answer \
-         is not waited for, and can mail twice; look at the configuration set's event destination, its \
-         topic and the topic's subscription (check --feedback does)"
+        "no events arrive in the feedback queue {feedback_queue}: {deafness}. If SES does not \
+         answer a send, no event is waited for, and the mail can be sent twice; check the \
+         configuration set's event destination, its topic and the topic's subscription with \
+         `check --feedback`"
     );
 }
 
@@ -187,10 +188,10 @@ fn no_events(feedback_queue: &str, deafness: Deafness) {
 fn no_events_for_anybody(feedback_queue: &str, deafness: Deafness) {
     warn!(
         notifier.feedback.deafness = deafness.name(),
-        "no events arrive in the feedback queue {feedback_queue} for this task: {deafness}. A send without \
-         an answer waits for its event in vain if none arrives for the other tasks either; look at the \
-         configuration set's event destination, its topic and the topic's subscription (check --feedback \
-         does)"
+        "no events arrive in the feedback queue {feedback_queue} for this task: {deafness}. If \
+         SES does not answer a send, its event is waited for, which helps only if events arrive \
+         at another task; check the configuration set's event destination, its topic and the \
+         topic's subscription with `check --feedback`"
     );
 }
 
@@ -206,7 +207,7 @@ pub(super) fn observe(hearing: &Arc<Hearing>, instruments: &Instruments) {
             Some(deafness) => vec![(1.0, vec![(ours::DEAFNESS, deafness.name())])],
         }
     };
-    let text = "1 while no events arrive, by why.";
+    let text = "1 while no events arrive, by reason.";
     instruments
         .metrics
         .observe(metric::FEEDBACK_DEAF, "1", text, read);

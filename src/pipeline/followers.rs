@@ -92,7 +92,8 @@ async fn ask_account(mail: Arc<MailGate>, account: Arc<dyn Account>) {
             Err(failure) => {
                 warn!(
                     error.r#type = failure.error.code,
-                    "the account cannot be asked: {failure}"
+                    "the state of the SES account cannot be read, and a mail tries whether it \
+                     sends again: {failure}"
                 );
                 false
             }

@@ -34,7 +34,7 @@ pub(crate) fn observe(readings: &Arc<Readings>, instruments: &Instruments) {
     gauge(
         metric::BUSY,
         "{worker}",
-        "Workers on their way to the mail service.",
+        "Workers that have not yet handed their mail to SES.",
         |now| count(now.on_the_way()),
     );
     gauge(
@@ -57,7 +57,7 @@ pub(crate) fn observe(readings: &Arc<Readings>, instruments: &Instruments) {
     gauge(
         metric::TEMPLATE_AGE,
         "s",
-        "Time since the template was fetched well.",
+        "Time since the last successful fetch of the template.",
         |now| now.template_age().map(plain).unwrap_or_default(),
     );
     gauge(
@@ -69,7 +69,7 @@ pub(crate) fn observe(readings: &Arc<Readings>, instruments: &Instruments) {
     sum(
         metric::LEDGER_HITS,
         "{message}",
-        "Messages known as sent, by what knew them.",
+        "Duplicates, by what knew them (memory or table).",
         |now| {
             let hits = now.ledger_hits();
             let by = |what, hits| (total(hits), vec![(ours::KNOWN_BY, what)]);

@@ -188,8 +188,8 @@ impl Leases {
         {
             warn!(
                 notifier.suppressed = untold,
-                "the process stood still for {:.1} s: what it received meanwhile counts from before \
-                 that, and a lease that ended is lost; check whether its CPU is taken or it was stopped",
+                "the process stood still for {:.1} s: leases can have ended meanwhile; check \
+                 whether the task has enough CPU, or was paused",
                 stalled.as_secs_f64(),
             );
         }

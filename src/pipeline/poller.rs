@@ -309,7 +309,7 @@ impl Failures {
         error!(
             error.r#type = failure.error.code,
             notifier.suppressed = suppressed,
-            "nothing can be received: {failure}; {remedy}it is tried again by itself, and \
+            "nothing can be received: {failure}; {remedy}the daemon tries again by itself, and \
              messages already received are still processed"
         );
     }

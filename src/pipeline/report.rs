@@ -103,7 +103,7 @@ pub(crate) fn outcome(
     );
     let mut text = sentence(ending, last, reason);
     if notes.unknown > 0 && !says_unknown(ending) {
-        text.push_str("; an attempt had no answer: it may have been mailed");
+        text.push_str("; one attempt had no answer: the mail may have been sent");
     }
     macro_rules! line {
         ($level:ident) => {
@@ -144,20 +144,20 @@ pub(crate) fn not_deleted(
         warn!(
             messaging.message.id = message_id,
             notifier.notification.id = notes.notification_id(),
-            "its lease was lost before the delete was confirmed; if the message comes again here, \
-             the ledger knows it"
+            "the message's lease was lost before the delete was confirmed; if the message comes \
+             again here, the ledger knows it"
         );
         return;
     }
     let text = match notes.email_id {
-        _ if given_up => "its message was not deleted: where a mail went out,",
+        _ if given_up => "the message was not deleted from the queue: if its mail was sent,",
         Some(_) => {
-            "its lease was lost before the delete was confirmed, on its last receive: the queue may \
-             dead-letter it; its mail went out, so"
+            "the message's lease was lost before the delete was confirmed, on its last receive: \
+             the queue may dead-letter it; its mail was sent, so"
         }
         None => {
-            "its lease was lost before the delete was confirmed, on its last receive: the queue may \
-             dead-letter it; where a mail went out,"
+            "the message's lease was lost before the delete was confirmed, on its last receive: \
+             the queue may dead-letter it; if its mail was sent,"
         }
     };
     error!(
@@ -201,8 +201,9 @@ pub(crate) fn field_missing(placeholder: &str, field: &JsonPointer, version: &Te
     warn!(
         template.blob_id = version.blob_id,
         template.commit_id = version.commit_id,
-        "a message lacks the field {field}, which the template's {{{placeholder}}} needs, and no mail \
-         was written with this version of the template yet: such messages are held until one is; {}",
+        "a message lacks the field {field}, which the template's {{{placeholder}}} needs, and no \
+         mail was written with this version of the template yet. Such messages are held until a \
+         mail can be written; {}",
         cause.remedy(),
     );
 }
@@ -306,20 +307,25 @@ fn sentence(ending: Ending, last: bool, reason: Option<&str>) -> String {
         Ending::AlreadySent => "duplicate: it was sent before, and is deleted now".to_owned(),
         Ending::ControlMessage => "ignored: a control message of the topic".to_owned(),
         Ending::Rejected => format!("rejected{reason}"),
-        Ending::BudgetSpent => unsent("its retry budget is spent", last, &reason),
+        Ending::BudgetSpent => unsent(
+            "its time for retries (retry.max_elapsed) is over",
+            last,
+            &reason,
+        ),
         Ending::UnknownAtLimit => unsent(
-            "its outcome is unknown after two attempts without an answer: it may have been mailed",
+            "its outcome is unknown after two attempts without an answer: the mail may have been \
+             sent",
             last,
             &reason,
         ),
         Ending::DrainedInSend => unsent(
-            "the daemon stopped before its send was answered: it may have been mailed",
+            "the daemon stopped before its send was answered: the mail may have been sent",
             last,
             &reason,
         ),
         Ending::DrainedUnjudged if last => format!(
-            "released on its last receive, since the daemon stopped before it was known whose fault its \
-             failure is: the queue will dead-letter it{reason}"
+            "released on its last receive: the daemon stopped before it knew whether the message \
+             or the account causes the failure, and the queue will dead-letter it{reason}"
         ),
         Ending::Drained if last => format!(
             "released on its last receive, since the daemon stopped before it could be sent: the queue \
@@ -333,7 +339,7 @@ fn sentence(ending: Ending, last: bool, reason: Option<&str>) -> String {
             )
         }
         Ending::LeaseLost => {
-            "lost its lease before it was sent; whoever has it now sends it".to_owned()
+            "lost its lease before it was sent; its next receiver sends it".to_owned()
         }
         Ending::Panicked { sent: true } => {
             "its worker failed after the mail was sent; the message is deleted".to_owned()
@@ -398,9 +404,12 @@ pub(crate) fn unknown_settled(message: &ReceivedMessage, notes: &Notes, settled:
     let why = match settled {
         Settled::ByEvent => return,
         Settled::NoEvent(patience) => {
-            format!("no event of it came within {}", format_duration(patience))
+            format!(
+                "no event about this mail came within {}",
+                format_duration(patience)
+            )
         }
-        Settled::Deaf(deafness) => format!("no event is waited for, since {deafness}"),
+        Settled::Deaf(deafness) => format!("no event is waited for, because {deafness}"),
     };
     warn!(
         messaging.message.id = message.id,
@@ -408,7 +417,7 @@ pub(crate) fn unknown_settled(message: &ReceivedMessage, notes: &Notes, settled:
         notifier.settled_by = settled.name(),
         trace_id = notes.span.trace_id(),
         span_id = notes.span.span_id(),
-        "whether a send without an answer went out stays unknown: {why}"
+        "SES did not answer a send, and it stays unknown whether the mail was sent: {why}"
     );
 }
 

@@ -288,7 +288,8 @@ impl Supervisor {
             error!(
                 target: LIFECYCLE,
                 { notifier.held = held },
-                "messages are missing in the count: {}; they come back by themselves", self.tally
+                "the counts of received and ended messages differ, which is a bug in this \
+                 program: {}; no message is lost, since SQS shows them again", self.tally
             );
         }
         Report {

@@ -203,7 +203,8 @@ impl Witnesses {
                     warn!(
                         error.r#type = failure.error.code,
                         notifier.suppressed = suppressed,
-                        "the account cannot be asked whether a witness proves anything: {failure}"
+                        "the state of the SES account cannot be read, so an accepted mail to the \
+                         simulator (witness) proves little: {failure}"
                     );
                 }
                 Standing::Unknown

@@ -31,7 +31,7 @@ impl Remedy for QueueFailureKind {
                  sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on the queue"
             }
             Self::Encryption => "give the role kms:Decrypt on the queue's key",
-            Self::Throttled | Self::Transient => "it is tried again by itself",
+            Self::Throttled | Self::Transient => "the daemon tries again by itself",
         }
     }
 }
@@ -71,11 +71,12 @@ impl Remedy for TableFailureKind {
             Self::Encryption => "give the role kms:Decrypt on the table's key",
             Self::Refused => "create a table with the key id (text) as `check` says",
             Self::Throttled => {
-                "set the table to on-demand capacity, or raise its limit; it is tried again by itself"
+                "set the table to on-demand capacity, or raise its limit; the daemon tries again \
+                 by itself"
             }
             Self::Transient => {
-                "check the AWS Health Dashboard and the network to DynamoDB; it is tried again by \
-                 itself"
+                "check the AWS Health Dashboard and the network to DynamoDB; the daemon tries \
+                 again by itself"
             }
         }
     }
@@ -93,8 +94,8 @@ impl Remedy for TemplateFailureKind {
                  repository has its own KMS key"
             }
             Self::Transient => {
-                "check the AWS Health Dashboard and the network to CodeCommit; it is tried again by \
-                 itself"
+                "check the AWS Health Dashboard and the network to CodeCommit; the daemon tries \
+                 again by itself"
             }
             Self::Credentials => CREDENTIALS,
             Self::LocalFile => "check template.file (--template)",
@@ -126,7 +127,8 @@ impl BucketFailureKind {
             Self::Archived => "restore the object, or put it into another storage class",
             Self::TooLarge => "shorten the object or raise template.max_bytes",
             Self::Transient => {
-                "check the AWS Health Dashboard and the network to S3; it is tried again by itself"
+                "check the AWS Health Dashboard and the network to S3; the daemon tries again by \
+                 itself"
             }
         }
     }
@@ -142,12 +144,13 @@ impl AccountCause {
             }
             Self::Paused => {
                 "find out who paused it and why (reputation dashboard, alarms), then run `aws \
-                 sesv2 put-account-sending-attributes --sending-enabled`, or \
-                 `put-configuration-set-sending-options` for a configuration set"
+                 sesv2 put-account-sending-attributes --sending-enabled`, or for a configuration \
+                 set `aws sesv2 put-configuration-set-sending-options --configuration-set-name \
+                 NAME --sending-enabled`"
             }
             Self::DailyQuota => {
-                "ask for a higher quota in Service Quotas (SES, sending quota), or wait: sending \
-                 resumes as the mails of the last 24 hours age"
+                "ask for a higher quota in Service Quotas (SES, sending quota), or wait: each \
+                 mail counts for 24 hours"
             }
             Self::MailFromNotVerified => {
                 "restore the MX and TXT records of the MAIL FROM domain, or let the identity fall \
@@ -174,7 +177,10 @@ impl AccountCause {
 impl Remedy for AccountFailureKind {
     fn remedy(self) -> &'static str {
         match self {
-            Self::AccessDenied => "give the role ses:GetAccount, or set email.max_send_rate",
+            Self::AccessDenied => {
+                "give the role ses:GetAccount, or set email.max_send_rate to a \
+                                   number"
+            }
             Self::Transient => "it is read again every five minutes",
         }
     }

@@ -90,7 +90,7 @@ pub struct TableFacts {
 /// Whether a table drops old items by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drops {
-    /// By the attribute `expires`, as it should.
+    /// By the attribute 'expires', as it should.
     Expired,
     /// By another attribute.
     By(String),

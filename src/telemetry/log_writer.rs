@@ -137,8 +137,8 @@ impl Shared {
                 warn!(
                     target: LIFECYCLE,
                     { notifier.dropped = dropped },
-                    "{dropped} lines of the log were dropped: nobody read standard error for so long; \
-                     check what takes the log"
+                    "{dropped} lines of the log were dropped, because standard error was not read \
+                     fast enough; check the log driver"
                 );
             }
         }

@@ -390,7 +390,7 @@ impl TableMetrics {
             take_overs: counter(
                 metric::TAKE_OVERS,
                 "{claim}",
-                "Claims that took the place of one that had ended.",
+                "Claims that replaced one that had ended.",
             ),
             without_table: counter(
                 metric::WITHOUT_TABLE,

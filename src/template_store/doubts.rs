@@ -15,7 +15,9 @@ pub(super) fn doubts(
     if !misspelt.is_empty() {
         let listed: Vec<_> = misspelt.iter().map(ToString::to_string).collect();
         let listed = listed.join(", ");
-        doubts.push(format!("it is mailed with {listed} as written"));
+        doubts.push(format!(
+            "{listed} is no known placeholder and is mailed as written"
+        ));
     }
     if version.template.placeholders().next().is_none() {
         doubts.push("it names no placeholder: every mail says the same".to_owned());
@@ -26,11 +28,15 @@ pub(super) fn doubts(
     let missed = missed(version, before);
     if !missed.is_empty() {
         let missed = in_braces(missed.into_iter());
-        doubts.push(format!("it misses {missed}, which the one before it named"));
+        doubts.push(format!(
+            "it no longer contains {missed}, which the version before it did"
+        ));
     }
     let (now, then) = (version.bytes, before.bytes);
     if now >= then * 2 {
-        doubts.push(format!("it has {now} bytes, the one before it had {then}"));
+        doubts.push(format!(
+            "it has {now} bytes, and the version before it had {then}"
+        ));
     }
     doubts
 }

@@ -228,13 +228,13 @@ fn a_version_is_held_against_the_one_before_it() {
         (
             "<p>{summary}, {UID}</p>",
             &[
-                "it is mailed with {UID} (did you mean {uid}?) as written",
-                "it misses {uid}, which the one before it named",
+                "{UID} (did you mean {uid}?) is no known placeholder and is mailed as written",
+                "it no longer contains {uid}, which the version before it did",
             ],
         ),
         (
             "<p>{uid} {summary} it is longer, but not so much</p>",
-            &["it has 52 bytes, the one before it had 23"],
+            &["it has 52 bytes, and the version before it had 23"],
         ),
         ("<p>{uid}, {summary} of 45 bytes, which is</p>", &[]),
     ] {

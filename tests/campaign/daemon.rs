@@ -235,7 +235,7 @@ fn complain_of_exit(
 fn complain_of_log(log: &Path, complaints: &mut Vec<String>) -> anyhow::Result<()> {
     let text = fs::read_to_string(log)?;
     for bad in [
-        "missing in the count",
+        "received and ended messages differ",
         "panic",
         "fault of ours",
         "bug in this program",

@@ -10,7 +10,7 @@ use crate::daemon::world::{PATH, World};
 const BUCKET: &str = "email-templates-of-ours";
 const IN_BUCKET: [(&str, &str); 1] = [("CODECOMMIT_REPO", "s3://email-templates-of-ours")];
 const FETCH: &str = "s3:GetObject";
-const NOT_REFRESHED: &str = "template not refreshed, the last good one serves: ";
+const NOT_REFRESHED: &str = "template not refreshed, the last good one stays in use: ";
 
 /// With this template in the bucket, and none in `CodeCommit`.
 async fn world(template: &str) -> World {
@@ -101,7 +101,7 @@ async fn the_last_good_one_serves_while_s3_is_down_longer_than_the_template_may_
     assert_eq!(told.level(), "WARN");
     let expected = format!(
         "{NOT_REFRESHED}GetObject: ServiceUnavailable: Injected by the sandbox. {}; check the AWS Health \
-         Dashboard and the network to S3; it is tried again by itself",
+         Dashboard and the network to S3; the daemon tries again by itself",
         place()
     );
     assert_eq!(told.message(), expected);

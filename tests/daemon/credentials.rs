@@ -83,7 +83,7 @@ async fn an_endpoint_away_beyond_the_end_costs_a_held_message_its_lease_and_no_m
     daemon.line("a send failed: ").await;
     is_away.store(true, Ordering::Relaxed);
     daemon
-        .line("credentials have ended and cannot be renewed: ")
+        .line("credentials have expired and cannot be renewed: ")
         .await;
     daemon.line("lease lost: ").await;
     world.aws().faults.set(vec![]);

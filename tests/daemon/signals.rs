@@ -138,7 +138,7 @@ async fn a_second_signal_gives_a_send_under_way_two_seconds_and_never_releases_i
     let line = &ended.outcomes_of(&hanging)[0];
     assert_eq!(line.outcome(), "deferred");
     assert!(
-        line.message().contains("it may have been mailed"),
+        line.message().contains("the mail may have been sent"),
         "{line:?}"
     );
     let left = world.queued();

@@ -104,8 +104,8 @@ async fn a_doubtful_version_serves_and_is_told_of_once_and_sighup_is_answered() 
     assert_eq!(told.level(), "WARN");
     for doubt in [
         "mailed with {other}, {sumary} (did you mean {summary}?) as written",
-        "misses {summary}, which the one before it named",
-        "has 69 bytes, the one before it had 29",
+        "no longer contains {summary}, which the version before it did",
+        "has 69 bytes, and the version before it had 29",
     ] {
         assert!(told.message().contains(doubt), "{told:?}");
     }

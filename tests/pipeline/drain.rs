@@ -229,7 +229,7 @@ async fn a_send_without_answer_is_left_at_the_last_moment_and_never_released() {
             .iter()
             .any(released)
     );
-    assert_eq!(rig.said("it may have been mailed").len(), 1);
+    assert_eq!(rig.said("the mail may have been sent").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

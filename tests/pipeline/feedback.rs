@@ -57,7 +57,7 @@ async fn without_an_event_the_old_rule_holds_and_says_so() {
     rig.until_outcomes("dana", 1).await;
     let sends = rig.mailer.sends_of("dana");
     assert_about(sends[1].at - sends[0].at, secs(40), secs(2));
-    let told = rig.said("no event of it came within 30s");
+    let told = rig.said("no event about this mail came within 30s");
     assert_eq!(told.len(), 1);
     drop(daemon.stop().await);
 }
@@ -70,7 +70,7 @@ async fn where_no_events_arrive_one_patience_is_waited_and_no_more() {
     rig.pass(secs(5)).await;
     assert_eq!(rig.said("no events arrive in the feedback queue").len(), 1);
     rig.dana_is_sent_again_without_a_wait().await;
-    assert_eq!(rig.said("no event is waited for, since").len(), 1);
+    assert_eq!(rig.said("no event is waited for, because").len(), 1);
     // A line a minute.
     rig.pass(mins(3)).await;
     assert_eq!(rig.said("no events arrive in the feedback queue").len(), 4);
@@ -78,7 +78,7 @@ async fn where_no_events_arrive_one_patience_is_waited_and_no_more() {
     rig.publish_events(secs(1));
     rig.mailer.script(|_| accept());
     rig.publish("joe").await;
-    rig.until(|| rig.said("feedback hears again").len() == 1)
+    rig.until(|| rig.said("events arrive again").len() == 1)
         .await;
     drop(daemon.stop().await);
 }
@@ -352,7 +352,7 @@ async fn a_second_mail_of_a_message_is_told_once() {
     let delivered = twin.event("Delivery", ("delivery", json!({})));
     rig.feedback.send(&in_envelope(&delivered)).await;
     rig.until(|| rig.feedback.len() == 0).await;
-    assert_eq!(rig.said("a mail went out twice").len(), 1);
+    assert_eq!(rig.said("a mail was sent twice").len(), 1);
     drop(daemon.stop().await);
 }
 
@@ -381,7 +381,7 @@ async fn a_backlog_that_cannot_be_read_in_ten_seconds_is_told_and_holds_up_nothi
     let daemon = rig.start();
     rig.until_outcomes("dana", 1).await;
     assert_about(rig.outcome_at("dana"), secs(10), secs(2));
-    assert_eq!(rig.said("was not read empty within 10s").len(), 1);
+    assert_eq!(rig.said("still holds events after 10s").len(), 1);
     drop(daemon.stop().await);
 }
 
@@ -423,7 +423,7 @@ async fn an_event_that_a_person_waits_for_holds_up_no_start() {
         "{:?}",
         rig.now() - began
     );
-    assert!(rig.said("was not read empty within").is_empty());
+    assert!(rig.said("still holds events after").is_empty());
     drop(daemon.stop().await);
 }
 
@@ -457,11 +457,11 @@ async fn a_message_that_may_have_been_mailed_says_so_whatever_its_end_is() {
     rig.publish("dana").await;
     rig.until_outcomes("dana", 1).await;
     assert_eq!(rig.outcomes("dana"), ["deferred"]);
-    let told = rig.said("its retry budget is spent");
+    let told = rig.said("its time for retries (retry.max_elapsed) is over");
     assert!(
         told[0]
             .text
-            .ends_with("an attempt had no answer: it may have been mailed"),
+            .ends_with("one attempt had no answer: the mail may have been sent"),
         "{}",
         told[0].text
     );

@@ -123,7 +123,7 @@ async fn a_message_without_answers_is_tried_twice_at_each_receive() {
     rig.until_outcomes("dana", 2).await;
     assert_eq!(rig.outcomes("dana"), ["deferred", "exhausted"]);
     assert_eq!(rig.mailer.sends_of("dana").len(), 4);
-    assert_eq!(rig.errors("it may have been mailed").len(), 1);
+    assert_eq!(rig.errors("the mail may have been sent").len(), 1);
     rig.until(|| rig.queue.dead() == ["dana"]).await;
     daemon
         .stop()

@@ -168,7 +168,7 @@ async fn a_mailed_message_whose_delete_was_lost_on_its_last_receive_must_not_be_
         _ => Reaction::Pass,
     });
     rig.publish("dana").await;
-    let told = || rig.errors("its mail went out, so do not redrive it").len();
+    let told = || rig.errors("its mail was sent, so do not redrive it").len();
     rig.until(|| told() == 1).await;
     assert_eq!(rig.outcomes("dana"), ["rejected", "sent"]);
     drop(daemon.stop().await);

@@ -127,10 +127,14 @@ async fn a_table_that_fails_holds_mails_up_for_its_patience_and_no_longer() {
     let names = rig.publish_many("m", 40).await;
     rig.until(|| rig.queue.is_empty()).await;
     assert_about(rig.now() - began, secs(11), secs(3));
-    assert_eq!(rig.said("mails go without it").len(), 1);
+    assert_eq!(rig.said("mails are sent without it").len(), 1);
     assert!(daemon.unready().is_empty());
     rig.pass(mins(3)).await;
-    assert_eq!(rig.said("mails go without it").len(), 4, "a line a minute");
+    assert_eq!(
+        rig.said("mails are sent without it").len(),
+        4,
+        "a line a minute"
+    );
     rig.table.fail(None);
     rig.pass(secs(10)).await;
     assert_eq!(rig.said("mails answers again after").len(), 1);
@@ -345,7 +349,7 @@ async fn where_the_feedback_queue_is_refused_nobody_hears_and_nothing_is_waited_
     rig.feedback.fail(Some(QueueFailureKind::NotFound));
     let daemon = rig.start_warm().await;
     rig.dana_is_sent_again_without_a_wait().await;
-    assert_eq!(rig.said("no event is waited for, since").len(), 1);
+    assert_eq!(rig.said("no event is waited for, because").len(), 1);
     drop(daemon.stop().await);
 }
 
@@ -398,7 +402,7 @@ async fn a_read_that_is_denied_is_told_once_a_minute_and_one_failed_batch_is_not
         rig.publish(&format!("m-{number}")).await;
         rig.pass(secs(2)).await;
     }
-    let told = rig.said("cannot be looked at or taken back").len();
+    let told = rig.said("cannot be read or deleted").len();
     assert!((1..=2).contains(&told), "{told}");
     for number in 0..30 {
         rig.table

@@ -153,7 +153,11 @@ async fn what_is_wrong_with_a_mail_is_one_line() {
     let stopped = &told().await.stopped;
     for (text, name, level) in [
         ("a mail bounced", "bounced", "WARN"),
-        ("a recipient calls a mail unwanted", "complained", "WARN"),
+        (
+            "complaint: a recipient marked a mail as spam",
+            "complained",
+            "WARN",
+        ),
         ("a mail is delayed", "delayed", "INFO"),
     ] {
         let told = stopped.telling(text);

@@ -96,7 +96,7 @@ async fn run(protocol: &str) -> Told {
     stage.publish("enveloped", "retried", &[]).await;
     daemon.until("a retry", || stage.mailed("retried")).await;
     stage.publish("enveloped", "deferred", &[]).await;
-    daemon.says("deferred, its retry budget").await;
+    daemon.says("deferred, its time for retries").await;
     daemon
         .until("an empty receive", || {
             let empty = |point: &Point| point.metric == "notifier.receives.empty";

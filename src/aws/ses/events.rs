@@ -25,7 +25,7 @@ pub fn read_letter(body: &str) -> Letter {
         return Letter::Greeting;
     }
     let Some(form) = read(body) else {
-        return foreign("no JSON that an event could stand in");
+        return foreign("a message that is no JSON object");
     };
     match (words(form.kind.as_ref()), words(form.source.as_ref())) {
         (Some("Notification"), _) => {
@@ -38,9 +38,10 @@ pub fn read_letter(body: &str) -> Letter {
                 None => foreign("a notification that holds no event of SES's"),
             }
         }
-        (Some("SubscriptionConfirmation"), _) => {
-            foreign("the confirmation of a subscription, which nobody has confirmed")
-        }
+        (Some("SubscriptionConfirmation"), _) => foreign(
+            "an SNS subscription that nobody has confirmed: open the SubscribeURL in it, \
+                     or no event arrives",
+        ),
         (_, Some("aws.ses")) => match form.detail {
             Some(detail) if detail.event_type.is_some() => event(*detail),
             // What is told of the account, such as that its sending is enabled again.
@@ -198,7 +199,7 @@ fn event(event: Form<'_>) -> Letter {
                  the configuration set",
             );
         }
-        None => return foreign("JSON that is no event of SES's"),
+        None => return foreign("a JSON message that is no event of SES's"),
     };
     let Some(mail) = event.mail else {
         return foreign("an event of SES's that names no mail");

@@ -58,7 +58,8 @@ async fn try_table(table: &dyn LedgerTable) -> Result<TableFacts, Trouble> {
     };
     let wrong = match (&facts.wrong_key, &facts.not_ready) {
         (Some(key), _) => format!(
-            "its key is {key}, and must be the text id alone; create another as `check` says"
+            "its key is {key}, and must be a partition key 'id' of type String alone; create \
+             another table as `check` says, and set ledger.table to it"
         ),
         (None, Some(state)) => format!("its state is {state}; wait until it is active"),
         (None, None) => return Ok(facts),
@@ -82,12 +83,13 @@ fn tell(table: &dyn LedgerTable, facts: &TableFacts) {
     match &facts.drops_by {
         Drops::Expired => {}
         Drops::By(attribute) => warn!(
-            "the ledger's table {name} drops items by {attribute}, which ours do not have, so that it grows \
-             for ever: set its time to live to the attribute expires"
+            "the time to live (TTL) of the ledger's table {name} goes by the attribute \
+             {attribute}, which the daemon's items do not have, so the table grows without end: \
+             switch this TTL off, wait an hour, then set it to the attribute 'expires'"
         ),
         Drops::Nothing => warn!(
-            "the ledger's table {name} has no time to live, so that it grows for ever: set it to the \
-             attribute expires"
+            "the ledger's table {name} has no time to live (TTL), so it grows without end: set it \
+             to the attribute 'expires'"
         ),
     }
     if let Some(clock) = table.clock()

@@ -75,8 +75,8 @@ impl SharedGuard {
                     self.shared.instruments.metrics.claim_taken_over();
                     info!(
                         notifier.key = self.key,
-                        "an earlier claim on this mail has ended, and nobody has recorded the mail as sent: it \
-                         may be sent now"
+                        "an earlier claim on this mail has ended, and the mail is not recorded as \
+                         sent: this task sends it now"
                     );
                 }
                 Claimed::Ours
@@ -92,8 +92,9 @@ impl SharedGuard {
             Answer::Unreadable => {
                 warn!(
                     notifier.key = self.key,
-                    "the ledger's table {} holds something for this mail that no task of this kind writes: \
-                     the mail goes without it",
+                    "the item of this mail in the ledger's table {} has a form that no task of \
+                     this program writes: the mail is sent without it; check whether another \
+                     program writes to the table",
                     self.shared.table.name()
                 );
                 self.without(&mut claims)
@@ -208,7 +209,7 @@ impl SendGuard for SharedGuard {
     }
 
     fn hurry_claim(&self) {
-        let said = "a stop leaves no time to wait for it".to_owned();
+        let said = "the daemon stops and cannot wait for the table".to_owned();
         self.shared.reach.set_aside(said);
     }
 

@@ -103,14 +103,15 @@ impl Reach {
         } else if let Some(suppressed) = self.waiting.due() {
             let patience = match self.patience {
                 Some(patience) => format!("at most {}", format_duration(patience)),
-                None => "as long as it takes".to_owned(),
+                None => "without a limit (ledger.patience is 'forever')".to_owned(),
             };
             self.state.lock().waiting_since = Some(Instant::now());
             self.says_waiting.store(true, Ordering::Relaxed);
             warn!(
                 target: LIFECYCLE,
                 { error.r#type = failure.error.code, notifier.suppressed = suppressed },
-                "mails cannot be claimed in the ledger's table {}, and wait for it {patience}: {said}",
+                "mails cannot be claimed in the ledger's table {}, and wait for the table \
+                 {patience}: {said}",
                 self.name
             );
         }
@@ -127,8 +128,9 @@ impl Reach {
             warn!(
                 target: LIFECYCLE,
                 { error.r#type = failure.error.code, notifier.suppressed = suppressed },
-                "sent mails cannot be written to the ledger's table {}, and their messages are deleted all the \
-                 same: another task can mail a copy of them again: {said}",
+                "sent mails cannot be recorded in the ledger's table {}, and their messages are \
+                 still deleted: if a copy of such a message arrives, another task can send its \
+                 mail again: {said}",
                 self.name
             );
         }
@@ -162,8 +164,8 @@ impl Reach {
         }
         warn!(
             target: LIFECYCLE,
-            "the ledger's table {} cannot be used, and mails go without it ({} so far): what another task \
-             has sent can be mailed twice: {}",
+            "the ledger's table {} cannot be used, and mails are sent without it ({} so far), so \
+             that a mail that another task has sent can be sent twice: {}",
             self.name,
             self.without.load(Ordering::Relaxed),
             self.state.lock().said
@@ -188,8 +190,8 @@ impl Reach {
         {
             warn!(
                 { error.r#type = failure.error.code, notifier.suppressed = suppressed },
-                "claims and records in the ledger's table {} cannot be looked at or taken back, so that mails \
-                 and events wait longer: {failure}; {}",
+                "claims and records in the ledger's table {} cannot be read or deleted, so that \
+                 mails and events wait longer: {failure}; {}",
                 self.name,
                 failure.remedy()
             );

@@ -141,7 +141,7 @@ impl Cause for MailCause {
             Self::Account(AccountCause::Credentials) => {
                 "the AWS credentials are missing, expired or wrong"
             }
-            Self::Account(AccountCause::AccessDenied) => "the role may not send mail",
+            Self::Account(AccountCause::AccessDenied) => "the role is not allowed to send mail",
         })
     }
 
@@ -149,8 +149,8 @@ impl Cause for MailCause {
         Cow::Borrowed(match self {
             Self::Starting => "wait for the first one",
             Self::Refused => {
-                "read what SES said: it concerns the sender, the configuration set, the account or \
-                 the template; sending resumes by itself"
+                "read SES's answer in this line and correct the sender, the configuration set, \
+                 the account or the template; then sending resumes without a restart"
             }
             Self::Failing => {
                 "check the AWS Health Dashboard and the network to SES; sending resumes by itself"
@@ -201,7 +201,10 @@ impl Cause for TemplateCause {
                 TemplateFailureKind::Missing => {
                     "the template's repository, reference or file does not exist"
                 }
-                TemplateFailureKind::AccessDenied => "the role may not read the template",
+                TemplateFailureKind::AccessDenied => {
+                    "the role is not allowed to read the \
+                                                      template"
+                }
                 TemplateFailureKind::Credentials => {
                     "AWS does not accept the credentials for the template"
                 }
@@ -214,7 +217,7 @@ impl Cause for TemplateCause {
                     BucketFailureKind::NoObject => "the template is not in its bucket",
                     BucketFailureKind::OtherRegion => "the template's bucket is in another region",
                     BucketFailureKind::AccessDenied => {
-                        "the role may not read the template in its bucket"
+                        "the role is not allowed to read the template in its bucket"
                     }
                     BucketFailureKind::Encryption => {
                         "the encryption key of the template's object cannot be used"
@@ -227,7 +230,7 @@ impl Cause for TemplateCause {
             Self::Unusable => "the file that was fetched is not a usable template",
             Self::FieldMissing { placeholder } => {
                 return Cow::Owned(format!(
-                    "messages lack the field of {{{placeholder}}}, which the template names"
+                    "the template contains {{{placeholder}}}, and the messages lack its field"
                 ));
             }
         })

@@ -162,7 +162,7 @@ pub(super) async fn down(world: &mut World) -> anyhow::Result<Bounds> {
             PAUSE_MAX.as_secs()
         ),
     );
-    let told: usize = world.lines("mails go without it").iter().sum();
+    let told: usize = world.lines("mails are sent without it").iter().sum();
     bounds.check(told >= DAEMONS, format!("{told} lines on the table"));
     Ok(bounds)
 }

@@ -236,7 +236,7 @@ fn what_is_no_event_is_named_without_its_content() {
         (identity.to_string(), "a notification of an SES identity"),
         (
             json!({ "Type": "SubscriptionConfirmation", "Token": "secret" }).to_string(),
-            "the confirmation of a subscription",
+            "an SNS subscription that nobody has confirmed",
         ),
         (
             json!({ "eventType": "Secret", "mail": { "messageId": "1" } }).to_string(),
