@@ -5,6 +5,7 @@ pub mod classify;
 mod codecommit;
 mod credentials;
 mod dynamodb;
+mod endpoints;
 mod http;
 mod inspect;
 mod ready_body;
@@ -32,6 +33,7 @@ use crate::trust::NoRoots;
 pub use self::{
     codecommit::{CodeCommitTemplate, TemplateAddress},
     dynamodb::DynamoTable,
+    endpoints::{Endpoints, is_of_aws},
     inspect::AwsInspector,
     s3::{BucketTemplate, ObjectAddress},
     ses::{SesAccount, SesMailer, read_letter},

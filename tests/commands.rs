@@ -4,6 +4,7 @@ mod check;
 mod check_bucket;
 mod check_feedback;
 mod check_mail;
+mod check_progress;
 mod check_queue;
 mod check_table;
 mod check_template;

@@ -298,28 +298,30 @@ impl LedgerTable for DynamoTable {
         })
     }
 
-    async fn prove_rights(&self) -> Result<(), TableFailure> {
+    async fn prove_rights(&self) -> Vec<TableFailure> {
         // A mail that there never was: nothing is found, deleted, or written on condition that it is there.
         let key = format!("proof-{}", random_id());
         let owner = vec![random_id()];
-        self.get(&key).await?;
-        self.read(std::slice::from_ref(&key)).await?;
-        self.delete(&key, &owner).await?;
-        self.delete_in_batch(&key).await?;
         let put = self
             .calling
             .put_item()
             .table_name(&self.name)
             .item(ID, text(&key))
             .condition_expression("attribute_exists(id)")
-            .send()
-            .await;
-        match put {
-            Err(error) if !is_refused_by_condition(&error) => {
-                Err(Failure::new("PutItem", error).of_table())
-            }
-            _ => Ok(()),
-        }
+            .send();
+        let (got, read, deleted, in_batch, put) = tokio::join!(
+            self.get(&key),
+            self.read(std::slice::from_ref(&key)),
+            self.delete(&key, &owner),
+            self.delete_in_batch(&key),
+            put,
+        );
+        let put = put.err().filter(|error| !is_refused_by_condition(error));
+        let put = put.map(|error| Failure::new("PutItem", error).of_table());
+        [got.err(), read.err(), deleted.err(), in_batch.err(), put]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, TableFailure> {

@@ -21,7 +21,7 @@ use super::{
     sqs,
 };
 use crate::ports::{
-    CallError,
+    CallError, QueueFailure,
     events::Fate,
     inspect::{
         Encryption, EventDestination, EventTarget, IdentityDetails, Inspect, Proof, QueueDetails,
@@ -69,7 +69,7 @@ impl Inspect for AwsInspector {
         Ok(credentials.expiry())
     }
 
-    async fn queue(&self, url: &str) -> Result<QueueDetails, Box<CallError>> {
+    async fn queue(&self, url: &str) -> Result<QueueDetails, QueueFailure> {
         const OPERATION: &str = "GetQueueAttributes";
         let answer = self
             .sqs
@@ -80,8 +80,8 @@ impl Inspect for AwsInspector {
             .config_override(sqs::settings(&self.config, url))
             .send()
             .await
-            .map_err(|error| Failure::new(OPERATION, error).error)?;
-        let facts = sqs::facts(OPERATION, &answer).map_err(|failure| failure.error)?;
+            .map_err(|error| Failure::new(OPERATION, error).of_queue())?;
+        let facts = sqs::facts(OPERATION, &answer)?;
         let attribute = |name| answer.attributes().and_then(|all| all.get(&name));
         let count = |name| {
             attribute(name)
@@ -105,7 +105,7 @@ impl Inspect for AwsInspector {
     }
 
     /// Asks for no message, which SQS refuses to everybody who may ask: its least is one.
-    async fn may_receive(&self, url: &str) -> Result<(), Box<CallError>> {
+    async fn may_receive(&self, url: &str) -> Result<(), QueueFailure> {
         let answer = self
             .receiving
             .receive_message()
@@ -118,10 +118,10 @@ impl Inspect for AwsInspector {
         let Err(error) = answer else {
             return Ok(());
         };
-        let error = Failure::new("ReceiveMessage", error).error;
-        match refusal_kind(&error) {
-            RefusalKind::Other => Ok(()),
-            _ => Err(error),
+        let failure = Failure::new("ReceiveMessage", error).of_queue();
+        match refusal_kind(&failure.error) {
+            RefusalKind::Other if !failure.is_definite() => Ok(()),
+            _ => Err(failure),
         }
     }
 

@@ -6,7 +6,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
     config::{ResponseChecksumValidation, http::HttpResponse},
@@ -14,12 +13,13 @@ use aws_sdk_s3::{
     operation::get_object::GetObjectOutput,
     primitives::ByteStream,
 };
-use aws_types::service_config::ServiceConfigKey;
 use tokio::time::timeout;
 
 use super::{
     AwsConfig,
     classify::{Failure, innermost},
+    endpoints::is_of_aws,
+    surroundings,
 };
 use crate::{
     mutex::Mutex,
@@ -71,7 +71,10 @@ impl BucketTemplate {
     pub fn new(aws: &AwsConfig, address: ObjectAddress, max_bytes: u64) -> Self {
         let config = aws.retried(FETCH_TIMEOUT);
         let location = format!("bucket {}, key {}", address.bucket, address.key);
-        let endpoint = endpoint(&config);
+        // For an endpoint of another's DNS has no name for each bucket: the bucket goes into the path, as
+        // boto3 has it.
+        let endpoint = surroundings::endpoint(&config, "S3");
+        let endpoint = endpoint.or_else(|| config.endpoint_url().map(str::to_owned));
         let config = aws_sdk_s3::config::Builder::from(&config)
             .force_path_style(endpoint.is_some_and(|endpoint| !is_of_aws(&endpoint)))
             // TLS guards the way, and whoever put the object had its bytes checked.
@@ -234,30 +237,6 @@ fn failed(
         source,
     };
     TemplateFailure::new(TemplateFailureKind::Bucket(kind), error)
-}
-
-/// The endpoint that the environment or the profile sets, if it does: for S3 alone, or for all services.
-fn endpoint(config: &SdkConfig) -> Option<String> {
-    let key = ServiceConfigKey::builder()
-        .service_id("S3")
-        .env("AWS_ENDPOINT_URL")
-        .profile("endpoint_url")
-        .build();
-    let own = config
-        .service_config()
-        .zip(key.ok())
-        .and_then(|(settings, key)| settings.load_config(key));
-    own.or_else(|| config.endpoint_url().map(str::to_owned))
-}
-
-/// Whether an endpoint is one of AWS's own, such as a VPC's. Those have a name for each bucket; for
-/// others DNS has none, and the bucket goes into the path, as boto3 has it.
-fn is_of_aws(endpoint: &str) -> bool {
-    let rest = endpoint
-        .split_once("://")
-        .map_or(endpoint, |(_, rest)| rest);
-    let host = rest.split(['/', ':']).next().unwrap_or_default();
-    host.contains(".amazonaws.") || host.ends_with(".api.aws")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What can be asked for. The longer help texts are the files in `help/`.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{
     ArgAction, Args, Parser, Subcommand,
@@ -155,6 +155,9 @@ pub(super) struct Check {
     /// Fail on warnings, too.
     #[arg(long)]
     pub(super) strict: bool,
+    /// How long all checks may take together; the wait of --feedback comes to it.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = check_time)]
+    pub(super) timeout: Duration,
     /// Also send a mail to SES's simulator and wait for its events in the feedback queue, for twice
     /// `feedback.patience` at most; running daemons may go on.
     #[arg(long)]
@@ -225,6 +228,14 @@ pub(super) fn correct_tip(message: &mut clap::Error) {
     }
 }
 
+/// How long a check may take.
+fn check_time(text: &str) -> Result<Duration, String> {
+    let allowed = Duration::from_secs(1)..=Duration::from_mins(10);
+    let time = humantime::parse_duration(text).ok();
+    time.filter(|time| allowed.contains(time))
+        .ok_or_else(|| "it is a time of 1s to 10m, such as 30s".to_owned())
+}
+
 fn key_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
@@ -241,6 +252,14 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_check_takes_a_second_to_ten_minutes() {
+        assert_eq!(check_time("1m 30s"), Ok(Duration::from_secs(90)));
+        for refused in ["", "30", "999ms", "11m", "x"] {
+            assert!(check_time(refused).is_err(), "{refused}");
+        }
     }
 
     #[test]

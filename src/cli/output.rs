@@ -63,6 +63,10 @@ impl Paint {
         Self::wanted(io::stdout().is_terminal(), |name| std::env::var_os(name))
     }
 
+    fn for_stderr() -> Self {
+        Self::wanted(io::stderr().is_terminal(), |name| std::env::var_os(name))
+    }
+
     fn wanted(terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> Self {
         let no_color = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = variable("TERM").is_some_and(|value| value == "dumb");
@@ -76,6 +80,11 @@ impl Paint {
         let tone = if self.on { tone } else { Style::new() };
         format!("{tone}{text}{tone:#}")
     }
+}
+
+/// Whether standard error is a terminal on which a line can be written anew.
+pub(super) fn is_stderr_steered() -> bool {
+    Paint::for_stderr().on
 }
 
 /// A foreign text in a line of ours: without line ends, and without control characters that a

@@ -85,7 +85,7 @@ async fn work(
         loaded,
         region,
         world,
-        ..
+        aws,
     } = match session {
         Ok(session) => session,
         Err(refused) => match refused.downcast::<NotStarted>() {
@@ -102,6 +102,9 @@ async fn work(
         "organizer-notifier {} starts in {region}",
         version()
     );
+    if let Some(elsewhere) = aws.endpoints().elsewhere() {
+        info!("{elsewhere}");
+    }
     info!("configuration: {}", effective(&loaded.origins));
     let instruments = Arc::new(Instruments::new(otlp, &settings.queue.url));
     let state = Arc::new(HealthState::default());

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 
-use super::{CallError, QueueFacts, events::Fate, obstacle::Obstacle};
+use super::{CallError, QueueFacts, QueueFailure, events::Fate, obstacle::Obstacle};
 
 /// The kind of refusal, as far as the operator's remedy depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,10 +129,10 @@ pub trait Inspect: Send + Sync {
     async fn credentials(&self) -> Result<Option<SystemTime>, Box<CallError>>;
 
     /// Reads a queue's attributes.
-    async fn queue(&self, url: &str) -> Result<QueueDetails, Box<CallError>>;
+    async fn queue(&self, url: &str) -> Result<QueueDetails, QueueFailure>;
 
     /// Proves the right to receive by a request that the queue has to refuse for another reason.
-    async fn may_receive(&self, url: &str) -> Result<(), Box<CallError>>;
+    async fn may_receive(&self, url: &str) -> Result<(), QueueFailure>;
 
     /// What the mail service knows of an address or a domain; `None` where it does not know it.
     async fn identity(&self, name: &str) -> Result<Option<IdentityDetails>, Box<CallError>>;

@@ -107,8 +107,8 @@ pub trait LedgerTable: Send + Sync {
     /// Reads what it says of itself.
     async fn describe(&self) -> Result<TableFacts, TableFailure>;
 
-    /// Proves every right that the other calls need, and changes nothing.
-    async fn prove_rights(&self) -> Result<(), TableFailure>;
+    /// Proves every right that the other calls need, and changes nothing. Returns each call that failed.
+    async fn prove_rights(&self) -> Vec<TableFailure>;
 
     /// Claims a mail. The claim stands if nobody has one on it, or only one that has ended, or one of
     /// the same receipt.

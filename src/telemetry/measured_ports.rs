@@ -188,7 +188,7 @@ impl LedgerTable for Measured<dyn LedgerTable> {
         self.port.describe().await
     }
 
-    async fn prove_rights(&self) -> Result<(), TableFailure> {
+    async fn prove_rights(&self) -> Vec<TableFailure> {
         self.port.prove_rights().await
     }
 

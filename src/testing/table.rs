@@ -224,8 +224,12 @@ impl LedgerTable for TableInMemory {
         .await
     }
 
-    async fn prove_rights(&self) -> Result<(), TableFailure> {
-        self.call("PutItem", |_| ()).await
+    async fn prove_rights(&self) -> Vec<TableFailure> {
+        self.call("PutItem", |_| ())
+            .await
+            .err()
+            .into_iter()
+            .collect()
     }
 
     async fn claim(&self, claim: Claim<'_>) -> Result<Claimed, TableFailure> {

@@ -19,11 +19,15 @@ async fn a_right_set_up_is_all_right() {
     assert_eq!(done.err, "");
     let json = stage.run(&["check", "--json"]).await;
     let json: Value = serde_json::from_str(&json.exits(0).out).unwrap();
-    assert_eq!(json["ok"], json!(true));
+    assert_eq!(
+        (&json["ok"], &json["complete"]),
+        (&json!(true), &json!(true))
+    );
     let checks = json["checks"].as_array().unwrap();
     let not_ok: Vec<_> = checks
         .iter()
-        .filter(|check| check["result"] != "ok")
+        // The stage is no AWS, which is told.
+        .filter(|check| check["result"] != "ok" && check["check"] != "endpoint")
         .collect();
     assert_eq!(not_ok, [&json!(null); 0]);
     assert!(checks.len() >= 17, "{json:#}");

@@ -232,7 +232,10 @@ async fn the_feedback_queue_is_not_the_dead_letter_queue_nor_one_that_gives_up_s
     done.exits(1);
     let finding = done.finding("feedback queue");
     assert!(finding.contains("is the dead-letter queue"), "{finding}");
-    assert!(done.finding("bounces").contains("note"), "{done}");
+    assert_eq!(
+        done.finding("bounces"),
+        "bounces skipped not known: see feedback queue"
+    );
     // No mail goes out whose events would go there.
     let done = stage.run(&["check", "--feedback"]).await;
     assert!(
@@ -244,12 +247,21 @@ async fn the_feedback_queue_is_not_the_dead_letter_queue_nor_one_that_gives_up_s
     stage.set("NOTIFIER_FEEDBACK__QUEUE_URL", &url);
     let done = stage.run(&["check"]).await;
     done.exits(1);
-    let finding = done.finding("feedback rights");
+    let finding = done.finding("feedback queue");
     assert!(
-        finding.contains("nope (feedback.queue_url) does not exist"),
+        finding.contains("failed nope (feedback.queue_url) does not exist"),
         "{finding}"
     );
-    assert!(done.finding("bounces").contains("note"), "{done}");
+    assert!(
+        finding.contains("→ check feedback.queue_url (NOTIFIER_FEEDBACK__QUEUE_URL)"),
+        "{finding}"
+    );
+    assert!(!done.out.contains("feedback rights"), "{done}");
+    assert_eq!(
+        done.finding("bounces"),
+        "bounces skipped not known: see feedback queue"
+    );
+    assert!(done.out.ends_with("\n1 failure, 0 warnings\n"), "{done}");
     let stage = Stage::with_events(ALL).await;
     stage
         .set_queue("feedback", json!({ "RedrivePolicy": redrive(5) }))
@@ -285,6 +297,10 @@ async fn a_right_that_is_missing_is_a_note() {
     done.exits(0);
     let finding = done.finding("feedback set");
     assert!(finding.contains("note ses:GetConfig"), "{finding}");
+    assert_eq!(
+        done.finding("bounces"),
+        "bounces skipped not known: see feedback set"
+    );
 }
 
 #[tokio::test]
@@ -376,5 +392,8 @@ async fn a_signal_ends_the_wait_for_events_at_once() {
     let ended = ended.await.unwrap().unwrap();
     assert_eq!(ended.status.code(), Some(1));
     let out = String::from_utf8_lossy(&ended.stdout).into_owned();
-    assert!(out.contains("SIGINT ended the wait"), "{out}");
+    assert!(
+        out.contains("not answered when SIGINT ended the check"),
+        "{out}"
+    );
 }

@@ -196,8 +196,7 @@ async fn a_rate_that_does_not_fit_is_told() {
         ("email.max_send_rate=unlimited", "send rate note unlimited"),
         (
             "concurrency=1",
-            "send rate note 14 recipients/s allowed, and concurrency 1 reaches about 10/s → \
-             concurrency 2 would use more of it",
+            "send rate ok 14 recipients/s, of which concurrency 1 reaches about 10/s",
         ),
     ] {
         let done = stage.run(&["check", "--set", key]).await;

@@ -22,7 +22,7 @@ async fn a_queue_that_is_not_there_is_told() {
     done.exits(1);
     let finding = done.finding("queue");
     assert!(finding.starts_with("queue failed other does not exist: "));
-    assert!(finding.contains("→ check its name, the account and the region"));
+    assert!(finding.contains("→ check queue.url (SQS_URL) and the region"));
     assert!(done.finding("redrive").contains("skipped"), "{done}");
 }
 
@@ -54,13 +54,30 @@ async fn each_missing_right_on_the_queue_names_its_action() {
 }
 
 #[tokio::test]
+async fn a_refusal_without_a_known_code_is_a_missing_right_as_for_the_daemon() {
+    for (operation, check) in [
+        ("sqs:GetQueueAttributes", "queue"),
+        ("sqs:ReceiveMessage", "queue rights"),
+    ] {
+        let stage = Stage::right().await;
+        let fault = Fault::error("BlockedByPolicy", 403);
+        stage.aws.sandbox.faults.add(Rule::new(operation, fault));
+        let done = stage.run(&["check"]).await;
+        done.exits(1);
+        let finding = done.finding(check);
+        let remedy = "→ give the role sqs:ReceiveMessage, sqs:DeleteMessage, ";
+        assert!(finding.contains(remedy), "{done}");
+    }
+}
+
+#[tokio::test]
 async fn a_key_that_cannot_be_used_is_told() {
     let stage = Stage::right().await;
     let done = check_with(&stage, "sqs:ReceiveMessage", "KmsAccessDenied").await;
     done.exits(1);
     let finding = done.finding("queue rights");
     assert!(
-        finding.contains("→ give the role kms:Decrypt on the key"),
+        finding.contains("→ give the role kms:Decrypt on the queue's key"),
         "{done}"
     );
 }

@@ -128,6 +128,25 @@ async fn a_missing_right_is_named() {
 }
 
 #[tokio::test]
+async fn all_missing_rights_are_named_at_once() {
+    let stage = with_table().await;
+    for operation in ["PutItem", "BatchGetItem", "DeleteItem"] {
+        let denied = Fault::error("AccessDeniedException", 400);
+        let rule = Rule::new(&format!("dynamodb:{operation}"), denied);
+        stage.aws.sandbox.faults.add(rule);
+    }
+    let done = stage.run(&["check"]).await;
+    done.exits(1);
+    let finding = done.finding("ledger rights");
+    for operation in ["PutItem", "BatchGetItem", "DeleteItem"] {
+        let told = format!("dynamodb:{operation} is not allowed");
+        assert!(finding.contains(&told), "{finding}");
+        let advised = format!("give the role dynamodb:{operation} on mails");
+        assert!(finding.contains(&advised), "{finding}");
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_is_an_hour_off_is_told() {
     let stage = with_table().await;
     stage.aws.sandbox.dynamodb.set_clock_ahead(-3_600_000);

@@ -26,6 +26,26 @@ async fn a_template_that_is_not_there_is_told() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_is_definite_for_the_daemon_has_its_remedy() {
+    for (code, remedy) in [
+        ("InvalidPathException", "→ check template.repository"),
+        ("FileTooLargeException", "→ check template.repository"),
+        ("EncryptionKeyAccessDeniedException", "kms:Decrypt"),
+        ("BlockedByPolicy", "→ give the role codecommit:GetFile"),
+    ] {
+        let stage = Stage::right().await;
+        let fault = Fault::error(code, 403);
+        let rule = Rule::new("codecommit:GetFile", fault);
+        stage.aws.sandbox.faults.add(rule);
+        let done = stage.run(&["check"]).await;
+        done.exits(1);
+        let finding = done.finding("template");
+        assert!(finding.contains(remedy), "{done}");
+        assert!(!finding.contains("read what AWS answered"), "{done}");
+    }
+}
+
+#[tokio::test]
 async fn a_missing_right_to_the_template_names_its_action() {
     let stage = Stage::right().await;
     let fault = Fault::error("AccessDeniedException", 400);

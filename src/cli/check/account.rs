@@ -2,14 +2,13 @@
 
 use super::{
     Target,
+    cause::Cause,
     finding::{Finding, Level},
 };
 use crate::ports::{AccountCause, AccountFacts, EnforcementStatus, SendRate};
 
 /// When this share of the daily quota is used, somebody should know.
 const QUOTA_SHARE_NOTABLE: f64 = 0.8;
-/// The most that `concurrency` allows.
-const CONCURRENCY_MAX: f64 = 1000.0;
 /// How many seconds a send usually takes.
 const USUAL_SEND_S: f64 = 0.1;
 
@@ -19,12 +18,17 @@ pub(super) async fn check_account(target: &Target<'_>) -> Vec<Finding> {
         Ok(facts) => vec![standing(&facts), quota(&facts), rate(target, &facts)],
         Err(failure) => {
             let action = "ses:GetAccount";
-            let mut finding = Finding::refused(CHECK, action, "the account", &failure.error);
+            let mut finding = Finding::failed_call(CHECK, action, "the account", &failure);
+            if finding.cause.as_ref().is_some_and(Cause::is_known) {
+                return vec![finding];
+            }
             finding.level = Level::Warning;
             if target.settings.email.max_send_rate == SendRate::Account {
                 finding.found.push_str("; sending would start slowly");
-                let remedy = finding.remedy.unwrap_or_default();
-                finding.remedy = Some(format!("{remedy}, or set email.max_send_rate"));
+                let remedy = finding.remedy.clone().unwrap_or_default();
+                if !remedy.contains("email.max_send_rate") {
+                    finding.remedy = Some(format!("{remedy}, or set email.max_send_rate"));
+                }
             }
             vec![finding]
         }
@@ -97,17 +101,14 @@ fn rate(target: &Target<'_>, facts: &AccountFacts) -> Finding {
     let concurrency = target.settings.concurrency;
     let held = u32::try_from(concurrency).map_or(f64::INFINITY, f64::from);
     if held < rate * USUAL_SEND_S {
-        let needed = (rate * USUAL_SEND_S).ceil().min(CONCURRENCY_MAX);
-        return Finding::note(
+        return Finding::ok(
             CHECK,
             format!(
-                "{rate} recipients/s allowed, and concurrency {concurrency} reaches about {}/s",
+                "{rate} recipients/s, of which concurrency {concurrency} reaches about {}/s; more of it \
+                 can use more, where the queue lags",
                 held / USUAL_SEND_S
             ),
-        )
-        .advising(format!(
-            "concurrency {needed} would use more of it, if it is needed"
-        ));
+        );
     }
     Finding::ok(
         CHECK,

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::SystemTime};
 
 use super::{Target, finding::Finding};
 use crate::{
+    aws::{Endpoints, is_of_aws},
     config::{Loaded, Origin},
     ports::inspect::Inspect,
     text::format_duration,
@@ -46,6 +47,18 @@ pub(super) fn check_region(target: &Target<'_>) -> Finding {
         .advising("set REGION (aws.region) to the queue's, or queue.url to a queue of this region"),
         _ => Finding::ok("region", region),
     }
+}
+
+/// Where calls do not go to AWS: usual in tests, and elsewhere what makes every other row worth nothing.
+pub(super) fn check_endpoint(endpoints: &Endpoints, queue_url: &str) -> Option<Finding> {
+    const CHECK: &str = "endpoint";
+    let elsewhere = endpoints.elsewhere();
+    if elsewhere.is_none() && endpoints.of("sqs").is_none() && !is_of_aws(queue_url) {
+        let found = "queue.url is no queue of AWS's, and calls go to AWS: no endpoint is set";
+        let finding = Finding::note(CHECK, found);
+        return Some(finding.advising("set AWS_ENDPOINT_URL, if another service is meant"));
+    }
+    elsewhere.map(|found| Finding::note(CHECK, found))
 }
 
 /// Whether there are credentials. Without them this check fails.

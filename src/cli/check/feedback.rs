@@ -21,6 +21,7 @@ use crate::{
 const SET: &str = "feedback set";
 const EVENTS: &str = "feedback events";
 const QUEUE: &str = "feedback queue";
+const READ: &str = "sqs:GetQueueAttributes";
 const SNS: &str = "sns.amazonaws.com";
 /// What is wanted of a destination beside that a mail was sent, without which nothing is settled.
 const WANTED: [Fate; 5] = [
@@ -77,23 +78,36 @@ pub(super) async fn check_feedback(target: &Target<'_>, default_set: Option<&str
     }
     match details {
         Ok(details) => feedback.look_at_queue(target, url, &details).await,
-        Err(error) => {
+        Err(failure) => {
             let on = named(url);
-            let unread = Finding::unread(QUEUE, "sqs:GetQueueAttributes", &on, &error);
-            feedback.findings.push(unread);
-            feedback.findings.push(rights(target, url).await);
+            let error = &failure.error;
+            // The other ways to fail are those of the rights below, where the daemon needs them.
+            let is_missing = refusal_kind(error) == RefusalKind::NotFound;
+            feedback.findings.push(if is_missing {
+                Finding::refused(QUEUE, READ, &on, error).advising(failure.feedback_remedy())
+            } else {
+                Finding::unread(QUEUE, READ, &on, error)
+            });
+            if !is_missing {
+                feedback.findings.push(rights(target, url).await);
+            }
         }
     }
     feedback
 }
 
 impl Feedback {
-    /// Whether nothing was found that keeps bounces from being read.
-    pub(super) fn tells_of_bounces(&self) -> bool {
-        let is_bad = |finding: &Finding| matches!(finding.level, Level::Failed | Level::Skipped);
+    /// The row that tells what keeps bounces from being read, if anything does.
+    pub(super) fn keeps_bounces_back(&self) -> Option<&'static str> {
+        let is_bad = |finding: &&Finding| matches!(finding.level, Level::Failed | Level::Skipped);
+        if let Some(bad) = self.findings.iter().find(is_bad) {
+            return Some(bad.check);
+        }
         // Without the right to look nothing is known of the destination.
-        let are_published = self.fates.is_empty() || self.fates.contains(&Fate::Bounced);
-        !self.findings.is_empty() && are_published && !self.findings.iter().any(is_bad)
+        if self.fates.is_empty() {
+            return Some(SET);
+        }
+        (!self.fates.contains(&Fate::Bounced)).then_some(EVENTS)
     }
 
     async fn look_at_set(
@@ -279,20 +293,16 @@ async fn rights(target: &Target<'_>, url: &str) -> Finding {
     );
     let tried = [
         ("sqs:ReceiveMessage", received.err()),
-        (
-            "sqs:DeleteMessage",
-            deleted.err().map(|failure| failure.error),
-        ),
-        (
-            "sqs:ChangeMessageVisibility",
-            changed.err().map(|failure| failure.error),
-        ),
+        ("sqs:DeleteMessage", deleted.err()),
+        ("sqs:ChangeMessageVisibility", changed.err()),
     ];
-    let refused = tried.into_iter().filter_map(|(action, error)| {
-        let error = error?;
-        Some(Finding::refused(CHECK, action, &named(url), &error))
+    let refused = tried.into_iter().filter_map(|(action, failure)| {
+        let failure = failure?;
+        let finding = Finding::failed_call(CHECK, action, &named(url), &failure);
+        Some(match refusal_kind(&failure.error) {
+            RefusalKind::Denied | RefusalKind::Unreachable(None) => finding,
+            _ => finding.advising(failure.feedback_remedy()),
+        })
     });
-    refused
-        .reduce(Finding::merge)
-        .unwrap_or_else(|| Finding::ok(CHECK, "may receive, hide and delete"))
+    Finding::tried(CHECK, refused, "may receive, hide and delete")
 }

@@ -1,6 +1,6 @@
 //! Whether SES may send in the sender's name.
 
-use super::{Target, finding::Finding};
+use super::{Target, feedback::Feedback, finding::Finding};
 use crate::{
     notification::Address,
     ports::{
@@ -98,11 +98,14 @@ fn mail_from(details: &IdentityDetails) -> Finding {
     }
 }
 
-/// Who learns of bounces. `are_told`: whether events tell of them.
-pub(super) fn check_bounces(details: &IdentityDetails, are_told: bool) -> Finding {
+/// Who learns of bounces. `feedback`: what was found of the events, where they are read.
+pub(super) fn check_bounces(details: &IdentityDetails, feedback: Option<&Feedback>) -> Finding {
     const CHECK: &str = "bounces";
     const ADVICE: &str = "set up feedback (deploy/README.md, Feedback): then the log tells of each";
-    match (details.forwards_feedback, are_told) {
+    if let Some(first) = feedback.and_then(Feedback::keeps_bounces_back) {
+        return Finding::skipped(CHECK, format!("not known: see {first}"));
+    }
+    match (details.forwards_feedback, feedback.is_some()) {
         (true, false) => Finding::note(
             CHECK,
             "are mailed to the sender, where perhaps nobody reads",

@@ -25,18 +25,18 @@ pub(super) async fn check_queue(target: &Target<'_>) -> Vec<Finding> {
     const CHECK: &str = "queue";
     let url = &target.settings.queue.url;
     let name = queue_name(url);
-    let details = match target.inspector.queue(url).await {
+    let (details, rights) = tokio::join!(target.inspector.queue(url), check_rights(target, name));
+    let details = match details {
         Ok(details) => details,
-        Err(error) => {
-            let rights = match refusal_kind(&error) {
-                RefusalKind::NotFound => {
-                    Finding::skipped(RIGHTS, "there is no queue to try them on")
-                }
-                _ => check_rights(target, name).await,
-            };
+        Err(failure) => {
+            let is_missing = refusal_kind(&failure.error) == RefusalKind::NotFound;
             return vec![
-                Finding::refused(CHECK, READ, name, &error),
-                rights,
+                Finding::failed_call(CHECK, READ, name, &failure),
+                if is_missing {
+                    Finding::skipped(RIGHTS, "there is no queue to try them on")
+                } else {
+                    rights
+                },
                 check_lease(target),
                 Finding::skipped(REDRIVE, "the queue's attributes are not known"),
             ];
@@ -50,7 +50,7 @@ pub(super) async fn check_queue(target: &Target<'_>) -> Vec<Finding> {
     );
     let mut findings = vec![
         Finding::ok(CHECK, found),
-        check_rights(target, name).await,
+        rights,
         check_lease(target),
         check_redrive(&details.facts),
     ];
@@ -70,21 +70,17 @@ async fn check_rights(target: &Target<'_>, name: &str) -> Finding {
         target.world.queue.change_visibility(&revealed),
         target.world.queue.delete(&made_up),
     );
-    let error = |failure: QueueFailure| failure.error;
     // No queue knows this handle, so the entries must fail. A call fails as a whole if the right to
     // make it is missing.
     let tried = [
         ("sqs:ReceiveMessage", received.err()),
-        ("sqs:ChangeMessageVisibility", changed.err().map(error)),
-        ("sqs:DeleteMessage", deleted.err().map(error)),
+        ("sqs:ChangeMessageVisibility", changed.err()),
+        ("sqs:DeleteMessage", deleted.err()),
     ];
-    let refused = tried.into_iter().filter_map(|(action, error)| {
-        let error = error?;
-        Some(Finding::refused(RIGHTS, action, name, &error))
+    let refused = tried.into_iter().filter_map(|(action, failure)| {
+        Some(Finding::failed_call(RIGHTS, action, name, &failure?))
     });
-    refused
-        .reduce(Finding::merge)
-        .unwrap_or_else(|| Finding::ok(RIGHTS, "may receive, change visibility and delete"))
+    Finding::tried(RIGHTS, refused, "may receive, change visibility and delete")
 }
 
 /// Our own lease. Every receive asks for it, so the queue's own visibility timeout does not matter.
@@ -144,10 +140,10 @@ async fn check_dead_letters(target: &Target<'_>, facts: &QueueFacts, redrive: &R
     let url = format!("{}{name}", own.strip_suffix(queue_name(own)).unwrap_or(own));
     let details = match target.inspector.queue(&url).await {
         Ok(details) => details,
-        Err(error) if refusal_kind(&error) == RefusalKind::NotFound => {
+        Err(QueueFailure { error, .. }) if refusal_kind(&error) == RefusalKind::NotFound => {
             return Finding::refused(CHECK, READ, name, &error);
         }
-        Err(error) => return Finding::unread(CHECK, READ, name, &error),
+        Err(failure) => return Finding::unread(CHECK, READ, name, &failure.error),
     };
     let kept = details.facts.retention;
     if kept <= facts.retention {

@@ -31,7 +31,7 @@ pub(super) async fn check_table(target: &Target<'_>) -> Vec<Finding> {
         Err(failure) => {
             let error = &failure.error;
             let action = format!("dynamodb:{}", error.operation);
-            let finding = Finding::refused(TABLE, &action, table.name(), error);
+            let finding = Finding::failed_call(TABLE, &action, table.name(), &failure);
             let is_missing = refusal_kind(error) == RefusalKind::NotFound;
             return vec![if is_missing {
                 finding.advising(creating(target, table.name()))
@@ -45,13 +45,12 @@ pub(super) async fn check_table(target: &Target<'_>) -> Vec<Finding> {
         findings.push(Finding::skipped(RIGHTS, "it is not a table to try them on"));
         return findings;
     }
-    findings.push(match table.prove_rights().await {
-        Ok(()) => Finding::ok(RIGHTS, "may read, claim, record and take back"),
-        Err(failure) => {
-            let action = format!("dynamodb:{}", failure.error.operation);
-            Finding::refused(RIGHTS, &action, table.name(), &failure.error)
-        }
+    let refused = table.prove_rights().await.into_iter().map(|failure| {
+        let action = format!("dynamodb:{}", failure.error.operation);
+        Finding::failed_call(RIGHTS, &action, table.name(), &failure)
     });
+    let well = "may read, claim, record and take back";
+    findings.push(Finding::tried(RIGHTS, refused, well));
     findings.push(check_expiry(target, table.name(), &facts.drops_by));
     findings.extend(check_clock(table));
     findings

@@ -46,13 +46,17 @@ pub(super) async fn check_template(
 }
 
 fn not_fetched(target: &Target<'_>, failure: TemplateFailure) -> Finding {
+    const ACTION: &str = "codecommit:GetFile";
     let location = target.world.templates.location();
     if let TemplateFailureKind::Bucket(kind) = failure.kind {
         return not_fetched_from_bucket(location, kind, &failure);
     }
-    let is_file = failure.kind == TemplateFailureKind::LocalFile;
-    if !is_file && refusal_kind(&failure.error) != RefusalKind::NotFound {
-        return Finding::refused(TEMPLATE, "codecommit:GetFile", location, &failure.error);
+    let is_call = !matches!(
+        failure.kind,
+        TemplateFailureKind::LocalFile | TemplateFailureKind::Missing
+    );
+    if is_call {
+        return Finding::failed_call(TEMPLATE, ACTION, location, &failure);
     }
     let failure = LoadError::from(failure);
     let remedy = failure.remedy();
@@ -65,8 +69,12 @@ fn not_fetched_from_bucket(
     kind: BucketFailureKind,
     failure: &TemplateFailure,
 ) -> Finding {
+    const ACTION: &str = "s3:GetObject";
+    if matches!(refusal_kind(&failure.error), RefusalKind::Unreachable(_)) {
+        return Finding::failed_call(TEMPLATE, ACTION, location, failure);
+    }
     let found = match kind {
-        BucketFailureKind::AccessDenied => format!("s3:GetObject is not allowed: {failure}"),
+        BucketFailureKind::AccessDenied => format!("{ACTION} is not allowed: {failure}"),
         _ => failure.to_string(),
     };
     Finding::failed(TEMPLATE, format!("{found} ({location})")).advising(kind.remedy())
