@@ -63,7 +63,7 @@ pub struct AwsConfig {
     config: SdkConfig,
     /// Makes each client's connections its own; absent where tests give the client.
     http: Option<Http>,
-    /// Absent where nothing provides any.
+    /// Absent where there is no source of credentials.
     credentials: Option<Kept>,
     /// What the SDK's own sources give.
     region: Option<Given>,

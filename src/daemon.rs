@@ -193,7 +193,7 @@ async fn boot<T>(
 
 /// Says that a signal of this name ended the start.
 pub fn log_stop_while_starting(name: &str) {
-    info!(target: LIFECYCLE, "{name} while starting: nothing was received");
+    info!(target: LIFECYCLE, "{name} while starting: stopped, nothing was received");
 }
 
 /// Runs the pipeline to its end and passes the signals on to it.
@@ -287,8 +287,8 @@ fn log_plan(settings: &Settings, facts: &Facts, reading: Option<&Reading>) {
     }
     if settings.ledger.table.is_some() && settings.ledger.keep < facts.queue.retention {
         warn!(
-            "ledger.keep is {}, shorter than the queue keeps messages ({}): a message that comes again \
-             after that can be mailed twice",
+            "ledger.keep is {}, shorter than the queue keeps messages ({}): a message that comes \
+             again after that can be mailed twice; raise ledger.keep",
             format_duration(settings.ledger.keep),
             format_duration(facts.queue.retention)
         );
@@ -317,7 +317,7 @@ fn known_duplicates(settings: &Settings, facts: &Facts, reading: Option<&Reading
             )
         }
         (Some(table), Some(_)) => {
-            format!("duplicates are known within this process until the table {table} answers")
+            format!("only this task's duplicates are known until the table {table} answers")
         }
     };
     if let Some(url) = &settings.feedback.queue_url

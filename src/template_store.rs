@@ -363,7 +363,7 @@ impl TemplateStore {
                     warn!(
                         target: LIFECYCLE,
                         "the new template is in use, and may be wrong: {} ({location}); if it is, \
-                         correct the template and commit it again",
+                         commit or upload it corrected",
                         version.doubts.join("; ")
                     );
                 }

@@ -125,7 +125,7 @@ impl Chain {
         };
         match kind {
             CredentialsError::CredentialsNotLoaded(_) => CredentialsError::not_loaded(
-                "neither variables nor a profile, a web identity, a container or an instance give any",
+                "no credentials found: neither variables nor a profile, a web identity, a container or an instance give any",
             ),
             CredentialsError::InvalidConfiguration(_) => {
                 CredentialsError::invalid_configuration(text)

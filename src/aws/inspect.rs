@@ -63,7 +63,9 @@ impl Inspect for AwsInspector {
     async fn credentials(&self) -> Result<Option<SystemTime>, Box<CallError>> {
         let given = match &self.credentials {
             Some(provider) => provider.provide_credentials().await,
-            None => Err(CredentialsError::not_loaded("nothing provides any")),
+            None => Err(CredentialsError::not_loaded(
+                "there is no source of credentials",
+            )),
         };
         let credentials = given.map_err(|error| Box::new(without_credentials(error)))?;
         Ok(credentials.expiry())

@@ -145,7 +145,10 @@ fn incomplete(operation: &'static str, field: &str) -> CallError {
     CallError {
         operation,
         code: "response".to_owned(),
-        message: format!("the answer holds no {field}, so that SES may not have given it"),
+        message: format!(
+            "the answer has no {field}: perhaps it comes from a proxy, and not from \
+                          SES"
+        ),
         request_id: None,
         obstacle: None,
         source: None,

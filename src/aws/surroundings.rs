@@ -190,8 +190,8 @@ impl Surroundings {
                     None => self.of_profile(key, "true").source,
                 };
                 return Err(Refusal::Setting(format!(
-                    "{} and {other} are set at once, and every call would be refused; take one of them \
-                     away",
+                    "{} and {other} are both set, and every call would be refused; unset one \
+                     of them",
                     endpoint.source
                 )));
             }

@@ -112,7 +112,10 @@ async fn work(
     let mut serving = JoinSet::new();
     if let Some(address) = settings.health_listen {
         let port = TcpListener::bind(address).await.with_context(|| {
-            format!("health.listen: {address} cannot be listened on; choose another port, or off")
+            format!(
+                "health.listen: {address} cannot be listened on (set NOTIFIER_HEALTH__LISTEN \
+                     to another port, or to off)"
+            )
         })?;
         serving.spawn(health::serve(port, Arc::clone(&state)));
     }

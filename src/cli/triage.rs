@@ -39,8 +39,8 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
     })?;
     if let Some(redrive) = facts.redrive.filter(|_| !asked.despite_redrive) {
         bail!(
-            "the queue has a redrive policy: each scan is a receive, and after {} SQS moves a \
-             message on; nothing was received; --despite-redrive scans all the same",
+            "the queue has a redrive policy: each scan counts as a receive, and after {} receives \
+             SQS moves a message on; nothing was received; to scan anyway, add --despite-redrive",
             redrive.max_receive_count
         );
     }

@@ -84,7 +84,7 @@ fn replace(keys: &[&str], by: &str, sources: &mut Sources) -> String {
     }
     let are = if keys.len() == 1 { "is" } else { "are" };
     let written = written.join(" and ");
-    format!("{written} {are} replaced by {}", sources.written(by))
+    format!("{written} {are} overridden by {}", sources.written(by))
 }
 
 /// Refuses a queue of messages as the queue of events: each would take the other's. The later

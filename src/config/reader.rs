@@ -58,7 +58,8 @@ pub(super) fn read(
 
     let mut read = Configuration::default();
     if flags.config.is_some() && variables.contains_key(CONFIG) {
-        read.notes.push(format!("{CONFIG} is replaced by --config"));
+        read.notes
+            .push(format!("{CONFIG} is overridden by --config"));
     }
     for (key, variable) in cis {
         read.notes.extend(shadowed(key, variable, &sources));
@@ -143,7 +144,7 @@ fn placeholders(row: &Row, sources: &Sources) -> Vec<String> {
 /// Says that another source beats one of CIS's variables.
 fn shadowed(key: &str, variable: &str, sources: &Sources) -> Option<String> {
     let by = sources.written(key);
-    (by != variable).then(|| format!("{variable} is replaced by {by}"))
+    (by != variable).then(|| format!("{variable} is overridden by {by}"))
 }
 
 /// The value as TOML.

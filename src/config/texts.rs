@@ -88,7 +88,7 @@ fn bucket_fault(bucket: &str) -> Option<&'static str> {
         |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || ".-".contains(char);
     let ends = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();
     if bucket.contains('/') {
-        Some("with more than a bucket: the object's whole key is template.path, folders included")
+        Some("with more than a bucket: folders and the file's name belong into template.path")
     } else if bucket.is_empty() {
         Some("which has no bucket's name")
     } else if !(3..=63).contains(&bucket.len())
@@ -131,7 +131,8 @@ pub(super) fn queue_url(text: &str) -> Result<String, String> {
     } else if name.is_empty() {
         "which does not end with a queue's name"
     } else if name.strip_suffix(".fifo").is_some() {
-        "a FIFO queue: SNS and this service use a standard one, and a held message would hold up its whole group"
+        "a FIFO queue, which this service does not support: a held message would hold up its \
+         whole group"
     } else if !is_name(name, "-_", 80) {
         "whose last part is not a queue's name"
     } else if is_of_aws(host) && !is_account_and_name(trimmed) {

@@ -426,9 +426,15 @@ pub(crate) fn unknown_settled(message: &ReceivedMessage, notes: &Notes, settled:
 pub(crate) fn witness_failed(failure: &SendFailure, first: bool) {
     let code = &*failure.error.code;
     if first && failure.kind.is_temporary() {
-        warn!(error.r#type = code, "a witness failed: {failure}");
+        warn!(
+            error.r#type = code,
+            "a mail to the simulator (witness) failed: {failure}"
+        );
     } else {
-        debug!(error.r#type = code, "a witness failed: {failure}");
+        debug!(
+            error.r#type = code,
+            "a mail to the simulator (witness) failed: {failure}"
+        );
     }
 }
 

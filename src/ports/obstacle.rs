@@ -84,8 +84,8 @@ impl Obstacle {
                  AWS_SECRET_ACCESS_KEY"
             }
             Self::Profile => {
-                "correct the profile in the files of AWS_CONFIG_FILE and \
-                 AWS_SHARED_CREDENTIALS_FILE, or AWS_PROFILE"
+                "correct AWS_PROFILE, or the profile in ~/.aws/config and ~/.aws/credentials, or \
+                 in the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name"
             }
             Self::CredentialsSource => {
                 "check the role of the task and the way to its credentials endpoint; for a profile, \

@@ -60,8 +60,8 @@ impl Remedy for TableFailureKind {
     fn remedy(self) -> &'static str {
         match self {
             Self::NotFound => {
-                "check ledger.table (NOTIFIER_LEDGER__TABLE) and the region, or create the table as \
-                 `check` says"
+                "check ledger.table (NOTIFIER_LEDGER__TABLE) and the region, or create the table: \
+                 `organizer-notifier check` prints the commands"
             }
             Self::AccessDenied => {
                 "give the role dynamodb:GetItem, dynamodb:BatchGetItem, \
@@ -69,7 +69,10 @@ impl Remedy for TableFailureKind {
                  dynamodb:DescribeTable and dynamodb:DescribeTimeToLive on the table"
             }
             Self::Encryption => "give the role kms:Decrypt on the table's key",
-            Self::Refused => "create a table with the key id (text) as `check` says",
+            Self::Refused => {
+                "create a table with the partition key 'id' of type String; \
+                              `organizer-notifier check` prints the commands"
+            }
             Self::Throttled => {
                 "set the table to on-demand capacity, or raise its limit; the daemon tries again \
                  by itself"
@@ -117,8 +120,9 @@ impl BucketFailureKind {
             }
             Self::AccessDenied => {
                 "check template.repository and template.path: without s3:ListBucket on the bucket \
-                 S3 says so of an object that is not there, too; give the role s3:GetObject on the \
-                 object, and let the bucket's policy admit it if the bucket is another account's"
+                 S3 denies access to an object that is not there, too. Else give the role \
+                 s3:GetObject on the object, and allow the role in the bucket's policy if the \
+                 bucket is another account's"
             }
             Self::Encryption => {
                 "give the role kms:Decrypt on the object's key, and check that the key is enabled; an \

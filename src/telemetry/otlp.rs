@@ -111,7 +111,8 @@ impl Wanted {
                 let name = format!("OTEL_EXPORTER_OTLP_{of}{what}");
                 if (traces || metrics) && set(&name).is_some() {
                     notes.push(format!(
-                        "{name} is not read here: the exporters show a collector no certificate"
+                        "{name} is not read here: client certificates for the collector are not \
+                         supported"
                     ));
                 }
             }

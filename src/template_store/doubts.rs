@@ -16,7 +16,7 @@ pub(super) fn doubts(
         let listed: Vec<_> = misspelt.iter().map(ToString::to_string).collect();
         let listed = listed.join(", ");
         doubts.push(format!(
-            "{listed} is no known placeholder and is mailed as written"
+            "these are no known placeholders and are mailed as written: {listed}"
         ));
     }
     if version.template.placeholders().next().is_none() {

@@ -228,7 +228,7 @@ fn a_version_is_held_against_the_one_before_it() {
         (
             "<p>{summary}, {UID}</p>",
             &[
-                "{UID} (did you mean {uid}?) is no known placeholder and is mailed as written",
+                "these are no known placeholders and are mailed as written: {UID} (did you mean {uid}?)",
                 "it no longer contains {uid}, which the version before it did",
             ],
         ),

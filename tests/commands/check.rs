@@ -206,7 +206,7 @@ async fn a_shadowed_variable_is_a_note() {
     let done = stage.run(&arguments).await;
     done.exits(0);
     let finding = done.finding("configuration");
-    assert!(finding.contains("SUBJECT is replaced"), "{done}");
+    assert!(finding.contains("SUBJECT is overridden"), "{done}");
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn a_sender_that_waits_for_its_verification_is_told() {
     let finding = done.finding("sender");
     assert!(finding.contains("e***@elsewhere.example is known to SES"));
     assert!(
-        finding.contains("→ follow the link in SES's mail"),
+        finding.contains("→ for an address, follow the link in SES's mail"),
         "{done}"
     );
 }
@@ -146,7 +146,7 @@ async fn an_account_in_the_sandbox_or_on_probation_is_a_warning() {
     done.exits(0);
     assert!(
         done.finding("account")
-            .starts_with("account warning on probation")
+            .starts_with("account warning under review (probation)")
     );
     ses.update_account(|account| account.production_access = false);
     let done = stage.run(&["check"]).await;

@@ -85,7 +85,7 @@ async fn a_table_with_another_key_and_one_that_grows_for_ever_are_told() {
     done.exits(1);
     let finding = done.finding("ledger table");
     assert!(
-        finding.contains("the key of other is pk (S, HASH), and must be the text id"),
+        finding.contains("the key of other is pk (S, HASH), and must be a partition key 'id'"),
         "{finding}"
     );
     assert!(done.finding("ledger rights").contains("skipped"));
@@ -95,7 +95,7 @@ async fn a_table_with_another_key_and_one_that_grows_for_ever_are_told() {
     let finding = done.finding("ledger expiry");
     assert!(
         finding.starts_with(
-            "ledger expiry failed grows grows for ever → aws dynamodb update-time-to-live"
+            "ledger expiry failed grows has no TTL: it grows without end → aws dynamodb update-time-to-live"
         ),
         "{finding}"
     );

@@ -126,7 +126,7 @@ async fn misspelt_placeholders_are_a_warning() {
     done.exits(0);
     assert_eq!(
         done.finding("placeholders"),
-        "placeholders warning these stay as they are written: { uid } (did you mean {uid}?), \
+        "placeholders warning these are no placeholders and are mailed as written: { uid } (did you mean {uid}?), \
          {Events} (did you mean {events}?), {sumary} (did you mean {summary}?) → correct them in \
          the template or in email.subject, or declare them under message.placeholders"
     );

@@ -84,7 +84,7 @@ async fn shadowed_variables_are_told_beside_the_result() {
     let arguments = ["config", "--set", "email.subject=Hello"];
     let done = run_bare(&CIS, &arguments).await;
     done.exits(0);
-    assert!(done.err.contains("SUBJECT is replaced by"), "{done}");
+    assert!(done.err.contains("SUBJECT is overridden by"), "{done}");
 }
 
 #[tokio::test]

@@ -160,7 +160,7 @@ async fn an_endpoint_that_cannot_be_one_is_refused_whatever_its_source() {
     }
     for variable in ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"] {
         stage.set(variable, "true");
-        let text = format!("AWS_ENDPOINT_URL and {variable} are set at once");
+        let text = format!("AWS_ENDPOINT_URL and {variable} are both set");
         refused(&stage.run(&["check"]).await, &text);
         stage.set(variable, "");
     }

@@ -85,7 +85,8 @@ async fn no_more_than_the_limit_are_received() {
     let done = stage.run(&arguments).await;
     done.exits(0);
     assert!(
-        done.out.contains("12 messages; there may be more: --limit"),
+        done.out
+            .contains("12 messages; there may be more: raise --limit"),
         "{done}"
     );
     let all = stage.aws.sandbox.sqs.snapshot("dead");
@@ -200,7 +201,7 @@ async fn a_queue_that_cannot_be_looked_at_is_told() {
         (
             "sqs:ReceiveMessage",
             "AccessDenied",
-            "receiving failed: ReceiveMessage",
+            "the scan ended early, since the queue cannot be received from: ",
         ),
         (
             "codecommit:GetFile",

@@ -110,7 +110,7 @@ fn a_template_comes_from_one_place() {
 fn a_file_from_a_later_source_takes_the_place_of_the_servers_repository() {
     let file = [("a.toml", "template.file = 'local.html'")];
     let both = |by: &str| {
-        let replaced = "CODECOMMIT_REPO and NEW_EVENT_NOTIFICATION_EMAIL are replaced by";
+        let replaced = "CODECOMMIT_REPO and NEW_EVENT_NOTIFICATION_EMAIL are overridden by";
         format!("{replaced} {by}")
     };
     for (loaded, by) in [
@@ -153,7 +153,7 @@ fn a_repository_from_a_later_source_takes_the_place_of_a_file() {
     let loaded = load_with(CIS, &files, &whole).unwrap();
     assert_eq!(loaded.settings.template.file, None);
     assert_eq!(loaded.settings.template.path, "p");
-    let note = "template.file in a.toml:1 is replaced by --set template.path";
+    let note = "template.file in a.toml:1 is overridden by --set template.path";
     assert!(
         loaded.notes.contains(&note.to_owned()),
         "{:?}",
@@ -191,8 +191,8 @@ fn a_bucket_from_a_later_source_takes_the_place_of_a_reference() {
     assert_eq!(
         loaded.notes,
         [
-            "CODECOMMIT_REPO is replaced by --set template.repository",
-            "NOTIFIER_TEMPLATE__REFERENCE is replaced by --set template.repository",
+            "CODECOMMIT_REPO is overridden by --set template.repository",
+            "NOTIFIER_TEMPLATE__REFERENCE is overridden by --set template.repository",
         ]
     );
 }

@@ -194,7 +194,7 @@ fn the_file_is_that_of_the_variable_unless_the_flag_names_one() {
     assert!(loaded.notes.is_empty());
     let loaded = load_with(&variables, &files, &with_file("b.toml")).unwrap();
     assert_eq!(loaded.settings.concurrency, 2);
-    assert_eq!(loaded.notes, ["NOTIFIER_CONFIG is replaced by --config"]);
+    assert_eq!(loaded.notes, ["NOTIFIER_CONFIG is overridden by --config"]);
 }
 
 #[test]
@@ -428,9 +428,9 @@ fn shadowed_variables_are_noted_with_what_beats_them() {
     assert_eq!(
         notes,
         [
-            "LOG_LEVEL is replaced by --set log.level",
-            "SENDER is replaced by email.sender in notifier.toml:2",
-            "SQS_URL is replaced by NOTIFIER_QUEUE__URL",
+            "LOG_LEVEL is overridden by --set log.level",
+            "SENDER is overridden by email.sender in notifier.toml:2",
+            "SQS_URL is overridden by NOTIFIER_QUEUE__URL",
         ]
     );
     assert!(load_cis_and(&[]).unwrap().notes.is_empty());

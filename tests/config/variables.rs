@@ -161,7 +161,7 @@ fn a_bucket_with_a_prefix_or_with_no_buckets_name_is_refused() {
     for (value, reason) in [
         (
             "s3://mail-templates/new",
-            "with more than a bucket: the object's whole key is template.path, folders included",
+            "with more than a bucket: folders and the file's name belong into template.path",
         ),
         ("s3://Mail_Templates", "whose bucket's name is not valid"),
     ] {

@@ -84,7 +84,10 @@ async fn sigterm_while_starting_ends_at_once_and_in_good_order() {
     let ended = daemon.ended(Duration::from_secs(10)).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let last = ended.last_line().message();
-    assert_eq!(last, "SIGTERM while starting: nothing was received");
+    assert_eq!(
+        last,
+        "SIGTERM while starting: stopped, nothing was received"
+    );
     assert!(ended.stopped_in < Duration::from_secs(2));
     assert_eq!(world.calls("sqs:ReceiveMessage"), 0);
 }

@@ -151,8 +151,8 @@ async fn the_last_good_one_serves_after_the_object_was_deleted_and_the_bucket_gi
     let denied = format!("GetObject: AccessDenied: Access Denied {}; ", place());
     assert!(told.message().contains(&denied), "{told:?}");
     for part in [
-        "without s3:ListBucket on the bucket S3 says so of an object that is not there, too",
-        "let the bucket's policy admit it if the bucket is another account's",
+        "without s3:ListBucket on the bucket S3 denies access to an object that is not there, too",
+        "allow the role in the bucket's policy if the bucket is another account's",
     ] {
         assert!(told.message().contains(part), "{told:?}");
     }

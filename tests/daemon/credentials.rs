@@ -109,12 +109,15 @@ async fn a_stop_does_not_wait_for_credentials_that_never_come() {
     // It heeds signals once it has said that this one beats CIS's.
     variables.push(("NOTIFIER_EMAIL__SUBJECT", "{summary}"));
     let mut daemon = Daemon::start(&world, &variables);
-    daemon.line("is replaced by").await;
+    daemon.line("is overridden by").await;
     daemon.signal("TERM").await;
     let ended = daemon.ended(Duration::from_secs(5)).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let last = ended.last_line().message();
-    assert_eq!(last, "SIGTERM while starting: nothing was received");
+    assert_eq!(
+        last,
+        "SIGTERM while starting: stopped, nothing was received"
+    );
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ async fn a_wrong_variable_flag_or_command_ends_with_64() {
             &[],
             &bucket,
             "template.repository (CODECOMMIT_REPO): is `s3://templates/mails`, with more than a bucket: \
-             the object's whole key is template.path",
+             folders and the file's name belong into template.path",
         ),
         (&[], &misspelt, "did you mean NOTIFIER_QUEUE__WAIT_TIME?"),
         (

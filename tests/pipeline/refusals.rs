@@ -312,7 +312,7 @@ async fn a_suspect_that_is_released_on_its_last_receive_without_a_word_is_told_a
     let daemon = rig.start();
     rig.pass(secs(2)).await;
     drop(daemon.stop().await);
-    let told = rig.errors("before it was known whose fault its failure is");
+    let told = rig.errors("before it knew whether the message or the account");
     assert!(told.len() <= 1);
 }
 

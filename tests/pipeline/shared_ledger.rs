@@ -241,7 +241,7 @@ async fn a_table_that_does_not_answer_does_not_hold_up_the_start() {
     rig.publish("dana").await;
     rig.until(|| rig.queue.is_empty()).await;
     assert!(rig.now() < secs(3), "{:?}", rig.now());
-    let plan = "duplicates are known within this process until the table mails answers";
+    let plan = "only this task's duplicates are known until the table mails answers";
     assert_eq!(rig.said(plan).len(), 1);
     rig.table.fail(None);
     rig.pass(secs(10)).await;

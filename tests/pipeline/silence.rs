@@ -249,7 +249,8 @@ async fn a_mail_service_that_never_answers_from_the_start_is_told_by_its_first_t
     rig.until(|| !rig.mailer.witnesses().is_empty()).await;
     let began = rig.mailer.witnesses()[0].at;
     rig.pass(mins(10)).await;
-    let told = rig.said("a witness failed: SendEmail: Scripted: OutcomeUnknown");
+    let told =
+        rig.said("a mail to the simulator (witness) failed: SendEmail: Scripted: OutcomeUnknown");
     assert_eq!(told[0].level, tracing::Level::WARN);
     assert!(told[0].at - began <= rig.settings.email.timeout * 2);
     let later = &told[1..];

@@ -221,7 +221,11 @@ async fn ten_messages_of_a_quiet_queue_that_lack_what_a_new_version_names_are_he
         }
         let told = rig.said("a message lacks the field /uid, which the template's {uid} needs");
         assert_eq!(told.len(), 1);
-        assert!(told[0].text.contains("commit a template without {uid}"));
+        assert!(
+            told[0]
+                .text
+                .contains("commit or upload a template without {uid}")
+        );
         assert_eq!(rig.errors(STOPPED).len(), 1);
         rig.template.put("<p>{summary}</p>");
         daemon.reload();
@@ -306,7 +310,7 @@ async fn a_stop_releases_what_lacks_a_field_and_on_its_last_receive_says_so() {
         let daemon = rig.start();
         rig.pass(mins(2)).await;
         daemon.stop().await.is("received 1 = 1 released");
-        let told = rig.errors("before it was known whose fault its failure is");
+        let told = rig.errors("before it knew whether the message or the account");
         assert_eq!(told.len(), receive - 1);
     }
 }

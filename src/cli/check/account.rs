@@ -27,7 +27,10 @@ pub(super) async fn check_account(target: &Target<'_>) -> Vec<Finding> {
                 finding.found.push_str("; sending would start slowly");
                 let remedy = finding.remedy.clone().unwrap_or_default();
                 if !remedy.contains("email.max_send_rate") {
-                    finding.remedy = Some(format!("{remedy}, or set email.max_send_rate"));
+                    finding.remedy = Some(format!(
+                        "{remedy}, or set email.max_send_rate to a \
+                                                   number"
+                    ));
                 }
             }
             vec![finding]
@@ -48,12 +51,13 @@ fn standing(facts: &AccountFacts) -> Finding {
     if !facts.production_access {
         return Finding::warning(
             CHECK,
-            "in the sandbox: mail goes only to verified recipients, and a mail to SES's simulator proves nothing",
+            "in the sandbox: mail goes only to verified recipients; a mail to SES's simulator \
+             goes, and says nothing of other mails",
         )
         .advising("ask for production access in SES");
     }
     if facts.enforcement_status == EnforcementStatus::Probation {
-        return Finding::warning(CHECK, "on probation: SES is about to pause it")
+        return Finding::warning(CHECK, "under review (probation): SES can pause its sending")
             .advising("reduce bounces and complaints; SES's reputation page shows them");
     }
     Finding::ok(CHECK, "sending is enabled, in production")
@@ -95,7 +99,7 @@ fn rate(target: &Target<'_>, facts: &AccountFacts) -> Finding {
                 CHECK,
                 format!("unlimited on our side, and the account may send {theirs}/s"),
             )
-            .advising("\"account\" avoids throttled requests");
+            .advising("set email.max_send_rate to \"account\" to avoid throttled requests");
         }
     };
     let concurrency = target.settings.concurrency;

@@ -269,8 +269,10 @@ fn types(destination: &EventDestination) -> Finding {
         );
     }
     let missing = missing.join(", ");
-    Finding::warning(EVENTS, format!("{name} does not publish {missing}"))
-        .advising("add them to its MatchingEventTypes: nobody learns of such mails")
+    Finding::warning(EVENTS, format!("{name} does not publish {missing}")).advising(
+        "add these types to its MatchingEventTypes: without them nobody learns of such \
+                   mails",
+    )
 }
 
 /// How the feedback queue is called where it cannot be used.
@@ -304,5 +306,5 @@ async fn rights(target: &Target<'_>, url: &str) -> Finding {
             _ => finding.advising(failure.feedback_remedy()),
         })
     });
-    Finding::tried(CHECK, refused, "may receive, hide and delete")
+    Finding::tried(CHECK, refused, "may receive, change visibility and delete")
 }

@@ -96,7 +96,7 @@ impl Finding {
             RefusalKind::NotFound => format!("{on} does not exist: {error}"),
             RefusalKind::Encryption => format!("an encryption key of {on} cannot be used: {error}"),
             RefusalKind::Unreachable(None) => format!("no answer: {error}"),
-            RefusalKind::Other => format!("it could not be asked: {error}"),
+            RefusalKind::Other => format!("the call failed: {error}"),
         };
         let mut finding = Self::failed(check, found).advising(kind.remedy(action, on));
         finding.cause = Cause::of(action, error);

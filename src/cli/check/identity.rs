@@ -47,8 +47,10 @@ pub(super) async fn check_sender(
             pending
         };
         let found = format!("{which} is known to SES in {region}, and not verified yet");
-        Finding::failed(CHECK, found)
-            .advising("follow the link in SES's mail to it, or set the domain's DKIM records")
+        Finding::failed(CHECK, found).advising(
+            "for an address, follow the link in SES's mail to it; for a domain, set its \
+                       DKIM records",
+        )
     } else {
         let found = format!("{sender} is not verified in SES in {region}");
         Finding::failed(CHECK, found).advising(AccountCause::SenderNotVerified.remedy())
@@ -69,6 +71,7 @@ fn signature(details: &IdentityDetails) -> Finding {
         Proof::Found if signature.is_weak => {
             Finding::warning(CHECK, "signed with a key of 1024 bits").advising(
                 "rotate it to 2048: aws sesv2 put-email-identity-dkim-signing-attributes \
+                 --email-identity IDENTITY \
                  --signing-attributes-origin AWS_SES --signing-attributes \
                  NextSigningKeyLength=RSA_2048_BIT",
             )

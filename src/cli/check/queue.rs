@@ -104,7 +104,7 @@ fn check_lease(target: &Target<'_>) -> Finding {
         ));
     }
     let found = format!(
-        "{}, renewed at half of it; a send takes {} at most",
+        "{}, renewed at half of it; email.timeout is {}",
         format_duration(length),
         format_duration(send)
     );
@@ -125,7 +125,7 @@ fn check_redrive(facts: &QueueFacts) -> Finding {
         return Finding::ok(REDRIVE, policy);
     }
     let found =
-        format!("{policy}: that many restarts or crashes lose a message to the dead-letter queue");
+        format!("{policy}: after that many restarts or crashes a good message is dead-lettered");
     Finding::warning(REDRIVE, found).advising(format!(
         "raise maxReceiveCount to {RECEIVES_ENOUGH} or more"
     ))

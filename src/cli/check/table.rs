@@ -42,7 +42,10 @@ pub(super) async fn check_table(target: &Target<'_>) -> Vec<Finding> {
     };
     let mut findings = vec![check_key(target, table, &facts)];
     if facts.wrong_key.is_some() || facts.not_ready.is_some() {
-        findings.push(Finding::skipped(RIGHTS, "it is not a table to try them on"));
+        findings.push(Finding::skipped(
+            RIGHTS,
+            "not tried, since the table cannot be used",
+        ));
         return findings;
     }
     let refused = table.prove_rights().await.into_iter().map(|failure| {
@@ -61,7 +64,9 @@ fn check_key(target: &Target<'_>, table: &dyn LedgerTable, facts: &TableFacts) -
     match (&facts.wrong_key, &facts.not_ready) {
         (Some(key), _) => Finding::failed(
             TABLE,
-            format!("the key of {name} is {key}, and must be the text id alone"),
+            format!(
+                "the key of {name} is {key}, and must be a partition key 'id' of type String alone"
+            ),
         )
         .advising(creating(target, "ANOTHER-NAME")),
         (None, Some(state)) => Finding::failed(TABLE, format!("{name} is {state}"))
@@ -82,11 +87,15 @@ fn check_expiry(target: &Target<'_>, name: &str, drops: &Drops) -> Finding {
         Drops::Expired => Finding::ok(EXPIRY, "old items are dropped by the attribute expires"),
         Drops::By(attribute) => Finding::failed(
             EXPIRY,
-            format!("{name} drops items by {attribute}, which ours do not have: it grows for ever"),
+            format!(
+                "the TTL attribute of {name} is {attribute}, which the daemon's items do not \
+                     have: the table grows without end"
+            ),
         )
         .advising(format!("switch that off, wait an hour, then {advice}")),
         Drops::Nothing => {
-            Finding::failed(EXPIRY, format!("{name} grows for ever")).advising(advice)
+            Finding::failed(EXPIRY, format!("{name} has no TTL: it grows without end"))
+                .advising(advice)
         }
     }
 }

@@ -134,7 +134,7 @@ fn check_placeholders(target: &Target<'_>, template: &Template, file: &TemplateF
     if !misspelt.is_empty() {
         let listed: Vec<_> = misspelt.into_iter().collect();
         let listed = listed.join(", ");
-        let found = format!("these stay as they are written: {listed}");
+        let found = format!("these are no placeholders and are mailed as written: {listed}");
         return Finding::warning(CHECK, found).advising(
             "correct them in the template or in email.subject, or declare them under \
              message.placeholders",

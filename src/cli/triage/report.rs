@@ -54,8 +54,8 @@ pub(super) fn summary(scan: &Scan) -> String {
     };
     let end = match scan.end {
         End::Emptied => ", which is all that can be seen now",
-        End::Limit => "; there may be more: --limit looks further",
-        End::OutOfTime => "; there may be more: it took too long to go on",
+        End::Limit => "; there may be more: raise --limit",
+        End::OutOfTime => "; there may be more: the scan reached its time limit",
         End::Interrupted => "; interrupted, there may be more",
         End::Failed(_) => "; there may be more",
     };

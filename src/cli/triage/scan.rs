@@ -106,7 +106,12 @@ impl Scanner<'_> {
             let received = match self.queue.receive(request).await {
                 Ok(received) if received.is_empty() => break End::Emptied,
                 Ok(received) => received,
-                Err(failure) => break End::Failed(format!("receiving failed: {failure}")),
+                Err(failure) => {
+                    break End::Failed(format!(
+                        "the scan ended early, since the queue \
+                                                           cannot be received from: {failure}"
+                    ));
+                }
             };
             for message in received {
                 held.push(message.receipt.clone());

@@ -80,7 +80,7 @@ fn a_slash_at_the_end_of_a_queues_url_is_taken_off() {
 fn a_fifo_queue_is_refused_with_the_reason() {
     let refusal = queue_url("https://sqs.example.com/1/q.fifo").unwrap_err();
     assert!(
-        refusal.contains("a FIFO queue: SNS and this service use a standard one"),
+        refusal.contains("a FIFO queue, which this service does not support"),
         "{refusal}"
     );
 }
@@ -118,12 +118,15 @@ fn what_is_neither_a_repository_nor_a_bucket_is_refused_with_the_reason() {
         ("s3://", "which has no bucket's name"),
         (
             "s3:///new_event.html",
-            "the object's whole key is template.path",
+            "folders and the file's name belong into template.path",
         ),
-        ("s3://bucket/", "the object's whole key is template.path"),
+        (
+            "s3://bucket/",
+            "folders and the file's name belong into template.path",
+        ),
         (
             "s3://bucket/mails",
-            "the object's whole key is template.path",
+            "folders and the file's name belong into template.path",
         ),
         ("s3://ab", "3 to 63 lower-case letters"),
         (&too_long, "3 to 63 lower-case letters"),

@@ -120,7 +120,7 @@ mod tests {
         table.has_key("pk (S, HASH)");
         let reason = prove(&table).await.unwrap_err().to_string();
         assert!(
-            reason.contains("its key is pk (S, HASH), and must be the text id alone"),
+            reason.contains("its key is pk (S, HASH), and must be a partition key"),
             "{reason}"
         );
         assert_eq!(table.calls("PutItem"), 0, "nothing is tried on it");

@@ -199,7 +199,8 @@ impl Cause for TemplateCause {
             } => return obstacle.describe(),
             Self::Fetch { kind, .. } => match kind {
                 TemplateFailureKind::Missing => {
-                    "the template's repository, reference or file does not exist"
+                    "the template's repository, reference or file does not exist, or the file is \
+                     too large"
                 }
                 TemplateFailureKind::AccessDenied => {
                     "the role is not allowed to read the \
@@ -222,7 +223,10 @@ impl Cause for TemplateCause {
                     BucketFailureKind::Encryption => {
                         "the encryption key of the template's object cannot be used"
                     }
-                    BucketFailureKind::Archived => "the template's object is in an archive",
+                    BucketFailureKind::Archived => {
+                        "the template's object is in an archive \
+                                                    storage class"
+                    }
                     BucketFailureKind::TooLarge => "the template's object is too large",
                     BucketFailureKind::Transient => "the template's bucket does not answer",
                 },
@@ -243,13 +247,13 @@ impl Cause for TemplateCause {
                 obstacle.map_or_else(|| kind.remedy(), Obstacle::remedy)
             }
             Self::Unusable => {
-                "commit a template that `organizer-notifier render` accepts, then send SIGHUP to \
-                 fetch it at once"
+                "commit or upload a template that `organizer-notifier render` accepts; it is \
+                 fetched within template.ttl, at once on SIGHUP"
             }
             Self::FieldMissing { placeholder } => {
                 return Cow::Owned(format!(
-                    "commit a template without {{{placeholder}}}, or give the placeholder a \
-                     default and restart, or let the publisher send the field"
+                    "commit or upload a template without {{{placeholder}}}, or give the \
+                     placeholder a default and restart, or let the publisher send the field"
                 ));
             }
         })
@@ -333,8 +337,8 @@ mod tests {
     fn what_kept_a_call_from_being_looked_at_has_its_own_words_at_every_breaker() {
         let cause = MailCause::Account(AccountCause::Credentials);
         let mut said = Said {
-            code: "ExpiredTokenException".to_owned(),
-            text: "SendEmail: ExpiredTokenException: Expired".to_owned(),
+            code: "Expired".to_owned(),
+            text: "SendEmail: Expired: the token has expired".to_owned(),
             obstacle: Some(Obstacle::Expired),
         };
         let (wrong, remedy) = cause.words(Some(&said));

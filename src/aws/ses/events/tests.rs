@@ -228,11 +228,17 @@ fn what_is_told_of_the_account_is_about_no_mail() {
 fn what_is_no_event_is_named_without_its_content() {
     let identity = json!({ "notificationType": "Bounce", "mail": { "messageId": "1" } });
     for (body, what) in [
-        ("secret".to_owned(), "no JSON"),
-        ("[\"secret\"]".to_owned(), "no JSON"),
-        (json!({ "secret": 1 }).to_string(), "JSON that is no event"),
+        ("secret".to_owned(), "a message that is no JSON object"),
+        (
+            "[\"secret\"]".to_owned(),
+            "a message that is no JSON object",
+        ),
+        (
+            json!({ "secret": 1 }).to_string(),
+            "a JSON message that is no event",
+        ),
         (in_sns("secret"), "a notification that holds no event"),
-        (in_sns("{\"secret\": 1}"), "JSON that is no event"),
+        (in_sns("{\"secret\": 1}"), "a JSON message that is no event"),
         (identity.to_string(), "a notification of an SES identity"),
         (
             json!({ "Type": "SubscriptionConfirmation", "Token": "secret" }).to_string(),
