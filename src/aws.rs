@@ -38,7 +38,7 @@ pub use self::{
     s3::{BucketTemplate, ObjectAddress},
     ses::{SesAccount, SesMailer, read_letter},
     sqs::SqsQueue,
-    surroundings::Given,
+    surroundings::{Given, SettingFault},
 };
 
 /// Why there can be no calls.
@@ -74,8 +74,10 @@ impl AwsConfig {
     /// Reads the environment as every AWS tool does, `AWS_ENDPOINT_URL` and its siblings for one
     /// service included. `region` beats the environment's. Credentials are loaded from now on, each
     /// time before they end; that they cannot be loaded is no error here but each call's.
-    pub async fn load(region: Option<&str>) -> Result<Self, Refusal> {
-        let surroundings = Surroundings::read().await?;
+    ///
+    /// `fault` says what is wrong with a setting of the profile's that the SDK would panic over.
+    pub async fn load(region: Option<&str>, fault: SettingFault) -> Result<Self, Refusal> {
+        let surroundings = Surroundings::read(fault).await?;
         let trusted = surroundings.trust()?;
         let (http, no_roots) = match trusted {
             Ok(http) => (http, None),

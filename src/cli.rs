@@ -81,6 +81,11 @@ fn report(error: &anyhow::Error) -> u8 {
         return OK;
     }
     eprint(&format_args!("{error:#}"));
+    exit_code(error)
+}
+
+/// The exit code of a command that could not do its work.
+fn exit_code(error: &anyhow::Error) -> u8 {
     if error.is::<UsageError>() || error.is::<Problems>() {
         USAGE
     } else {

@@ -89,6 +89,12 @@ pub fn region_fault(region: &str) -> Option<String> {
     Some(format!("{fault}; allowed: {}", texts::REGION))
 }
 
+/// What is wrong with a setting of the AWS SDK's that it would panic over, whatever its source; the
+/// variable of this name sets it, too.
+pub fn sdk_setting_fault(variable: &str, value: &str) -> Option<String> {
+    self::aws_variables::refused_by_sdk(variable, value)
+}
+
 /// [`region_fault`] for the URL of an endpoint of AWS's.
 pub fn endpoint_fault(url: &str) -> Option<String> {
     let fault = texts::endpoint(url).err()?;

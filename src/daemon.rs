@@ -125,7 +125,7 @@ async fn boot_and_work(
         }
         Ok((facts, reading))
     };
-    match boot(proving, &templates, &mut signals, &drain).await {
+    match boot(proving, &templates, &begin, &mut signals, &drain).await {
         Ok(Some((facts, reading))) => {
             log_plan(settings, &facts, reading.as_ref());
             let begun = Arc::clone(&drain);
@@ -172,6 +172,7 @@ async fn boot_and_work(
 async fn boot<T>(
     proving: impl Future<Output = anyhow::Result<T>>,
     templates: &TemplateStore,
+    begin: &CancellationToken,
     signals: &mut mpsc::UnboundedReceiver<Signal>,
     drain: &Drain,
 ) -> anyhow::Result<Option<T>> {
@@ -185,7 +186,10 @@ async fn boot<T>(
                     log_stop_while_starting(name);
                     return Ok(None);
                 }
-                Signal::Reload => templates.refresh_and_tell(),
+                Signal::Reload => {
+                    begin.cancel();
+                    templates.refresh_and_tell();
+                }
             },
         }
     }

@@ -298,7 +298,12 @@ impl CallError {
     /// Operation, code and text, with masked addresses.
     pub fn said(&self) -> String {
         let (operation, code) = (self.operation, &self.code);
-        format!("{operation}: {code}: {}", masked_text(&self.message))
+        let text = masked_text(&self.message);
+        if operation == code {
+            format!("{code}: {text}")
+        } else {
+            format!("{operation}: {code}: {text}")
+        }
     }
 
     /// A call that failed on our side of the wire, in the words of the error behind it.

@@ -87,17 +87,18 @@ fn asked_at(config: &SdkConfig, url: &str) -> Option<String> {
     own_endpoint(url).filter(|_| !is_other && !is_set())
 }
 
-/// The endpoint of a queue whose URL has one of AWS's hosts, but not the usual one.
+/// The endpoint of a queue whose URL has one of AWS's hosts, but not the usual one. The hosts of old, such
+/// as `eu-west-2.queue.amazonaws.com`, are public even where the endpoint has a private name.
 fn own_endpoint(url: &str) -> Option<String> {
     let host = host(url)?;
     let name = host.strip_suffix(".cn").unwrap_or(host);
     let labels: Vec<_> = name.split('.').collect();
     let is_own = matches!(
         labels[..],
-        [_, "sqs", _, "vpce", "amazonaws", "com"]
+        [_, "sqs", _, "vpce", "amazonaws", "com" | "eu"]
             | ["sqs" | "sqs-fips", _, "api", "aws"]
-            | ["queue", "amazonaws", "com"]
-            | [_, "queue", "amazonaws", "com"]
+            | ["sqs", _, "api", "amazonwebservices", "com"]
+            | ["sqs-fips", _, "amazonaws", "com"]
     );
     let scheme = url.split_once("://")?.0;
     let (_, rest) = url.split_once(host)?;

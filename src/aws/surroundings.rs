@@ -43,6 +43,12 @@ const SERVICES: [&str; 8] = [
     "SSO OIDC",
 ];
 
+/// Those that every mail needs.
+const OURS: [&str; 3] = ["SQS", "SESv2", "CodeCommit"];
+
+/// What is wrong with a value that the variable of a name could hold, too: name first, then value.
+pub type SettingFault = fn(&str, &str) -> Option<String>;
+
 /// A value that the SDK takes from one of its own sources.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {
@@ -59,7 +65,7 @@ pub(super) struct Surroundings {
 
 impl Surroundings {
     /// Reads the files of profiles.
-    pub(super) async fn read() -> Result<Self, Refusal> {
+    pub(super) async fn read(fault: SettingFault) -> Result<Self, Refusal> {
         for (variable, _) in FILES {
             let Some(path) = set(variable) else { continue };
             fs::read_to_string(expanded(&path)).map_err(|error| {
@@ -79,15 +85,64 @@ impl Surroundings {
                 "the AWS profiles cannot be read ({files}): {fault}"
             ))
         })?;
+        let surroundings = Self { profiles };
+        let profiles = &surroundings.profiles;
+        surroundings.refuse_settings(fault)?;
+        surroundings.refuse_missing_source()?;
         match set(PROFILE) {
-            Some(name) if profiles.get_profile(&name).is_none() => Err(Refusal::Setting(format!(
-                "{PROFILE} is `{}`, and no profile of this name is in {}; name one that is there, or \
+            // The one without a name need not be there.
+            Some(name) if name != "default" && profiles.get_profile(&name).is_none() => {
+                Err(Refusal::Setting(format!(
+                    "{PROFILE} is `{}`, and no profile of this name is in {}; name one that is there, or \
                  take {PROFILE} away",
-                name.escape_debug(),
-                files_of_profiles()
-            ))),
-            _ => Ok(Self { profiles }),
+                    name.escape_debug(),
+                    files_of_profiles()
+                )))
+            }
+            _ => Ok(surroundings),
         }
+    }
+
+    /// The keys of the profile that the SDK would panic over. A variable beats them.
+    fn refuse_settings(&self, fault: SettingFault) -> Result<(), Refusal> {
+        for (key, variable) in [
+            ("retry_mode", "AWS_RETRY_MODE"),
+            ("max_attempts", "AWS_MAX_ATTEMPTS"),
+        ] {
+            if std::env::var_os(variable).is_none()
+                && let Some(value) = self.profiles.get(key)
+                && let Some(fault) = fault(variable, value)
+            {
+                let source = self.of_profile(key, value).source;
+                return Err(Refusal::Setting(format!("{source} {fault}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// A profile that is based on one that is not there. The SDK would look for credentials elsewhere, and
+    /// may find somebody else's. Keys in variables beat every profile.
+    fn refuse_missing_source(&self) -> Result<(), Refusal> {
+        let mut name = self.profiles.selected_profile();
+        if set("AWS_ACCESS_KEY_ID").is_some() {
+            return Ok(());
+        }
+        for _ in 0..5 {
+            let profile = self.profiles.get_profile(name);
+            let Some(source) = profile.and_then(|profile| profile.get("source_profile")) else {
+                break;
+            };
+            if self.profiles.get_profile(source).is_none() {
+                return Err(Refusal::Setting(format!(
+                    "source_profile of the AWS profile `{}` is `{}`, and no profile of this name is in {}",
+                    name.escape_debug(),
+                    source.escape_debug(),
+                    files_of_profiles()
+                )));
+            }
+            name = source;
+        }
+        Ok(())
     }
 
     /// The profile to name to the SDK: it would look for one without a name where the variable is empty.
@@ -171,6 +226,8 @@ impl Surroundings {
             .into_iter()
             .filter_map(|service| self.endpoint(config, service))
             .collect();
+        let mut ours = OURS.into_iter();
+        let ours = ours.find_map(|service| self.endpoint(config, service));
         let others = [
             (
                 config.use_fips(),
@@ -184,7 +241,7 @@ impl Surroundings {
             ),
         ];
         for (wanted, variable, key) in others {
-            if let (Some(true), Some(endpoint)) = (wanted, endpoints.first()) {
+            if let (Some(true), Some(endpoint)) = (wanted, &ours) {
                 let other = match set(variable) {
                     Some(_) => variable.to_owned(),
                     None => self.of_profile(key, "true").source,

@@ -10,7 +10,7 @@ use tokio::{net::TcpListener, sync::mpsc::UnboundedReceiver, task::JoinSet};
 use tracing::{error, info, warn};
 
 use super::{
-    FAILED, OK,
+    FAILED, OK, exit_code,
     session::{self, NotStarted, Session, UsageError},
     version,
 };
@@ -55,11 +55,21 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
     for note in &wanted.notes {
         warn!("{note}");
     }
-    let code = work(loaded, &otlp, signals).await;
+    let code = work(loaded, &otlp, signals)
+        .await
+        .unwrap_or_else(|refused| {
+            // What ends the process stands in the log, where whoever collects it looks.
+            let reason = match refused.downcast_ref() {
+                Some(NotStarted(reason)) => reason.clone(),
+                None => format!("{refused:#}"),
+            };
+            error!(target: LIFECYCLE, "not started: {reason}");
+            exit_code(&refused)
+        });
     otlp.finish(TELEMETRY_FLUSH_TIME).await;
     errors.log_rest();
     drop(last_lines);
-    code
+    Ok(code)
 }
 
 async fn work(
@@ -74,7 +84,7 @@ async fn work(
     let mut connecting = Box::pin(Session::connect(loaded));
     let session = loop {
         tokio::select! {
-            session = &mut connecting => break session,
+            session = &mut connecting => break session?,
             Some(signal) = signals.recv() => if let Signal::Stop(name) = signal {
                 daemon::log_stop_while_starting(name);
                 return Ok(OK);
@@ -86,16 +96,7 @@ async fn work(
         region,
         world,
         aws,
-    } = match session {
-        Ok(session) => session,
-        Err(refused) => match refused.downcast::<NotStarted>() {
-            Ok(NotStarted(reason)) => {
-                error!(target: LIFECYCLE, "not started: {reason}");
-                return Ok(FAILED);
-            }
-            Err(other) => return Err(other),
-        },
-    };
+    } = session;
     let settings = &loaded.settings;
     info!(
         target: LIFECYCLE,

@@ -108,7 +108,7 @@ impl Session {
 }
 
 async fn find_aws(settings: &Settings) -> anyhow::Result<(AwsConfig, String)> {
-    let aws = AwsConfig::load(settings.region.as_deref()).await;
+    let aws = AwsConfig::load(settings.region.as_deref(), config::sdk_setting_fault).await;
     let aws = aws.map_err(|refusal| -> anyhow::Error {
         match refusal {
             Refusal::Setting(what) => UsageError(what).into(),

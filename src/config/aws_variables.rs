@@ -5,11 +5,22 @@ use std::collections::BTreeMap;
 
 use super::{
     problem::{Origin, Problem, shown_text},
-    texts,
+    texts, verbatim,
 };
 
 const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET: &str = "AWS_SECRET_ACCESS_KEY";
+/// The name that the SDK takes as well.
+const SECRET_ALSO: &str = "SECRET_ACCESS_KEY";
+/// What a request is signed with stands in headers, and what no header holds makes the SDK panic.
+const KEYS: [&str; 3] = [KEY_ID, SECRET, "AWS_SESSION_TOKEN"];
+/// Those that hold a name, whose quotes would be a part of it.
+const NAMES: [&str; 4] = [
+    "AWS_PROFILE",
+    "AWS_CA_BUNDLE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+];
 const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 /// The services that are called, as the names of their variables end: ours, and those that give credentials.
 const CALLED: [&str; 8] = [
@@ -35,6 +46,8 @@ pub(super) fn problems_of_aws(variables: &BTreeMap<String, String>) -> Vec<Probl
             Some(service) if !ignored && (service.is_empty() || CALLED.contains(&service)) => {
                 wrong_endpoint(value)
             }
+            _ if NAMES.contains(&name.as_str()) => wrapped(value),
+            _ if KEYS.contains(&name.as_str()) => wrong_key(value),
             _ => refused_by_sdk(name, value),
         };
         Some(problem(name, message?))
@@ -51,11 +64,26 @@ fn wrong_endpoint(value: &str) -> Option<String> {
         return None;
     }
     let fault = texts::endpoint(value).err()?;
+    let fault = wrapped(value).unwrap_or(fault);
     Some(format!("{fault}; allowed: {}", texts::ENDPOINT))
 }
 
+/// The quotes or blanks around a value.
+fn wrapped(value: &str) -> Option<String> {
+    verbatim::wrapping(&value.into(), &Origin::Variable(String::new()))
+}
+
+/// Never shows the value.
+fn wrong_key(value: &str) -> Option<String> {
+    let is_bad = |char: char| char.is_whitespace() || char.is_control() || "\"'".contains(char);
+    (!value.trim().is_empty() && value.contains(is_bad)).then(|| {
+        "contains a space, a line end or a quote; allowed: the value alone, as AWS gives it"
+            .to_owned()
+    })
+}
+
 /// What is wrong with a variable that the SDK would not start with, or that it would pass over.
-fn refused_by_sdk(name: &str, value: &str) -> Option<String> {
+pub(super) fn refused_by_sdk(name: &str, value: &str) -> Option<String> {
     let allowed = match name {
         "AWS_MAX_ATTEMPTS" => match value.parse::<u32>() {
             Ok(1..) => return None,
@@ -90,7 +118,7 @@ fn half_a_pair(variables: &BTreeMap<String, String>) -> Option<Problem> {
         let value: Option<&String> = variables.get(name);
         value.is_some_and(|value| !value.trim().is_empty())
     };
-    let (missing, given) = match (set(KEY_ID), set(SECRET)) {
+    let (missing, given) = match (set(KEY_ID), set(SECRET) || set(SECRET_ALSO)) {
         (true, false) => (SECRET, KEY_ID),
         (false, true) => (KEY_ID, SECRET),
         _ => return None,
@@ -148,13 +176,10 @@ mod tests {
     fn an_endpoint_that_is_no_url_is_named_with_what_is_allowed() {
         for (value, wrong) in [
             ("127.0.0.1:4566", "does not begin with `https://`"),
-            (
-                "\"http://127.0.0.1:4566\"",
-                "does not begin with `https://`",
-            ),
+            ("\"http://127.0.0.1:4566\"", "is in quotes"),
             ("ftp://127.0.0.1", "does not begin with `https://`"),
-            ("http://127.0.0.1:4566 ", "contains spaces"),
-            ("http://127.0.0.1:4566\n", "contains spaces"),
+            ("http://127.0.0.1:4566 ", "ends with a blank"),
+            ("http://127.0.0.1:4566\n", "ends with a line break"),
             ("http://'127.0.0.1'", "is not a URL of a host"),
             ("http://127.0.0.1:port", "is not a URL of a host"),
             ("http://", "names no host"),

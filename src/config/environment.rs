@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, ffi::OsString};
 use super::{
     aws_variables::problems_of_aws,
     keys::{self, Found},
-    problem::Origin,
+    problem::{Origin, Problem},
     sources::Sources,
-    suggest,
+    suggest, verbatim,
 };
 
 /// The variable that names the configuration file. It belongs to no key.
@@ -29,7 +29,8 @@ pub(super) fn variables(
         };
         let value = value.into();
         // The SDK treats a value that is not UTF-8 as unset.
-        if name.starts_with("AWS_")
+        sources.doubts.extend(doubt_of_proxy(&name, &value));
+        if (name.starts_with("AWS_") || name == "SECRET_ACCESS_KEY")
             && let Some(value) = value.to_str()
         {
             of_aws.insert(name, value.to_owned());
@@ -54,12 +55,35 @@ pub(super) fn variables(
     variables
 }
 
-/// Adds what CIS's variables give. Returns the keys that they give, with the variable of each.
+/// What keeps a proxy from being used that a variable names.
+fn doubt_of_proxy(name: &str, value: &OsString) -> Option<String> {
+    let names = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+    let is_proxy = names.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let value = value
+        .to_str()
+        .filter(|value| is_proxy && !value.is_empty())?;
+    let origin = Origin::Variable(name.to_owned());
+    let wrong = match (
+        verbatim::wrapping(&value.into(), &origin),
+        value.split_once("://"),
+    ) {
+        (Some(wrong), _) => wrong,
+        (None, Some((scheme, _))) if !["http", "https"].contains(&&*scheme.to_lowercase()) => {
+            "names a proxy that is none of http:// or https://".to_owned()
+        }
+        _ => return None,
+    };
+    Some(format!("{name} {wrong}: it does not work as a proxy"))
+}
+
+/// Adds what CIS's variables give. Returns the keys that they give, with the variable of each, and what is
+/// wrong where two variables give one key: nothing is, if a later source gives it.
 pub(super) fn read_cis(
     variables: &Variables,
     sources: &mut Sources,
-) -> BTreeMap<&'static str, &'static str> {
+) -> (BTreeMap<&'static str, &'static str>, Option<Problem>) {
     let mut given = BTreeMap::new();
+    let mut several = None;
     for row in keys::rows() {
         let names = row.cis.iter().copied();
         let set: Vec<&str> = names.filter(|name| variables.contains_key(*name)).collect();
@@ -68,7 +92,8 @@ pub(super) fn read_cis(
                 "{} are set together, and each names a template; allowed: one of them",
                 set.join(" and ")
             );
-            sources.refuse(&row.name, Origin::Variable(second.to_owned()), message);
+            let origin = Origin::Variable(second.to_owned());
+            several = Some(Problem::new(&row.name, origin, message));
         }
         // Where two variables give a key, the first one counts, so that the key is not missed too.
         if let Some(name) = set.first()
@@ -79,7 +104,7 @@ pub(super) fn read_cis(
             given.insert(row.name.as_str(), *name);
         }
     }
-    given
+    (given, several)
 }
 
 /// Adds what our variables give.

@@ -51,7 +51,7 @@ pub(super) fn read(
     let mut sources = Sources::default();
     let variables = environment::variables(environment, &mut sources);
     file::read_defaults(&mut sources);
-    let cis = environment::read_cis(&variables, &mut sources);
+    let (cis, several) = environment::read_cis(&variables, &mut sources);
     let complete = file::read(flags, &variables, &mut sources);
     environment::read_own(&variables, &mut sources);
     flags::read(flags, &mut sources);
@@ -61,10 +61,16 @@ pub(super) fn read(
         read.notes
             .push(format!("{CONFIG} is overridden by --config"));
     }
-    for (key, variable) in cis {
+    read.notes.append(&mut sources.doubts);
+    for (key, variable) in &cis {
         read.notes.extend(shadowed(key, variable, &sources));
     }
     read.notes.extend(contradictions::settle(&mut sources));
+    sources.problems.extend(several.filter(|several| {
+        cis.get(several.key.as_str())
+            .is_some_and(|variable| sources.written(&several.key) == *variable)
+            && sources.is_set(&several.key)
+    }));
     let spared = sources
         .is_set("template.file")
         .then_some(Required::Part(Part::Template));

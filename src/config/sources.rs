@@ -25,6 +25,8 @@ pub(super) struct Sources {
     left_out: BTreeSet<String>,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
+    /// What may be wrong, to be told.
+    pub(super) doubts: Vec<String>,
 }
 
 impl Sources {

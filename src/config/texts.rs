@@ -37,10 +37,10 @@ pub(super) const ENDPOINT: &str =
 /// The URL of an endpoint of AWS's.
 pub(super) fn endpoint(text: &str) -> Result<String, String> {
     filled(text)?;
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    let Some(rest) = rest else {
+    let rest = text.split_once("://").filter(|(scheme, _)| {
+        ["https", "http"].map(|known| scheme.eq_ignore_ascii_case(known)) != [false; 2]
+    });
+    let Some((_, rest)) = rest else {
         return Err(refused(
             text,
             "which does not begin with `https://` or `http://`",
@@ -144,7 +144,7 @@ pub(super) fn queue_url(text: &str) -> Result<String, String> {
     Err(refused(text, wrong))
 }
 
-/// Whether this is one of AWS's hosts, in any partition. Servers that stand in for AWS have names
+/// Whether this is one of the hosts of SQS at AWS, in any partition. Servers that stand in for AWS have names
 /// and paths of their own.
 fn is_of_aws(host: &str) -> bool {
     let (name, _port) = host.split_once(':').unwrap_or((host, ""));
@@ -155,7 +155,10 @@ fn is_of_aws(host: &str) -> bool {
         ".amazonaws.eu",
         ".api.aws",
     ];
-    ends.iter().any(|end| name.ends_with(end))
+    let is_of_sqs = name
+        .split('.')
+        .any(|label| ["sqs", "sqs-fips", "queue"].contains(&label));
+    is_of_sqs && ends.iter().any(|end| name.ends_with(end))
 }
 
 fn is_account_and_name(path: &str) -> bool {

@@ -39,7 +39,8 @@ pub(super) struct Facts {
 /// Proves the queue and the template and reads the account, all at the same time. The first
 /// definite refusal ends it, although another proof may be retried for ever. What keeps calls from being
 /// looked at at all (credentials, the network) would fail them all: until the queue's call has been looked
-/// at, which cancels `reached`, nothing else is asked, so that it is told once.
+/// at, which cancels `reached`, nothing else is asked, so that it is told once. After a minute that may be
+/// the queue's trouble alone, and the others are tried, too.
 pub(super) async fn prove(
     world: &World,
     settings: &Settings,
@@ -98,13 +99,14 @@ async fn prove_queue(
     reached: &CancellationToken,
 ) -> anyhow::Result<QueueFacts> {
     let mut attempts = Attempts::new();
+    let began = Instant::now();
     loop {
         let tried = try_queue(queue).await;
         let obstacle = tried
             .as_ref()
             .err()
             .and_then(|failure| failure.error.obstacle);
-        if obstacle.is_none() {
+        if obstacle.is_none() || began.elapsed() >= REFUSALS_RETRIED_FOR {
             reached.cancel();
         }
         let failure = match tried {

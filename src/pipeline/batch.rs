@@ -6,33 +6,58 @@ use tokio::{task::JoinError, time::timeout};
 use tracing::warn;
 
 use crate::{
-    ports::{EntryFailure, QueueFailure},
+    ports::{EntryFailure, QueueFailure, obstacle::Obstacle},
     telemetry::throttle::Throttle,
 };
 
+/// Why there is no answer for an entry.
+#[derive(Clone, Debug)]
+pub(super) struct Unanswered {
+    /// The type of the error.
+    pub(super) error_type: String,
+    /// What kept the call from being looked at, where it was that.
+    pub(super) obstacle: Option<Obstacle>,
+}
+
+impl Unanswered {
+    /// For a reason of this type.
+    pub(super) fn of(error_type: &str) -> Self {
+        Self {
+            error_type: error_type.to_owned(),
+            obstacle: None,
+        }
+    }
+}
+
 /// The answers to one call for so many entries, in their order. A call that fails or takes longer
-/// than `limit` has none but the type of its error; a line says so, which begins with `trouble`.
+/// than `limit` has none but what it failed with; a line says so, which begins with `trouble`.
 pub(super) async fn batch_answers(
     call: impl Future<Output = Result<Vec<Result<(), EntryFailure>>, QueueFailure>>,
     limit: Duration,
     entries: usize,
     trouble: &str,
     failing: &Throttle,
-) -> Result<Vec<Result<(), EntryFailure>>, String> {
-    let (error_type, reason) = match timeout(limit, call).await {
+) -> Result<Vec<Result<(), EntryFailure>>, Unanswered> {
+    let (unanswered, reason) = match timeout(limit, call).await {
         Ok(Ok(answers)) => return Ok(answers),
-        Ok(Err(failure)) => (failure.error.code.clone(), failure.to_string()),
-        Err(_elapsed) => ("timeout".to_owned(), "no answer in time".to_owned()),
+        Ok(Err(failure)) => {
+            let unanswered = Unanswered {
+                error_type: failure.error.code.clone(),
+                obstacle: failure.error.obstacle,
+            };
+            (unanswered, failure.to_string())
+        }
+        Err(_elapsed) => (Unanswered::of("timeout"), "no answer in time".to_owned()),
     };
     if let Some(suppressed) = failing.due() {
         warn!(
-            error.r#type = error_type,
+            error.r#type = unanswered.error_type,
             messaging.batch.message_count = entries,
             notifier.suppressed = suppressed,
             "{trouble}, trying again: {reason}"
         );
     }
-    Err(error_type)
+    Err(unanswered)
 }
 
 /// What a task returned. Its panic goes on in its owner, so that it does not pass unseen.

@@ -301,7 +301,7 @@ impl Failures {
             return;
         };
         self.health.receiving_fails(Some(&failure.error.code));
-        let remedy = if failure.is_definite() {
+        let remedy = if failure.is_definite() || failure.error.obstacle.is_some() {
             format!("{}; ", failure.remedy())
         } else {
             String::new()

@@ -9,10 +9,18 @@ use tokio::{
 };
 use tracing::{error, warn};
 
-use super::{batch::batch_answers, drain::Drain, health_state::HealthState, lease::Lease};
+use super::{
+    batch::{Unanswered, batch_answers},
+    drain::Drain,
+    health_state::HealthState,
+    lease::Lease,
+};
 use crate::{
     backoff::{Backoff, Jitter},
-    ports::{BATCH_MAX, EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
+    ports::{
+        BATCH_MAX, EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle,
+        obstacle::Obstacle,
+    },
     telemetry::throttle::Throttle,
 };
 
@@ -74,8 +82,8 @@ struct Job {
     done: oneshot::Sender<Answer>,
 }
 
-/// What the queue said of one entry, or the type of the error that its whole call failed with.
-type Answer = Result<Result<(), EntryFailure>, String>;
+/// What the queue said of one entry, or what its whole call failed with.
+type Answer = Result<Result<(), EntryFailure>, Unanswered>;
 
 /// A message's handle, and the time after which it is visible again. A delete ignores the time.
 type Entry = (ReceiptHandle, Duration);
@@ -125,22 +133,22 @@ impl Settler {
         result
     }
 
-    async fn delete_at_last(&self, lease: &Lease, mut failed: impl FnMut()) -> SettleResult {
+    async fn delete_at_last(&self, lease: &Lease, mut count: impl FnMut()) -> SettleResult {
         let began = Instant::now();
         let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
         loop {
             let result = self.attempt(lease, &self.deletes, Duration::ZERO).await;
             if matches!(result, Err(_) | Ok(SettleResult::LeaseLost)) {
-                failed();
+                count();
             }
-            let code = match result {
+            let failed = match result {
                 Ok(result) => return result,
-                Err(code) => code,
+                Err(failed) => failed,
             };
             if lease.is_at_cap() {
                 return SettleResult::GivenUp;
             }
-            self.report_failing_delete(began, &code);
+            self.report_failing_delete(began, &failed);
             // The lease is not watched: a delete is worth its tries even after the lease was lost.
             tokio::select! {
                 () = sleep(backoff.next_delay()) => {}
@@ -168,7 +176,7 @@ impl Settler {
         SettleResult::LeaseLost
     }
 
-    /// One entry for the lease, by way of the batches; the type of the error where it failed.
+    /// One entry for the lease, by way of the batches; what it failed with where it did.
     ///
     /// A lease with a call is not renewed. So a call that does not even begin, since too many hang
     /// before it, is taken back after a while, and the lease is renewed before the next.
@@ -177,7 +185,7 @@ impl Settler {
         lease: &Lease,
         requests: &Requests,
         after: Duration,
-    ) -> Result<SettleResult, String> {
+    ) -> Result<SettleResult, Unanswered> {
         let asked = async {
             loop {
                 let call = lease.call().await;
@@ -187,7 +195,7 @@ impl Settler {
                 // Where the message came again meanwhile, an answer for the old handle says nothing
                 // of it.
                 if !call.is_superseded() {
-                    return answer.unwrap_or_else(|_elapsed| Err("timeout".to_owned()));
+                    return answer.unwrap_or_else(|_elapsed| Err(Unanswered::of("timeout")));
                 }
             }
         };
@@ -211,24 +219,27 @@ impl Settler {
                         requests.action.done()
                     );
                 }
-                Err(failure.code)
+                Err(Unanswered::of(&failure.code))
             }
         }
     }
 
     /// One line a minute for all deletes together, once one has failed for a minute.
-    fn report_failing_delete(&self, began: Instant, code: &str) {
+    fn report_failing_delete(&self, began: Instant, failed: &Unanswered) {
         if began.elapsed() < DELETE_FAILS_QUIETLY_FOR {
             return;
         }
-        self.health.deleting_fails(Some(code));
+        self.health.deleting_fails(Some(&failed.error_type));
         if self.deletes_failing.due().is_some() {
+            let remedy = failed.obstacle.map_or(
+                "check the role's sqs:DeleteMessage and SQS itself",
+                Obstacle::remedy,
+            );
             error!(
-                error.r#type = code,
+                error.r#type = failed.error_type,
                 notifier.delete.failing_s = began.elapsed().as_secs(),
                 "deletes keep failing: mails were sent, but their messages cannot be deleted and \
-                 stay held, so receiving slows down and stops; check the role's \
-                 sqs:DeleteMessage and SQS itself"
+                 stay held, so receiving slows down and stops; {remedy}"
             );
         }
     }
@@ -242,7 +253,7 @@ impl Requests {
         drop(self.jobs.send(Job { entry, done }));
         answer
             .await
-            .unwrap_or_else(|_dropped| Err("response".to_owned()))
+            .unwrap_or_else(|_dropped| Err(Unanswered::of("response")))
     }
 }
 

@@ -8,8 +8,8 @@ use std::{borrow::Cow, fmt, time::Duration};
 pub enum Obstacle {
     /// There are no credentials.
     NoCredentials,
-    /// The profile that gives the credentials cannot be used as it is written.
-    Profile,
+    /// What is set to give the credentials (a profile, a variable) cannot be used as it is written.
+    Misconfigured,
     /// What gives the credentials fails or does not answer.
     CredentialsSource,
     /// The credentials have ended.
@@ -28,8 +28,14 @@ pub enum Obstacle {
     Unresolved,
     /// No connection was made in time.
     NoConnection,
-    /// The certificate of the endpoint is signed by nobody whom we trust, or is another host's.
+    /// The certificate of the endpoint is signed by nobody whom we trust.
     Untrusted,
+    /// The certificate is another host's.
+    OtherHost,
+    /// The certificate has ended, or does not hold yet.
+    OutOfDate,
+    /// The endpoint does not speak TLS.
+    NoTls,
     /// The proxy lets no connection through.
     Proxy,
 }
@@ -39,7 +45,7 @@ impl Obstacle {
     pub fn is_of_credentials(self) -> bool {
         match self {
             Self::NoCredentials
-            | Self::Profile
+            | Self::Misconfigured
             | Self::CredentialsSource
             | Self::Expired
             | Self::UnknownKey
@@ -50,6 +56,9 @@ impl Obstacle {
             | Self::Unresolved
             | Self::NoConnection
             | Self::Untrusted
+            | Self::OtherHost
+            | Self::OutOfDate
+            | Self::NoTls
             | Self::Proxy => false,
         }
     }
@@ -58,7 +67,7 @@ impl Obstacle {
     pub fn describe(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::NoCredentials => "there are no AWS credentials",
-            Self::Profile => "the AWS profile cannot be used",
+            Self::Misconfigured => "the settings of the AWS credentials cannot be used",
             Self::CredentialsSource => "the source of the AWS credentials fails",
             Self::Expired => "the AWS credentials have expired",
             Self::UnknownKey => "AWS does not know the access key",
@@ -72,6 +81,11 @@ impl Obstacle {
             Self::Unresolved => "the host name of the AWS endpoint is not found",
             Self::NoConnection => "no connection to AWS is made in time",
             Self::Untrusted => "the certificate of the AWS endpoint is not trusted",
+            Self::OtherHost => "the certificate of the AWS endpoint is for another host name",
+            Self::OutOfDate => {
+                "the certificate of the AWS endpoint has expired, or is not valid yet"
+            }
+            Self::NoTls => "the AWS endpoint does not speak TLS",
             Self::Proxy => "the proxy does not let the connection to AWS through",
         })
     }
@@ -83,16 +97,17 @@ impl Obstacle {
                 "give the task a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
                  AWS_SECRET_ACCESS_KEY"
             }
-            Self::Profile => {
-                "correct AWS_PROFILE, or the profile in ~/.aws/config and ~/.aws/credentials, or \
+            Self::Misconfigured => {
+                "correct what the text names: AWS_PROFILE, or the profile in ~/.aws/config and ~/.aws/credentials, or \
                  in the files that AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE name"
             }
             Self::CredentialsSource => {
-                "check the role of the task and the way to its credentials endpoint; for a profile, \
-                 sign in again"
+                "do what the text says, or check what it names: the program or the session of the \
+                 profile, the token's file, the role of the task and its credentials endpoint"
             }
             Self::Expired => {
-                "sign in again, or set new variables; a role renews its credentials by itself"
+                "sign in again; new variables need a restart, and a role renews its credentials by \
+                 itself"
             }
             Self::UnknownKey => {
                 "check AWS_ACCESS_KEY_ID or the profile: the key may be deleted, or of another \
@@ -118,6 +133,17 @@ impl Obstacle {
             Self::Untrusted => {
                 "add the certificate of the CA that signed it: AWS_CA_BUNDLE or SSL_CERT_FILE names \
                  a file of such certificates"
+            }
+            Self::OtherHost => {
+                "check the host name in AWS_ENDPOINT_URL or in the queue's URL, and what stands \
+                 between here and AWS"
+            }
+            Self::OutOfDate => {
+                "check the clock of this machine, and the certificate of the endpoint or of the \
+                 proxy before it"
+            }
+            Self::NoTls => {
+                "check AWS_ENDPOINT_URL: it begins with https://, and http:// may be meant"
             }
             Self::Proxy => "check HTTPS_PROXY and NO_PROXY, and what the proxy allows",
         }

@@ -31,7 +31,10 @@ impl Remedy for QueueFailureKind {
                  sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on the queue"
             }
             Self::Encryption => "give the role kms:Decrypt on the queue's key",
-            Self::Throttled | Self::Transient => "the daemon tries again by itself",
+            Self::Throttled => "the daemon tries again by itself",
+            Self::Transient => {
+                "check the AWS Health Dashboard and the network to SQS; the daemon tries again by itself"
+            }
         }
     }
 }
@@ -201,7 +204,8 @@ impl RefusalKind {
                 "give the role kms:Decrypt on the key, and check that it is enabled"
             }
             Self::Unreachable(None) => {
-                "check the AWS Health Dashboard, and the network from here to AWS"
+                "check AWS_ENDPOINT_URL if it is set, the AWS Health Dashboard, and the network from \
+                 here to AWS"
             }
             Self::Other => "read what AWS answered",
         }

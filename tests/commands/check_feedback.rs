@@ -102,7 +102,7 @@ async fn a_destination_that_is_off_is_named() {
         finding.contains("failed no event came within 2s"),
         "{finding}"
     );
-    assert!(finding.contains("the lines above"), "{finding}");
+    assert!(finding.contains("what the other rows name"), "{finding}");
 }
 
 #[tokio::test]

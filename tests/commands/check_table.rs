@@ -34,6 +34,17 @@ async fn a_right_table_is_all_right_and_nothing_is_written_to_it() {
 }
 
 #[tokio::test]
+async fn a_table_that_forgets_before_the_queue_does_is_a_warning() {
+    let mut stage = with_table().await;
+    stage.set("NOTIFIER_LEDGER__KEEP", "1h");
+    let done = stage.run(&["check"]).await;
+    done.exits(0);
+    let finding = done.finding("ledger keep");
+    let told = "ledger keep warning ledger.keep is 1h, and the queue keeps messages 4days";
+    assert!(finding.starts_with(told), "{finding}");
+}
+
+#[tokio::test]
 async fn without_a_table_it_says_who_remembers_what_was_sent() {
     let done = Stage::right().await.run(&["check"]).await;
     done.exits(0);

@@ -147,11 +147,14 @@ async fn an_endpoint_that_cannot_be_one_is_refused_whatever_its_source() {
     let mut stage = Stage::right().await;
     let endpoint = format!("\"{}\"", stage.aws.url());
     for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_CODECOMMIT"] {
-        for value in ["127.0.0.1:4566", endpoint.as_str()] {
+        for (value, text) in [
+            ("127.0.0.1:4566", "is `"),
+            (endpoint.as_str(), "is in quotes; the variable takes none"),
+        ] {
             let mut command = stage.command(&["check"]);
             command.env(variable, value);
             let done = finish(command, "").await;
-            refused(&done, &format!("  {variable}: is `"));
+            refused(&done, &format!("  {variable}: {text}"));
             assert!(
                 done.err.contains("; allowed: `http://` or `https://`"),
                 "{done}"
@@ -196,6 +199,63 @@ async fn a_profile_that_is_not_there_is_named_with_the_files() {
         "{done}"
     );
     assert_eq!(done.err.lines().count(), 1, "{done}");
+}
+
+#[tokio::test]
+async fn a_profile_based_on_one_that_is_not_there_is_refused_with_both_names() {
+    let profile =
+        "[profile role]\nrole_arn = arn:aws:iam::123456789012:role/r\nsource_profile = gone\n";
+    let (mut stage, _files) = with_profile(profile, "role").await;
+    let text =
+        "source_profile of the AWS profile `role` is `gone`, and no profile of this name is in ";
+    refused(&stage.run(&["check"]).await, text);
+    // Keys in variables beat the profile.
+    for variable in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+        stage.set(variable, "local");
+    }
+    stage.run(&["check"]).await.exits(0);
+}
+
+#[tokio::test]
+async fn what_the_sdk_would_panic_over_in_a_profile_or_a_key_is_refused() {
+    for (line, text) in [
+        (
+            "retry_mode = legacy",
+            "retry_mode of the AWS profile `default` is `legacy`, which the AWS SDK refuses",
+        ),
+        (
+            "max_attempts = 0",
+            "max_attempts of the AWS profile `default` is `0`, which the AWS SDK refuses",
+        ),
+    ] {
+        let (stage, _files) = with_profile(&format!("[default]\n{line}\n"), "").await;
+        refused(&stage.run(&["check"]).await, text);
+    }
+    for variable in [
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ] {
+        let mut stage = Stage::right().await;
+        stage.set(variable, "hidden\r");
+        let done = stage.run(&["check"]).await;
+        refused(
+            &done,
+            &format!("{variable}: contains a space, a line end or a quote"),
+        );
+        assert!(!done.err.contains("hidden"), "{done}");
+    }
+}
+
+#[tokio::test]
+async fn the_default_profile_need_not_be_there_and_a_name_in_quotes_is_told_as_that() {
+    let mut stage = Stage::right().await;
+    stage.set("AWS_PROFILE", "default");
+    stage.set("HOME", "/nonexistent");
+    stage.run(&["check"]).await.exits(0);
+    stage.set("AWS_PROFILE", "\"prod\"");
+    let text = "AWS_PROFILE: is in quotes; the variable takes none";
+    refused(&stage.run(&["check"]).await, text);
 }
 
 #[tokio::test]
@@ -319,7 +379,6 @@ async fn a_queue_of_a_private_endpoint_is_asked_there() {
     for host in [
         "vpce-0a1b2c3d4e5f-abcdefgh.sqs.us-east-1.vpce.amazonaws.com",
         "sqs.us-east-1.api.aws",
-        "us-east-1.queue.amazonaws.com",
     ] {
         let proxy = Proxy::start().await;
         let mut stage = Stage::right().await;

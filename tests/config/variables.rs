@@ -138,6 +138,46 @@ fn two_template_variables_at_once_are_both_named() {
 }
 
 #[test]
+fn of_two_template_variables_none_is_wrong_where_a_later_source_gives_the_template() {
+    let both = [CIS, &[("FAILED_EVENT_NOTIFICATION_EMAIL", "failed.html")]].concat();
+    for later in ["template.path", "template.file"] {
+        let loaded = load_with(&both, &[], &with_overrides(&[(later, "mine.html")])).unwrap();
+        let template = loaded.settings.template;
+        let given = template.file.map(|file| file.display().to_string());
+        assert_eq!(given.unwrap_or(template.path), "mine.html", "{later}");
+    }
+}
+
+#[test]
+fn a_proxy_that_cannot_be_used_is_told() {
+    for (name, value, told) in [
+        ("HTTPS_PROXY", "\"http://proxy:3128\"", Some("is in quotes")),
+        (
+            "https_proxy",
+            " http://proxy:3128",
+            Some("begins with a blank"),
+        ),
+        (
+            "ALL_PROXY",
+            "socks5://proxy:1080",
+            Some("names a proxy that is none of"),
+        ),
+        ("HTTP_PROXY", "proxy:3128", None),
+        ("HTTP_PROXY", "http://proxy:3128", None),
+        ("NO_PROXY", "\"localhost\"", None),
+    ] {
+        let notes = load_cis_and(&[(name, value)]).unwrap().notes;
+        match told {
+            Some(told) => {
+                assert_eq!(notes.len(), 1, "{name}={value}");
+                assert!(notes[0].starts_with(&format!("{name} {told}")), "{notes:?}");
+            }
+            None => assert!(notes.is_empty(), "{notes:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_bucket_takes_the_place_of_the_repository() {
     let bucket = Repository::Bucket("mail-templates".to_owned());
     for (variable, value) in [
@@ -179,16 +219,6 @@ fn a_bucket_with_a_prefix_or_with_no_buckets_name_is_refused() {
         let allowed = "; allowed: the name of a CodeCommit repository, or `s3://` and the name of an S3 bucket";
         assert!(message.ends_with(allowed), "{message}");
     }
-}
-
-#[test]
-fn two_template_variables_stay_a_problem_beside_a_later_source() {
-    let variables = [
-        ("FAILED_EVENT_NOTIFICATION_EMAIL", "failed.html"),
-        ("NOTIFIER_TEMPLATE__FILE", "local.html"),
-    ];
-    let problem = only_problem(load_cis_and(&variables));
-    assert_eq!(problem.key, "template.path");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Boot: everything proved before a message is touched.
 
-use organizer_notifier::ports::{QueueFailureKind, TemplateFailureKind};
+use organizer_notifier::ports::{QueueFailureKind, TemplateFailureKind, obstacle::Obstacle};
 
 use crate::rig::{Fetch, Operation, Reaction, Rig, assert_about, millis, mins, secs};
 
@@ -193,4 +193,41 @@ async fn patience_counts_from_the_first_refusal_in_a_row() {
     let reason = rig.start().not_started().await;
     assert!(reason.contains("/q cannot be used"), "{reason}");
     assert_about(rig.now(), secs(160), secs(10));
+}
+
+/// Nobody looks at any call on the queue.
+fn bar_the_queue(rig: &Rig) {
+    rig.queue.react(|_| Reaction::Bar(Obstacle::Refused));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_keeps_the_queue_from_being_asked_is_told_alone_for_a_minute() {
+    let rig = Rig::new().await;
+    bar_the_queue(&rig);
+    rig.template
+        .script(|_| Fetch::Fail(TemplateFailureKind::Missing));
+    let daemon = rig.start();
+    rig.pass(secs(58)).await;
+    assert_eq!(rig.errors("not started yet: the queue").len(), 1);
+    assert!(rig.errors("no template").is_empty());
+    // It may be the queue's trouble alone: the template's is told, and ends the start in its time.
+    rig.pass(secs(10)).await;
+    assert_eq!(rig.errors("no template").len(), 1);
+    let reason = daemon.not_started().await;
+    assert!(reason.starts_with("no template: "), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sighup_is_answered_also_where_the_queue_is_not_reached() {
+    let rig = Rig::new().await;
+    bar_the_queue(&rig);
+    let daemon = rig.start();
+    rig.pass(secs(5)).await;
+    assert!(rig.said("template in force").is_empty());
+    daemon.reload();
+    rig.pass(secs(1)).await;
+    assert_eq!(rig.said("template in force").len(), 1);
+    rig.queue.react(|_| Reaction::Pass);
+    rig.until(|| rig.said("started: ").len() == 1).await;
+    drop(daemon.stop().await);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use organizer_notifier::ports::{EntryFailureKind, QueueFailureKind};
+use organizer_notifier::ports::{EntryFailureKind, QueueFailureKind, obstacle::Obstacle};
 
 use crate::rig::{Operation, Reaction, Rig, Standing, assert_about, millis, mins, secs};
 
@@ -59,6 +59,45 @@ async fn deletes_that_have_failed_for_a_minute_are_told_of_once_a_minute() {
     assert_about(told[0].at, began + mins(1), secs(6));
     rig.queue.react(|_| Reaction::Pass);
     rig.until(|| rig.queue.is_empty()).await;
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletes_that_nobody_looks_at_are_told_of_with_what_stands_in_the_way() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.queue.react(|call| match call.operation {
+        Operation::Delete => Reaction::Bar(Obstacle::Expired),
+        _ => Reaction::Pass,
+    });
+    rig.publish("event").await;
+    rig.pass(mins(2)).await;
+    let told = rig.errors("deletes keep failing");
+    assert!(
+        told[0].text.ends_with(Obstacle::Expired.remedy()),
+        "{}",
+        told[0].text
+    );
+    rig.queue.react(|_| Reaction::Pass);
+    rig.until(|| rig.queue.is_empty()).await;
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn receives_that_nobody_looks_at_are_told_of_with_what_stands_in_the_way() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    rig.queue.react(|call| match call.operation {
+        Operation::Receive => Reaction::Bar(Obstacle::Refused),
+        _ => Reaction::Pass,
+    });
+    rig.pass(mins(2)).await;
+    let told = rig.errors("nothing can be received");
+    assert!(
+        told[0].text.contains(Obstacle::Refused.remedy()),
+        "{}",
+        told[0].text
+    );
     drop(daemon.stop().await);
 }
 

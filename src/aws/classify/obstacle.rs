@@ -49,7 +49,7 @@ pub(super) fn of_missing_credentials(error: &(dyn StdError + 'static)) -> Option
     let source = chain(error).filter_map(|cause| cause.downcast_ref()).last();
     match source {
         Some(CredentialsError::CredentialsNotLoaded(_)) => Some(Obstacle::NoCredentials),
-        Some(CredentialsError::InvalidConfiguration(_)) => Some(Obstacle::Profile),
+        Some(CredentialsError::InvalidConfiguration(_)) => Some(Obstacle::Misconfigured),
         Some(_) => Some(Obstacle::CredentialsSource),
         None => chain(error)
             .any(|cause| cause.to_string().starts_with(NO_PROVIDER))
@@ -70,8 +70,16 @@ pub(super) fn of_connection(error: &(dyn StdError + 'static)) -> Option<Obstacle
             }
         }
         let text = cause.to_string();
-        if text.starts_with(CERTIFICATE) {
-            Some(Obstacle::Untrusted)
+        if let Some(fault) = text.strip_prefix(CERTIFICATE) {
+            Some(match fault.to_ascii_lowercase().replace(' ', "") {
+                fault if fault.contains("notvalidfor") => Obstacle::OtherHost,
+                fault if fault.contains("expired") || fault.contains("notvalidyet") => {
+                    Obstacle::OutOfDate
+                }
+                _ => Obstacle::Untrusted,
+            })
+        } else if text.contains("corrupt message") {
+            Some(Obstacle::NoTls)
         } else if text.starts_with(TUNNEL) {
             Some(Obstacle::Proxy)
         } else if text.starts_with("dns error") {
@@ -205,11 +213,45 @@ mod tests {
         );
     }
 
+    /// The SDK's errors around what the TLS library says.
+    fn failed(text: &'static str) -> Option<Obstacle> {
+        of_connection(&io::Error::other(text))
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_is_told_apart() {
+        for (text, obstacle) in [
+            (
+                "invalid peer certificate: UnknownIssuer",
+                Obstacle::Untrusted,
+            ),
+            (
+                "invalid peer certificate: certificate not valid for name \"localhost\"",
+                Obstacle::OtherHost,
+            ),
+            (
+                "invalid peer certificate: certificate expired: verification time 1",
+                Obstacle::OutOfDate,
+            ),
+            (
+                "invalid peer certificate: certificate not valid yet: verification time 1",
+                Obstacle::OutOfDate,
+            ),
+            (
+                "received corrupt message of type InvalidContentType",
+                Obstacle::NoTls,
+            ),
+        ] {
+            assert_eq!(failed(text), Some(obstacle), "{text}");
+        }
+        assert_eq!(failed("something else"), None);
+    }
+
     #[test]
     fn each_obstacle_has_words_of_its_own() {
         let all = [
             Obstacle::NoCredentials,
-            Obstacle::Profile,
+            Obstacle::Misconfigured,
             Obstacle::CredentialsSource,
             Obstacle::Expired,
             Obstacle::UnknownKey,
@@ -220,6 +262,9 @@ mod tests {
             Obstacle::Unresolved,
             Obstacle::NoConnection,
             Obstacle::Untrusted,
+            Obstacle::OtherHost,
+            Obstacle::OutOfDate,
+            Obstacle::NoTls,
             Obstacle::Proxy,
         ];
         for (place, obstacle) in all.iter().enumerate() {

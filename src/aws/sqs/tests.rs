@@ -339,13 +339,19 @@ fn a_queue_whose_url_has_another_host_of_aws_is_asked_there() {
             Some("https://sqs.eu-west-1.api.aws:443"),
         ),
         (
-            "https://queue.amazonaws.com/1/q",
-            Some("https://queue.amazonaws.com"),
+            "https://vpce-0ab-cd.sqs.eusc-de-east-1.vpce.amazonaws.eu/1/q",
+            Some("https://vpce-0ab-cd.sqs.eusc-de-east-1.vpce.amazonaws.eu"),
         ),
         (
-            "https://eu-west-2.queue.amazonaws.com/1/q",
-            Some("https://eu-west-2.queue.amazonaws.com"),
+            "https://sqs.cn-north-1.api.amazonwebservices.com.cn/1/q",
+            Some("https://sqs.cn-north-1.api.amazonwebservices.com.cn"),
         ),
+        (
+            "https://sqs-fips.us-gov-west-1.amazonaws.com/1/q",
+            Some("https://sqs-fips.us-gov-west-1.amazonaws.com"),
+        ),
+        ("https://queue.amazonaws.com/1/q", None),
+        ("https://eu-west-2.queue.amazonaws.com/1/q", None),
         ("https://sqs.eu-central-1.amazonaws.com/1/q", None),
         ("https://sqs.cn-north-1.amazonaws.com.cn/1/q", None),
         ("http://127.0.0.1:4566/000000000000/q", None),

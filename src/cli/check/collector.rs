@@ -1,12 +1,12 @@
 //! Whether the collectors that the standard OpenTelemetry variables name accept connections.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use axum::http::Uri;
 use tokio::{net::TcpStream, time::timeout};
 
 use super::finding::Finding;
-use crate::{notification::masked_text, text::format_duration};
+use crate::{notification::masked_text, text::format_duration, trust};
 
 const CHECK: &str = "telemetry";
 /// How long a collector may take to accept a connection.
@@ -26,6 +26,20 @@ pub(super) async fn check_collectors(
         let is_endpoint = name.starts_with("OTEL_EXPORTER_OTLP_") && name.ends_with("ENDPOINT");
         if is_endpoint && !endpoint.is_empty() {
             findings.push(check_collector(name, endpoint).await);
+        }
+    }
+    for (name, file) in &variables {
+        let is_bundle = name.starts_with("OTEL_EXPORTER_OTLP_") && name.ends_with("_CERTIFICATE");
+        if is_bundle
+            && !name.contains("CLIENT")
+            && !file.is_empty()
+            && !findings.is_empty()
+            && let Err(fault) = trust::bundle(Path::new(file))
+        {
+            let found = format!("{name} is `{}`, which {fault}", file.escape_debug());
+            let advice =
+                "name a file of the CA's certificates in PEM: the daemon does not start with this";
+            findings.push(Finding::failed(CHECK, found).advising(advice));
         }
     }
     if findings.is_empty() {

@@ -58,7 +58,18 @@ pub(super) fn check_endpoint(endpoints: &Endpoints, queue_url: &str) -> Option<F
         let finding = Finding::note(CHECK, found);
         return Some(finding.advising("set AWS_ENDPOINT_URL, if another service is meant"));
     }
+    if elsewhere.is_none() && endpoints.of("sqs").is_none() && has_old_host(queue_url) {
+        let found = "the old host in queue.url is not asked, but the usual one of the region";
+        let finding = Finding::note(CHECK, found);
+        return Some(finding.advising("give the URL that the SQS console shows"));
+    }
     elsewhere.map(|found| Finding::note(CHECK, found))
+}
+
+/// Whether a queue's URL is of the form of old: `https://eu-west-2.queue.amazonaws.com/…`
+fn has_old_host(url: &str) -> bool {
+    let host = url.split('/').nth(2).unwrap_or_default();
+    host == "queue.amazonaws.com" || host.ends_with(".queue.amazonaws.com")
 }
 
 /// Whether there are credentials. Without them this check fails.
@@ -66,10 +77,13 @@ pub(super) async fn check_credentials(inspector: &dyn Inspect) -> Finding {
     const CHECK: &str = "credentials";
     match inspector.credentials().await {
         Ok(None) => Finding::ok(CHECK, "found, no expiry"),
-        Ok(Some(end)) => {
-            let left = end.duration_since(SystemTime::now()).unwrap_or_default();
-            Finding::ok(CHECK, format!("found, valid for {}", format_duration(left)))
-        }
+        Ok(Some(end)) => match end.duration_since(SystemTime::now()) {
+            Ok(left) if !left.is_zero() => {
+                Finding::ok(CHECK, format!("found, valid for {}", format_duration(left)))
+            }
+            _ => Finding::warning(CHECK, "found, but expired by the clock of this machine")
+                .advising("set the clock right, or check what gives the credentials"),
+        },
         Err(error) => Finding::refused(CHECK, CHECK, CHECK, &error),
     }
 }
@@ -90,7 +104,23 @@ fn region_of(url: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::region_of;
+    use super::*;
+    use crate::aws::Endpoints;
+
+    #[test]
+    fn a_host_of_old_is_said_not_to_be_asked() {
+        let told = |url| check_endpoint(&Endpoints::default(), url);
+        for old in [
+            "https://queue.amazonaws.com/123456789012/q",
+            "https://eu-west-2.queue.amazonaws.com/123456789012/q",
+        ] {
+            assert!(told(old).unwrap().found.contains("is not asked"), "{old}");
+        }
+        assert_eq!(
+            told("https://sqs.eu-west-2.amazonaws.com/123456789012/q"),
+            None
+        );
+    }
 
     #[test]
     fn a_queues_url_tells_its_region() {

@@ -123,7 +123,9 @@ impl Feedback {
             Err(error) => {
                 // Of a set that is not there another line tells.
                 let finding = match refusal_kind(&error) {
-                    RefusalKind::NotFound => Finding::skipped(SET, format!("there is no {set}")),
+                    RefusalKind::NotFound => {
+                        Finding::skipped(SET, format!("the configuration set {set} does not exist"))
+                    }
                     _ => Finding::unread(SET, READ, set, &error),
                 };
                 self.findings.push(finding);
@@ -223,7 +225,7 @@ impl Feedback {
                  whether the queue's policy lets events.amazonaws.com send"
             ),
             Some(EventTarget::Other) | None => {
-                "mend what the lines above name, then try again".to_owned()
+                "fix what the other rows name, then try again".to_owned()
             }
         }
     }

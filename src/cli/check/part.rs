@@ -48,6 +48,7 @@ impl Part {
                 "queue rights",
                 "lease",
                 "redrive",
+                "ledger keep",
                 "dead letters",
                 "encryption",
             ],

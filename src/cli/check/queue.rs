@@ -54,6 +54,7 @@ pub(super) async fn check_queue(target: &Target<'_>) -> Vec<Finding> {
         check_lease(target),
         check_redrive(&details.facts),
     ];
+    findings.extend(check_ledger_keep(target, &details.facts));
     if let Some(redrive) = &details.facts.redrive {
         findings.push(check_dead_letters(target, &details.facts, redrive).await);
     }
@@ -109,6 +110,21 @@ fn check_lease(target: &Target<'_>) -> Finding {
         format_duration(send)
     );
     Finding::ok(CHECK, found)
+}
+
+/// Whether the table remembers a mail for as long as its message can come again.
+fn check_ledger_keep(target: &Target<'_>, facts: &QueueFacts) -> Option<Finding> {
+    let ledger = &target.settings.ledger;
+    (ledger.table.is_some() && ledger.keep < facts.retention).then(|| {
+        let found = format!(
+            "ledger.keep is {}, and the queue keeps messages {}: one that comes again later can be \
+             mailed twice",
+            format_duration(ledger.keep),
+            format_duration(facts.retention)
+        );
+        Finding::warning("ledger keep", found)
+            .advising("raise ledger.keep beyond what the queue and its dead-letter queue keep")
+    })
 }
 
 fn check_redrive(facts: &QueueFacts) -> Finding {

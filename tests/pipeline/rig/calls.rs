@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use organizer_notifier::ports::{
-    CallError, EntryFailure, EntryFailureKind, QueueFailure, QueueFailureKind,
+    CallError, EntryFailure, EntryFailureKind, QueueFailure, QueueFailureKind, obstacle::Obstacle,
 };
 use serde_json::Value;
 
@@ -36,6 +36,8 @@ pub(crate) enum Reaction {
     Pass,
     /// It fails as a whole and has no effect.
     Fail(QueueFailureKind),
+    /// Nobody looks at it, for this reason.
+    Bar(Obstacle),
     /// It has its effect, and fails all the same.
     FailAfter(QueueFailureKind),
     /// It has no effect, and no answer ever comes.

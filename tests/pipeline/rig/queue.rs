@@ -241,6 +241,11 @@ impl TestQueue {
         let reaction = lock(&self.react)(&call);
         match reaction {
             Reaction::Fail(kind) => return Err(failure(kind)),
+            Reaction::Bar(obstacle) => {
+                let mut failure = failure(QueueFailureKind::Transient);
+                failure.error.obstacle = Some(obstacle);
+                return Err(failure);
+            }
             Reaction::Hang => std::future::pending().await,
             Reaction::TimeOut(time) => {
                 sleep(time).await;
