@@ -11,7 +11,9 @@ pub fn format_duration(duration: Duration) -> String {
 /// matters: `1s 500ms`.
 pub fn format_to_the_millisecond(duration: Duration) -> String {
     let millis = Duration::new(duration.as_secs(), duration.subsec_millis() * 1_000_000);
-    humantime::format_duration(millis).to_string()
+    let text = humantime::format_duration(millis).to_string();
+    // As the other units, in one letter: `4d`.
+    text.replace("days", "d").replace("day", "d")
 }
 
 /// How alike two words must be, from 0 to 1, for one to be offered for the other.
@@ -46,6 +48,8 @@ mod tests {
     fn a_duration_is_written_to_the_second_or_to_the_millisecond() {
         let duration = Duration::from_micros(90_999_999);
         assert_eq!(format_duration(duration), "1m 30s");
+        assert_eq!(format_duration(Duration::from_hours(96)), "4d");
+        assert_eq!(format_duration(Duration::from_hours(25)), "1d 1h");
         assert_eq!(format_to_the_millisecond(duration), "1m 30s 999ms");
     }
 }

@@ -19,7 +19,7 @@ async fn a_right_table_is_all_right_and_nothing_is_written_to_it() {
     done.exits(0);
     assert_eq!(
         done.finding("ledger table"),
-        "ledger table ok mails: all tasks know what was sent, for 28days"
+        "ledger table ok mails: all tasks know what was sent, for 28d"
     );
     assert_eq!(
         done.finding("ledger rights"),
@@ -40,7 +40,7 @@ async fn a_table_that_forgets_before_the_queue_does_is_a_warning() {
     let done = stage.run(&["check"]).await;
     done.exits(0);
     let finding = done.finding("ledger keep");
-    let told = "ledger keep warning ledger.keep is 1h, and the queue keeps messages 4days";
+    let told = "ledger keep warning ledger.keep is 1h, and the queue keeps messages 4d";
     assert!(finding.starts_with(told), "{finding}");
 }
 

@@ -127,7 +127,7 @@ subject = \"Hello\"
                 "queue.wait_tim ({file}:4): is an unknown key; did you mean `queue.wait_time`?"
             ),
             format!("queue.visibility_timeout ({file}:5): is 60 without a unit; allowed: 5s to 1h"),
-            format!("template.ttl ({file}:9): is `soon`; allowed: 10s to 1day"),
+            format!("template.ttl ({file}:9): is `soon`; allowed: 10s to 1d"),
             format!("email.sender ({file}:11): is not one address"),
             "log.level (NOTIFIER_LOG__LEVEL): is a value that is not shown here; allowed: `trace`"
                 .to_owned(),

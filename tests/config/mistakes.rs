@@ -35,7 +35,7 @@ max_send_rate = "fast"
   email.sendr (notifier.toml:8): is an unknown key; did you mean `email.sender`?
   email.max_send_rate (notifier.toml:9): is `fast`; allowed: `account`, `unlimited`, or a number of recipients per second from 0.01 to 10000, without quotes
   NOTIFIER_QUEUE_URL: is an unknown variable; did you mean NOTIFIER_QUEUE__URL?
-  template.ttl (NOTIFIER_TEMPLATE__TTL): is `1s`; allowed: 10s to 1day, with a unit, such as `15s`"
+  template.ttl (NOTIFIER_TEMPLATE__TTL): is `1s`; allowed: 10s to 1d, with a unit, such as `15s`"
     );
     let places: Vec<_> = problems
         .iter()

@@ -157,7 +157,7 @@ async fn the_plan_is_told_in_one_line() {
     for part in [
         "queue q",
         "after 2 receives",
-        "4days",
+        "4d",
         "32",
         "1m",
         "unlimited",
