@@ -51,6 +51,7 @@ use super::{
 use crate::{
     aws::{AwsInspector, Endpoints},
     config::{Flags, Loaded, Settings},
+    notification::Address,
     ports::{World, inspect::Inspect},
     shutdown::{self, Signal},
 };
@@ -93,6 +94,12 @@ pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
         let needed = "--feedback needs feedback.queue_url, the queue that SES's events reach";
         return Err(UsageError(needed.to_owned()).into());
     }
+    let recipient = asked.recipient.as_deref().map(Address::parse).transpose();
+    let recipient = recipient.map_err(|wrong| {
+        UsageError(format!(
+            "--recipient is no address that a mail can be sent to: {wrong}"
+        ))
+    })?;
     // As the first process of a container this one would not be ended by a signal else.
     let mut signals = shutdown::signals().context("signals cannot be handled")?;
     let mut report = Report::new(asked.json, asked.strict, parts(settings, asked));
@@ -101,7 +108,7 @@ pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
     report.answered(Part::Start, vec![check_configuration(&loaded), stop])?;
     let began = Instant::now();
     let (sender, mut news) = mpsc::unbounded_channel();
-    let mut asking = Box::pin(ask(loaded, asked, Answers(sender)));
+    let mut asking = Box::pin(ask(loaded, asked, recipient, Answers(sender)));
     let mut has_asked = false;
     let mut told = interval_at(began + progress::EVERY, progress::EVERY);
     let ended = loop {
@@ -144,7 +151,12 @@ fn parts(settings: &Settings, asked: &Check) -> Vec<Part> {
     Part::ALL.into_iter().filter(is_asked).collect()
 }
 
-async fn ask(loaded: Loaded, asked: &Check, answers: Answers) -> anyhow::Result<()> {
+async fn ask(
+    loaded: Loaded,
+    asked: &Check,
+    recipient: Option<Address>,
+    answers: Answers,
+) -> anyhow::Result<()> {
     let collectors = async {
         let rows = check_collectors(std::env::vars()).await;
         answers.rows(Part::Telemetry, rows);
@@ -178,7 +190,7 @@ async fn ask(loaded: Loaded, asked: &Check, answers: Answers) -> anyhow::Result<
                 }
             }
         } else {
-            target.ask(asked, &answers).await;
+            target.ask(asked, recipient.as_ref(), &answers).await;
         }
         anyhow::Ok(())
     };
@@ -187,7 +199,7 @@ async fn ask(loaded: Loaded, asked: &Check, answers: Answers) -> anyhow::Result<
 }
 
 impl Target<'_> {
-    async fn ask(&self, asked: &Check, answers: &Answers) {
+    async fn ask(&self, asked: &Check, recipient: Option<&Address>, answers: &Answers) {
         let composer = self.settings.composer();
         let template = async {
             let (rows, template) = check_template(self, &composer).await;
@@ -201,7 +213,7 @@ impl Target<'_> {
             }
         };
         let recipient = async {
-            if let Some(recipient) = &asked.recipient {
+            if let Some(recipient) = recipient {
                 let row = check_recipient(self, recipient).await;
                 answers.rows(Part::Recipient, vec![row]);
             }

@@ -121,12 +121,8 @@ pub(super) fn check_bounces(details: &IdentityDetails, feedback: Option<&Feedbac
 }
 
 /// Whether SES delivers to this address at all.
-pub(super) async fn check_recipient(target: &Target<'_>, recipient: &str) -> Finding {
+pub(super) async fn check_recipient(target: &Target<'_>, address: &Address) -> Finding {
     const CHECK: &str = "recipient";
-    let Ok(address) = Address::parse(recipient) else {
-        return Finding::failed(CHECK, "it is no address that a mail can be sent to")
-            .advising("give --recipient one usable address");
-    };
     match target.inspector.suppression(address.as_str()).await {
         Ok(None) => Finding::ok(CHECK, format!("{address} is not suppressed")),
         Ok(Some(suppression)) => {
