@@ -170,8 +170,8 @@ impl Surroundings {
         None
     }
 
-    /// What the connections trust: the file that a variable or the profile names, else the machine's
-    /// certificates, which may be missing.
+    /// What the connections trust: the file that a variable or the profile names. Without one it is the
+    /// machine's certificates, which may be missing.
     pub(super) fn trust(&self) -> Result<Result<Http, trust::NoRoots>, Refusal> {
         let of_profile = || {
             let file = self.profiles.get("ca_bundle")?;

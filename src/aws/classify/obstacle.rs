@@ -100,7 +100,7 @@ fn is_of_time(message: &str) -> bool {
 }
 
 /// `Signature expired: 20261127T031000Z is now earlier than 20261127T033000Z (20261127T033500Z - 5 min.)`:
-/// our time first, AWS's last. Else the answer's date is AWS's time.
+/// our time first, AWS's last. Without these two the answer's date is AWS's time.
 fn clock(message: &str, date: Option<&str>) -> Obstacle {
     let times: Vec<_> = message
         .split(|letter: char| !letter.is_ascii_alphanumeric())
