@@ -146,6 +146,7 @@ async fn boot_and_work(
                 composer: settings.composer(),
                 limiter: Arc::new(limiter),
                 health,
+                state_asked: Arc::default(),
                 instruments,
             };
             let report = work(parts, settings, facts.queue, signals, drain).await;
@@ -190,6 +191,7 @@ async fn boot<T>(
                     begin.cancel();
                     templates.refresh_and_tell();
                 }
+                Signal::Tell => log_state_while_starting(),
             },
         }
     }
@@ -198,6 +200,14 @@ async fn boot<T>(
 /// Says that a signal of this name ended the start.
 pub fn log_stop_while_starting(name: &str) {
     info!(target: LIFECYCLE, "{name} while starting: stopped, nothing was received");
+}
+
+/// Says that there is no more to say of the state yet.
+pub fn log_state_while_starting() {
+    info!(
+        target: LIFECYCLE,
+        "state: starting, nothing has been received yet; what it waits for stands in the lines before"
+    );
 }
 
 /// Runs the pipeline to its end and passes the signals on to it.
@@ -218,6 +228,7 @@ async fn work(
         max_receive_count: queue.redrive.map(|redrive| redrive.max_receive_count),
     };
     let (health, templates) = (Arc::clone(&parts.health), Arc::clone(&parts.templates));
+    let state_asked = Arc::clone(&parts.state_asked);
     let mut stop_asked = false;
     health.started();
     let running = pipeline::run(parts, pipeline_settings, Arc::clone(&drain));
@@ -231,6 +242,7 @@ async fn work(
                     info!(target: LIFECYCLE, "SIGHUP: fetching the template now");
                     templates.refresh_and_tell();
                 }
+                Signal::Tell => state_asked.notify_one(),
                 Signal::Stop(name) if stop_asked => {
                     warn!(
                         target: LIFECYCLE,

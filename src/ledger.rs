@@ -89,6 +89,10 @@ pub trait Ledger: Send + Sync {
 
     /// How many messages were known as sent.
     fn hits(&self) -> Hits;
+
+    /// For how long mails have gone without the table that all tasks share, where there is one and it
+    /// cannot be used.
+    fn without_table(&self) -> Option<Duration>;
 }
 
 /// Who is told that one attempt to claim has failed, and the next follows.

@@ -9,11 +9,12 @@ pub(crate) mod metrics;
 pub mod names;
 pub(crate) mod otlp;
 pub(crate) mod spans;
+mod text_lines;
 pub(crate) mod throttle;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
-    io::{self, IsTerminal, stderr},
+    io::{self, stderr},
     panic,
 };
 
@@ -26,6 +27,7 @@ use self::{
     metrics::Metrics,
     otlp::Otlp,
     spans::Spans,
+    text_lines::TextLines,
 };
 
 /// The target of lines that are written at any level: how the daemon starts, stops, and stops
@@ -56,7 +58,19 @@ impl Instruments {
     }
 }
 
-/// Sets up the log for the whole process, and the panic hook. A line is a JSON object, or text.
+/// How the lines of the log are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// As JSON objects.
+    Json,
+    /// As text for people.
+    Text {
+        /// Whether its reader is a terminal that shows colours.
+        colours: bool,
+    },
+}
+
+/// Sets up the log for the whole process, and the panic hook.
 /// Spans go to `otlp` where it exports any, and `errors` hears what the exporters complain of. A
 /// second call changes nothing. The last lines are written when the result is dropped.
 ///
@@ -65,23 +79,23 @@ impl Instruments {
 /// If the system gives no thread for the log.
 pub(crate) fn init(
     level: LevelFilter,
-    as_json: bool,
+    lines: Lines,
     otlp: &Otlp,
     errors: ExportErrors,
 ) -> io::Result<LastLines> {
     let (writer, last_lines) = LogWriter::start(stderr())?;
-    let lines = fmt::layer().with_writer(writer);
-    let lines = if as_json {
-        lines
+    let layer = fmt::layer().with_writer(writer);
+    let lines = match lines {
+        Lines::Json => layer
             .json()
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(false)
-            .boxed()
-    } else {
-        let terminal = stderr().is_terminal();
-        let colours = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        lines.with_ansi(colours).with_target(false).boxed()
+            .boxed(),
+        Lines::Text { colours } => layer
+            .with_ansi(colours)
+            .event_format(TextLines::new(level))
+            .boxed(),
     };
     let lines = lines.with_filter(filter(level));
     let errors = errors.with_filter(Targets::new().with_target(export_errors::TARGET, Level::WARN));

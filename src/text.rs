@@ -1,4 +1,4 @@
-//! Words for people: how texts write durations, and which known word a misspelt one stands for.
+//! Words for people: how texts write durations and foreign words, and which known word a misspelt one stands for.
 
 use std::time::Duration;
 
@@ -14,6 +14,13 @@ pub fn format_to_the_millisecond(duration: Duration) -> String {
     let text = humantime::format_duration(millis).to_string();
     // As the other units, in one letter: `4d`.
     text.replace("days", "d").replace("day", "d")
+}
+
+/// A foreign text in a line of ours: without line ends, and without control characters that a
+/// terminal would obey.
+pub fn one_line(text: &str) -> String {
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    text.chars().map(plain).collect()
 }
 
 /// How alike two words must be, from 0 to 1, for one to be offered for the other.
@@ -42,6 +49,11 @@ mod tests {
         let known = ["summary", "uid"];
         assert_eq!(most_alike("sumary", known.iter()), Some(&"summary"));
         assert_eq!(most_alike("zebra", known.iter()), None);
+    }
+
+    #[test]
+    fn a_strange_text_cannot_leave_its_line_or_drive_the_terminal() {
+        assert_eq!(one_line("a\r\nb\u{1b}[31m"), "a  b [31m");
     }
 
     #[test]

@@ -13,5 +13,6 @@ mod process;
 mod signals;
 mod stalls;
 mod template;
+mod text_log;
 mod usage;
 mod world;

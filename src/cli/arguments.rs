@@ -70,7 +70,7 @@ pub(super) fn refuse_for(flags: &Flags, what: &str) -> Result<(), UsageError> {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Work until SIGTERM or SIGINT: the default.
+    /// Work until a signal ends it (SIGTERM, SIGINT, SIGQUIT): the default.
     #[command(after_help = include_str!("help/run.txt"))]
     Run {
         #[command(flatten)]

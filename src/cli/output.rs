@@ -9,6 +9,8 @@ use std::{
 use clap::builder::styling::{AnsiColor, Style};
 use thiserror::Error;
 
+pub(super) use crate::text::one_line;
+
 /// Why a result could not be written. It is an error of its own, since a broken pipe elsewhere, as
 /// in a connection, is no reader that has read enough.
 #[derive(Debug, Error)]
@@ -87,13 +89,6 @@ pub(super) fn is_stderr_steered() -> bool {
     Paint::for_stderr().on
 }
 
-/// A foreign text in a line of ours: without line ends, and without control characters that a
-/// terminal would obey.
-pub(super) fn one_line(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    text.chars().map(plain).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,10 +110,5 @@ mod tests {
         let on = Paint { on: true };
         assert_eq!(on.paint(GOOD, "ok"), "\u{1b}[32mok\u{1b}[0m");
         assert_eq!(Paint { on: false }.paint(GOOD, "ok"), "ok");
-    }
-
-    #[test]
-    fn a_strange_text_cannot_leave_its_line_or_drive_the_terminal() {
-        assert_eq!(one_line("a\r\nb\u{1b}[31m"), "a  b [31m");
     }
 }

@@ -11,17 +11,18 @@ use tracing::{error, info, warn};
 
 use super::{
     FAILED, OK, exit_code,
+    output::is_stderr_steered,
     session::{self, NotStarted, Session, UsageError},
     version,
 };
 use crate::{
-    config::{Flags, KeyOrigin, Loaded, LogFormat},
+    config::{Flags, KeyOrigin, Loaded, LogFormat, Origin},
     daemon, health,
     notification::masked_text,
     pipeline::health_state::HealthState,
     shutdown::{self, Signal},
     telemetry::{
-        self, Instruments, LIFECYCLE,
+        self, Instruments, LIFECYCLE, Lines,
         export_errors::ExportErrors,
         otlp::{Otlp, OtlpError, Wanted},
     },
@@ -42,12 +43,15 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
         }
     })?;
     let log = &loaded.settings.log;
-    let as_json = match log.format {
-        LogFormat::Auto => !stderr().is_terminal(),
-        LogFormat::Text => false,
-        LogFormat::Json => true,
+    let text = Lines::Text {
+        colours: is_stderr_steered(),
     };
-    let init = telemetry::init(log.level.into(), as_json, &otlp, errors.clone());
+    let lines = match log.format {
+        LogFormat::Auto if stderr().is_terminal() => text,
+        LogFormat::Text => text,
+        LogFormat::Auto | LogFormat::Json => Lines::Json,
+    };
+    let init = telemetry::init(log.level.into(), lines, &otlp, errors.clone());
     let last_lines = init.context("there is no thread for the log")?;
     if otlp.is_on() {
         tokio::spawn(errors.clone().run());
@@ -55,7 +59,7 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
     for note in &wanted.notes {
         warn!("{note}");
     }
-    let code = work(loaded, &otlp, signals)
+    let code = work(loaded, lines, &otlp, signals)
         .await
         .unwrap_or_else(|refused| {
             // What ends the process stands in the log, where whoever collects it looks.
@@ -74,6 +78,7 @@ pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
 
 async fn work(
     loaded: Loaded,
+    lines: Lines,
     otlp: &Otlp,
     mut signals: UnboundedReceiver<Signal>,
 ) -> anyhow::Result<u8> {
@@ -85,9 +90,14 @@ async fn work(
     let session = loop {
         tokio::select! {
             session = &mut connecting => break session?,
-            Some(signal) = signals.recv() => if let Signal::Stop(name) = signal {
-                daemon::log_stop_while_starting(name);
-                return Ok(OK);
+            Some(signal) = signals.recv() => match signal {
+                Signal::Stop(name) => {
+                    daemon::log_stop_while_starting(name);
+                    return Ok(OK);
+                }
+                Signal::Tell => daemon::log_state_while_starting(),
+                // The template is fetched soon in any case.
+                Signal::Reload => {}
             },
         }
     };
@@ -106,7 +116,7 @@ async fn work(
     if let Some(elsewhere) = aws.endpoints().elsewhere() {
         info!("{elsewhere}");
     }
-    info!("configuration: {}", effective(&loaded.origins));
+    log_configuration(&loaded.origins, lines != Lines::Json);
     let instruments = Arc::new(Instruments::new(otlp, &settings.queue.url));
     let state = Arc::new(HealthState::default());
     // Dropping it closes the port.
@@ -128,11 +138,21 @@ async fn work(
     })
 }
 
-/// Every key that has a value, with the value's source. No key holds a secret; addresses are masked.
-fn effective(keys: &[KeyOrigin]) -> String {
-    let set = keys.iter().filter_map(|key| {
+/// Logs every key that has a value, with the value's source. No key holds a secret; addresses are
+/// masked. A person wants to see what is special here, a line for each.
+fn log_configuration(keys: &[KeyOrigin], is_for_people: bool) {
+    let wanted = |key: &&KeyOrigin| !is_for_people || key.origin != Origin::Default;
+    let set = keys.iter().filter(wanted).filter_map(|key| {
         let value = masked_text(key.value.as_deref()?);
         Some(format!("{} = {value} ({})", key.key, key.origin))
     });
-    set.collect::<Vec<_>>().join(", ")
+    let set: Vec<_> = set.collect();
+    if is_for_people {
+        for key in set {
+            info!("configuration: {key}");
+        }
+        info!("configuration: all else has its default, as `organizer-notifier config` shows");
+    } else {
+        info!("configuration: {}", set.join(", "));
+    }
 }

@@ -147,6 +147,10 @@ impl Ledger for MemoryLedger {
         }
     }
 
+    fn without_table(&self) -> Option<Duration> {
+        None
+    }
+
     async fn begin(&self, key: &str) -> Option<Box<dyn SendGuard>> {
         let key = self.shared.hash(key);
         let (place, turns) = {

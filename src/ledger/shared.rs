@@ -203,6 +203,10 @@ impl Ledger for SharedLedger {
             ..self.0.memory.hits()
         }
     }
+
+    fn without_table(&self) -> Option<Duration> {
+        self.0.reach.aside_for()
+    }
 }
 
 #[cfg(test)]

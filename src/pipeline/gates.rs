@@ -110,7 +110,11 @@ impl Gates {
         let pace = Duration::try_from_secs_f64(rate.recip()).unwrap_or_default();
         let pace = pace * u32::try_from(recipients).unwrap_or(u32::MAX);
         self.mail.set_room(self.window.limit(), pace);
+        let was_probe = pass.is_probe();
         let verdict = pass.report(began, Err(failure));
+        if was_probe {
+            report::probe_failed(failure, self.mail.next_probe());
+        }
         self.changed(Part::Sending, verdict.transition);
         if verdict.at_fault {
             Fault::OfMessage
@@ -127,7 +131,11 @@ impl Gates {
         began: Instant,
         result: Result<Standing, &SendFailure>,
     ) {
-        self.changed(Part::Sending, pass.report(began, result));
+        let transition = pass.report(began, result);
+        if let Err(failure) = result {
+            report::probe_failed(failure, self.mail.next_probe());
+        }
+        self.changed(Part::Sending, transition);
     }
 
     /// A mail was written with this version of the template.

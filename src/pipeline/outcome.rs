@@ -202,6 +202,15 @@ impl Tally {
         self.ended[outcome as usize]
     }
 
+    /// What has been received by now and what became of it: `3 received, 2 sent, 1 duplicate`.
+    pub fn so_far(&self) -> String {
+        let ended = Outcome::ALL
+            .into_iter()
+            .filter(|outcome| self.count(*outcome) > 0);
+        let ended = ended.map(|outcome| format!(", {} {outcome}", self.count(outcome)));
+        format!("{} received{}", self.received, ended.collect::<String>())
+    }
+
     /// Whether every received message has ended in one outcome.
     pub fn balanced(&self) -> bool {
         self.received == self.ended.iter().sum::<u64>()

@@ -11,8 +11,9 @@ use super::{
     window::Window,
 };
 use crate::{
+    feedback::{Deafness, Hearing},
     ledger::{Hits, Ledger},
-    template_store::Knowledge,
+    template_store::{Knowledge, LoadError, TemplateInForce},
 };
 
 /// A view of the pipeline that can change nothing.
@@ -27,6 +28,7 @@ pub(crate) struct Sources {
     pub(crate) limiter: Arc<Limiter>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) templates: watch::Receiver<Knowledge>,
+    pub(crate) hearing: Option<Arc<Hearing>>,
 }
 
 impl Readings {
@@ -60,6 +62,11 @@ impl Readings {
         self.0.mail.said()
     }
 
+    /// In how long the next probe is due, while the breaker is open and none is under way.
+    pub(crate) fn next_probe(&self) -> Option<Duration> {
+        self.0.mail.next_probe()
+    }
+
     /// Why no mail can be written, while none can.
     pub(crate) fn template(&self) -> Option<Status<TemplateCause>> {
         self.0.template.status()
@@ -76,6 +83,16 @@ impl Readings {
         good_at.map(|at| at.elapsed().as_secs_f64())
     }
 
+    /// The template that mails are written with; `None` before the first.
+    pub(crate) fn template_in_force(&self) -> Option<Arc<TemplateInForce>> {
+        self.0.templates.borrow().in_force.clone()
+    }
+
+    /// Why the last fetch of the template failed, if it did.
+    pub(crate) fn template_failure(&self) -> Option<Arc<LoadError>> {
+        self.0.templates.borrow().failure.clone()
+    }
+
     /// How often the template was fetched, well or badly.
     pub(crate) fn template_fetches(&self) -> u64 {
         self.0.templates.borrow().loads
@@ -89,5 +106,20 @@ impl Readings {
     /// How many messages were known as sent.
     pub(crate) fn ledger_hits(&self) -> Hits {
         self.0.ledger.hits()
+    }
+
+    /// For how long mails have gone without the table that all tasks share.
+    pub(crate) fn without_table(&self) -> Option<Duration> {
+        self.0.ledger.without_table()
+    }
+
+    /// Whether events of the mail service's are read.
+    pub(crate) fn has_feedback(&self) -> bool {
+        self.0.hearing.is_some()
+    }
+
+    /// Why they are not heard, where they are read and do not arrive.
+    pub(crate) fn deafness(&self) -> Option<Deafness> {
+        self.0.hearing.as_ref()?.deafness()
     }
 }

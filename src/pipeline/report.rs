@@ -1,6 +1,9 @@
 //! What the pipeline says: one line for each outcome, and lines while nothing gets out.
 
-use std::{sync::Arc, time::Duration};
+mod state;
+mod steps;
+
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, sleep};
 use tracing::{debug, error, info, warn};
@@ -18,6 +21,11 @@ use crate::{
     ports::{ReceivedMessage, SendFailure, TemplateVersion},
     telemetry::{Instruments, LIFECYCLE, spans::MessageSpan, throttle::Throttle},
     text::format_duration,
+};
+
+pub(crate) use self::{
+    state::state,
+    steps::{probe_failed, received, retrying},
 };
 
 /// While a breaker is open or no mail is accepted a line says so this often.
@@ -211,8 +219,13 @@ pub(crate) fn field_missing(placeholder: &str, field: &JsonPointer, version: &Te
 /// Says once a minute what is held while a breaker is open or no mail is accepted. Runs until dropped.
 pub(crate) async fn stalls(readings: Arc<Readings>, progress: Arc<Progress>) {
     let throttle = Throttle::every(STILL_OPEN_EVERY);
+    let mut rate = readings.send_rate();
     loop {
         sleep(RECHECK_EVERY).await;
+        let before = mem::replace(&mut rate, readings.send_rate());
+        if rate != before {
+            steps::rate_changed(before, rate);
+        }
         let mail = readings
             .mail()
             .filter(|status| is_old(status) && !status.cause.is_start());
@@ -270,16 +283,20 @@ fn silent(silence: &Silence, rate: Option<f64>) {
         format_duration(silence.lasts),
         messages_are(silence.held),
         format_duration(silence.oldest),
-        match rate {
-            // Rates are found by halving, and their last digits say nothing.
-            Some(rate) => format!("{} recipients/s", (rate * 100.0).round() / 100.0),
-            None => "unlimited".to_owned(),
-        },
+        rate_in_words(rate),
         match failure {
             Some(said) => format!("the last failure was {}", said.text),
             None => "nothing has failed since the last mail".to_owned(),
         },
     );
+}
+
+fn rate_in_words(rate: Option<f64>) -> String {
+    match rate {
+        // Rates are found by halving, and their last digits say nothing.
+        Some(rate) => format!("{} recipients/s", (rate * 100.0).round() / 100.0),
+        None => "unlimited".to_owned(),
+    }
 }
 
 fn messages_are(count: usize) -> String {
@@ -436,15 +453,6 @@ pub(crate) fn witness_failed(failure: &SendFailure, first: bool) {
             "a mail to the simulator (witness) failed: {failure}"
         );
     }
-}
-
-/// Logged at debug: the outcome line comes later.
-pub(crate) fn received(message: &ReceivedMessage) {
-    debug!(
-        messaging.message.id = message.id,
-        notifier.receive = message.receive_count,
-        "received"
-    );
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use tokio::{
-    sync::mpsc,
+    sync::{Notify, mpsc},
     task::{JoinError, JoinSet},
     time::{Instant, sleep},
 };
@@ -63,6 +63,8 @@ pub struct Parts {
     pub limiter: Arc<Limiter>,
     /// Where signs of life are left.
     pub health: Arc<HealthState>,
+    /// Asks for a line that says what goes on.
+    pub state_asked: Arc<Notify>,
     /// What the pipeline is watched with.
     pub instruments: Arc<Instruments>,
 }
@@ -109,10 +111,9 @@ pub struct Report {
 
 /// Works until the drain is through. Its tasks are watched: one that fails begins the drain.
 pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report {
-    let (world, templates, limiter) = (parts.world, parts.templates, parts.limiter);
-    let leases = Leases::new(Arc::clone(&world.queue), settings.visibility);
+    let leases = Leases::new(Arc::clone(&parts.world.queue), settings.visibility);
     let (settler, settler_task) = settle::settler(
-        Arc::clone(&world.queue),
+        Arc::clone(&parts.world.queue),
         lease_call_timeout(settings.visibility),
         Arc::clone(&drain),
         Arc::clone(&parts.health),
@@ -120,21 +121,13 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     let window = Window::new(settings.concurrency);
     let gates = Gates::new(
         MailBreaker::new(settings.breaker_settings(), Instant::now()),
-        &templates,
+        &parts.templates,
         Arc::clone(&window),
-        Arc::clone(&limiter),
+        Arc::clone(&parts.limiter),
         Arc::clone(&parts.health),
     );
-    let readings = Arc::new(Readings::of(Sources {
-        leases: Arc::clone(&leases),
-        window: Arc::clone(&window),
-        mail: Arc::clone(&gates.mail),
-        template: Arc::clone(&gates.template),
-        limiter: Arc::clone(&limiter),
-        ledger: Arc::clone(&parts.ledger),
-        templates: templates.watch(),
-    }));
-    gauges::observe(&readings, &parts.instruments);
+    let readings = readings(&parts, &leases, &window, &gates);
+    let (world, templates, limiter) = (parts.world, parts.templates, parts.limiter);
     let open_polls = Arc::new(OpenPolls::default());
     let receive_limit = Arc::new(ReceiveLimit::new(settings.max_receive_count));
     let (deliveries, arriving) = mpsc::unbounded_channel();
@@ -169,8 +162,10 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
         Arc::clone(&world.account),
         (&receive_limit, Arc::clone(&world.queue)),
     );
-    let stalls = report::stalls(readings, parts.health.progress());
-    tasks.spawn("reporter of stalls", stalls);
+    tasks.spawn(
+        "reporter of stalls",
+        report::stalls(Arc::clone(&readings), parts.health.progress()),
+    );
 
     let workers = Shared {
         delivering: Delivering {
@@ -194,12 +189,16 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
             open_polls,
         },
     };
-    let witnesses = Witnesses::new(&workers.delivering, world.account);
-    tasks.spawn("sender of witnesses", witnesses.run());
+    tasks.spawn(
+        "sender of witnesses",
+        Witnesses::new(&workers.delivering, world.account).run(),
+    );
     let mut supervisor = Supervisor {
         workers: Arc::new(workers),
         drain,
         health: parts.health,
+        readings,
+        state_asked: parts.state_asked,
         tasks,
         tally: Tally::default(),
         clean: true,
@@ -210,12 +209,35 @@ pub async fn run(parts: Parts, settings: Settings, drain: Arc<Drain>) -> Report 
     supervisor.finish(leases.count())
 }
 
+/// What may be read of a pipeline. Its gauges read it from now on.
+fn readings(
+    parts: &Parts,
+    leases: &Arc<Leases>,
+    window: &Arc<Window>,
+    gates: &Gates,
+) -> Arc<Readings> {
+    let readings = Arc::new(Readings::of(Sources {
+        leases: Arc::clone(leases),
+        window: Arc::clone(window),
+        mail: Arc::clone(&gates.mail),
+        template: Arc::clone(&gates.template),
+        limiter: Arc::clone(&parts.limiter),
+        ledger: Arc::clone(&parts.ledger),
+        templates: parts.templates.watch(),
+        hearing: parts.hearing.clone(),
+    }));
+    gauges::observe(&readings, &parts.instruments);
+    readings
+}
+
 /// Watches over workers and tasks, and counts the outcomes.
 struct Supervisor {
     /// What each worker is given.
     workers: Arc<Shared>,
     drain: Arc<Drain>,
     health: Arc<HealthState>,
+    readings: Arc<Readings>,
+    state_asked: Arc<Notify>,
     /// Tasks that must not end before the drain, by name.
     tasks: JoinMap<&'static str, ()>,
     tally: Tally,
@@ -246,6 +268,7 @@ impl Supervisor {
                 },
                 Some(done) = workers.join_next() => self.finished(done),
                 Some((name, ended)) = self.tasks.join_next() => self.task_ended(name, ended.is_err()),
+                () = self.state_asked.notified() => report::state(&self.readings, &self.tally),
                 () = &mut out_of_time => break,
             }
         }

@@ -9,14 +9,18 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::{Instruments, names::ours, spans::CallSpan};
-use crate::ports::{
-    EntryFailure, Queue, QueueFacts, QueueFailure, ReceiptHandle, ReceiveRequest, ReceivedMessage,
-    TemplateFailure, TemplateFile, TemplateSource, TemplateVersion,
-    table::{
-        Claim, Claimed, ClockDifference, Known, LedgerTable, SentMail, TableFacts, TableFailure,
+use crate::{
+    ports::{
+        EntryFailure, Queue, QueueFacts, QueueFailure, ReceiptHandle, ReceiveRequest,
+        ReceivedMessage, TemplateFailure, TemplateFile, TemplateSource, TemplateVersion,
+        table::{
+            Claim, Claimed, ClockDifference, Known, LedgerTable, SentMail, TableFacts, TableFailure,
+        },
     },
+    text::format_duration,
 };
 
 /// The calls by the names that AWS gives them.
@@ -113,23 +117,49 @@ impl Queue for Measured<dyn Queue> {
         metrics.called("receive", RECEIVE, began.elapsed(), error_type);
         match &received {
             Ok(messages) => {
+                debug!("received {} in {:.1?}", messages.len(), began.elapsed());
                 metrics.received(messages);
                 spans.received(at, messages);
             }
-            Err(failure) => spans.not_received(at, &failure.error),
+            Err(failure) => {
+                debug!("a receive failed after {:.1?}: {failure}", began.elapsed());
+                spans.not_received(at, &failure.error);
+            }
         }
         received
     }
 
     async fn delete(&self, receipts: &[ReceiptHandle]) -> Answers {
         let call = self.port.delete(receipts);
-        self.settle(DELETE, receipts.iter(), call).await
+        let answers = self.settle(DELETE, receipts.iter(), call).await;
+        settled("deleted", receipts.len(), &answers);
+        answers
     }
 
     async fn change_visibility(&self, changes: &[(ReceiptHandle, Duration)]) -> Answers {
         let receipts = changes.iter().map(|(receipt, _)| receipt);
         let call = self.port.change_visibility(changes);
-        self.settle(CHANGE_VISIBILITY, receipts, call).await
+        let answers = self.settle(CHANGE_VISIBILITY, receipts, call).await;
+        let longest = changes.iter().map(|(_, visibility)| *visibility).max();
+        let what = match longest.unwrap_or_default() {
+            Duration::ZERO => "returned to the queue".to_owned(),
+            visibility => format!("kept hidden for {} more", format_duration(visibility)),
+        };
+        settled(&what, changes.len(), &answers);
+        answers
+    }
+}
+
+/// Tells at `debug` what became of a batch.
+fn settled(what: &str, count: usize, answers: &Answers) {
+    match answers {
+        Ok(answers) => {
+            let failures = answers.iter().filter_map(|answer| answer.as_ref().err());
+            let done = answers.len() - failures.clone().count();
+            let failure = failures.map(|entry| format!(": {}", entry.code)).next();
+            debug!("{what} {done} of {count}{}", failure.unwrap_or_default());
+        }
+        Err(failure) => debug!("{what} none of {count}: {failure}"),
     }
 }
 

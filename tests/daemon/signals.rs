@@ -8,15 +8,16 @@ use sandbox::sqs::Standing;
 
 use crate::daemon::output::assert_accounted;
 use crate::daemon::process::Daemon;
-use crate::daemon::world::World;
+use crate::daemon::world::{TEMPLATE, World};
 
 #[tokio::test]
-async fn an_idle_daemon_waits_for_its_poll_at_sigterm_and_a_second_at_sigint_and_says_so_at_any_log_level()
+async fn an_idle_daemon_waits_for_its_poll_at_sigterm_and_sigquit_and_a_second_at_sigint_and_says_so_at_any_log_level()
  {
-    let worlds = (World::new().await, World::new().await);
+    let worlds = (World::new().await, World::new().await, World::new().await);
     let one = stopped_while_polling(&worlds.0, "TERM", "WARNING", ("4s", 3.0..6.0));
     let other = stopped_while_polling(&worlds.1, "INT", "CRITICAL", ("20s", 0.0..3.0));
-    tokio::join!(one, other);
+    let third = stopped_while_polling(&worlds.2, "QUIT", "ERROR", ("4s", 3.0..6.0));
+    tokio::join!(one, other, third);
 }
 
 async fn stopped_while_polling(
@@ -144,4 +145,81 @@ async fn a_second_signal_gives_a_send_under_way_two_seconds_and_never_releases_i
     let left = world.queued();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].standing, Standing::InFlight);
+}
+
+#[tokio::test]
+async fn sigusr1_and_sigusr2_tell_the_state_at_any_time_and_end_nothing() {
+    let world = World::without_template(false).await;
+    let variables = [("LOG_LEVEL", "ERROR")];
+    let mut daemon = Daemon::start(&world, &variables);
+    daemon.line("no template: ").await;
+    daemon.signal("USR1").await;
+    daemon.line("state: starting, ").await;
+    world.put_template(TEMPLATE);
+    daemon.signal("HUP").await;
+    daemon.line("started: queue ").await;
+
+    world.publish_numbered(0).await;
+    daemon
+        .until("a first mail", || world.mails().len() == 1)
+        .await;
+    world.set_fault(Rule::new(
+        "ses:SendEmail",
+        Fault::error("InternalServiceErrorException", 500),
+    ));
+    world.publish_numbered(1).await;
+    daemon
+        .until("a send that fails", || world.calls("ses:SendEmail") >= 3)
+        .await;
+    daemon.signal("USR2").await;
+    let told = daemon.line("state: 1 message is held").await;
+    let told = told.message();
+    for part in [
+        ", the oldest for ",
+        "; rate ",
+        "; rendering works; template ",
+        "; ledger entries 1, duplicates found 0; ",
+        "since the start 2 received",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    daemon.signal("INT").await;
+    let ended = daemon.ended(Duration::from_secs(10)).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let last = ended.last_line().message();
+    assert!(last.ends_with("received 2 = 1 sent + 1 released"), "{last}");
+}
+
+#[tokio::test]
+async fn a_terminal_that_closes_stops_the_daemon_in_good_order_once_and_an_open_one_does_not() {
+    let world = World::new().await;
+    world.publish_numbered(0).await;
+    let (mut daemon, terminal) = Daemon::in_terminal(&world);
+    daemon
+        .until("a first mail", || world.mails().len() == 1)
+        .await;
+    daemon.signal("HUP").await;
+    daemon.line("template unchanged: ").await;
+    world.set_fault(Rule::new(
+        "ses:SendEmail",
+        Fault::Latency {
+            min_ms: 3000,
+            max_ms: 3000,
+        },
+    ));
+    let slow = world.publish_numbered(1).await;
+    daemon
+        .until("a send under way", || world.calls("ses:SendEmail") >= 3)
+        .await;
+    drop(terminal);
+    daemon
+        .line("SIGHUP of a closed terminal: receiving stops; ")
+        .await;
+    // As a shell does it, which learns of it too.
+    daemon.signal("HUP").await;
+    let ended = daemon.ended(Duration::from_secs(30)).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_accounted(&ended.lines);
+    assert_eq!(ended.outcomes_of(&slow)[0].outcome(), "sent");
+    assert!(!ended.stderr.contains("again: "), "{}", ended.stderr);
 }

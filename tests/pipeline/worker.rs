@@ -45,6 +45,10 @@ impl Ledger for PanicsOnceSent {
     fn hits(&self) -> Hits {
         self.0.hits()
     }
+
+    fn without_table(&self) -> Option<Duration> {
+        self.0.without_table()
+    }
 }
 
 #[async_trait]

@@ -72,6 +72,11 @@ impl Reach {
         *self.aside.borrow()
     }
 
+    /// For how long it has been put aside, if it is.
+    pub(super) fn aside_for(&self) -> Option<Duration> {
+        self.state.lock().since.map(|since| since.elapsed())
+    }
+
     /// Waits until the table is put aside.
     pub(super) async fn put_aside(&self) {
         // The sender lives as long as this.

@@ -221,6 +221,11 @@ impl MailGate {
         self.breaker.lock().status()
     }
 
+    /// In how long the next probe is due, while the breaker is open and none is under way.
+    pub fn next_probe(&self) -> Option<Duration> {
+        self.breaker.lock().next_probe(Instant::now())
+    }
+
     /// How many messages wait at it while it is open.
     pub fn waiting(&self) -> usize {
         self.breaker.lock().waiting()

@@ -385,6 +385,12 @@ impl MailBreaker {
         })
     }
 
+    /// In how long the next probe is due, while none is under way.
+    pub fn next_probe(&self, now: Instant) -> Option<Duration> {
+        let open = self.open.as_ref().filter(|open| !open.probing)?;
+        Some(open.probe_at.saturating_duration_since(now))
+    }
+
     /// What the mail service said when it opened, or last gave its cause.
     pub fn said(&self) -> Option<Said> {
         self.open.as_ref().and_then(|open| open.said.clone())

@@ -389,6 +389,7 @@ impl Worker<'_> {
     /// Sleeps before the next attempt. A message on its last receive is not released when the
     /// drain begins, and then its short time had better be spent on attempts.
     pub(super) async fn pause(&self, delay: Duration) {
+        report::retrying(self.message, &self.notes.lock(), delay);
         let drain = &self.context.drain;
         if !self.is_last_receive() {
             sleep(delay).await;

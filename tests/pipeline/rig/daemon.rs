@@ -128,6 +128,7 @@ impl Pipeline {
             composer: settings.composer(),
             limiter: Arc::new(Limiter::new(SendRate::Unlimited)),
             health: Arc::new(HealthState::default()),
+            state_asked: Arc::default(),
             instruments: Arc::new(Instruments::off()),
         };
         let settings = pipeline::Settings {
