@@ -263,13 +263,12 @@ fn still_open<C: Cause>(part: Part, status: &Status<C>, said: Option<&Said>, rea
     error!(
         target: LIFECYCLE,
         { notifier.breaker.cause = status.cause.name(), error.r#type = said.map(|said| &*said.code), notifier.breaker.open_s = open_for.as_secs(), notifier.held = held, notifier.held.oldest_s = oldest.as_secs() },
-        "{} has been stopped for {}: {}{}; {} held, the oldest for {}",
+        "{} has been stopped for {}: {}{}; {}",
         part.name(),
         format_duration(open_for),
         status.cause.words(said).0,
         in_brackets(said),
-        messages_are(held),
-        format_duration(oldest),
+        held_in_words(held, oldest),
     );
 }
 
@@ -279,10 +278,9 @@ fn silent(silence: &Silence, rate: Option<f64>) {
     error!(
         target: LIFECYCLE,
         { error.r#type = failure.map(|said| &*said.code), notifier.silent_s = silence.lasts.as_secs(), notifier.held = silence.held, notifier.held.oldest_s = silence.oldest.as_secs(), notifier.send_rate = rate },
-        "no mail has been accepted for {}: {} held, the oldest for {}; the rate is {}; {}",
+        "no mail has been accepted for {}: {}; the rate is {}; {}",
         format_duration(silence.lasts),
-        messages_are(silence.held),
-        format_duration(silence.oldest),
+        held_in_words(silence.held, silence.oldest),
         rate_in_words(rate),
         match failure {
             Some(said) => format!("the last failure was {}", said.text),
@@ -299,11 +297,16 @@ fn rate_in_words(rate: Option<f64>) -> String {
     }
 }
 
-fn messages_are(count: usize) -> String {
-    match count {
+fn held_in_words(count: usize, oldest: Duration) -> String {
+    let messages = match count {
+        0 => return "no message is held".to_owned(),
         1 => "1 message is".to_owned(),
         count => format!("{count} messages are"),
-    }
+    };
+    format!(
+        "{messages} held, the oldest for {}",
+        format_duration(oldest)
+    )
 }
 
 /// What the service said, as it stands behind what that means.

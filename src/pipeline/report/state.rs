@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
 
-use super::{in_brackets, messages_are, rate_in_words};
+use super::{held_in_words, in_brackets, rate_in_words};
 use crate::{
     pipeline::{
         breaker::{Cause, Said, Status},
@@ -40,14 +40,10 @@ pub(crate) fn state(now: &Readings, tally: &Tally) {
 }
 
 fn held(now: &Readings) -> String {
-    match now.held() {
-        0 => "no message is held".to_owned(),
-        held => format!(
-            "{} held, the oldest for {}, {} on the way to SES",
-            messages_are(held),
-            format_duration(now.oldest_held()),
-            now.on_the_way(),
-        ),
+    let words = held_in_words(now.held(), now.oldest_held());
+    match now.on_the_way() {
+        0 => words,
+        count => format!("{words}, {count} on the way to SES"),
     }
 }
 
