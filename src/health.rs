@@ -1,6 +1,6 @@
 //! `/livez` and `/readyz`: whether to restart the process, and whether it works.
 //!
-//! Alive means that the poll loop and the lease keeper turn. The state of SES, SQS and CodeCommit is
+//! Alive means that boot is through, and that the poll loop and the lease keeper turn. The state of SES, SQS and CodeCommit is
 //! no part of it: an orchestrator that restarted every task in an outage would spend a receive of
 //! each message that the tasks hold.
 

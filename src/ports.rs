@@ -147,6 +147,9 @@ pub trait Queue: Send + Sync {
     /// Reads the queue's attributes.
     async fn describe(&self) -> Result<QueueFacts, QueueFailure>;
 
+    /// Proves the right to receive, and receives nothing.
+    async fn may_receive(&self) -> Result<(), QueueFailure>;
+
     /// Receives up to `max_messages`. An empty answer is `Ok` with no message. The messages are
     /// invisible to others for `visibility`, counted by the queue from some moment before this
     /// returns; keeping or renewing that is the caller's.

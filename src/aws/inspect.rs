@@ -37,8 +37,6 @@ pub struct AwsInspector {
     credentials: Option<SharedCredentialsProvider>,
     config: SdkConfig,
     sqs: aws_sdk_sqs::Client,
-    /// For the receive that is meant to be refused, which is not worth a second attempt.
-    receiving: aws_sdk_sqs::Client,
     ses: aws_sdk_sesv2::Client,
     codecommit: aws_sdk_codecommit::Client,
 }
@@ -50,7 +48,6 @@ impl AwsInspector {
         Self {
             credentials: config.credentials_provider(),
             sqs: aws_sdk_sqs::Client::new(&config),
-            receiving: aws_sdk_sqs::Client::new(&aws.one_attempt(ATTEMPT)),
             ses: aws_sdk_sesv2::Client::new(&config),
             codecommit: aws_sdk_codecommit::Client::new(&config),
             config,
@@ -104,27 +101,6 @@ impl Inspect for AwsInspector {
             waiting: count(QueueAttributeName::ApproximateNumberOfMessages),
             in_flight: count(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
         })
-    }
-
-    /// Asks for no message, which SQS refuses to everybody who may ask: its least is one.
-    async fn may_receive(&self, url: &str) -> Result<(), QueueFailure> {
-        let answer = self
-            .receiving
-            .receive_message()
-            .queue_url(url)
-            .max_number_of_messages(0)
-            .customize()
-            .config_override(sqs::settings(&self.config, url))
-            .send()
-            .await;
-        let Err(error) = answer else {
-            return Ok(());
-        };
-        let failure = Failure::new("ReceiveMessage", error).of_queue();
-        match refusal_kind(&failure.error) {
-            RefusalKind::Other if !failure.is_definite() => Ok(()),
-            _ => Err(failure),
-        }
     }
 
     async fn identity(&self, name: &str) -> Result<Option<IdentityDetails>, Box<CallError>> {

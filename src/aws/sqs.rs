@@ -21,18 +21,18 @@ use serde::Deserialize;
 
 use super::{
     AwsConfig,
-    classify::{Failure, entry_failure},
+    classify::{Failure, entry_failure, refusal_kind},
     http::host,
     surroundings,
 };
 use crate::ports::{
     CallError, EntryFailure, Queue, QueueFacts, QueueFailure, QueueFailureKind, ReceiptHandle,
-    ReceiveRequest, ReceivedMessage, Redrive,
+    ReceiveRequest, ReceivedMessage, Redrive, inspect::RefusalKind,
 };
 
 /// SQS answers a long poll when its wait is over; what takes this much longer is a dead connection.
 const RECEIVE_SLACK: Duration = Duration::from_secs(10);
-/// Attributes are read only at boot, where the SDK's own retries fit.
+/// Attributes and the right to receive are asked for only at boot, where the SDK's own retries fit.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One SQS queue.
@@ -119,6 +119,25 @@ impl Queue for SqsQueue {
             .await
             .map_err(|error| Failure::new(OPERATION, error).of_queue())?;
         facts(OPERATION, &answer)
+    }
+
+    /// Asks for no message, which SQS refuses to everybody who may ask: its least is one.
+    async fn may_receive(&self) -> Result<(), QueueFailure> {
+        let answer = self
+            .describing
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(0)
+            .send()
+            .await;
+        let Err(error) = answer else {
+            return Ok(());
+        };
+        let failure = Failure::new("ReceiveMessage", error).of_queue();
+        match refusal_kind(&failure.error) {
+            RefusalKind::Other if !failure.is_definite() => Ok(()),
+            _ => Err(failure),
+        }
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure> {

@@ -21,8 +21,11 @@ use crate::{
 };
 
 /// How long a definite refusal is tried again: new roles and policies take time to reach all of
-/// AWS, and a task may start seconds after them.
-const REFUSALS_RETRIED_FOR: Duration = Duration::from_mins(1);
+/// AWS, and a task may start seconds after them. An orchestrator's health check has failed before, so that a
+/// version that cannot start is seen as one, and never takes the place of one that works.
+const REFUSALS_RETRIED_FOR: Duration = Duration::from_mins(3);
+/// How long nothing else is asked while the queue's call is not looked at.
+const QUEUE_ASKED_ALONE_FOR: Duration = Duration::from_mins(1);
 /// How often a refused template is fetched again: often enough to find one that is put there while
 /// refusals are retried.
 const TEMPLATE_RETRY_EVERY: Duration = Duration::from_secs(5);
@@ -106,7 +109,7 @@ async fn prove_queue(
             .as_ref()
             .err()
             .and_then(|failure| failure.error.obstacle);
-        if obstacle.is_none() || began.elapsed() >= REFUSALS_RETRIED_FOR {
+        if obstacle.is_none() || began.elapsed() >= QUEUE_ASKED_ALONE_FOR {
             reached.cancel();
         }
         let failure = match tried {
@@ -124,20 +127,25 @@ async fn prove_queue(
     }
 }
 
-/// Waits until there is a template, or until it cannot be loaded for a reason that may pass: then
-/// the daemon starts without one, and the messages are held.
+/// Waits until there is a template. A failure that may pass is retried for ever. The store tells of the
+/// first failure itself.
 async fn await_template(store: &TemplateStore) -> anyhow::Result<()> {
     let mut refusals = Refusals::default();
+    let throttle = Throttle::default().quiet_for(Duration::from_mins(1));
     let mut knowledge = store.watch();
     loop {
         let known = knowledge.borrow_and_update().clone();
-        match (known.in_force, known.failure) {
-            (Some(_), _) => return Ok(()),
-            (None, Some(failure)) if !failure.is_definite() => return Ok(()),
-            (None, Some(failure)) if refusals.last_too_long(true) => {
-                bail!(failure.text_at(store.location()));
+        if known.in_force.is_some() {
+            return Ok(());
+        }
+        if let Some(failure) = known.failure {
+            let text = failure.text_at(store.location());
+            if refusals.last_too_long(failure.is_definite()) {
+                bail!(text);
             }
-            (None, _) => {}
+            if throttle.due().is_some() {
+                error!("not started yet: {text}");
+            }
         }
         match timeout(TEMPLATE_RETRY_EVERY, knowledge.changed()).await {
             Ok(Ok(())) => {}
@@ -165,6 +173,7 @@ async fn read_account(account: &dyn Account) -> Option<AccountFacts> {
 
 async fn try_queue(queue: &dyn Queue) -> Result<QueueFacts, QueueFailure> {
     let facts = queue.describe().await?;
+    queue.may_receive().await?;
     let made_up = ReceiptHandle::made_up();
     // No queue knows this handle, so the entries must fail. A call fails as a whole if the right to
     // make it is missing.

@@ -74,7 +74,7 @@ impl HealthState {
         self.state.lock().lease_keeper_ran = Some(Instant::now());
     }
 
-    /// Boot is done.
+    /// Boot is through: the queue is proved, and there is a template.
     pub fn started(&self) {
         self.state.lock().started = true;
     }
@@ -104,7 +104,8 @@ impl HealthState {
         Arc::clone(&self.progress)
     }
 
-    /// Why the process should be restarted: what hangs, and for how long. Empty while it lives.
+    /// Why the process should be restarted or replaced: it has not started, so that an orchestrator does not
+    /// let it take the place of one that works; or what hangs, and for how long. Empty while it lives.
     pub fn liveness_problems(&self) -> Vec<String> {
         self.state.lock().liveness_problems().collect()
     }
@@ -122,7 +123,6 @@ impl HealthState {
         let deleting = deleting.map(|error| format!("deletes keep failing: {error}"));
         state
             .liveness_problems()
-            .chain((!state.started).then(|| "starting".to_owned()))
             .chain(state.stopping.then(|| "stopping".to_owned()))
             .chain(stopped)
             .chain(receiving)
@@ -138,11 +138,13 @@ impl State {
             ("poll loop", self.poller_ran),
             ("lease keeper", self.lease_keeper_ran),
         ];
-        loops.into_iter().filter_map(|(name, ran)| {
+        let stuck = loops.into_iter().filter_map(|(name, ran)| {
             let since = ran?.elapsed();
             let seconds = since.as_secs();
             (since > STUCK_AFTER).then(|| format!("the {name} has not run for {seconds} s"))
-        })
+        });
+        let starting = (!self.started).then(|| "starting".to_owned());
+        starting.into_iter().chain(stuck)
     }
 }
 
@@ -167,7 +169,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_no_longer_turns_is_not_alive_and_named() {
         let health = HealthState::default();
-        assert!(health.liveness_problems().is_empty(), "booting is alive");
+        assert_eq!(health.liveness_problems(), ["starting"]);
+        health.started();
         health.poller_ran();
         health.lease_keeper_ran();
         advance(STUCK_AFTER).await;
@@ -214,6 +217,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_poll_loop_that_ended_in_good_order_is_not_missed() {
         let health = HealthState::default();
+        health.started();
         health.poller_ran();
         health.poller_ended();
         advance(STUCK_AFTER * 2).await;

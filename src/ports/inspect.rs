@@ -131,9 +131,6 @@ pub trait Inspect: Send + Sync {
     /// Reads a queue's attributes.
     async fn queue(&self, url: &str) -> Result<QueueDetails, QueueFailure>;
 
-    /// Proves the right to receive by a request that the queue has to refuse for another reason.
-    async fn may_receive(&self, url: &str) -> Result<(), QueueFailure>;
-
     /// What the mail service knows of an address or a domain; `None` where it does not know it.
     async fn identity(&self, name: &str) -> Result<Option<IdentityDetails>, Box<CallError>>;
 

@@ -108,6 +108,10 @@ impl Queue for Measured<dyn Queue> {
         self.port.describe().await
     }
 
+    async fn may_receive(&self) -> Result<(), QueueFailure> {
+        self.port.may_receive().await
+    }
+
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure> {
         let (began, at) = (Instant::now(), SystemTime::now());
         let received = self.port.receive(request).await;

@@ -96,6 +96,10 @@ impl Queue for ScriptedQueue {
         unreachable!("no test of a single part reads attributes")
     }
 
+    async fn may_receive(&self) -> Result<(), QueueFailure> {
+        unreachable!("no test of a single part proves rights")
+    }
+
     async fn receive(&self, _: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure> {
         unreachable!("no test of a single part receives")
     }

@@ -238,6 +238,12 @@ impl Ended {
         lines
     }
 
+    /// The lines that begin with this text.
+    pub(crate) fn lines_with(&self, text: &str) -> Vec<&Line> {
+        let begins = |line: &&Line| line.message().starts_with(text);
+        self.lines.iter().filter(begins).collect()
+    }
+
     /// The only line that begins with this text.
     pub(crate) fn only_line(&self, text: &str) -> &Line {
         let mut with = self

@@ -28,9 +28,7 @@ async fn stopped_while_polling(
 ) {
     let variables = [("LOG_LEVEL", level), ("NOTIFIER_QUEUE__WAIT_TIME", wait)];
     let mut daemon = Daemon::started(world, &variables).await;
-    daemon
-        .until("a long poll", || world.calls("sqs:ReceiveMessage") == 1)
-        .await;
+    daemon.until("a long poll", || world.receives() == 1).await;
     daemon.signal(signal).await;
     let ended = daemon.ended(Duration::from_secs(10)).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
@@ -43,16 +41,14 @@ async fn stopped_while_polling(
         last.starts_with("stopped after ") && last.ends_with("received nothing"),
         "{last}"
     );
-    assert_eq!(world.calls("sqs:ReceiveMessage"), 1);
+    assert_eq!(world.receives(), 1);
 }
 
 #[tokio::test]
 async fn what_a_poll_brings_after_sigterm_is_mailed() {
     let world = World::new().await;
     let mut daemon = Daemon::started(&world, &[]).await;
-    daemon
-        .until("a long poll", || world.calls("sqs:ReceiveMessage") == 1)
-        .await;
+    daemon.until("a long poll", || world.receives() == 1).await;
     daemon.signal("TERM").await;
     daemon.line("SIGTERM: receiving stops; ").await;
     let message = world.publish_numbered(1).await;
@@ -61,7 +57,7 @@ async fn what_a_poll_brings_after_sigterm_is_mailed() {
     assert_accounted(&ended.lines);
     assert_eq!(ended.outcomes_of(&message)[0].outcome(), "sent");
     assert!(world.queued().is_empty());
-    assert_eq!(world.calls("sqs:ReceiveMessage"), 1);
+    assert_eq!(world.receives(), 1);
 }
 
 #[tokio::test]

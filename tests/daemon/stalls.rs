@@ -15,9 +15,7 @@ async fn a_process_that_stood_still_does_not_mail_what_went_to_another_meanwhile
     let lease = ("NOTIFIER_QUEUE__VISIBILITY_TIMEOUT", "5s");
     let timeout = ("NOTIFIER_EMAIL__TIMEOUT", "1s");
     let mut daemon = Daemon::started(&world, &[lease, timeout]).await;
-    daemon
-        .until("a long poll", || world.calls("sqs:ReceiveMessage") == 1)
-        .await;
+    daemon.until("a long poll", || world.receives() == 1).await;
     daemon.signal("STOP").await;
     let message = world.publish_numbered(1).await;
     daemon

@@ -149,6 +149,11 @@ impl World {
         self.aws().calls().get(operation).copied().unwrap_or(0)
     }
 
+    /// How many receives were made beside the one of nothing, by which boot proves its right.
+    pub(crate) fn receives(&self) -> u64 {
+        self.calls("sqs:ReceiveMessage").saturating_sub(1)
+    }
+
     pub(crate) async fn sqs(&self, operation: &str, request: Value) -> Value {
         self.aws().sqs.call(operation, request).await.unwrap()
     }

@@ -20,29 +20,6 @@ async fn publish_without_uid(rig: &Rig, name: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_one_at_boot_nothing_is_received_until_it_can_be_fetched() {
-    let rig = Rig::new().await;
-    let over = mins(20);
-    rig.template.script(move |now| {
-        if now < over {
-            Fetch::Fail(TemplateFailureKind::Transient)
-        } else {
-            Fetch::Give(b"<p>{summary}</p>")
-        }
-    });
-    rig.publish_many("event", 10).await;
-    let daemon = rig.start();
-    rig.pass(mins(19)).await;
-    assert!(rig.queue.calls(Operation::Receive).is_empty());
-    assert_eq!(rig.errors(STOPPED).len(), 1);
-    assert!(rig.errors("rendering has been stopped").len() >= 17);
-    rig.until(|| rig.queue.is_empty()).await;
-    assert_about(rig.now(), over, mins(2));
-    assert_eq!(rig.said("rendering works again").len(), 1);
-    daemon.stop().await.is("received 10 = 10 sent");
-}
-
-#[tokio::test(start_paused = true)]
 async fn the_last_good_one_serves_as_long_as_it_must_with_a_warning_an_hour() {
     for broken in [
         Fetch::Fail(TemplateFailureKind::Transient),

@@ -49,7 +49,7 @@ fn not_because(reason: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn readiness_follows_boot_work_breaker_and_drain_while_liveness_stays() {
+async fn readiness_follows_boot_work_breaker_and_drain_while_liveness_waits_for_boot_alone() {
     let stage = Stage::build().await;
     let address = free_port().await;
     let slow_boot = Fault::Hang;
@@ -62,7 +62,11 @@ async fn readiness_follows_boot_work_breaker_and_drain_while_liveness_stays() {
         ("NOTIFIER_QUEUE__WAIT_TIME", "1s"),
     ]);
     becomes(&address, not_because("starting")).await;
-    assert_eq!(get(&address, "/livez").await, Some(well()));
+    assert_eq!(
+        get(&address, "/livez").await,
+        Some(not_because("starting")),
+        "what cannot start must not take the place of what works"
+    );
 
     stage.sandbox.faults.clear();
     becomes(&address, well()).await;

@@ -36,6 +36,10 @@ impl Queue for Wedged {
         })
     }
 
+    async fn may_receive(&self) -> Result<(), QueueFailure> {
+        Ok(())
+    }
+
     async fn receive(&self, _: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure> {
         pending().await
     }

@@ -291,7 +291,7 @@ async fn rights(target: &Target<'_>, url: &str) -> Finding {
     };
     let hidden = [(ReceiptHandle::made_up(), Duration::ZERO)];
     let (received, deleted, changed) = tokio::join!(
-        target.inspector.may_receive(url),
+        feedback.queue.may_receive(),
         feedback.queue.delete(&made_up),
         feedback.queue.change_visibility(&hidden),
     );

@@ -67,7 +67,7 @@ async fn check_rights(target: &Target<'_>, name: &str) -> Finding {
     let made_up = [ReceiptHandle::made_up()];
     let revealed = [(made_up[0].clone(), Duration::ZERO)];
     let (received, changed, deleted) = tokio::join!(
-        target.inspector.may_receive(&target.settings.queue.url),
+        target.world.queue.may_receive(),
         target.world.queue.change_visibility(&revealed),
         target.world.queue.delete(&made_up),
     );

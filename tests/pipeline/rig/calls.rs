@@ -10,6 +10,7 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Operation {
     Describe,
+    ProveReceive,
     Receive,
     Delete,
     Change,

@@ -130,6 +130,10 @@ impl Queue for FeedbackQueue {
         })
     }
 
+    async fn may_receive(&self) -> Result<(), QueueFailure> {
+        self.check()
+    }
+
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure> {
         self.check()?;
         let latency = *lock(&self.latency);

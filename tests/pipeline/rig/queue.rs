@@ -347,6 +347,11 @@ impl Queue for TestQueue {
         .await
     }
 
+    async fn may_receive(&self) -> Result<(), QueueFailure> {
+        let call = self.begin(Operation::ProveReceive, &[], None);
+        self.meet(call, async |_| Ok(())).await
+    }
+
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure> {
         let _under_way = Arc::clone(&self.receives);
         let call = self.begin(Operation::Receive, &[], Some(request));
