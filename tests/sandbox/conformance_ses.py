@@ -69,7 +69,8 @@ def a_mail_reaches_the_outbox_whole(context):
     assert found["reply_to"] == ["help@example.com"] and found["tags"] == [["sns", "id-1"]]
     assert found["configuration_set"] == name
     page = context.http("GET", f"/outbox/{sent['MessageId']}", accept="text/html")
-    assert "&lt;p&gt;é&lt;/p&gt;" in page
+    assert "<h1>Grüße</h1>" in page
+    assert context.http("GET", f"/outbox/{sent['MessageId']}/html") == "<p>é</p>"
 
 
 @check

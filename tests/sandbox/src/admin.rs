@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse as _, Response};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{get, post, put};
-use axum::{Json, Router};
+use axum::{Json, Router, middleware};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Sandbox;
+use super::connection::Connection;
+use super::{Sandbox, http, outbox};
 
 /// What `PUT /dynamodb/clock` takes.
 #[derive(Deserialize)]
@@ -22,9 +24,8 @@ struct TableClock {
 
 pub(crate) fn router() -> Router<Arc<Sandbox>> {
     Router::new()
+        .merge(outbox::routes::router())
         .route("/health", get(async || "ok\n"))
-        .route("/outbox", get(outbox).delete(clear_outbox))
-        .route("/outbox/{id}", get(mail))
         .route("/faults", get(faults).put(set_faults).delete(clear_faults))
         .route("/events", get(events).put(set_events).delete(clear_events))
         .route("/dynamodb", get(tables))
@@ -32,33 +33,53 @@ pub(crate) fn router() -> Router<Arc<Sandbox>> {
         .route("/dynamodb/clock", put(set_clock))
         .route("/calls", get(calls))
         .route("/reset", post(reset))
+        .route_layer(middleware::from_fn(own_pages_only))
+        // Behind the layer, since AWS's calls come from anywhere.
+        .route("/", get(home).fallback(http::aws))
 }
 
-/// A browser gets the page, everything else JSON.
-async fn outbox(State(sandbox): State<Arc<Sandbox>>, headers: HeaderMap) -> Response {
-    let accept = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .unwrap_or_default();
-    if accept.contains("text/html") && !accept.contains("application/json") {
-        Html(sandbox.outbox.page(&sandbox.ses.told())).into_response()
+/// Refuses what a page of another site sends: a form there could delete mails here, without its
+/// visitor knowing.
+async fn own_pages_only(request: Request, next: Next) -> Response {
+    if request.method().is_safe() || !is_foreign(request.headers()) {
+        return next.run(request).await;
+    }
+    let problem = "Refused: it was sent by a page of another site.\n";
+    (StatusCode::FORBIDDEN, problem).into_response()
+}
+
+/// Whether a browser says that another site sent it. Programs other than browsers say nothing of the
+/// kind, and older browsers name the sender's origin alone.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let header = |name: &str| {
+        let value = headers.get(name)?;
+        Some(value.to_str().unwrap_or_default())
+    };
+    let own_origin = || format!("http://{}", header("host").unwrap_or_default());
+    match header("sec-fetch-site") {
+        Some(site) => !matches!(site, "same-origin" | "none"),
+        None => header("origin").is_some_and(|origin| origin != own_origin()),
+    }
+}
+
+/// A browser is shown the outbox; anybody else calls AWS.
+async fn home(
+    state: State<Arc<Sandbox>>,
+    connection: ConnectInfo<Connection>,
+    request: Request,
+) -> Response {
+    if is_browser(request.headers()) {
+        Redirect::to("/outbox").into_response()
     } else {
-        let mut shown = sandbox.outbox.json();
-        shown["told"] = json!(sandbox.ses.told());
-        Json(shown).into_response()
+        http::aws(state, connection, request).await
     }
 }
 
-async fn mail(State(sandbox): State<Arc<Sandbox>>, Path(id): Path<String>) -> Response {
-    match sandbox.outbox.mail_page(&id, &sandbox.ses.told()) {
-        Some(page) => Html(page).into_response(),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
-}
-
-async fn clear_outbox(State(sandbox): State<Arc<Sandbox>>) -> StatusCode {
-    sandbox.outbox.clear();
-    StatusCode::NO_CONTENT
+/// Whether a page is wanted, and not JSON.
+pub(crate) fn is_browser(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    let accept = accept.and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|kinds| kinds.contains("text/html") && !kinds.contains("application/json"))
 }
 
 async fn faults(State(sandbox): State<Arc<Sandbox>>) -> Json<Value> {

@@ -242,6 +242,15 @@ impl Faults {
         Ok(())
     }
 
+    /// The rules that can still strike, with how often each has.
+    pub fn in_force(&self) -> Vec<(Rule, u64)> {
+        let state = lock(&self.state);
+        let in_force = state.rules.iter().filter(|armed| !armed.is_over());
+        in_force
+            .map(|armed| (armed.rule.clone(), armed.struck))
+            .collect()
+    }
+
     /// The rules with how often each has struck.
     pub fn json(&self) -> Value {
         let state = lock(&self.state);
@@ -331,6 +340,13 @@ impl Armed {
 }
 
 impl ArmedRule {
+    /// Whether its count is used up or its window has passed.
+    fn is_over(&self) -> bool {
+        let past = |window: Window| self.since.elapsed() >= Duration::from_millis(window.until_ms);
+        self.rule.count.is_some_and(|count| self.struck >= count)
+            || self.rule.window.is_some_and(past)
+    }
+
     fn strikes(&mut self, operation: &str, body: &[u8]) -> bool {
         let rule = &self.rule;
         let matches = matches_operation(&rule.operation, operation)

@@ -18,6 +18,7 @@ use super::Sandbox;
 use super::connection::Connection;
 use super::dynamodb::Refusal;
 use super::faults::{Fault, Plan};
+use super::outbox::Refused;
 use super::s3;
 use super::ses::SendEmail;
 use super::sqs::{Caller, query_code};
@@ -137,6 +138,9 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
     match fault {
         None => {
             let answer = run(sandbox, parts, call, &name).await;
+            if let Err(refusal) = &answer {
+                note_refusal(sandbox, &name, &body, &refusal.error);
+            }
             render(sandbox, service, answer)
         }
         Some(Fault::Error {
@@ -150,6 +154,7 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
                 code,
                 message,
             };
+            note_refusal(sandbox, &name, &body, &error);
             render(sandbox, service, Err(error.into()))
         }
         Some(Fault::Hang) => std::future::pending().await,
@@ -166,6 +171,14 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
             connection.reset();
             StatusCode::NO_CONTENT.into_response()
         }
+    }
+}
+
+/// Keeps the refusal of a mail for the outbox's page.
+fn note_refusal(sandbox: &Sandbox, operation: &str, body: &[u8], error: &ServiceError) {
+    if operation == "ses:SendEmail" {
+        let now = sandbox.clock.now_millis();
+        sandbox.outbox.refuse(Refused::new(body, error, now));
     }
 }
 

@@ -1,7 +1,10 @@
 //! The local AWS as a program: `cargo run -p sandbox -- --listen 127.0.0.1:4566`.
 
-use std::io::Write as _;
-use std::net::SocketAddr;
+mod greeting;
+
+use std::io::{ErrorKind, Write as _};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
 
 use clap::Parser;
 use futures_util::StreamExt as _;
@@ -17,27 +20,54 @@ use tokio_util::sync::CancellationToken;
     about = "SQS, SNS, SES v2, CodeCommit, S3 and DynamoDB on one loopback port"
 )]
 struct Arguments {
-    /// Address and port to listen on; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:4566")]
+    /// Port, or address and port, to listen on; a port alone is one of 127.0.0.1, and port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:4566", value_parser = address)]
     listen: SocketAddr,
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let listener = TcpListener::bind(arguments.listen).await?;
-    writeln!(
-        std::io::stdout(),
-        "listening on http://{}",
-        listener.local_addr()?
-    )?;
+    let listener = match TcpListener::bind(arguments.listen).await {
+        Ok(listener) => listener,
+        Err(problem) => {
+            writeln!(std::io::stderr(), "{}", refused(arguments.listen, &problem))?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let sandbox = Sandbox::new();
+    let greeting = greeting::greeting(listener.local_addr()?, &sandbox.faults);
+    // At once, so that whoever reads the first line alone and goes stops nothing.
+    std::io::stdout().write_all(greeting.as_bytes())?;
     let shutdown = CancellationToken::new();
     let stop = shutdown.clone();
     tokio::spawn(async move {
         signals.next().await;
         stop.cancel();
     });
-    Sandbox::new().serve(listener, shutdown).await;
-    Ok(())
+    sandbox.serve(listener, shutdown).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse() {
+        return Ok((Ipv4Addr::LOCALHOST, port).into());
+    }
+    text.parse().map_err(|_source| {
+        "neither a port, such as 4566, nor an address and a port, such as 127.0.0.1:4566".to_owned()
+    })
+}
+
+/// Why there is no listening on an address, and what to do.
+fn refused(address: SocketAddr, problem: &std::io::Error) -> String {
+    if problem.kind() == ErrorKind::AddrInUse {
+        format!(
+            "{address} is in use: end what listens there, or give another with --listen, \
+             such as --listen {} or, for any free port, --listen 0",
+            address.port().checked_add(1).unwrap_or(4566)
+        )
+    } else {
+        format!("cannot listen on {address}: {problem}; another is given with --listen")
+    }
 }

@@ -1,21 +1,31 @@
 //! Every mail that the local SES accepted, as JSON and as a web page. Mails to SES's own simulator, which
-//! nobody reads, stand apart.
+//! nobody reads, stand apart, and so do the latest requests that were refused.
 
 mod page;
+pub(crate) mod refused;
+pub(crate) mod routes;
+mod search;
+mod source;
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
+use axum::body::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::ses::publisher::Told;
+pub use self::refused::Refused;
+
+use self::refused::Refusals;
+use self::search::Search;
+use super::lock;
 
 /// The mails that the local SES took, oldest first.
 pub struct Outbox {
     mails: Mutex<Mails>,
     /// The mails to the simulator alone.
     simulated: Mutex<Mails>,
+    refusals: Mutex<Refusals>,
     observer: OnceLock<Box<Observer>>,
 }
 
@@ -52,8 +62,25 @@ pub struct StoredMail {
     pub tags: Vec<(String, String)>,
     /// The configuration set that was named.
     pub configuration_set: Option<String>,
-    /// The names of attached files; their contents are not kept.
+    /// The names of attached files.
     pub attachments: Vec<String>,
+    /// Raw content as it was given; not in the JSON.
+    #[serde(skip)]
+    pub raw: Option<Bytes>,
+    /// The files attached to simple content; not in the JSON.
+    #[serde(skip)]
+    pub files: Vec<AttachedFile>,
+}
+
+/// A file attached to simple content.
+#[derive(Clone, Default)]
+pub struct AttachedFile {
+    /// Its name for the reader.
+    pub name: String,
+    /// Its media type, if the request names one.
+    pub content_type: Option<String>,
+    /// What it holds.
+    pub bytes: Bytes,
 }
 
 /// What follows the `@` of the simulator's addresses.
@@ -62,7 +89,7 @@ const SIMULATOR: &str = "simulator.amazonses.com";
 const MOST_SIMULATED: usize = 1000;
 
 struct Mails {
-    kept: VecDeque<StoredMail>,
+    kept: VecDeque<Arc<StoredMail>>,
     most: usize,
     taken: u64,
 }
@@ -87,6 +114,7 @@ impl Outbox {
         Self {
             mails: Mutex::new(Mails::keeping(usize::MAX)),
             simulated: Mutex::new(Mails::keeping(MOST_SIMULATED)),
+            refusals: Mutex::default(),
             observer: OnceLock::new(),
         }
     }
@@ -104,7 +132,7 @@ impl Outbox {
         self.observer.get_or_init(|| Box::new(observer));
     }
 
-    /// How many mails were taken since the last clearing, those dropped since included.
+    /// How many mails were taken since the last clearing, those dropped or deleted since included.
     pub fn taken(&self) -> u64 {
         self.lock().taken
     }
@@ -116,7 +144,7 @@ impl Outbox {
 
     /// The newest mails to the simulator, oldest first. They are in none of the other lists.
     pub fn simulated(&self) -> Vec<StoredMail> {
-        lock(&self.simulated).kept.iter().cloned().collect()
+        lock(&self.simulated).all()
     }
 
     /// Keeps a mail, in place of the oldest where there are too many.
@@ -133,45 +161,65 @@ impl Outbox {
 
     /// The mails kept, oldest first.
     pub fn mails(&self) -> Vec<StoredMail> {
-        self.lock().kept.iter().cloned().collect()
+        self.lock().all()
     }
 
-    /// Forgets every mail.
+    /// Remembers a request to send that was refused, in place of the oldest where there are too many.
+    pub fn refuse(&self, refused: Refused) {
+        lock(&self.refusals).add(refused);
+    }
+
+    /// Deletes one mail; `false` where there is none with this id.
+    pub fn delete(&self, id: &str) -> bool {
+        let delete = |mails: &Mutex<Mails>| lock(mails).delete(|mail| mail.id == id);
+        delete(&self.mails) + delete(&self.simulated) > 0
+    }
+
+    /// Deletes the mails and refusals that a search finds.
+    fn delete_found(&self, search: &Search) {
+        self.lock().delete(|mail| search.finds(mail));
+        lock(&self.simulated).delete(|mail| search.finds(mail));
+        lock(&self.refusals).delete(|refused| search.finds(&refused.mail));
+    }
+
+    /// Forgets every mail and every refusal.
     pub fn clear(&self) {
-        let mut mails = self.lock();
-        mails.kept.clear();
-        mails.taken = 0;
-        let mut simulated = lock(&self.simulated);
-        simulated.kept.clear();
-        simulated.taken = 0;
+        self.lock().clear();
+        lock(&self.simulated).clear();
+        *lock(&self.refusals) = Refusals::default();
     }
 
-    /// `{"mails": [...], "taken": n, "simulated": [...]}`, oldest first.
+    /// `{"mails": [...], "taken": n, "simulated": [...], "refused": [...]}`, oldest first.
     pub fn json(&self) -> Value {
         let (mails, simulated) = (self.lock(), lock(&self.simulated));
-        json!({ "mails": mails.kept, "taken": mails.taken, "simulated": simulated.kept })
+        let whole = |mails: &Mails| mails.kept.iter().map(|mail| json!(**mail)).collect();
+        let (kept, to_simulator): (Value, Value) = (whole(&mails), whole(&simulated));
+        let refused = lock(&self.refusals).json();
+        json!({ "mails": kept, "taken": mails.taken, "simulated": to_simulator, "refused": refused })
     }
 
-    /// The list of mails as HTML, newest first, with what became of each.
-    pub fn page(&self, told: &BTreeMap<String, Told>) -> String {
-        let mails = self.lock();
-        let simulated = lock(&self.simulated);
-        let newest_first = mails.kept.iter().rev();
-        page::list(
-            newest_first,
-            mails.kept.len(),
-            mails.taken,
-            simulated.kept.iter().rev(),
-            told,
-        )
-    }
-
-    /// One mail as its reader would see it, as HTML.
-    pub fn mail_page(&self, id: &str, told: &BTreeMap<String, Told>) -> Option<String> {
+    /// What a search finds, as it is now.
+    fn found(&self, search: &Search) -> Found {
+        let find = |mails: &Mails| {
+            let newest_first = mails.kept.iter().rev();
+            let found = newest_first.filter(|mail| search.finds(mail));
+            found.cloned().collect()
+        };
         let (mails, simulated) = (self.lock(), lock(&self.simulated));
-        let mut all = mails.kept.iter().chain(&simulated.kept);
-        let mail = all.find(|mail| mail.id == id)?;
-        Some(page::mail(mail, told.get(id)))
+        Found {
+            mails: find(&mails),
+            simulated: find(&simulated),
+            refused: lock(&self.refusals).found(search),
+            kept: mails.kept.len(),
+            taken: mails.taken,
+        }
+    }
+
+    /// One mail.
+    fn mail(&self, id: &str) -> Option<Arc<StoredMail>> {
+        let find = |mails: &Mails| mails.kept.iter().find(|mail| mail.id == id).cloned();
+        let mail = find(&self.lock());
+        mail.or_else(|| find(&lock(&self.simulated)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Mails> {
@@ -179,15 +227,40 @@ impl Outbox {
     }
 }
 
-fn lock(mails: &Mutex<Mails>) -> MutexGuard<'_, Mails> {
-    mails.lock().unwrap_or_else(PoisonError::into_inner)
+/// What a search found, newest first.
+struct Found {
+    mails: Vec<Arc<StoredMail>>,
+    simulated: Vec<Arc<StoredMail>>,
+    refused: Vec<Arc<Refused>>,
+    /// How many mails there are, found or not, those to the simulator left out.
+    kept: usize,
+    /// How many were ever taken.
+    taken: u64,
+}
+
+impl Found {
+    /// The mails before and after one in the list that it is in.
+    fn beside(&self, id: &str) -> (Option<&StoredMail>, Option<&StoredMail>) {
+        for list in [&self.mails, &self.simulated] {
+            if let Some(at) = list.iter().position(|mail| mail.id == id) {
+                let newer = at.checked_sub(1).and_then(|at| list.get(at));
+                return (newer.map(Arc::as_ref), list.get(at + 1).map(Arc::as_ref));
+            }
+        }
+        (None, None)
+    }
 }
 
 impl StoredMail {
     /// Whether it goes to the simulator and to nobody else.
     pub fn is_simulated(&self) -> bool {
-        let mut all = self.to.iter().chain(&self.cc).chain(&self.bcc).peekable();
+        let mut all = self.recipients().peekable();
         all.peek().is_some() && all.all(|address| is_simulated(address))
+    }
+
+    /// Everybody that it goes to.
+    fn recipients(&self) -> impl Iterator<Item = &String> {
+        self.to.iter().chain(&self.cc).chain(&self.bcc)
     }
 }
 
@@ -201,9 +274,25 @@ impl Mails {
     }
 
     fn add(&mut self, mail: StoredMail) {
-        self.kept.push_back(mail);
+        self.kept.push_back(Arc::new(mail));
         self.taken += 1;
         self.shrink();
+    }
+
+    fn all(&self) -> Vec<StoredMail> {
+        self.kept.iter().map(|mail| (**mail).clone()).collect()
+    }
+
+    /// How many were deleted.
+    fn delete(&mut self, unwanted: impl Fn(&StoredMail) -> bool) -> usize {
+        let before = self.kept.len();
+        self.kept.retain(|mail| !unwanted(mail));
+        before - self.kept.len()
+    }
+
+    fn clear(&mut self) {
+        self.kept.clear();
+        self.taken = 0;
     }
 
     fn shrink(&mut self) {

@@ -7,7 +7,7 @@ mod content;
 pub mod destination;
 pub mod fate;
 mod identity;
-mod mime;
+pub(crate) mod mime;
 pub mod publisher;
 mod quota;
 mod route;

@@ -14,7 +14,7 @@ mod receiving;
 mod sending;
 mod settling;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use self::errors::{error, internal, no_such_queue};
 use self::message::{Content, Message};
+use self::operations::name_in;
 use self::params::required_text;
 use self::queue::{Queue, State};
 use super::clock::Clock;
@@ -211,6 +212,24 @@ impl Sqs {
                 },
             })
             .collect()
+    }
+
+    /// The queues that others dead-letter to, with the messages in each.
+    pub fn dead_letters(&self) -> BTreeMap<String, usize> {
+        let now = self.clock.now_millis();
+        let mut queues = lock(&self.queues);
+        let redrives = queues
+            .values()
+            .filter_map(|queue| queue.attributes.redrive());
+        let targets: BTreeSet<_> = redrives
+            .map(|redrive| name_in(&redrive.target_arn).to_owned())
+            .collect();
+        let counted = targets.into_iter().filter_map(|name| {
+            let queue = queues.get_mut(&name)?;
+            queue.advance(now);
+            Some((name, queue.messages().count()))
+        });
+        counted.collect()
     }
 
     /// How many messages the queue has handed out, each as often as it was received.

@@ -29,6 +29,8 @@ mod settling;
 #[cfg(test)]
 mod sns;
 #[cfg(test)]
+mod start;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod wire;

@@ -1,182 +1,211 @@
-//! The outbox as HTML: fixed frames beside this file, every value escaped before it goes in.
+//! The outbox's pages. Every value is escaped by the markup; what looks like markup in a mail stays text.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
+mod banner;
+mod list;
+mod mail;
 
-use quick_xml::escape::escape;
+use maud::{DOCTYPE, Markup, html};
+use serde::{Deserialize, Serialize};
 
-use super::super::ses::publisher::Told;
+use super::super::Sandbox;
 use super::StoredMail;
 
-const FRAME: &str = include_str!("frame.html");
-const STYLE: &str = include_str!("style.css");
-/// Fetches the page again while it is looked at, and swaps the list only where it changed.
-const REFRESH: &str = include_str!("refresh.js");
-/// More rows make the page slow without anybody reading them.
-const MOST_ROWS: usize = 500;
+pub(super) use self::list::list;
+pub(super) use self::mail::mail;
 
-pub(super) fn list<'a>(
-    newest_first: impl Iterator<Item = &'a StoredMail>,
-    kept: usize,
-    taken: u64,
-    simulated: impl Iterator<Item = &'a StoredMail>,
-    told: &BTreeMap<String, Told>,
-) -> String {
-    let mut main = String::new();
-    let noun = if taken == 1 { "mail" } else { "mails" };
-    if kept == 0 {
-        main.push_str("<p class=\"empty\">No mail has been sent yet.</p>");
-    } else {
-        main.push_str(&table(newest_first.take(MOST_ROWS), told));
-        if kept > MOST_ROWS {
-            let note = format!("<p class=\"note\">The newest {MOST_ROWS} of {kept}.</p>");
-            main.push_str(&note);
-        }
-    }
-    let mut simulated = simulated.take(MOST_ROWS).peekable();
-    if simulated.peek().is_some() {
-        main.push_str("<h2>To SES's simulator, read by nobody</h2>");
-        main.push_str(&table(simulated, told));
-    }
-    let heading = format!("<h1>Outbox</h1><p class=\"count\">{taken} {noun} sent</p>");
-    frame("Outbox", &heading, &main, REFRESH)
+/// What the address of a mail's page chooses.
+#[derive(Clone, Default, Deserialize)]
+pub(super) struct Chosen {
+    /// What is shown of it; without it the first part that there is.
+    view: Option<View>,
+    /// How wide the HTML part stands.
+    #[serde(default)]
+    width: Width,
+    /// The search that the list was left with.
+    #[serde(default)]
+    pub(super) q: String,
 }
 
-fn table<'a>(mails: impl Iterator<Item = &'a StoredMail>, told: &BTreeMap<String, Told>) -> String {
-    let rows: String = mails.map(|mail| row(mail, told.get(&mail.id))).collect();
-    // Without a configuration set nobody is told, and the column would be empty.
-    let became = if told.is_empty() {
-        ""
-    } else {
-        "<th>Became</th>"
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum View {
+    Html,
+    Text,
+    Headers,
+    Source,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Width {
+    /// As wide as the page.
+    #[default]
+    Fit,
+    /// As in a mail program on a desk.
+    Desktop,
+    /// As on a telephone.
+    Phone,
+}
+
+impl View {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Html => "html",
+            Self::Text => "text",
+            Self::Headers => "headers",
+            Self::Source => "source",
+        }
+    }
+}
+
+impl Width {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Fit => "fit",
+            Self::Desktop => "desktop",
+            Self::Phone => "phone",
+        }
+    }
+}
+
+/// The address of the list with a search.
+pub(super) fn list_address(q: &str) -> String {
+    address("/outbox", &[("q", q.trim())])
+}
+
+/// The page for an id that no mail has.
+pub(super) fn unknown(id: &str) -> Markup {
+    let main = html! {
+        main.nothing {
+            h1 { "No such mail" }
+            p { "There is no mail with the id " code { (id) } ". It was deleted, or the sandbox was reset or "
+                "started anew since." }
+            p { a.button href="/outbox" { "All mails" } }
+        }
     };
-    format!(
-        "<table class=\"list\"><thead><tr><th>Time (UTC)</th><th>From</th><th>To</th>\
-         <th>Subject</th>{became}</tr></thead><tbody>{rows}</tbody></table>"
+    frame(
+        "No such mail – Outbox",
+        "unknown",
+        &html! { (bar("", &html! {})) (main) },
     )
 }
 
-pub(super) fn mail(mail: &StoredMail, told: Option<&Told>) -> String {
-    let heading = format!(
-        "<p class=\"back\"><a href=\"/outbox\">Outbox</a></p><h1>{}</h1>",
-        subject(mail)
-    );
-    let mut content = String::from("<dl class=\"head\">");
-    let became = told.map(Told::words).unwrap_or_default();
-    for (name, value) in head(mail).into_iter().chain([("Became", became)]) {
-        if !value.is_empty() {
-            let line = format!("<dt>{}</dt><dd>{}</dd>", escape(name), escape(value));
-            content.push_str(&line);
-        }
-    }
-    content.push_str("</dl><div class=\"parts\">");
-    if let Some(html) = &mail.html {
-        // An empty sandbox attribute means no scripts, no forms, no navigation out of the frame.
-        let section = format!(
-            "<section><h2>HTML part</h2><iframe title=\"HTML part\" sandbox=\"\" \
-             referrerpolicy=\"no-referrer\" srcdoc=\"{}\"></iframe></section>",
-            escape(html.as_str())
-        );
-        content.push_str(&section);
-    }
-    if let Some(text) = &mail.text {
-        let section = format!(
-            "<section><h2>Text part</h2><pre>{}</pre></section>",
-            escape(text.as_str())
-        );
-        content.push_str(&section);
-    }
-    content.push_str("</div>");
-    frame(&mail.subject, &heading, &content, "")
+/// The address of a mail's page; what is as by default is left out.
+fn mail_address(id: &str, chosen: &Chosen) -> String {
+    let view = chosen.view.map_or("", View::name);
+    let width = match chosen.width {
+        Width::Fit => "",
+        width => width.name(),
+    };
+    let query = [("view", view), ("width", width), ("q", chosen.q.trim())];
+    address(&format!("/outbox/{}", encoded(id)), &query)
 }
 
-fn head(mail: &StoredMail) -> Vec<(&str, String)> {
-    let mut head = vec![
-        ("From", mail.from.clone()),
-        ("To", mail.to.join(", ")),
-        ("Cc", mail.cc.join(", ")),
-        ("Bcc", mail.bcc.join(", ")),
-        ("Reply-To", mail.reply_to.join(", ")),
-        ("Date", mail.time.clone()),
-        ("Message id", mail.id.clone()),
-    ];
-    head.extend(
-        mail.headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.clone())),
-    );
-    let tags: Vec<String> = mail
-        .tags
+fn address(path: &str, query: &[(&str, &str)]) -> String {
+    let set: Vec<_> = query
         .iter()
-        .map(|(name, value)| format!("{name}={value}"))
+        .filter(|(_, value)| !value.is_empty())
         .collect();
-    head.extend([
-        ("Tags", tags.join(", ")),
-        (
-            "Configuration set",
-            mail.configuration_set.clone().unwrap_or_default(),
-        ),
-        ("Attachments", mail.attachments.join(", ")),
-    ]);
-    head
+    if set.is_empty() {
+        return path.to_owned();
+    }
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(set);
+    format!("{path}?{}", query.finish())
 }
 
-fn row(mail: &StoredMail, told: Option<&Told>) -> String {
-    let became = told.map(|told| format!("<td>{}</td>", escape(told.words().as_str())));
-    let link = format!("/outbox/{}", escape(mail.id.as_str()));
-    format!(
-        "<tr><td class=\"time\"><time datetime=\"{time}\">{short}</time></td><td>{from}</td>\
-         <td>{to}</td><td><a href=\"{link}\">{subject}</a></td>{became}</tr>",
-        became = became.unwrap_or_default(),
-        time = escape(mail.time.as_str()),
-        short = escape(short_time(&mail.time)),
-        from = escape(mail.from.as_str()),
-        to = escape(recipients(mail)),
-        subject = subject(mail),
-    )
+/// A segment of a path, in which a space is no plus sign.
+fn encoded(segment: &str) -> String {
+    let encoded: String = form_urlencoded::byte_serialize(segment.as_bytes()).collect();
+    encoded.replace('+', "%20")
 }
 
-fn recipients(mail: &StoredMail) -> String {
-    let all: Vec<&str> = [&mail.to, &mail.cc, &mail.bcc]
-        .into_iter()
-        .flatten()
-        .map(String::as_str)
-        .collect();
-    match all.as_slice() {
-        [first, _, rest @ ..] => format!("{first} and {} more", rest.len() + 1),
-        few => few.join(", "),
+/// The frame of every page. The script and the style are files of their own, so that nothing inline is
+/// ever allowed to run.
+fn frame(title: &str, kind: &str, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                link rel="icon" href="/outbox/icon.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/outbox/style.css";
+                script src="/outbox/page.js" defer {}
+            }
+            body.(kind) {
+                (body)
+                p #away role="status" hidden { "The sandbox does not answer. This is what it last said." }
+            }
+        }
     }
 }
 
-fn subject(mail: &StoredMail) -> Cow<'_, str> {
-    if mail.subject.trim().is_empty() {
-        Cow::Borrowed("(no subject)")
+/// The bar at the top of every page: the way to the list, the search, and what can be done here.
+fn bar(q: &str, actions: &Markup) -> Markup {
+    html! {
+        header.bar {
+            a.brand href="/outbox" { img src="/outbox/icon.svg" alt="" width="28" height="28"; "Outbox" }
+            form.search role="search" action="/outbox" method="get" {
+                input #search type="search" name="q" value=(q) autocomplete="off" spellcheck="false"
+                    aria-label="Search in subject, addresses, id and text" aria-keyshortcuts="/"
+                    placeholder="Search subject, address, id, text";
+                button { "Search" }
+            }
+            div #actions data-live { (actions) }
+        }
+    }
+}
+
+/// A button that asks before it deletes. The question is the browser's own popover and needs no script.
+fn deletion(label: &str, question: &str, action: &str, q: &str) -> Markup {
+    html! {
+        button #delete .danger type="button" popovertarget="question" { (label) }
+        div #question popover role="dialog" aria-labelledby="asked" {
+            p #asked { (question) }
+            form method="post" action=(action) {
+                input type="hidden" name="q" value=(q.trim());
+                button.danger.sure autofocus { "Delete" }
+                button type="button" popovertarget="question" popovertargetaction="hide" { "Keep" }
+            }
+        }
+    }
+}
+
+/// What concerns all mails: faults in force and dead letters.
+fn status(sandbox: &Sandbox) -> Markup {
+    let rules = sandbox.faults.in_force();
+    let mut dead = sandbox.sqs.dead_letters();
+    dead.retain(|_, count| *count > 0);
+    html! {
+        div #status data-live {
+            @if !rules.is_empty() { (banner::faults(&rules)) }
+            @if !dead.is_empty() { (banner::dead_letters(&dead)) }
+        }
+    }
+}
+
+fn subject(mail: &StoredMail) -> &str {
+    let subject = mail.subject.trim();
+    if subject.is_empty() {
+        "(no subject)"
     } else {
-        escape(mail.subject.as_str())
+        subject
     }
 }
 
-/// `2026-11-22T06:07:10.566Z` as `11-22 06:07:10`: the year says nothing here.
-fn short_time(time: &str) -> String {
-    time.get(5..19).unwrap_or(time).replace('T', " ")
+/// `2026-11-22T06:07:10.566Z` as `2026-11-22 06:07:10`.
+fn time(mail: &StoredMail) -> Markup {
+    let seconds = mail.time.get(..19).unwrap_or(&mail.time);
+    html! {
+        time datetime=(mail.time) title=(mail.time) { (seconds.replace('T', " ")) span.zone { " UTC" } }
+    }
 }
 
-/// Fills the frame in one pass, so that no value is scanned for another's place.
-fn frame(title: &str, heading: &str, main: &str, script: &str) -> String {
-    let mut page = String::with_capacity(FRAME.len() + STYLE.len() + main.len() + 1024);
-    for (index, piece) in FRAME.split("%%").enumerate() {
-        if index % 2 == 0 {
-            page.push_str(piece);
-            continue;
-        }
-        match piece {
-            "title" => page.push_str(&escape(title)),
-            "style" => page.push_str(STYLE),
-            "heading" => page.push_str(heading),
-            "main" => page.push_str(main),
-            "script" => page.push_str(script),
-            unknown => page.push_str(unknown),
-        }
-    }
-    page
+/// `1 mail`, `2 mails`.
+fn counted(count: usize, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
 }

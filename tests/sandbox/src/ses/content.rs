@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use super::super::http::ServiceError;
+use super::super::outbox::AttachedFile;
 use super::{bad_request, is_plain};
 
 const MOST_HEADERS: usize = 15;
@@ -65,6 +66,7 @@ pub(super) struct Attachment {
     pub(super) file_name: String,
     #[serde(default)]
     pub(super) raw_content: String,
+    pub(super) content_type: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +82,7 @@ pub(super) struct CheckedSimple {
     pub(super) html: Option<String>,
     pub(super) text: Option<String>,
     pub(super) headers: Vec<(String, String)>,
-    pub(super) attachments: Vec<String>,
+    pub(super) files: Vec<AttachedFile>,
 }
 
 impl Simple {
@@ -106,16 +108,20 @@ impl Simple {
             .flatten()
             .map(|part| base64_length(part.len()))
             .sum::<usize>();
-        let mut attachments = Vec::new();
+        let mut files = Vec::new();
         for attachment in self.attachments {
             if attachment.file_name.is_empty() {
                 return Err(bad_request("Attachment file name must not be empty."));
             }
-            if STANDARD.decode(&attachment.raw_content).is_err() {
-                return Err(bad_request("Attachment content is not base64."));
-            }
+            let bytes = STANDARD
+                .decode(&attachment.raw_content)
+                .map_err(|_source| bad_request("Attachment content is not base64."))?;
             size += attachment.raw_content.len();
-            attachments.push(attachment.file_name);
+            files.push(AttachedFile {
+                name: attachment.file_name,
+                content_type: attachment.content_type,
+                bytes: bytes.into(),
+            });
         }
         check_size(size)?;
         Ok(CheckedSimple {
@@ -123,7 +129,7 @@ impl Simple {
             html,
             text,
             headers: pairs(self.headers),
-            attachments,
+            files,
         })
     }
 }

@@ -37,6 +37,15 @@ pub(super) fn read_into(mail: &mut StoredMail, raw: &[u8]) {
         .retain(|(name, _)| !name.eq_ignore_ascii_case("Bcc"));
 }
 
+/// The headers of a message in their order, unfolded and decoded.
+pub(crate) fn headers(message: &[u8]) -> Vec<(String, String)> {
+    let end = message.windows(4).position(|four| four == b"\r\n\r\n");
+    let head = String::from_utf8_lossy(&message[..end.unwrap_or(message.len())]);
+    let (headers, _) = split(&head.replace("\r\n", "\n"));
+    let decoded = |(name, value): (String, String)| (name, decode_words(&value));
+    headers.into_iter().map(decoded).collect()
+}
+
 fn read_part(mail: &mut StoredMail, headers: &[(String, String)], body: &str, depth: usize) {
     let content_type = header(headers, "Content-Type").unwrap_or("text/plain");
     let kind = content_type

@@ -50,6 +50,30 @@ impl SendEmail {
         let object = body.trim_ascii_start().starts_with(b"{");
         object.then(|| serde_json::from_slice(body).ok()).flatten()
     }
+
+    /// What it tells of its mail, of right content or not: addresses and subject.
+    pub(crate) fn sketch(self) -> StoredMail {
+        let mut mail = StoredMail {
+            from: self.from_email_address.unwrap_or_default(),
+            to: self.destination.to,
+            cc: self.destination.cc,
+            bcc: self.destination.bcc,
+            ..StoredMail::default()
+        };
+        match self.content.map(|content| (content.simple, content.raw)) {
+            Some((Some(simple), _)) => {
+                let subject = simple.subject.and_then(|subject| subject.data);
+                mail.subject = subject.unwrap_or_default();
+            }
+            Some((None, Some(raw))) => {
+                // What cannot be read has been refused for it.
+                let bytes = raw.decode().unwrap_or_default();
+                mime::read_into(&mut mail, &bytes);
+            }
+            _ => {}
+        }
+        mail
+    }
 }
 
 impl Ses {
@@ -232,9 +256,14 @@ fn compose(request: SendEmail) -> Result<StoredMail, ServiceError> {
             mail.html = checked.html;
             mail.text = checked.text;
             mail.headers = checked.headers;
-            mail.attachments = checked.attachments;
+            mail.attachments = checked.files.iter().map(|file| file.name.clone()).collect();
+            mail.files = checked.files;
         }
-        (None, Some(raw), None) => mime::read_into(&mut mail, &raw.decode()?),
+        (None, Some(raw), None) => {
+            let bytes = raw.decode()?;
+            mime::read_into(&mut mail, &bytes);
+            mail.raw = Some(bytes.into());
+        }
         (None, None, Some(_template)) => {
             return Err(bad_request("The local SES does not render templates."));
         }
