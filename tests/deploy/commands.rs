@@ -77,11 +77,7 @@ fn used_by(commands: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_command_uses_only_what_was_set_before_it() {
-    for page in [
-        "deploy/README.md",
-        "deploy/options.md",
-        "deploy/runbook.md",
-    ] {
+    for page in ["deploy/README.md", "deploy/options.md", "deploy/runbook.md"] {
         let page_text = text(page);
         let mut set = BTreeSet::from(["PWD".to_owned()]);
         for block in blocks(&page_text) {

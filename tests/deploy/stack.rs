@@ -1,6 +1,7 @@
 //! The template, and what becomes of it with parameters: functions and conditions resolved.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
@@ -41,6 +42,9 @@ pub(crate) const OTHERWISE: &[(&str, &str)] = &[
     ("TemplateBucket", "mail-templates"),
 ];
 
+/// The template, which is long, read once.
+static READ: LazyLock<Value> = LazyLock::new(|| yaml::read(&text(TEMPLATE)));
+
 /// A stack as it would be created.
 pub(crate) struct Stack {
     template: Value,
@@ -50,7 +54,7 @@ pub(crate) struct Stack {
 impl Stack {
     /// With these parameters over the defaults.
     pub(crate) fn with(parameters: &[(&str, &str)]) -> Self {
-        let template = yaml::read(&text(TEMPLATE));
+        let template = READ.clone();
         let mut all = BTreeMap::new();
         for (name, parameter) in template["Parameters"].as_object().unwrap() {
             let default = match &parameter["Default"] {

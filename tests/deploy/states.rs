@@ -9,6 +9,7 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -153,18 +154,19 @@ fn rings(alarm: &Value, world: &World) -> Vec<usize> {
     found
 }
 
-fn alarms() -> BTreeMap<String, Value> {
+/// The alarms of a stack, by name.
+static ALARMS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
     let stack = Stack::with(&[("LedgerTable", "create"), ("Feedback", "on")]);
     let all = stack.resources().into_iter();
     let alarms = all.filter(|(_, (kind, _))| kind == "AWS::CloudWatch::Alarm");
     alarms.map(|(name, (_, alarm))| (name, alarm)).collect()
-}
+});
 
 /// The alarms that are on in any minute from this one on.
 fn ringing(world: &World, from: usize) -> BTreeSet<String> {
-    let all = alarms().into_iter();
+    let all = ALARMS.iter();
     let on = all.filter(|(_, alarm)| rings(alarm, world).iter().any(|minute| *minute >= from));
-    on.map(|(name, _)| name).collect()
+    on.map(|(name, _)| name.clone()).collect()
 }
 
 fn names(names: &[&str]) -> BTreeSet<String> {
@@ -192,7 +194,7 @@ fn a_loop_of_tasks_that_cannot_start_is_told_although_a_task_is_always_there() {
     world.unset("notifier.breaker.open", 30..120);
     world.unset("notifier.template.age", 30..120);
     assert_eq!(ringing(&world, 0), names(&["ErrorLinesAlarm"]));
-    let on = rings(&alarms()["ErrorLinesAlarm"], &world);
+    let on = rings(&ALARMS["ErrorLinesAlarm"], &world);
     assert_eq!(on.first(), Some(&30), "it rings with the first line");
 }
 
@@ -203,7 +205,7 @@ fn no_task_at_all_is_told_after_five_minutes() {
     world.unset("notifier.breaker.open", 30..120);
     world.unset("notifier.template.age", 30..120);
     assert_eq!(ringing(&world, 0), names(&["NoTaskAlarm"]));
-    assert_eq!(rings(&alarms()["NoTaskAlarm"], &world)[0], 34);
+    assert_eq!(rings(&ALARMS["NoTaskAlarm"], &world)[0], 34);
 }
 
 #[test]
@@ -218,7 +220,7 @@ fn an_outage_rings_while_it_lasts_and_is_over_soon_after_it() {
     }
     let expected = names(&["BreakerAlarm", "ErrorLinesAlarm", "OldestMessageAlarm"]);
     assert_eq!(ringing(&world, 0), expected);
-    assert_eq!(rings(&alarms()["BreakerAlarm"], &world)[0], 32);
+    assert_eq!(rings(&ALARMS["BreakerAlarm"], &world)[0], 32);
     assert_eq!(ringing(&world, 96), names(&[]));
 }
 
