@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import sys
+import warnings
 
 import boto3
 import yaml
@@ -190,6 +191,7 @@ def look(plain, parameters, outputs):
 def main():
     # Moto tells of each resource that it does not know; the last line does, too.
     logging.disable(logging.WARNING)
+    warnings.simplefilter("ignore", UserWarning)
     os.environ.update(AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b", AWS_DEFAULT_REGION=REGION)
     with open(sys.argv[1], encoding="utf-8") as file:
         template = yaml.load(file, Loader)
