@@ -140,10 +140,9 @@ fn rings(alarm: &Value, world: &World) -> Vec<usize> {
         let missing = window.iter().filter(|value| value.is_none()).count();
         match alarm["TreatMissingData"].as_str().unwrap() {
             "breaching" => bad += missing,
-            "notBreaching" => {}
             // The state stays.
             "ignore" if missing == looked_at => bad = if on { needed } else { 0 },
-            "ignore" => {}
+            "notBreaching" | "ignore" => {}
             other => panic!("{other} is not known here"),
         }
         on = bad >= needed;
