@@ -3,9 +3,14 @@
 # The daemon: `docker build .`, on x86-64 and on arm64. The local AWS, for work on a laptop:
 # `docker build --target sandbox .`
 
+# The bases. Their tags move with each fix of Debian's and Rust's; deploy/README.md says how to give
+# them with the digest that you have looked at.
+ARG BUILDER=rust:1.95-trixie
+ARG RUNTIME=gcr.io/distroless/cc-debian13:nonroot
+
 # Dependencies alone, in a layer that stays as long as the manifests and Cargo.lock do. The runtime
 # stages have this stage's Debian release, hence its glibc.
-FROM rust:1.95-trixie AS dependencies
+FROM ${BUILDER} AS dependencies
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 # The workspace has a second member, the local AWS. Cargo reads its manifest and does not build it.
@@ -42,14 +47,14 @@ COPY tests/sandbox tests/sandbox
 RUN cargo build --locked --package sandbox \
     && strip --strip-all -o /sandbox target/debug/sandbox
 
-FROM gcr.io/distroless/cc-debian13:nonroot AS sandbox
+FROM ${RUNTIME} AS sandbox
 COPY --from=sandbox-build /sandbox /usr/local/bin/sandbox
 USER 65532:65532
 EXPOSE 4566
 ENTRYPOINT ["/usr/local/bin/sandbox"]
 CMD ["--listen", "0.0.0.0:4566"]
 
-FROM gcr.io/distroless/cc-debian13:nonroot AS daemon
+FROM ${RUNTIME} AS daemon
 ARG COMMIT=
 LABEL org.opencontainers.image.title="organizer-notifier" \
       org.opencontainers.image.description="Mails the organizer of every event that the Calendar Invite Server has created" \
@@ -63,4 +68,7 @@ COPY --from=build /config.toml /etc/organizer-notifier/config.toml
 ENV NOTIFIER_CONFIG=/etc/organizer-notifier/config.toml
 USER 65532:65532
 STOPSIGNAL SIGTERM
+# For plain docker; ECS and Kubernetes have their own.
+HEALTHCHECK --start-period=60s --interval=15s --timeout=5s --retries=3 \
+    CMD ["/usr/local/bin/organizer-notifier", "healthcheck"]
 ENTRYPOINT ["/usr/local/bin/organizer-notifier"]

@@ -172,7 +172,7 @@ impl AccountCause {
             Self::Credentials => CREDENTIALS,
             Self::AccessDenied => {
                 "give the role ses:SendEmail on the sender's identity, and on the configuration \
-                 set if there is one"
+                 set, also where it is the identity's default one (`aws sesv2 get-email-identity` names it)"
             }
             Self::Sandbox => {
                 "ask for production access in the SES console, or verify the recipients' addresses"

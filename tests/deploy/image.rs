@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::stack::Stack;
 use crate::text;
 
 /// Its instructions, with continued lines joined.
@@ -22,6 +23,29 @@ impl Image {
                 .map(|(name, rest)| (name.to_owned(), rest.trim().to_owned()))
                 .collect(),
         )
+    }
+
+    /// The image that a name stands for: the default of an argument, or the name itself.
+    fn base<'a>(&'a self, name: &'a str) -> &'a str {
+        let Some(argument) = name
+            .strip_prefix("${")
+            .and_then(|rest| rest.strip_suffix('}'))
+        else {
+            return name;
+        };
+        let mut arguments = self.0.iter().filter(|(name, _)| name == "ARG");
+        let found = arguments.find_map(|(_, rest)| rest.strip_prefix(argument)?.strip_prefix('='));
+        found.unwrap_or_else(|| panic!("no argument {argument}"))
+    }
+
+    /// The images that stages begin with, those of other stages left out.
+    fn bases(&self) -> Vec<&str> {
+        let froms = self.0.iter().filter(|(name, _)| name == "FROM");
+        let names = froms.map(|(_, rest)| self.base(rest.split(' ').next().unwrap()));
+        let own = self.stages();
+        names
+            .filter(|name| !own.contains(name) && *name != "scratch")
+            .collect()
     }
 
     /// The names of its stages.
@@ -90,16 +114,18 @@ fn no_copy_sets_a_mode_for_the_folders_that_it_creates() {
 #[test]
 fn builder_and_base_are_of_one_debian_release() {
     let image = Image::read();
-    let froms: Vec<_> = image.0.iter().filter(|(name, _)| name == "FROM").collect();
-    let builder = froms
-        .iter()
-        .find(|(_, rest)| rest.starts_with("rust:"))
-        .unwrap();
-    let release = builder.1.split([':', ' ']).nth(1).unwrap();
+    let bases = image.bases();
+    let builder = bases.iter().find(|base| base.starts_with("rust:")).unwrap();
+    let release = builder.split(':').nth(1).unwrap();
     let (version, release) = release.split_once('-').unwrap();
     assert_eq!(release, "trixie");
-    for (_, rest) in froms.iter().filter(|(_, rest)| rest.starts_with("gcr.io/")) {
-        assert!(rest.contains("-debian13:nonroot"), "{rest}");
+    let others: Vec<_> = bases
+        .iter()
+        .filter(|base| base.starts_with("gcr.io/"))
+        .collect();
+    assert_eq!(others.len() + 1, bases.len(), "{bases:?}");
+    for base in others {
+        assert!(base.contains("-debian13:nonroot"), "{base}");
     }
     let needed = env!("CARGO_PKG_RUST_VERSION");
     let number = |text: &str| text.split('.').nth(1).unwrap().parse::<u32>().unwrap();
@@ -155,5 +181,45 @@ fn the_build_has_what_it_copies() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn plain_docker_asks_whether_it_lives_as_ecs_does() {
+    let image = Image::read();
+    let check = image.last("daemon", "HEALTHCHECK");
+    let command = format!("CMD [\"{}\", \"healthcheck\"]", image.entrypoint());
+    assert!(check.ends_with(&command), "{check}");
+    let on_ecs = Stack::with(&[]).container("daemon").unwrap()["HealthCheck"].clone();
+    for (flag, key) in [
+        ("start-period", "StartPeriod"),
+        ("interval", "Interval"),
+        ("timeout", "Timeout"),
+    ] {
+        assert!(
+            check.contains(&format!("--{flag}={}s", on_ecs[key])),
+            "{flag}: {check}"
+        );
+    }
+}
+
+#[test]
+fn the_bases_can_be_given_with_their_digests() {
+    let image = Image::read();
+    let guide = text("deploy/README.md");
+    for argument in ["BUILDER", "RUNTIME"] {
+        assert!(!image.base(&format!("${{{argument}}}")).is_empty());
+        assert!(
+            guide.contains(&format!("--build-arg {argument}=")),
+            "{argument}"
+        );
+    }
+    for (name, rest) in image.0.iter().filter(|(name, _)| name == "FROM") {
+        let base = rest.split(' ').next().unwrap();
+        let known = base.starts_with("${") || base == "scratch" || image.stages().contains(&base);
+        assert!(known, "{name} {rest}: no argument names its base");
+    }
+    for asked in ["--sbom=true", "--provenance=mode=max"] {
+        assert!(guide.contains(asked), "{asked}");
     }
 }

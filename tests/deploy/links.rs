@@ -72,6 +72,8 @@ fn every_link_leads_somewhere_and_every_page_is_reached() {
     for page in [
         "deploy/README.md",
         "deploy/behaviour.md",
+        "deploy/elsewhere.md",
+        "deploy/options.md",
         "deploy/runbook.md",
         "deploy/telemetry.md",
         "tests/README.md",

@@ -9,8 +9,10 @@ use crate::{calls, strings, text};
 
 /// Actions that AWS grants on nothing narrower than the account.
 const ACCOUNT_WIDE: &[&str] = &[
+    "cloudwatch:PutMetricData",
     "ecr:GetAuthorizationToken",
     "ses:GetAccount",
+    "xray:PutSpans",
     "xray:PutTelemetryRecords",
     "xray:PutTraceSegments",
 ];
@@ -177,5 +179,59 @@ fn nothing_connects_to_a_task_and_it_connects_by_https_alone() {
         for container in task["ContainerDefinitions"].as_array().unwrap() {
             assert!(container["PortMappings"].is_null());
         }
+    }
+}
+
+#[test]
+fn the_collectors_image_may_be_read_where_it_is_a_copy_of_ones_own() {
+    let images = |stack: &Stack| {
+        let own = statements(stack);
+        let (_, found) = own.iter().find(|(_, one)| one["Sid"] == "Image").unwrap();
+        strings(&found["Resource"])
+    };
+    let ours = "arn:aws:ecr:eu-central-1:123456789012:repository/organizer-notifier";
+    assert_eq!(images(&Stack::with(&[])), [ours]);
+    let copy = "arn:aws:ecr:eu-central-1:123456789012:repository/collector";
+    assert_eq!(images(&Stack::with(OTHERWISE)), [ours, copy]);
+}
+
+#[test]
+fn the_collector_may_do_what_its_exporters_call_and_nothing_else() {
+    for (exporters, expected) in [("classic", "logs xray"), ("otlp", "cloudwatch logs xray")] {
+        let stack = Stack::with(&[("Exporters", exporters)]);
+        let own = statements(&stack)
+            .into_iter()
+            .filter(|(policy, _)| policy == "CollectorPolicy");
+        let services: BTreeSet<_> = own
+            .flat_map(|(_, statement)| strings(&statement["Action"]))
+            .map(|action| action.split(':').next().unwrap().to_owned())
+            .collect();
+        assert_eq!(Vec::from_iter(services).join(" "), expected);
+    }
+    assert!(
+        !Stack::with(&[("Telemetry", "off")])
+            .resources()
+            .contains_key("CollectorPolicy")
+    );
+}
+
+#[test]
+fn the_configuration_set_is_in_the_role_and_the_words_say_that_a_default_one_counts() {
+    let role = |set| {
+        Stack::with(&[("ConfigurationSet", set)])
+            .resource("DaemonPolicy")
+            .to_string()
+    };
+    assert!(role("default").contains("configuration-set/default"));
+    assert!(!role("").contains("configuration-set"));
+    let stack = Stack::with(&[]);
+    let description = &stack.raw()["Parameters"]["ConfigurationSet"]["Description"];
+    assert!(description.as_str().unwrap().contains("identity's default"));
+    for page in ["deploy/README.md", "deploy/runbook.md"] {
+        let told = text(page);
+        assert!(
+            told.contains("get-email-identity"),
+            "{page} does not say how to look"
+        );
     }
 }

@@ -45,14 +45,151 @@ fn fixed(format: &str) -> Option<String> {
     (longest.len() >= 5).then(|| longest.to_owned())
 }
 
+/// Lines whose text comes from elsewhere, by the name of the value that holds it, and the functions that write it.
+const WRITTEN_ELSEWHERE: &[(&str, &[&str])] = &[
+    ("text", &["sentence", "unsent"]),
+    ("note", &["doubt", "doubt_of_proxy", "shadowed"]),
+];
+
+/// What those functions write of good news, which is logged at info.
+const GOOD_NEWS: &[&str] = &[
+    "sent",
+    "sent, as an event of SES's shows",
+    "sent, as the ledger's table shows",
+    "duplicate: it was sent before, and is deleted now",
+    "ignored: a control message of the topic",
+    "released: returned to the queue",
+];
+
+/// The texts that a function of this name writes.
+fn written_by(function: &str) -> Vec<String> {
+    let opening = format!("fn {function}(");
+    let mut found = Vec::new();
+    for (_, code) in sources("src") {
+        let Some((_, body)) = code.split_once(&opening) else {
+            continue;
+        };
+        let mut body = body.split("\n}\n").next().unwrap();
+        while let Some(at) = body.find('"') {
+            let text = literal(&body[at..]).unwrap();
+            body = after_literal(&body[at + 1..]);
+            found.push(text);
+        }
+    }
+    assert!(!found.is_empty(), "there is no function {function}");
+    found
+}
+
+/// What comes after the end of a string that has begun.
+fn after_literal(begun: &str) -> &str {
+    let mut escaped = false;
+    for (at, char) in begun.char_indices() {
+        match char {
+            '"' if !escaped => return &begun[at + 1..],
+            _ => escaped = char == '\\' && !escaped,
+        }
+    }
+    ""
+}
+
 #[test]
 fn every_error_line_has_an_answer() {
     has_answers("error!(", "## Every line at error", 12);
+    has_answers("line!(error, ", "## Every line at error", 0);
 }
 
 #[test]
 fn every_warning_has_an_answer() {
     has_answers("warn!(", "## Every line at warn", 10);
+    has_answers("line!(warn, ", "## Every line at warn", 4);
+}
+
+#[test]
+fn every_line_whose_text_comes_from_elsewhere_is_known() {
+    let mut found = 0;
+    for (path, code) in sources("src") {
+        for of_macro in ["error!(", "warn!(", "$level!("] {
+            for (at, _) in code.match_indices(of_macro) {
+                let text = literal(&code[at + of_macro.len()..]).unwrap_or_default();
+                let value = text
+                    .strip_prefix('{')
+                    .and_then(|rest| rest.strip_suffix('}'));
+                let Some(value) = value.filter(|value| !value.contains('{')) else {
+                    continue;
+                };
+                let known = WRITTEN_ELSEWHERE.iter().any(|(name, _)| *name == value);
+                assert!(known, "{path}: who writes {{{value}}}?");
+                found += 1;
+            }
+        }
+    }
+    assert!(found >= 2, "this test sees too little");
+}
+
+#[test]
+fn what_is_written_elsewhere_has_an_answer_too() {
+    let runbook = text("deploy/runbook.md");
+    let (errors, warnings) = (
+        section(&runbook, "## Every line at error"),
+        section(&runbook, "## Every line at warn"),
+    );
+    let functions = WRITTEN_ELSEWHERE
+        .iter()
+        .flat_map(|(_, functions)| *functions);
+    let texts: Vec<_> = functions
+        .flat_map(|function| written_by(function))
+        .collect();
+    assert!(texts.len() >= 15, "this test sees too little: {texts:#?}");
+    let bad = texts
+        .iter()
+        .filter(|text| !GOOD_NEWS.contains(&text.as_str()));
+    let missing: Vec<_> = bad
+        .filter_map(|text| fixed(text))
+        // Not the names and the schemes that a value is compared with.
+        .filter(|piece| piece.contains(' '))
+        .filter(|piece| !errors.contains(piece.as_str()) && !warnings.contains(piece.as_str()))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "deploy/runbook.md does not tell what to do about\n{missing:#?}"
+    );
+    for news in GOOD_NEWS {
+        assert!(
+            texts.iter().any(|text| text == news),
+            "nobody writes {news:?}"
+        );
+    }
+}
+
+#[test]
+fn the_filter_for_dead_letters_finds_every_line_about_one() {
+    let runbook = text("deploy/runbook.md");
+    let chapter = runbook
+        .split_once("### The dead-letter queue is not empty")
+        .unwrap()
+        .1;
+    let (_, filter) = chapter.split_once("--filter-pattern '?").unwrap();
+    let filter = filter.split('\'').next().unwrap();
+    let terms: Vec<_> = filter
+        .split('?')
+        .map(|term| term.trim().trim_matches('"'))
+        .collect();
+    let mut texts = written_by("sentence");
+    texts.extend(written_by("unsent"));
+    texts.extend(written_by("not_deleted"));
+    let about = |text: &&String| {
+        ["dead-letter", "redrive", "rejected", "exhausted"]
+            .iter()
+            .any(|word| text.contains(word))
+    };
+    let about: Vec<_> = texts.iter().filter(about).collect();
+    assert!(about.len() >= 6, "this test sees too little: {about:#?}");
+    for text in about {
+        // One sentence of which the rest is appended, by a match on the same value.
+        let rest = text.starts_with("{text}") || text.ends_with("if its mail was sent,");
+        let matched = rest || terms.iter().any(|term| text.contains(term));
+        assert!(matched, "{terms:?} does not find: {text}");
+    }
 }
 
 fn has_answers(of_macro: &str, heading: &str, at_least: usize) {

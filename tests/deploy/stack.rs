@@ -1,6 +1,7 @@
 //! The template, and what becomes of it with parameters: functions and conditions resolved.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 
@@ -32,11 +33,17 @@ pub(crate) const OTHERWISE: &[(&str, &str)] = &[
     ("ConfigurationSet", "notifications"),
     ("MaxSendRate", "14"),
     ("AlarmTopicArn", "arn:aws:sns:eu-central-1:123456789012:a"),
-    ("Telemetry", "on"),
+    ("Exporters", "otlp"),
+    ("CollectorRepository", "collector"),
+    ("ExtraSecurityGroupId", "sg-12"),
+    ("Reputation", "off"),
     ("Feedback", "on"),
     ("LedgerTable", "create"),
     ("TemplateBucket", "mail-templates"),
 ];
+
+/// The template, which is long, read once.
+static READ: LazyLock<Value> = LazyLock::new(|| yaml::read(&text(TEMPLATE)));
 
 /// A stack as it would be created.
 pub(crate) struct Stack {
@@ -47,7 +54,7 @@ pub(crate) struct Stack {
 impl Stack {
     /// With these parameters over the defaults.
     pub(crate) fn with(parameters: &[(&str, &str)]) -> Self {
-        let template = yaml::read(&text(TEMPLATE));
+        let template = READ.clone();
         let mut all = BTreeMap::new();
         for (name, parameter) in template["Parameters"].as_object().unwrap() {
             let default = match &parameter["Default"] {
@@ -199,6 +206,7 @@ impl Stack {
             "AWS::Region" => "eu-central-1",
             "AWS::URLSuffix" => "amazonaws.com",
             "AWS::StackName" => "notifier",
+            "DeadLetterQueue" => "https://sqs.eu-central-1.amazonaws.com/123456789012/Dead",
             "Table" => "notifier-Table-1",
             "Queue" => "https://sqs.eu-central-1.amazonaws.com/123456789012/Queue",
             "FeedbackQueue" => "https://sqs.eu-central-1.amazonaws.com/123456789012/FeedbackQueue",
@@ -267,4 +275,79 @@ fn every_condition_is_used() {
         let uses = whole.matches(&format!("\"{name}\"")).count();
         assert!(uses > 1, "{name} is not used");
     }
+}
+
+#[test]
+fn the_template_fits_into_one_call() {
+    // More than this must lie in a bucket first. The guide deploys the file as it is, and some room is left.
+    let size = text(TEMPLATE).len();
+    assert!(size <= 51_200, "{size} bytes");
+}
+
+#[test]
+fn what_holds_messages_outlives_the_stack_but_not_a_first_try_that_failed() {
+    let stack = Stack::with(&[]);
+    let raw = &stack.raw()["Resources"];
+    for name in ["Queue", "DeadLetterQueue", "Table"] {
+        assert_eq!(
+            raw[name]["DeletionPolicy"], "RetainExceptOnCreate",
+            "{name}"
+        );
+        assert_eq!(raw[name]["UpdateReplacePolicy"], "Retain", "{name}");
+    }
+    // The log says why the first try failed.
+    assert_eq!(raw["LogGroup"]["DeletionPolicy"], "Retain");
+    assert!(
+        raw["LogGroup"]["Properties"]["LogGroupName"].is_null(),
+        "a name that stays would be in the way of the next stack of this name"
+    );
+}
+
+#[test]
+fn a_stack_at_zero_tasks_receives_nothing_and_one_that_scales_begins_with_a_task() {
+    let none = Stack::with(&[("MinTasks", "0"), ("MaxTasks", "0")]);
+    assert_eq!(none.resource("Service")["DesiredCount"], 0);
+    assert!(
+        !none.resources().contains_key("NoTaskAlarm"),
+        "nobody is to run"
+    );
+    let some = Stack::with(&[]);
+    assert!(some.resource("Service")["DesiredCount"].is_null());
+    assert!(some.resources().contains_key("NoTaskAlarm"));
+    let rule = &some.raw()["Rules"]["NoneAtAllOrOneAtLeast"];
+    for (least, most, fits) in [("0", "0", true), ("0", "2", false), ("1", "2", true)] {
+        let stack = Stack::with(&[("MinTasks", least), ("MaxTasks", most)]);
+        let refused =
+            stack.holds(&rule["RuleCondition"]) && !stack.holds(&rule["Assertions"][0]["Assert"]);
+        assert_eq!(!refused, fits, "{least} to {most}");
+    }
+}
+
+#[test]
+fn a_created_queue_takes_messages_from_its_topic_alone_and_nothing_in_the_clear() {
+    let topic = "arn:aws:sns:eu-west-1:123456789012:events";
+    let stack = Stack::with(&[("TopicArn", topic)]);
+    let policy = stack.resource("QueuePolicy")["PolicyDocument"]["Statement"].clone();
+    assert_eq!(policy[0]["Effect"], "Deny");
+    assert_eq!(
+        policy[0]["Condition"]["Bool"]["aws:SecureTransport"],
+        "false"
+    );
+    assert_eq!(policy[1]["Principal"]["Service"], "sns.amazonaws.com");
+    assert_eq!(policy[1]["Condition"]["ArnEquals"]["aws:SourceArn"], topic);
+    let subscription = stack.resource("Subscription");
+    assert_eq!(subscription["Region"], "eu-west-1", "the topic's");
+    assert_eq!(
+        subscription["RedrivePolicy"]["deadLetterTargetArn"],
+        "<DeadLetterQueue.Arn>"
+    );
+    let alone = Stack::with(&[]).resource("QueuePolicy")["PolicyDocument"]["Statement"].clone();
+    assert_eq!(alone.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn redrives_are_counted_as_the_parameter_says() {
+    let counts = |stack: Stack| stack.resource("Queue")["RedrivePolicy"]["maxReceiveCount"].clone();
+    assert_eq!(counts(Stack::with(&[])), "5");
+    assert_eq!(counts(Stack::with(&[("MaxReceiveCount", "2")])), "2");
 }

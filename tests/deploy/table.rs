@@ -31,9 +31,8 @@ fn a_table_that_is_made_is_right_and_outlives_the_stack() {
     let expiry = json!({ "AttributeName": "expires", "Enabled": true });
     assert_eq!(table["TimeToLiveSpecification"], expiry);
     let raw = &stack.raw()["Resources"]["Table"];
-    for policy in ["DeletionPolicy", "UpdateReplacePolicy"] {
-        assert_eq!(raw[policy], "Retain");
-    }
+    assert_eq!(raw["DeletionPolicy"], "RetainExceptOnCreate");
+    assert_eq!(raw["UpdateReplacePolicy"], "Retain");
     assert_eq!(stack.environment("daemon")[VARIABLE], "notifier-Table-1");
 }
 

@@ -1,0 +1,137 @@
+//! The guides' commands can be pasted as they stand: what they use is set before, on the same page.
+
+use std::collections::BTreeSet;
+
+use crate::stack::Stack;
+use crate::text;
+
+/// The blocks of commands of a page, in order.
+fn blocks(page: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut inside = false;
+    for line in page.lines() {
+        match line.trim() {
+            "```sh" => {
+                inside = true;
+                found.push(String::new());
+            }
+            "```" => inside = false,
+            command if inside => {
+                let block = found.last_mut().unwrap();
+                block.push_str(command);
+                block.push('\n');
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn is_name(char: char) -> bool {
+    char.is_ascii_alphanumeric() || char == '_'
+}
+
+/// The variables that commands set, with the functions that they define.
+fn set_by(commands: &str) -> BTreeSet<String> {
+    let words = commands.split(|char: char| char.is_whitespace() || ";(".contains(char));
+    let mut found: BTreeSet<String> = words
+        .filter_map(|word| word.split_once('='))
+        .filter(|(name, _)| !name.is_empty() && name.chars().all(is_name))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    for word in commands.split_whitespace().collect::<Vec<_>>().windows(2) {
+        if matches!(word[0], "for" | "read") {
+            found.insert(word[1].to_owned());
+        }
+    }
+    found
+}
+
+/// The variables that commands use. What stands in single quotes is not the shell's, and a number is an argument.
+fn used_by(commands: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut in_double = false;
+    let mut in_single = false;
+    let mut rest = commands.chars().peekable();
+    while let Some(char) = rest.next() {
+        match char {
+            '"' if !in_single => in_double = !in_double,
+            '\'' if !in_double => in_single = !in_single,
+            '$' if !in_single => {
+                if rest.peek() == Some(&'{') {
+                    rest.next();
+                }
+                let mut name = String::new();
+                while let Some(next) = rest.next_if(|next| is_name(*next)) {
+                    name.push(next);
+                }
+                if name.starts_with(|first: char| !first.is_ascii_digit()) {
+                    found.insert(name);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn every_command_uses_only_what_was_set_before_it() {
+    for page in ["deploy/README.md", "deploy/options.md", "deploy/runbook.md"] {
+        let page_text = text(page);
+        let mut set = BTreeSet::from(["PWD".to_owned()]);
+        for block in blocks(&page_text) {
+            set.extend(set_by(&block));
+            // A value that only the reader knows is a name in backquotes before, with what it is.
+            for name in used_by(&block) {
+                let told = page_text.contains(&format!("`{name}`"));
+                assert!(
+                    set.contains(&name) || told,
+                    "{page}: {name} is set nowhere before\n{block}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_runbook_begins_with_what_its_commands_need() {
+    let page = text("deploy/runbook.md");
+    let first = blocks(&page).remove(0);
+    for name in ["stack", "cluster", "service", "log", "AWS_REGION"] {
+        assert!(set_by(&first).contains(name), "{name}");
+    }
+    let alarm = page.find("## Alarms of the stack").unwrap();
+    assert!(page.find("```sh").unwrap() < alarm);
+}
+
+#[test]
+fn every_output_that_a_guide_asks_for_exists() {
+    let stack = Stack::with(&[]);
+    let outputs = stack.raw()["Outputs"].as_object().unwrap();
+    let mut asked = 0;
+    for page in ["deploy/README.md", "deploy/runbook.md"] {
+        for rest in text(page).split("$(output ").skip(1) {
+            let name: String = rest.chars().take_while(|char| is_name(*char)).collect();
+            assert!(
+                outputs.contains_key(&name),
+                "{page}: there is no output {name}"
+            );
+            asked += 1;
+        }
+    }
+    assert!(asked >= 4, "this test sees too little");
+}
+
+#[test]
+fn what_a_command_sets_and_uses_is_found() {
+    let commands = "a=1 b=$(c \"$d\" '$e')\nfor f in x; do g \"${h}i\" $1; done\n";
+    let names = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(set_by(commands), names(&["a", "b", "f"]));
+    assert_eq!(used_by(commands), names(&["d", "h"]));
+}

@@ -1,0 +1,263 @@
+//! Which alarms ring in what happens: the template's own thresholds and periods, evaluated minute by minute as
+//! `CloudWatch` does.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "small whole numbers of a template"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use crate::expression::{Series, evaluate};
+use crate::stack::Stack;
+
+/// What metrics say in each minute, by name and by the values of their dimensions but the first.
+struct World {
+    minutes: usize,
+    series: BTreeMap<(String, String), Series>,
+}
+
+impl World {
+    /// One task without work: what is there in any quiet minute.
+    fn quiet(minutes: usize) -> Self {
+        let mut world = Self {
+            minutes,
+            series: BTreeMap::new(),
+        };
+        world.set("CPUUtilization", "", 0..minutes, 1.0);
+        world.set("notifier.breaker.open", "", 0..minutes, 0.0);
+        world.set("notifier.template.age", "", 0..minutes, 150.0);
+        world.set("ApproximateAgeOfOldestMessage", "", 0..minutes, 0.0);
+        world
+    }
+
+    fn set(&mut self, metric: &str, of: &str, minutes: std::ops::Range<usize>, value: f64) {
+        let series = self.points(metric, of);
+        for minute in minutes {
+            series[minute] = Some(value);
+        }
+    }
+
+    fn unset(&mut self, metric: &str, minutes: std::ops::Range<usize>) {
+        for minute in minutes {
+            self.points(metric, "")[minute] = None;
+        }
+    }
+
+    fn points(&mut self, metric: &str, of: &str) -> &mut Series {
+        let key = (metric.to_owned(), of.to_owned());
+        self.series
+            .entry(key)
+            .or_insert_with(|| vec![None; self.minutes])
+    }
+
+    fn of(&self, metric: &Value) -> Series {
+        let name = metric["MetricName"]
+            .as_str()
+            .unwrap()
+            .replace("notifier.error_lines", "error_lines");
+        let dimensions = metric["Dimensions"].as_array().into_iter().flatten();
+        let others =
+            dimensions.filter(|one| one["Name"].as_str().unwrap().starts_with("notifier."));
+        let of = others.map(|one| one["Value"].as_str().unwrap()).collect();
+        // The feedback and the dead-letter queue have the same metrics as the queue.
+        let queue = metric["Dimensions"][0]["Value"]
+            .as_str()
+            .unwrap_or_default();
+        if queue.contains("Feedback") || queue.contains("DeadLetter") {
+            return vec![None; self.minutes];
+        }
+        let found = self.series.get(&(name, of));
+        found.cloned().unwrap_or_else(|| vec![None; self.minutes])
+    }
+}
+
+/// One value a period out of one a minute.
+fn per_period(series: &Series, period: usize, statistic: &str) -> Series {
+    let of = |chunk: &[Option<f64>]| {
+        let known: Vec<f64> = chunk.iter().copied().flatten().collect();
+        let count = known.len() as f64;
+        (!known.is_empty()).then(|| match statistic {
+            "Sum" | "SampleCount" => known.iter().sum(),
+            "Average" => known.iter().sum::<f64>() / count,
+            "Maximum" => known.iter().copied().fold(f64::MIN, f64::max),
+            "Minimum" => known.iter().copied().fold(f64::MAX, f64::min),
+            other => panic!("{other} is not known here"),
+        })
+    };
+    series.chunks(period).map(of).collect()
+}
+
+/// The minutes in which an alarm is on.
+fn rings(alarm: &Value, world: &World) -> Vec<usize> {
+    let number = |key: &str| alarm[key].as_f64();
+    let (points, period) = if let Some(metrics) = alarm["Metrics"].as_array() {
+        let mut series = BTreeMap::new();
+        let mut expression = "";
+        let mut period = 0;
+        for metric in metrics {
+            if let Some(found) = metric["Expression"].as_str() {
+                expression = found;
+                continue;
+            }
+            let stat = &metric["MetricStat"];
+            period = usize::try_from(stat["Period"].as_u64().unwrap()).unwrap() / 60;
+            let own = world.of(&stat["Metric"]);
+            let own = per_period(&own, period, stat["Stat"].as_str().unwrap());
+            series.insert(metric["Id"].as_str().unwrap(), own);
+        }
+        (evaluate(expression, &series), period)
+    } else {
+        let period = usize::try_from(alarm["Period"].as_u64().unwrap()).unwrap() / 60;
+        let own = per_period(
+            &world.of(alarm),
+            period,
+            alarm["Statistic"].as_str().unwrap(),
+        );
+        (own, period)
+    };
+    let threshold: f64 = match &alarm["Threshold"] {
+        Value::String(text) => text.parse().unwrap(),
+        other => other.as_f64().unwrap(),
+    };
+    let breaches = |value: f64| match alarm["ComparisonOperator"].as_str().unwrap() {
+        "GreaterThanThreshold" => value > threshold,
+        "LessThanThreshold" => value < threshold,
+        other => panic!("{other} is not known here"),
+    };
+    let looked_at = number("EvaluationPeriods").unwrap() as usize;
+    let needed = number("DatapointsToAlarm").map_or(looked_at, |number| number as usize);
+    let (mut on, mut found) = (false, Vec::new());
+    for end in looked_at..=points.len() {
+        let window = &points[end - looked_at..end];
+        let known = window.iter().flatten();
+        let mut bad = known.filter(|value| breaches(**value)).count();
+        let missing = window.iter().filter(|value| value.is_none()).count();
+        match alarm["TreatMissingData"].as_str().unwrap() {
+            "breaching" => bad += missing,
+            // The state stays.
+            "ignore" if missing == looked_at => bad = if on { needed } else { 0 },
+            "notBreaching" | "ignore" => {}
+            other => panic!("{other} is not known here"),
+        }
+        on = bad >= needed;
+        if on {
+            found.push(end * period - 1);
+        }
+    }
+    found
+}
+
+/// The alarms of a stack, by name.
+static ALARMS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    let stack = Stack::with(&[("LedgerTable", "create"), ("Feedback", "on")]);
+    let all = stack.resources().into_iter();
+    let alarms = all.filter(|(_, (kind, _))| kind == "AWS::CloudWatch::Alarm");
+    alarms.map(|(name, (_, alarm))| (name, alarm)).collect()
+});
+
+/// The alarms that are on in any minute from this one on.
+fn ringing(world: &World, from: usize) -> BTreeSet<String> {
+    let all = ALARMS.iter();
+    let on = all.filter(|(_, alarm)| rings(alarm, world).iter().any(|minute| *minute >= from));
+    on.map(|(name, _)| name.clone()).collect()
+}
+
+fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[test]
+fn a_quiet_night_and_a_busy_hour_ring_nothing() {
+    let mut world = World::quiet(600);
+    assert_eq!(ringing(&world, 0), names(&[]));
+    world.set("notifier.outcomes", "", 60..120, 500.0);
+    world.set("notifier.outcomes", "rejected", 60..120, 2.0);
+    world.set("notifier.queue.lag", "", 60..120, 3.0);
+    world.set("notifier.lease.margin", "", 60..120, 50.0);
+    world.set("ApproximateAgeOfOldestMessage", "", 60..120, 12.0);
+    world.set("notifier.ledger.without_table", "", 60..120, 0.0);
+    assert_eq!(ringing(&world, 0), names(&[]));
+}
+
+#[test]
+fn a_loop_of_tasks_that_cannot_start_is_told_although_a_task_is_always_there() {
+    let mut world = World::quiet(120);
+    // Each lives for three minutes, and the next one is there half a minute later.
+    world.set("error_lines", "", 30..120, 1.0);
+    world.unset("notifier.breaker.open", 30..120);
+    world.unset("notifier.template.age", 30..120);
+    assert_eq!(ringing(&world, 0), names(&["ErrorLinesAlarm"]));
+    let on = rings(&ALARMS["ErrorLinesAlarm"], &world);
+    assert_eq!(on.first(), Some(&30), "it rings with the first line");
+}
+
+#[test]
+fn no_task_at_all_is_told_after_five_minutes() {
+    let mut world = World::quiet(120);
+    world.unset("CPUUtilization", 30..120);
+    world.unset("notifier.breaker.open", 30..120);
+    world.unset("notifier.template.age", 30..120);
+    assert_eq!(ringing(&world, 0), names(&["NoTaskAlarm"]));
+    assert_eq!(rings(&ALARMS["NoTaskAlarm"], &world)[0], 34);
+}
+
+#[test]
+fn an_outage_rings_while_it_lasts_and_is_over_soon_after_it() {
+    let mut world = World::quiet(240);
+    world.set("notifier.breaker.open", "", 30..90, 1.0);
+    world.set("error_lines", "", 30..90, 1.0);
+    for minute in 30..90_u16 {
+        let at = usize::from(minute);
+        let age = f64::from(minute - 30) * 60.0;
+        world.set("ApproximateAgeOfOldestMessage", "", at..at + 1, age);
+    }
+    let expected = names(&["BreakerAlarm", "ErrorLinesAlarm", "OldestMessageAlarm"]);
+    assert_eq!(ringing(&world, 0), expected);
+    assert_eq!(rings(&ALARMS["BreakerAlarm"], &world)[0], 32);
+    assert_eq!(ringing(&world, 96), names(&[]));
+}
+
+#[test]
+fn the_first_message_that_is_given_up_rings() {
+    let mut world = World::quiet(60);
+    world.set("error_lines", "", 20..21, 1.0);
+    world.set("notifier.outcomes", "", 20..21, 1.0);
+    assert_eq!(ringing(&world, 0), names(&["ErrorLinesAlarm"]));
+    let mut world = World::quiet(60);
+    world.set("notifier.ledger.without_table", "", 20..21, 1.0);
+    assert_eq!(ringing(&world, 0), names(&["WithoutTableAlarm"]));
+}
+
+#[test]
+fn rejections_ring_where_they_are_many_and_not_where_one_is_alone() {
+    let mut world = World::quiet(120);
+    world.set("notifier.outcomes", "", 20..21, 1.0);
+    world.set("notifier.outcomes", "rejected", 20..21, 1.0);
+    assert_eq!(ringing(&world, 0), names(&[]));
+    world.set("notifier.outcomes", "", 60..75, 10.0);
+    world.set("notifier.outcomes", "rejected", 60..75, 1.0);
+    assert_eq!(ringing(&world, 0), names(&["RejectedAlarm"]));
+}
+
+#[test]
+fn what_goes_slowly_or_badly_rings() {
+    for (metric, value, expected) in [
+        ("notifier.queue.lag", 90.0, "QueueLagAlarm"),
+        ("notifier.lease.margin", 12.0, "LeaseMarginAlarm"),
+        ("notifier.template.age", 1000.0, "TemplateAgeAlarm"),
+        ("Reputation.BounceRate", 0.06, "BounceRateAlarm"),
+        ("Reputation.ComplaintRate", 0.002, "ComplaintRateAlarm"),
+        ("WriteThrottleEvents", 4.0, "TableAlarm"),
+        ("ReadThrottleEvents", 4.0, "TableReadsAlarm"),
+    ] {
+        let mut world = World::quiet(240);
+        world.set(metric, "", 60..180, value);
+        assert_eq!(ringing(&world, 0), names(&[expected]), "{metric}");
+    }
+}
