@@ -2,7 +2,9 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::Parser;
 use futures_util::StreamExt as _;
 use sandbox::Sandbox;
@@ -20,12 +22,20 @@ struct Arguments {
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:4566")]
     listen: SocketAddr,
+    /// Writes down in this file, made anew, what the services do.
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let sandbox = Sandbox::new();
+    if let Some(file) = &arguments.history {
+        let kept = sandbox.write_history(file);
+        kept.with_context(|| format!("no history in {}", file.display()))?;
+    }
     let listener = TcpListener::bind(arguments.listen).await?;
     writeln!(
         std::io::stdout(),
@@ -38,6 +48,6 @@ async fn main() -> anyhow::Result<()> {
         signals.next().await;
         stop.cancel();
     });
-    Sandbox::new().serve(listener, shutdown).await;
+    sandbox.serve(listener, shutdown).await;
     Ok(())
 }
