@@ -53,6 +53,15 @@ class Call:
         """Whether anything was wrong with it: refused, struck, or its answer perhaps unread."""
         return bool(self.struck or self.struck_entries) or not self.ok or not self.heard()
 
+    def failed(self):
+        """Whether its service failed it, for all that the history knows: struck, late, or without a good answer.
+
+        A condition that is not met is an answer like any other.
+        """
+        if self.struck or self.unanswered or self.answer is None:
+            return True
+        return not self.ok and self.answer.get("code") != "ConditionalCheckFailedException"
+
     def entries(self):
         """The handles that it is about, each with its visibility (None for deletes) and whether it was done."""
         if self.op in ("sqs:DeleteMessage", "sqs:ChangeMessageVisibility"):

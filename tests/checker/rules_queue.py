@@ -100,13 +100,15 @@ def blind(world, client):
 def renewed(world):
     """A lease is not renewed once its message was deleted or given back.
 
-    Exact. A visibility other than 0 is asked for after the answer to a delete, or to a visibility of 0, of the same
-    handle was written to the same client, who read it.
+    Exact up to `--slack`: the client had the answer to a delete, or to a visibility of 0, of the same handle, since
+    its connection bore another call, so much earlier than it asked for a visibility other than 0. A process that is
+    starved for longer gives up calls whose answers it has, and is blamed.
     """
     for handle in world.history.receives:
         over = None
         for call, seconds, done in sorted(world.settling(handle), key=lambda one: one[0].seq):
-            if seconds and over and over.client == call.client and over.heard() and over.written["seq"] < call.seq:
+            known = over and over.client == call.client and over.heard()
+            if seconds and known and over.read["us"] + world.slack_us < call.us:
                 yield Finding(f"{call.client} renewed a lease that it had settled", over.record, call.record)
             if done and not seconds:
                 over = call

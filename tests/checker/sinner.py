@@ -128,6 +128,8 @@ class RenewsWhatItDeleted(Consumer):
 
     def work(self, messages):
         super().work(messages)
+        self.receive()
+        time.sleep(1.2)
         for message in messages:
             try:
                 self.sqs.change_message_visibility(

@@ -58,14 +58,22 @@ class Queues(Case):
         handle = self.story.receive()
         self.story.send()
         self.story.delete(handle)
-        self.story.change(handle, 30, done=False)
+        self.story.end(self.story.call("a", "sqs:GetQueueAttributes", {}))
+        self.story.at(3).change(handle, 30, done=False)
         self.assert_breaks("renewed")
+
+    def test_a_renewal_that_crosses_its_answer_is_not(self):
+        handle = self.story.receive()
+        self.story.send()
+        self.story.delete(handle)
+        self.story.change(handle, 30, done=False)
+        self.assert_breaks()
 
     def test_a_renewal_after_a_delete_whose_answer_may_be_unread_is_not(self):
         handle = self.story.receive()
         self.story.send()
         self.story.delete(handle, heard="unread")
-        self.story.change(handle, 30, done=False)
+        self.story.at(3).change(handle, 30, done=False)
         self.assert_breaks()
 
     def test_a_renewal_that_is_asked_for_before_the_delete_is_answered_is_no_late_one(self):

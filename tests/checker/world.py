@@ -58,9 +58,9 @@ class World:
         return None
 
     def trouble(self, client, op, after_us, before_us):
-        """A call of this client on a service (`dynamodb:`) with which something was wrong in this time."""
+        """A call of this client on a service (`dynamodb:`) that failed in this time."""
         for call in self.history.client(client).calls:
-            if call.op.startswith(op) and after_us <= call.us <= before_us and call.troubled():
+            if call.op.startswith(op) and after_us <= call.us <= before_us and call.failed():
                 return call.record
         return None
 

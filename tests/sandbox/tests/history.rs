@@ -347,18 +347,18 @@ async fn a_mail_is_told_with_its_tags_and_without_its_text() {
 #[tokio::test]
 async fn items_are_told_as_they_are_after_each_write() {
     let kept = Kept::start("items").await;
-    kept.running.sandbox.make_table("t").unwrap();
+    kept.running.sandbox.make_table("mails").unwrap();
     let put = json!({
-        "TableName": "t",
+        "TableName": "mails",
         "Item": { "id": { "S": "k" } },
         "ConditionExpression": "attribute_not_exists(id)",
     });
     kept.dynamodb("PutItem", put.clone()).await;
     kept.dynamodb("PutItem", put).await;
-    let write = |request| json!({ "RequestItems": { "t": [request] } });
+    let write = |request| json!({ "RequestItems": { "mails": [request] } });
     let item = json!({ "PutRequest": { "Item": { "id": { "S": "j" } } } });
     kept.dynamodb("BatchWriteItem", write(item)).await;
-    let delete = json!({ "TableName": "t", "Key": { "id": { "S": "k" } } });
+    let delete = json!({ "TableName": "mails", "Key": { "id": { "S": "k" } } });
     kept.dynamodb("DeleteItem", delete).await;
     let items = kept.of_kind("item");
     let told: Vec<_> = items
