@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use serde_json::Value;
+use sandbox::Sandbox;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -20,8 +22,10 @@ const START: Duration = Duration::from_secs(90);
 const SLACK: Duration = Duration::from_secs(1);
 
 /// How to start a daemon.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Launch {
+    /// Where marks of what is done to daemons go.
+    pub(crate) sandbox: Arc<Sandbox>,
     pub(crate) environment: BTreeMap<String, String>,
     /// `key=value` of the configuration.
     pub(crate) settings: BTreeMap<String, String>,
@@ -30,6 +34,9 @@ pub(crate) struct Launch {
 
 /// A daemon that runs, or has run.
 pub(crate) struct Daemon {
+    sandbox: Arc<Sandbox>,
+    /// Its access key, by which the history tells it from others.
+    name: String,
     child: Child,
     pid: u32,
     log: PathBuf,
@@ -64,11 +71,13 @@ impl Launch {
     pub(crate) fn start(&self, program: &Path, log: PathBuf) -> anyhow::Result<Daemon> {
         let output =
             File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let name = name_of(&log);
         let mut command = Command::new(program);
         command
             .env_clear()
             .env(ROLE, "1")
             .envs(&self.environment)
+            .env("AWS_ACCESS_KEY_ID", &name)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -78,15 +87,25 @@ impl Launch {
         }
         let child = command.spawn().context("the daemon cannot be started")?;
         let pid = child.id().context("the daemon has no process id")?;
-        Ok(Daemon {
+        let daemon = Daemon {
+            sandbox: Arc::clone(&self.sandbox),
+            name,
             child,
             pid,
             log,
             grace: self.grace,
             began: Instant::now(),
             memory: Vec::new(),
-        })
+        };
+        daemon.mark("started", json!({ "pid": pid }));
+        Ok(daemon)
     }
+}
+
+/// A daemon bears the name of its log.
+fn name_of(log: &Path) -> String {
+    let stem = log.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
 }
 
 impl Daemon {
@@ -113,6 +132,12 @@ impl Daemon {
         fs::read_to_string(&self.log).is_ok_and(|log| log.contains(text))
     }
 
+    /// Says in the history what was done to it.
+    fn mark(&self, mark: &str, mut fields: Value) {
+        fields["client"] = json!(self.name);
+        self.sandbox.history.mark(mark, fields);
+    }
+
     /// Sends a signal by its name, such as `TERM`.
     pub(crate) async fn signal(&self, name: &str) -> anyhow::Result<()> {
         let status = Command::new("kill")
@@ -127,6 +152,7 @@ impl Daemon {
     /// Ends it without a word.
     pub(crate) async fn kill(mut self) -> anyhow::Result<Ended> {
         self.child.kill().await?;
+        self.mark("killed", json!({}));
         let log = LogCounts::read(&self.log)?;
         let mut complaints = Vec::new();
         complain_of_log(&self.log, &mut complaints)?;
@@ -142,13 +168,18 @@ impl Daemon {
     /// equal sums.
     pub(crate) async fn stop(mut self, signal: &str) -> anyhow::Result<Ended> {
         let asked = Instant::now();
+        let grace_ms = u64::try_from(self.grace.as_millis())?;
+        self.mark("signal", json!({ "signal": signal, "grace_ms": grace_ms }));
         self.signal(signal).await?;
         let mut complaints = Vec::new();
         if let Ok(status) = timeout(self.grace + SLACK, self.child.wait()).await {
-            complain_of_exit(status?, &self.log, &mut complaints)?;
+            let status = status?;
+            self.mark("exited", json!({ "code": status.code() }));
+            complain_of_exit(status, &self.log, &mut complaints)?;
         } else {
             complaints.push(format!("no exit within its grace of {:?}", self.grace));
             self.child.kill().await?;
+            self.mark("killed", json!({}));
         }
         let name = self.log.display();
         let text = fs::read_to_string(&self.log)?;

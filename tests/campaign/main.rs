@@ -3,6 +3,7 @@
 //! Real daemons, each a process of its own, work against a local AWS that fails in every way that
 //! the real one can. The table says what that cost, and the exit code whether a promise broke.
 
+mod checker;
 mod daemon;
 mod events;
 mod scenarios;
@@ -47,6 +48,9 @@ struct Arguments {
     /// as the old version and the new one do in an upgrade.
     #[arg(long = "daemon", value_name = "PATH")]
     daemons: Vec<PathBuf>,
+    /// Keeps a history of each scenario, beside its logs, and has the checker judge it too. Needs `python3`.
+    #[arg(long)]
+    history: bool,
     /// Said by cargo.
     #[arg(long, hide = true)]
     bench: bool,
@@ -110,6 +114,7 @@ async fn play(
         messages: arguments.messages,
         seed: arguments.seed,
         short: arguments.short,
+        history: arguments.history,
     };
     let row = scenario.play(plan).await;
     let row = row.map_err(|failed| failed.context(scenario.name))?;

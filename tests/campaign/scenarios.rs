@@ -13,6 +13,7 @@ mod templates;
 use std::pin::Pin;
 use std::time::Duration;
 
+use super::checker;
 use super::verdict::{Bounds, Row, judge};
 use super::world::{Plan, VISIBILITY, World};
 
@@ -103,7 +104,17 @@ impl Scenario {
         let bounds = (self.run)(&mut world).await?;
         let empty = world.settle(bounds.patience).await;
         world.stop_all().await?;
-        Ok(judge(self.name, &world, bounds, empty))
+        let mut row = judge(self.name, &world, bounds, empty);
+        if world.plan.history {
+            let (history, verdict) = checker::verdict(&world).await?;
+            match verdict {
+                Ok(said) => row.held.push(said),
+                Err(broken) => row
+                    .failures
+                    .push(format!("{}: {broken}", history.display())),
+            }
+        }
+        Ok(row)
     }
 }
 

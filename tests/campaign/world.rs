@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -28,6 +29,8 @@ const RETRY: Duration = Duration::from_secs(75);
 /// Mails that a daemon sends at once.
 pub(crate) const CONCURRENCY: u64 = 32;
 
+/// The name of a scenario's history, beside the daemons' logs.
+pub(crate) const HISTORY: &str = "history.jsonl";
 const REGION: &str = "us-east-1";
 pub(crate) const QUEUE: &str = "notify-organizer";
 /// The queue of a sibling.
@@ -52,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     /// Shorter outages.
     pub(crate) short: bool,
+    /// Whether a history is kept, for the checker to judge.
+    pub(crate) history: bool,
 }
 
 /// Everything that a scenario plays with.
@@ -79,7 +84,10 @@ impl World {
         let sandbox = &running.sandbox;
         sandbox.faults.seed(plan.seed);
         sandbox.ses.verify(SENDER);
-        let launch = launch(running.url());
+        if plan.history {
+            sandbox.write_history(&plan.logs.join(HISTORY))?;
+        }
+        let launch = launch(Arc::clone(sandbox), running.url());
         let world = Self {
             plan,
             launch,
@@ -147,6 +155,11 @@ impl World {
         let log = self.log(self.started);
         self.daemons.push(self.launch.start(program, log)?);
         Ok(())
+    }
+
+    /// The logs of all daemons that were started.
+    pub(crate) fn logs(&self) -> Vec<PathBuf> {
+        (1..=self.started).map(|number| self.log(number)).collect()
     }
 
     fn log(&self, number: usize) -> PathBuf {
@@ -266,7 +279,7 @@ impl World {
 
     /// How many lines with this text each daemon has logged, in the order of their starts.
     pub(crate) fn lines(&self, text: &str) -> Vec<usize> {
-        let logs = (1..=self.started).map(|number| self.log(number));
+        let logs = self.logs().into_iter();
         let logs = logs.map(|log| fs::read_to_string(log).unwrap_or_default());
         logs.map(|log| log.lines().filter(|line| line.contains(text)).count())
             .collect()
@@ -324,11 +337,10 @@ impl World {
 }
 
 /// CIS's own variables are the configuration, with durations scaled down.
-fn launch(url: &str) -> Launch {
+fn launch(sandbox: Arc<Sandbox>, url: &str) -> Launch {
     let queue_url = format!("{url}/000000000000/{QUEUE}");
     let environment = [
         ("AWS_ENDPOINT_URL", url),
-        ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("REGION", REGION),
         ("SQS_URL", &queue_url),
@@ -349,6 +361,7 @@ fn launch(url: &str) -> Launch {
         ("health.listen", "off".to_owned()),
     ];
     Launch {
+        sandbox,
         environment: environment
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),

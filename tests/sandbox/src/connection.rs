@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
@@ -12,8 +12,25 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::history::History;
+
 /// Accepts connections without Nagle's delay whose [`Connection`] the handlers can reset.
-pub struct ResettableListener(pub TcpListener);
+pub struct ResettableListener {
+    listener: TcpListener,
+    history: Arc<History>,
+    accepted: u64,
+}
+
+impl ResettableListener {
+    /// The answers that are written whole stand in the history.
+    pub fn new(listener: TcpListener, history: Arc<History>) -> Self {
+        Self {
+            listener,
+            history,
+            accepted: 0,
+        }
+    }
+}
 
 impl Listener for ResettableListener {
     type Io = ResettableStream;
@@ -22,29 +39,48 @@ impl Listener for ResettableListener {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             // The listener's own `accept` waits out a lack of file descriptors.
-            let (stream, address) = Listener::accept(&mut self.0).await;
+            let (stream, address) = Listener::accept(&mut self.listener).await;
             if stream.set_nodelay(true).is_ok() {
-                let connection = Connection::default();
-                return (ResettableStream { stream, connection }, address);
+                self.accepted += 1;
+                let connection = Connection {
+                    number: self.accepted,
+                    ..Connection::default()
+                };
+                let history = self.history.clone();
+                let stream = ResettableStream {
+                    stream,
+                    connection,
+                    history,
+                };
+                return (stream, address);
             }
         }
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
 /// The switch by which a handler resets the connection that its request came on.
 #[derive(Debug, Clone, Default)]
 pub struct Connection {
+    /// Connections are counted from 1.
+    pub number: u64,
     reset: Arc<AtomicBool>,
+    /// The call whose answer is being written, as [`Noted::end`](super::history::Noted::end) numbers it.
+    answering: Arc<AtomicU64>,
 }
 
 impl Connection {
     /// Makes the next write fail; the client sees a TCP reset in place of an answer.
     pub fn reset(&self) {
         self.reset.store(true, Ordering::Release);
+    }
+
+    /// The answer to this call follows.
+    pub fn answering(&self, call: u64) {
+        self.answering.store(call, Ordering::Release);
     }
 }
 
@@ -57,6 +93,7 @@ impl Connected<IncomingStream<'_, ResettableListener>> for Connection {
 pub struct ResettableStream {
     stream: TcpStream,
     connection: Connection,
+    history: Arc<History>,
 }
 
 impl ResettableStream {
@@ -91,7 +128,15 @@ impl AsyncWrite for ResettableStream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        // Hyper flushes once everything that it has is written.
+        if let Poll::Ready(Ok(())) = flushed
+            && self.connection.answering.load(Ordering::Acquire) != 0
+        {
+            let call = self.connection.answering.swap(0, Ordering::AcqRel);
+            self.history.written(call);
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -18,16 +18,17 @@ mod value;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::{Value, json};
 
 use self::capacity::Consumed;
 use self::errors::{no_such_resource, refuse};
-use self::table::Table;
+use self::table::{Key, Table};
 use self::value::item_json;
 use super::clock::Clock;
 use super::faults::Faults;
+use super::history::History;
 use super::http::ServiceError;
 use super::lock;
 
@@ -40,6 +41,7 @@ pub struct DynamoDb {
     tables: Mutex<BTreeMap<String, Table>>,
     /// How far its clock is ahead of the others', in milliseconds.
     ahead_millis: AtomicI64,
+    history: OnceLock<Arc<History>>,
 }
 
 impl DynamoDb {
@@ -50,7 +52,33 @@ impl DynamoDb {
             faults,
             tables: Mutex::default(),
             ahead_millis: AtomicI64::new(0),
+            history: OnceLock::new(),
         }
+    }
+
+    /// Writes down from now on what is written and deleted.
+    pub fn record(&self, history: Arc<History>) {
+        self.history.get_or_init(|| history);
+    }
+
+    /// Writes a record of this table down.
+    fn tell(&self, kind: &str, table: &str, fields: impl FnOnce() -> Value) {
+        if let Some(history) = self.history.get() {
+            history.note(kind, || {
+                let mut record = fields();
+                record["table"] = json!(table);
+                record
+            });
+        }
+    }
+
+    /// Writes down what became of the item under this key: what is there now, or nothing.
+    fn tell_item(&self, name: &str, table: &Table, key: &Key) {
+        self.tell(
+            "item",
+            name,
+            || json!({ "key": key.to_string(), "item": table.get(key).map(item_json) }),
+        );
     }
 
     /// Answers one operation of the JSON protocol as for a caller in us-east-1.
@@ -105,7 +133,12 @@ impl DynamoDb {
     pub fn sweep(&self) -> usize {
         let now = self.now_millis() / 1000;
         let mut tables = lock(&self.tables);
-        tables.values_mut().map(|table| table.sweep(now)).sum()
+        let swept = tables.iter_mut().map(|(name, table)| {
+            let count = table.sweep(now);
+            self.tell("swept", name, || json!({ "count": count }));
+            count
+        });
+        swept.sum()
     }
 
     /// Sets the clock of this service ahead of the others', or behind them by a negative number: its `Date`

@@ -1,7 +1,7 @@
 //! Faults injected per operation: errors, delays, silence, resets, batch entries that fail or are left, and
 //! duplicates, decided by rules that can change while the sandbox runs.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::history::History;
 use super::lock;
 
 /// The operation that [`Fault::Duplicate`] applies to: any arrival of a message in a queue.
@@ -134,6 +135,7 @@ impl Fault {
 #[derive(Debug)]
 pub struct Faults {
     state: Mutex<Armed>,
+    history: OnceLock<Arc<History>>,
 }
 
 #[derive(Debug)]
@@ -191,12 +193,19 @@ impl Faults {
                 seed: 0,
                 rules: Vec::new(),
             }),
+            history: OnceLock::new(),
         }
+    }
+
+    /// Writes changes of the rules down from now on.
+    pub fn record(&self, history: Arc<History>) {
+        self.history.get_or_init(|| history);
     }
 
     /// Replaces all rules; counts and windows begin anew.
     pub fn set(&self, rules: Vec<Rule>) {
         let mut state = lock(&self.state);
+        self.tell("set", &rules);
         state.rules.clear();
         for rule in rules {
             state.arm(rule);
@@ -205,12 +214,22 @@ impl Faults {
 
     /// Adds a rule to those in force.
     pub fn add(&self, rule: Rule) {
-        lock(&self.state).arm(rule);
+        let mut state = lock(&self.state);
+        self.tell("added", std::slice::from_ref(&rule));
+        state.arm(rule);
     }
 
     /// Ends every rule.
     pub fn clear(&self) {
-        lock(&self.state).rules.clear();
+        let mut state = lock(&self.state);
+        self.tell("cleared", &[]);
+        state.rules.clear();
+    }
+
+    fn tell(&self, change: &str, rules: &[Rule]) {
+        if let Some(history) = self.history.get() {
+            history.note("faults", || json!({ "change": change, "rules": rules }));
+        }
     }
 
     /// Whether no rule is in force.

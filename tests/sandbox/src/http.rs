@@ -1,23 +1,27 @@
 //! The wire: which protocol a request speaks, the call behind it, and the answer's form.
 
+mod render;
+
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use quick_xml::escape::escape;
 use serde_json::{Map, Value, json};
-use uuid::Uuid;
 
+pub(crate) use self::render::crc32;
+
+use self::render::render;
 use super::Sandbox;
 use super::connection::Connection;
 use super::dynamodb::Refusal;
 use super::faults::{Fault, Plan};
+use super::history::{Noted, Request as Asked};
 use super::outbox::Refused;
 use super::s3;
 use super::ses::SendEmail;
@@ -131,17 +135,51 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
         return render(sandbox, service, answer);
     }
     sandbox.count(&name);
-    let Plan { delay, fault } = sandbox.faults.plan(&name, &body);
+    let noted = Noted::begin(
+        &sandbox.history,
+        &Asked {
+            operation: &name,
+            parts,
+            body: &body,
+            connection: connection.number,
+        },
+    );
+    let answered = noted.scope(serve(sandbox, connection, parts, &body, call, &name));
+    let response = answered.await;
+    connection.answering(noted.end());
+    response
+}
+
+/// Answers a call, unless a fault strikes it.
+async fn serve(
+    sandbox: &Sandbox,
+    connection: &Connection,
+    parts: &Parts,
+    body: &[u8],
+    call: Call<'_>,
+    name: &str,
+) -> Response {
+    let service = call.service;
+    let reply = |answer| {
+        tell(sandbox, name, &answer);
+        render(sandbox, service, answer)
+    };
+    let Plan { delay, fault } = sandbox.faults.plan(name, body);
+    if !delay.is_zero() || fault.is_some() {
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let struck = || json!({ "delay_ms": delay_ms, "fault": fault });
+        sandbox.history.note("struck", struck);
+    }
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
     match fault {
         None => {
-            let answer = run(sandbox, parts, call, &name).await;
+            let answer = run(sandbox, parts, call, name).await;
             if let Err(refusal) = &answer {
-                note_refusal(sandbox, &name, &body, &refusal.error);
+                note_refusal(sandbox, name, body, &refusal.error);
             }
-            render(sandbox, service, answer)
+            reply(answer)
         }
         Some(Fault::Error {
             code,
@@ -154,20 +192,22 @@ async fn answer(sandbox: &Sandbox, connection: &Connection, parts: &Parts, body:
                 code,
                 message,
             };
-            note_refusal(sandbox, &name, &body, &error);
-            render(sandbox, service, Err(error.into()))
+            note_refusal(sandbox, name, body, &error);
+            reply(Err(error.into()))
         }
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::AnswerLate { after_ms }) => {
-            let answer = run(sandbox, parts, call, &name).await;
+            let answer = run(sandbox, parts, call, name).await;
             tokio::time::sleep(Duration::from_millis(after_ms)).await;
-            render(sandbox, service, answer)
+            reply(answer)
         }
         Some(fault) => {
             if fault == Fault::ResetAfter {
                 // What it would have answered is what the caller never learns.
-                drop(run(sandbox, parts, call, &name).await);
+                drop(run(sandbox, parts, call, name).await);
             }
+            let how = || json!({ "how": "reset" });
+            sandbox.history.note("unanswered", how);
             connection.reset();
             StatusCode::NO_CONTENT.into_response()
         }
@@ -180,6 +220,16 @@ fn note_refusal(sandbox: &Sandbox, operation: &str, body: &[u8], error: &Service
         let now = sandbox.clock.now_millis();
         sandbox.outbox.refuse(Refused::new(body, error, now));
     }
+}
+
+/// Writes an answer down.
+fn tell(sandbox: &Sandbox, name: &str, answer: &Result<Answer, Refusal>) {
+    let told = match answer {
+        Ok(Answer::Json(body)) => Ok(Some(&**body)),
+        Ok(_) => Ok(None),
+        Err(refusal) => Err((refusal.error.status, &*refusal.error.code)),
+    };
+    sandbox.history.answer(name, told);
 }
 
 async fn run(
@@ -250,6 +300,8 @@ fn fail_entries(sandbox: &Sandbox, name: &str, mut request: Value) -> (Value, Ve
                 .faults
                 .entry_error(name, entry.to_string().as_bytes());
             if let Some((code, message)) = &struck {
+                let told = || json!({ "entry": entry["Id"], "code": code });
+                sandbox.history.note("struck_entry", told);
                 failed.push(json!({
                     "Id": entry["Id"], "Code": code, "SenderFault": false, "Message": message,
                 }));
@@ -374,101 +426,4 @@ fn caller(headers: &HeaderMap) -> Caller {
         host: text(header::HOST).map_or(default.host, str::to_owned),
         region: region.map_or(default.region, str::to_owned),
     }
-}
-
-fn render(sandbox: &Sandbox, service: Service, answer: Result<Answer, Refusal>) -> Response {
-    let request_id = Uuid::new_v4().to_string();
-    let mut response = match answer {
-        Ok(Answer::Json(json)) => {
-            (checksum(service, &json), content_type(service), json).into_response()
-        }
-        Ok(Answer::Xml(xml)) => (content_type(Service::Sns), xml).into_response(),
-        Ok(Answer::Object(reply)) => reply.into_response(),
-        Err(refusal) if service == Service::S3 => s3::Reply::error(&refusal.error).into_response(),
-        Err(refusal) => render_refusal(service, &refusal, &request_id),
-    };
-    let now_millis = match service {
-        Service::DynamoDb => sandbox.dynamodb.now_millis(),
-        _ => sandbox.clock.now_millis(),
-    };
-    let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(now_millis));
-    let headers = response.headers_mut();
-    insert(headers, "date", &date);
-    if service != Service::S3 {
-        insert(headers, "x-amzn-requestid", &request_id);
-    }
-    response
-}
-
-/// `DynamoDB` sends the body's checksum, which SDKs compare.
-fn checksum(service: Service, body: &[u8]) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if service == Service::DynamoDb {
-        insert(&mut headers, "x-amz-crc32", &crc32(body).to_string());
-    }
-    headers
-}
-
-/// As in zip files and PNG.
-pub(crate) fn crc32(bytes: &[u8]) -> u32 {
-    let shifted = |crc: u32| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| shifted(crc))
-    })
-}
-
-fn render_refusal(service: Service, refusal: &Refusal, request_id: &str) -> Response {
-    let error = &refusal.error;
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let fault = if error.status < 500 {
-        "Sender"
-    } else {
-        "Receiver"
-    };
-    let ServiceError { code, message, .. } = error;
-    let mut extra = HeaderMap::new();
-    let body = match service {
-        Service::Sqs => {
-            let legacy = error.query_code.as_ref().unwrap_or(code);
-            insert(
-                &mut extra,
-                "x-amzn-query-error",
-                &format!("{legacy};{fault}"),
-            );
-            let name = format!("com.amazonaws.sqs#{code}");
-            json!({ "__type": name, "message": message }).to_string()
-        }
-        Service::CodeCommit => json!({ "__type": code, "message": message }).to_string(),
-        Service::DynamoDb => {
-            let body = refusal.json().to_string();
-            extra = checksum(service, body.as_bytes());
-            body
-        }
-        Service::Ses => {
-            insert(&mut extra, "x-amzn-errortype", code);
-            json!({ "message": message }).to_string()
-        }
-        Service::Sns | Service::S3 => format!(
-            "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error><Type>{fault}</Type><Code>{}</Code><Message>{}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>",
-            escape(code.as_str()),
-            escape(message.as_str()),
-        ),
-    };
-    (status, extra, content_type(service), body).into_response()
-}
-
-fn insert(headers: &mut HeaderMap, name: &'static str, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.insert(name, value);
-    }
-}
-
-fn content_type(service: Service) -> [(HeaderName, &'static str); 1] {
-    let kind = match service {
-        Service::Sqs | Service::DynamoDb => "application/x-amz-json-1.0",
-        Service::CodeCommit => "application/x-amz-json-1.1",
-        Service::Ses => "application/json",
-        Service::Sns | Service::S3 => "text/xml",
-    };
-    [(header::CONTENT_TYPE, kind)]
 }

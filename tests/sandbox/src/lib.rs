@@ -7,6 +7,7 @@ pub mod codecommit;
 mod connection;
 pub mod dynamodb;
 pub mod faults;
+pub mod history;
 pub mod http;
 pub mod outbox;
 pub mod s3;
@@ -15,6 +16,8 @@ pub mod sns;
 pub mod sqs;
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +31,7 @@ use self::codecommit::CodeCommit;
 use self::connection::{Connection, ResettableListener};
 use self::dynamodb::DynamoDb;
 use self::faults::Faults;
+use self::history::History;
 use self::http::ServiceError;
 use self::outbox::Outbox;
 use self::s3::S3;
@@ -57,6 +61,8 @@ pub struct Sandbox {
     pub dynamodb: Arc<DynamoDb>,
     /// What is to go wrong.
     pub faults: Arc<Faults>,
+    /// What the services did, where that is written down.
+    pub history: Arc<History>,
     /// The mails that SES took.
     pub outbox: Arc<Outbox>,
     calls: Mutex<BTreeMap<String, u64>>,
@@ -68,21 +74,28 @@ impl Sandbox {
     /// Every service, empty.
     pub fn new() -> Arc<Self> {
         let clock = Arc::new(Clock::new());
+        let history = Arc::new(History::default());
         let faults = Arc::new(Faults::new());
+        faults.record(history.clone());
         let outbox = Arc::new(Outbox::new());
         let sqs = Arc::new(Sqs::new(clock.clone()));
         sqs.inject(faults.clone());
+        sqs.record(history.clone());
         let sns = Arc::new(Sns::new(sqs.clone(), clock.clone()));
         let ses = Ses::new(clock.clone(), outbox.clone(), sns.clone(), sqs.clone());
+        ses.record(history.clone());
+        let dynamodb = DynamoDb::new(clock.clone(), faults.clone());
+        dynamodb.record(history.clone());
         Arc::new(Self {
             sns,
             ses: Arc::new(ses),
             codecommit: Arc::new(CodeCommit::new(clock.clone())),
             s3: Arc::new(S3::new(clock.clone())),
-            dynamodb: Arc::new(DynamoDb::new(clock.clone(), faults.clone())),
+            dynamodb: Arc::new(dynamodb),
             clock,
             sqs,
             faults,
+            history,
             outbox,
             calls: Mutex::default(),
             stop: CancellationToken::new(),
@@ -93,16 +106,17 @@ impl Sandbox {
     pub async fn serve(self: &Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
         let service = Router::new()
             .merge(admin::router())
+            .merge(history::router())
             .fallback(http::aws)
             .layer(middleware::from_fn_with_state(self.clone(), http::s3_first))
             .with_state(self.clone())
             .into_make_service_with_connect_info::<Connection>();
         let stop = self.stop.clone();
-        let serving =
-            axum::serve(ResettableListener(listener), service).with_graceful_shutdown(async move {
-                shutdown.cancelled().await;
-                stop.cancel();
-            });
+        let listener = ResettableListener::new(listener, self.history.clone());
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+            shutdown.cancelled().await;
+            stop.cancel();
+        });
         let overdue = async {
             self.stop.cancelled().await;
             tokio::time::sleep(LAST_WORDS).await;
@@ -232,8 +246,18 @@ impl Sandbox {
         lock(&self.calls).clone()
     }
 
+    /// Writes down from now on, in this file, what the services do.
+    ///
+    /// # Errors
+    ///
+    /// Where the file cannot be made, or a history is being kept.
+    pub fn write_history(&self, path: &Path) -> io::Result<()> {
+        self.history.write_to(path, self.clock.clone())
+    }
+
     /// Back to the beginning: every service empty, no mails, faults or counts.
     pub fn reset(&self) {
+        self.history.note("reset", || json!({}));
         self.sqs.reset();
         self.sns.reset();
         self.ses.reset();

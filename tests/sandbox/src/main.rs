@@ -4,8 +4,10 @@ mod greeting;
 
 use std::io::{ErrorKind, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser;
 use futures_util::StreamExt as _;
 use sandbox::Sandbox;
@@ -23,6 +25,9 @@ struct Arguments {
     /// Port, or address and port, to listen on; a port alone is one of 127.0.0.1, and port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:4566", value_parser = address)]
     listen: SocketAddr,
+    /// Writes down in this file, made anew, what the services do.
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -37,6 +42,10 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
     };
     let sandbox = Sandbox::new();
+    if let Some(file) = &arguments.history {
+        let kept = sandbox.write_history(file);
+        kept.with_context(|| format!("no history in {}", file.display()))?;
+    }
     let greeting = greeting::greeting(listener.local_addr()?, &sandbox.faults);
     // At once, so that whoever reads the first line alone and goes stops nothing.
     std::io::stdout().write_all(greeting.as_bytes())?;

@@ -15,7 +15,7 @@ mod send;
 mod suppression;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ use self::publisher::{EventRule, Publisher, Told};
 use self::quota::Quota;
 use self::suppression::Suppressed;
 use super::clock::Clock;
+use super::history::History;
 use super::http::ServiceError;
 use super::outbox::Outbox;
 use super::sns::Sns;
@@ -46,6 +47,7 @@ pub struct Ses {
     outbox: Arc<Outbox>,
     publisher: Arc<Publisher>,
     state: Mutex<State>,
+    history: OnceLock<Arc<History>>,
 }
 
 #[derive(Default)]
@@ -70,7 +72,14 @@ impl Ses {
             clock,
             outbox,
             state: Mutex::default(),
+            history: OnceLock::new(),
         }
+    }
+
+    /// Writes down from now on what is accepted and what is told of it.
+    pub fn record(&self, history: Arc<History>) {
+        self.publisher.record(history.clone());
+        self.history.get_or_init(|| history);
     }
 
     /// A new account: default settings, no identities, nothing sent.

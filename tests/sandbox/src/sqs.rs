@@ -28,6 +28,7 @@ use self::params::required_text;
 use self::queue::{Queue, State};
 use super::clock::Clock;
 use super::faults::Faults;
+use super::history::History;
 use super::http::ServiceError;
 use super::lock;
 
@@ -43,6 +44,7 @@ pub struct Sqs {
     clock: Arc<Clock>,
     queues: Mutex<Queues>,
     faults: OnceLock<Arc<Faults>>,
+    history: OnceLock<Arc<History>>,
 }
 
 type Queues = BTreeMap<String, Queue>;
@@ -96,7 +98,13 @@ impl Sqs {
             clock,
             queues: Mutex::default(),
             faults: OnceLock::new(),
+            history: OnceLock::new(),
         }
+    }
+
+    /// Writes down from now on what happens in queues that are made later.
+    pub fn record(&self, history: Arc<History>) {
+        self.history.get_or_init(|| history);
     }
 
     /// Lets duplicates be injected; without it every message arrives once.
@@ -270,7 +278,7 @@ impl Sqs {
             return false;
         };
         let copy = copy_of(message, new_id);
-        queue.add(copy, millis(after), now);
+        queue.add(copy, "copy", millis(after), now);
         true
     }
 
@@ -288,10 +296,10 @@ impl Sqs {
             .and_then(|faults| faults.duplicate(&message.content.body));
         if let Some(duplicate) = duplicate {
             let copy = copy_of(&message, duplicate.new_id);
-            queue.add(message, delay_millis, now);
-            queue.add(copy, delay_millis + duplicate.after_ms, now);
+            queue.add(message, "sent", delay_millis, now);
+            queue.add(copy, "copy", delay_millis + duplicate.after_ms, now);
         } else {
-            queue.add(message, delay_millis, now);
+            queue.add(message, "sent", delay_millis, now);
         }
     }
 

@@ -1,6 +1,8 @@
 //! The local AWS is itself tested: a fake that is wrong proves nothing.
 
 #[cfg(test)]
+mod checker;
+#[cfg(test)]
 mod codecommit;
 #[cfg(test)]
 mod duplicates;
@@ -8,6 +10,8 @@ mod duplicates;
 mod dynamodb;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod history;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]

@@ -124,8 +124,12 @@ impl DynamoDb {
                 unprocessed.entry(given).or_default().push(request);
                 continue;
             }
-            let table = tables.get_mut(named(&given)).ok_or_else(no_such_resource)?;
-            *units.entry(given).or_default() += write.apply(table)?;
+            let name = named(&given);
+            let table = tables.get_mut(name).ok_or_else(no_such_resource)?;
+            let key = write.key(table)?;
+            let cost = write.apply(table)?;
+            self.tell_item(name, table, &key);
+            *units.entry(given).or_default() += cost;
             done += 1;
         }
         if done == 0 {

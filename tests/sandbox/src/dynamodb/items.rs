@@ -121,9 +121,11 @@ impl DynamoDb {
             if !met {
                 let refusal = failed(there.filter(|_| terms.refuser_wanted));
                 table.consumed.writes += write_units(size);
+                self.tell("item_refused", &name, || json!({ "key": key.to_string() }));
                 return Ok(Err(refusal));
             }
             let old = work(table, key.clone());
+            self.tell_item(&name, table, &key);
             let units = write_units(table.get(&key).map_or(0, item_size).max(size));
             table.consumed.writes += units;
             let mut answer = json!({});

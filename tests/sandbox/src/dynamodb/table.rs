@@ -1,6 +1,7 @@
 //! A table: its key, its items, and what it says of itself.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::{Value, json};
 
@@ -41,6 +42,12 @@ pub(super) struct Table {
     pub(super) ttl: Ttl,
     pub(super) consumed: Consumed,
     items: BTreeMap<Key, Item>,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
 }
 
 impl Table {

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::future::OptionFuture;
@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::super::clock::Clock;
+use super::super::history::History;
 use super::super::lock;
 use super::super::sns::Sns;
 use super::super::sqs::Sqs;
@@ -78,6 +79,7 @@ pub(super) struct Publisher {
     told: Mutex<BTreeMap<String, Told>>,
     due: Mutex<Option<mpsc::UnboundedSender<Due>>>,
     published: AtomicU64,
+    history: OnceLock<Arc<History>>,
 }
 
 struct Rules {
@@ -145,7 +147,18 @@ impl Publisher {
             told: Mutex::default(),
             due: Mutex::default(),
             published: AtomicU64::new(0),
+            history: OnceLock::new(),
         })
+    }
+
+    pub(super) fn record(&self, history: Arc<History>) {
+        self.history.get_or_init(|| history);
+    }
+
+    fn tell(&self, kind: &str, fields: impl FnOnce() -> Value) {
+        if let Some(history) = self.history.get() {
+            history.note(kind, fields);
+        }
     }
 
     pub(super) fn reset(&self) {
@@ -251,6 +264,10 @@ impl Publisher {
                 }
             }
         }
+        self.tell(
+            "events",
+            || json!({ "mail": id, "published": told.published, "lost": told.lost }),
+        );
         lock(&self.told).insert(id, told);
         let mut sender = lock(&self.due);
         let sender = sender.get_or_insert_with(|| {
@@ -277,6 +294,12 @@ impl Publisher {
         let now = UNIX_EPOCH + Duration::from_millis(self.clock.now_millis());
         let now = humantime::format_rfc3339_millis(now).to_string();
         let (sent, fate) = &*due.event;
+        self.tell("event", || {
+            let target = match &due.target {
+                Target::Topic(arn) | Target::Bus(arn) => arn,
+            };
+            json!({ "mail": sent.id, "type": due.kind, "target": target })
+        });
         let event = sent.event(due.kind, fate, &now);
         match &due.target {
             Target::Topic(arn) => self.sns.publish_text(arn, SUBJECT, event.to_string()),

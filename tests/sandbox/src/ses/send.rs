@@ -1,5 +1,6 @@
 //! `SendEmail`: the request checked in SES's order, counted, and put into the outbox.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use serde::Deserialize;
@@ -85,15 +86,19 @@ impl Ses {
         for reply_to in &mail.reply_to {
             address::mailbox(reply_to)?;
         }
+        let now = self.clock.now_millis();
+        let id = message_id(now);
         let events = {
             let mut state = self.state();
             let set = state.set_of(&mail, sender)?;
             state.admit(&mail, set.as_deref(), sender, &recipients)?;
+            if let Some(history) = self.history.get() {
+                history.note("mail", || mail.record(&id, set.as_deref(), &recipients));
+            }
             set.and_then(|set| state.events_of(set, &recipients))
         };
 
-        let now = self.clock.now_millis();
-        mail.id = message_id(now);
+        mail.id = id;
         mail.time_millis = now;
         mail.time =
             humantime::format_rfc3339_millis(UNIX_EPOCH + Duration::from_millis(now)).to_string();
@@ -117,6 +122,18 @@ struct Events {
 }
 
 impl StoredMail {
+    /// What stands in the history of it.
+    fn record(&self, id: &str, set: Option<&str>, recipients: &[&str]) -> Value {
+        json!({
+            "mail": id,
+            "to": recipients,
+            "simulated": self.is_simulated(),
+            "subject": self.subject,
+            "tags": self.tags.iter().cloned().collect::<BTreeMap<_, _>>(),
+            "set": set,
+        })
+    }
+
     fn sent(&self, set: &str) -> Sent {
         let all = [&self.to, &self.cc, &self.bcc].into_iter().flatten();
         Sent {

@@ -46,7 +46,9 @@ impl Sqs {
         } else {
             let arn = format!("arn:aws:sqs:{}:{ACCOUNT}:{name}", caller.region);
             let (identity, _) = Uuid::new_v4().as_u64_pair();
-            let mut queue = Queue::new(arn, attributes, identity, now);
+            let history = self.history.get().cloned().unwrap_or_default();
+            let mut queue = Queue::new(arn, attributes, identity, history, now);
+            queue.tell_attributes();
             queue.tags = tags
                 .into_iter()
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -58,7 +60,9 @@ impl Sqs {
 
     pub(super) fn delete_queue(&self, request: &Value) -> Result<Value, ServiceError> {
         let name = queue_name(request)?;
-        let queue = lock(&self.queues).remove(name).ok_or_else(no_such_queue)?;
+        let mut queues = lock(&self.queues);
+        let queue = queues.remove(name).ok_or_else(no_such_queue)?;
+        queue.tell("queue_deleted", |_| {});
         queue.changed.notify_waiters();
         Ok(json!({}))
     }
@@ -166,6 +170,7 @@ impl Sqs {
         if let Some(queue) = queues.get_mut(name) {
             queue.attributes = attributes;
             queue.modified_at = now;
+            queue.tell_attributes();
             // A long poll may sit on messages that a shorter retention has just dropped.
             queue.changed.notify_waiters();
         }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use super::super::history::History;
 use super::super::http::ServiceError;
 use super::attributes::Attributes;
 use super::errors::{error, invalid_handle, invalid_value};
 use super::handle::Receipt;
 use super::message::Message;
+use super::operations::name_in;
 
 /// How many received messages a queue holds at most.
 pub(super) const MOST_IN_FLIGHT: usize = 120_000;
@@ -43,6 +46,7 @@ pub(super) struct Queue {
     in_flight: usize,
     next_key: u64,
     next_serial: u64,
+    history: Arc<History>,
 }
 
 #[derive(Debug)]
@@ -70,7 +74,13 @@ pub(super) struct Received {
 }
 
 impl Queue {
-    pub(super) fn new(arn: String, attributes: Attributes, identity: u64, now: u64) -> Self {
+    pub(super) fn new(
+        arn: String,
+        attributes: Attributes,
+        identity: u64,
+        history: Arc<History>,
+        now: u64,
+    ) -> Self {
         Self {
             arn,
             attributes,
@@ -88,7 +98,34 @@ impl Queue {
             in_flight: 0,
             next_key: 0,
             next_serial: 0,
+            history,
         }
+    }
+
+    /// Writes a record of this queue down, with the fields that `fill` sets.
+    pub(super) fn tell(&self, kind: &str, fill: impl FnOnce(&mut Value)) {
+        self.history.note(kind, || {
+            let mut record = json!({ "queue": name_in(&self.arn) });
+            fill(&mut record);
+            record
+        });
+    }
+
+    /// Writes the queue's attributes down.
+    pub(super) fn tell_attributes(&self) {
+        self.tell("queue", |record| {
+            record["attributes"] = self.attributes.iter().collect();
+        });
+    }
+
+    /// The same as [`Queue::tell`], of one message.
+    fn tell_of(&self, kind: &str, key: u64, fields: impl FnOnce() -> Value) {
+        self.tell(kind, |record| {
+            record["key"] = json!(key);
+            if let (Value::Object(record), Value::Object(fields)) = (record, fields()) {
+                record.extend(fields);
+            }
+        });
     }
 
     /// Makes visible what has waited long enough and drops what is older than the retention.
@@ -96,13 +133,27 @@ impl Queue {
         while let Some(&(until, key)) = self.timed.first()
             && until <= now
         {
+            self.tell_of("visible", key, || {
+                let state = self.entries.get(&key).map(|entry| entry.state);
+                let was = match state {
+                    Some(State::InFlight { .. }) => "in_flight",
+                    _ => "delayed",
+                };
+                json!({ "at": until, "was": was })
+            });
             self.place(key, State::Visible { since: until });
         }
         let retention = self.attributes.retention_millis();
         while let Some(&(sent_at, key)) = self.by_age.first()
             && sent_at + retention <= now
         {
-            self.remove(key);
+            if let Some(message) = self.remove(key) {
+                self.tell_of(
+                    "expired",
+                    key,
+                    || json!({ "message": message.id.to_string() }),
+                );
+            }
         }
     }
 
@@ -111,9 +162,19 @@ impl Queue {
         self.timed.first().map(|(until, _)| *until)
     }
 
-    pub(super) fn add(&mut self, message: Message, delay_millis: u64, now: u64) {
+    /// `how` it came stands in the history.
+    pub(super) fn add(&mut self, message: Message, how: &str, delay_millis: u64, now: u64) {
         let key = self.next_key;
         self.next_key += 1;
+        self.tell_of("arrived", key, || {
+            json!({
+                "message": message.id.to_string(),
+                "how": how,
+                "visible_at": now + delay_millis,
+                "sent_at": message.sent_at,
+                "body": message.content.body,
+            })
+        });
         self.by_age.insert((message.sent_at, key));
         let state = if delay_millis == 0 {
             State::Visible { since: now }
@@ -152,7 +213,12 @@ impl Queue {
                 break;
             };
             if most_receives.is_some_and(|most| entry.message.receive_count >= most) {
-                received.dead.extend(self.remove(key));
+                if let Some(message) = self.remove(key) {
+                    self.tell_of("dead", key, || {
+                        json!({ "message": message.id.to_string(), "count": message.receive_count })
+                    });
+                    received.dead.push(message);
+                }
                 continue;
             }
             self.next_serial += 1;
@@ -160,6 +226,16 @@ impl Queue {
             entry.message.receive_count += 1;
             entry.message.first_received_at.get_or_insert(now);
             let handle = Receipt { key, serial }.encode(self.identity);
+            self.history.note("received", || {
+                json!({
+                    "queue": name_in(&self.arn),
+                    "key": key,
+                    "message": entry.message.id.to_string(),
+                    "handle": handle,
+                    "count": entry.message.receive_count,
+                    "until": now + visibility_millis,
+                })
+            });
             received.messages.push((entry.message.clone(), handle));
             keys.push(key);
             let until = now + visibility_millis;
@@ -203,8 +279,15 @@ impl Queue {
             .is_some_and(|entry| entry.last_receive == Some(receipt.serial))
         {
             self.remove(receipt.key);
+            self.tell_deleted(receipt.key, handle, true);
+        } else {
+            self.tell_deleted(receipt.key, handle, false);
         }
         Ok(())
+    }
+
+    fn tell_deleted(&self, key: u64, handle: &str, gone: bool) {
+        self.tell_of("deleted", key, || json!({ "handle": handle, "gone": gone }));
     }
 
     pub(super) fn change_visibility(
@@ -247,12 +330,17 @@ impl Queue {
             }
         };
         self.place(receipt.key, state);
+        self.tell_of("visibility", receipt.key, || {
+            let until = now + seconds * 1000;
+            json!({ "handle": handle, "seconds": seconds, "until": until })
+        });
         // A shorter time is earlier than what the long polls sleep towards.
         self.changed.notify_waiters();
         Ok(())
     }
 
     pub(super) fn purge(&mut self) {
+        self.tell("purged", |_| {});
         self.entries.clear();
         self.visible.clear();
         self.timed.clear();

@@ -112,7 +112,7 @@ impl Sqs {
                     dead_letter_source: source.clone(),
                     ..message
                 };
-                target.add(message, 0, now);
+                target.add(message, "dead_letter", 0, now);
             }
         }
         Ok(if received.messages.is_empty() {

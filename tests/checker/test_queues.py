@@ -1,0 +1,135 @@
+"""The rules about messages under their leases, broken and kept."""
+
+from cases import Case
+
+
+class Queues(Case):
+    def test_two_receives_spent_for_nothing_are_a_breach(self):
+        for count in (1, 2):
+            self.story.at(count * 10).receive(lasts=5, count=count)
+        self.story.at(30).die()
+        self.assert_breaks("dead")
+
+    def test_kills_stops_and_lost_answers_spend_receives(self):
+        self.story.receive(lasts=5)
+        self.story.mark("killed")
+        self.story.at(10).receive("b", lasts=5, count=2, heard="reset")
+        self.story.at(30).die()
+        self.assert_breaks()
+
+    def test_refused_sends_spend_receives(self):
+        for count in (1, 2):
+            handle = self.story.at(count * 10).receive(count=count)
+            self.story.send(code="MessageRejected")
+            self.story.change(handle, 0)
+        self.story.at(30).die()
+        self.assert_breaks()
+
+    def test_what_was_mailed_and_answered_and_not_deleted_is_a_breach(self):
+        self.story.receive(lasts=5)
+        self.story.send()
+        self.story.at(10).receive("b", lasts=5, count=2, heard="reset")
+        self.story.at(30).die()
+        self.assert_breaks("dead", "undeleted")
+
+    def reject(self, between):
+        handle = self.story.receive()
+        self.story.send(code="BadRequestException")
+        if between:
+            self.story.send(tags={"notification-id": "zz", "witness": "1"})
+        self.story.send(code="BadRequestException")
+        line = self.story.log_line("rejected")
+        self.story.change(handle, 2)
+        return line
+
+    def test_a_rejection_needs_an_acceptance_between_its_refusals(self):
+        account = self.story.call("a", "ses:GetAccount", {})
+        self.story.end(account, body={"SendQuota": {"MaxSendRate": 5000}})
+        line = self.reject(between=False)
+        self.assert_breaks("unwitnessed", log=[line])
+
+    def test_a_rejection_beside_one_is_right(self):
+        account = self.story.call("a", "ses:GetAccount", {})
+        self.story.end(account, body={"SendQuota": {"MaxSendRate": 5000}})
+        line = self.reject(between=True)
+        self.assert_breaks(log=[line])
+
+    def test_a_renewal_after_the_delete_is_seen(self):
+        handle = self.story.receive()
+        self.story.send()
+        self.story.delete(handle)
+        self.story.end(self.story.call("a", "sqs:GetQueueAttributes", {}))
+        self.story.at(3).change(handle, 30, done=False)
+        self.assert_breaks("renewed")
+
+    def test_a_renewal_that_crosses_its_answer_is_not(self):
+        handle = self.story.receive()
+        self.story.send()
+        self.story.delete(handle)
+        self.story.change(handle, 30, done=False)
+        self.assert_breaks()
+
+    def test_a_renewal_after_a_delete_whose_answer_may_be_unread_is_not(self):
+        handle = self.story.receive()
+        self.story.send()
+        self.story.delete(handle, heard="unread")
+        self.story.at(3).change(handle, 30, done=False)
+        self.assert_breaks()
+
+    def test_a_renewal_that_is_asked_for_before_the_delete_is_answered_is_no_late_one(self):
+        handle = self.story.receive()
+        self.story.send()
+        delete = self.story.call("a", "sqs:DeleteMessage", {"ReceiptHandle": handle})
+        self.story.note("deleted", delete, queue="q", key=1, handle=handle, gone=True)
+        self.story.aside = True
+        self.story.change(handle, 30, done=False)
+        self.story.aside = False
+        self.story.end(delete)
+        self.assert_breaks("overlapping")
+
+    def test_a_renewal_under_way_at_the_delete_is_two_calls_at_once(self):
+        handle = self.story.receive()
+        self.story.send()
+        entries = [{"Id": "0", "ReceiptHandle": handle, "VisibilityTimeout": 30}]
+        renewal = self.story.call("a", "sqs:ChangeMessageVisibilityBatch", {"Entries": entries})
+        self.story.aside = True
+        self.story.delete(handle)
+        self.story.aside = False
+        self.story.end(renewal, body={"Successful": [{"Id": "0"}], "Failed": []})
+        self.assert_breaks("overlapping")
+
+    def test_a_failed_entry_must_be_tried_again(self):
+        handle = self.story.receive()
+        self.story.send()
+        self.story.delete(handle, done=False)
+        self.story.at(20).note("faults", change="cleared", rules=[])
+        self.assert_breaks("unretried")
+
+    def test_a_failed_entry_that_is_tried_again_is_right(self):
+        handle = self.story.receive()
+        self.story.send()
+        self.story.delete(handle, done=False)
+        self.story.at(2).delete(handle)
+        self.story.at(20).note("faults", change="cleared", rules=[])
+        self.assert_breaks()
+
+    def test_a_client_that_was_stopped_need_not_try_again(self):
+        handle = self.story.receive()
+        self.story.send()
+        self.story.delete(handle, done=False)
+        self.story.mark("killed")
+        self.story.at(20).note("faults", change="cleared", rules=[])
+        self.assert_breaks()
+
+    def test_a_message_that_was_mailed_must_be_deleted(self):
+        self.story.receive()
+        self.story.send()
+        self.story.at(20).note("faults", change="cleared", rules=[])
+        self.assert_breaks("undeleted")
+
+    def test_too_many_leases_are_seen_where_the_concurrency_is_known(self):
+        for key in range(2, 9):
+            self.story.arrive(key)
+            self.story.receive(key=key)
+        self.assert_breaks("crowded", concurrency=1)
+        self.assert_breaks(concurrency=2)
