@@ -140,7 +140,7 @@ impl Feedback {
             };
             let finding = Finding::failed(SET, found).advising(
                 "give it one that is enabled and publishes to a topic that the feedback queue is \
-                 subscribed to (deploy/README.md, Feedback)",
+                 subscribed to (deploy/options.md, Feedback)",
             );
             self.findings.push(finding);
             return;
