@@ -237,10 +237,15 @@ pub(super) struct Triage {
     #[arg(long)]
     pub(super) delete: bool,
     /// The URL of the queue to redrive to. Without it `queue.url` (`SQS_URL`), which must dead-letter here.
-    #[arg(long, value_name = "URL", requires = "redrive")]
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "redrive",
+        conflicts_with = "delete"
+    )]
     pub(super) to_queue_url: Option<String>,
     /// Also redrive what was mailed, or may have been, as far as the ledger's table knows.
-    #[arg(long, requires = "redrive", conflicts_with = "mailed")]
+    #[arg(long, requires = "redrive", conflicts_with_all = ["mailed", "delete"])]
     pub(super) even_mailed: bool,
     /// Redrive or delete without a question.
     #[arg(long)]

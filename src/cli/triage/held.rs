@@ -39,7 +39,7 @@ impl Deadline {
 
     fn is_further_than(self, time: Duration) -> bool {
         let left = self.of_the_day.duration_since(SystemTime::now());
-        self.measured >= Instant::now() + time && left.is_ok_and(|left| left >= time)
+        self.measured > Instant::now() + time && left.is_ok_and(|left| left > time)
     }
 }
 
