@@ -4,6 +4,7 @@
 pub mod classify;
 mod codecommit;
 mod credentials;
+mod dead_letters;
 mod dynamodb;
 mod endpoints;
 mod http;
@@ -32,6 +33,7 @@ use crate::trust::NoRoots;
 
 pub use self::{
     codecommit::{CodeCommitTemplate, TemplateAddress},
+    dead_letters::{SqsDeadLetters, SqsResend},
     dynamodb::DynamoTable,
     endpoints::{Endpoints, is_of_aws},
     inspect::AwsInspector,

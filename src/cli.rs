@@ -5,6 +5,7 @@ mod check;
 mod config;
 mod healthcheck;
 mod output;
+mod progress;
 mod render;
 mod run;
 mod sample;

@@ -15,7 +15,7 @@ use crate::ports::CallError;
 
 pub use self::{
     memory::{CAPACITY, MemoryLedger},
-    shared::{Parts, SharedLedger},
+    shared::{Parts, SharedLedger, table_key},
 };
 
 /// What a ledger makes of an event of the mail service's that says of a mail that it was sent.

@@ -69,6 +69,7 @@
 //! | a source of templates | in `aws`, or beside `template_file.rs`; chosen in `cli/session.rs` |
 //! | what a command prints | `cli`, a file for each command |
 //! | a command | `cli/arguments.rs`, its file in `cli/`, its text in `cli/help/`; called in `cli.rs` |
+//! | what is done with dead letters | `cli/triage/`: `plan.rs` decides with which, `act.rs` does it; the calls `aws/dead_letters.rs` |
 //! | how long a stop takes | [`timing`] and [`pipeline::drain`] |
 //!
 //! # Our words

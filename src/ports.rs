@@ -4,6 +4,7 @@
 //! `aws/` implements these over the AWS SDK; tests implement them as they need. No method retries:
 //! each says what happened to its one call, and the caller decides what follows.
 
+pub mod dead_letters;
 pub mod events;
 pub mod inspect;
 pub mod obstacle;
@@ -387,7 +388,7 @@ pub enum EntryFailureKind {
 }
 
 /// One entry of a batch that failed while the call succeeded.
-#[derive(Clone, Debug, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{code}: {message}")]
 pub struct EntryFailure {
     /// What it means.

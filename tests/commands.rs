@@ -17,3 +17,6 @@ mod readers;
 mod render;
 mod stage;
 mod triage;
+mod triage_acts;
+mod triage_many;
+mod triage_terminal;

@@ -19,6 +19,7 @@ use crate::ports::{
     AccountCause, AccountFailure, AccountFailureKind, BucketFailureKind, CallError, EntryFailure,
     EntryFailureKind, QueueFailure, QueueFailureKind, SendFailure, SendFailureKind,
     TemplateFailure, TemplateFailureKind,
+    dead_letters::{ResendFailure, ResendFailureKind},
     inspect::RefusalKind,
     table::{TableFailure, TableFailureKind},
 };
@@ -217,6 +218,23 @@ impl Failure {
         };
         let error = self.error;
         SendFailure { kind, error }
+    }
+
+    /// What it means for messages that were to be sent to another queue.
+    pub fn of_resend(self) -> ResendFailure {
+        let code = self.error.code.as_str();
+        let kind = match self.reach {
+            _ if THROTTLED.contains(&code) => ResendFailureKind::Throttled,
+            Reach::Answered(429) => ResendFailureKind::Throttled,
+            Reach::NotSent | Reach::NoCredentials => ResendFailureKind::NotSent,
+            Reach::Answered(status @ 400..500) if status != 408 && !PASSING.contains(&code) => {
+                ResendFailureKind::NotSent
+            }
+            // A server's error may come after the queue has taken them.
+            Reach::NoAnswer | Reach::Answered(_) => ResendFailureKind::Unknown,
+        };
+        let error = self.error;
+        ResendFailure { kind, error }
     }
 
     /// What it means for the table.

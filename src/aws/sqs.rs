@@ -31,7 +31,7 @@ use crate::ports::{
 };
 
 /// SQS answers a long poll when its wait is over; what takes this much longer is a dead connection.
-const RECEIVE_SLACK: Duration = Duration::from_secs(10);
+pub(super) const RECEIVE_SLACK: Duration = Duration::from_secs(10);
 /// Attributes and the right to receive are asked for only at boot, where the SDK's own retries fit.
 const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -60,7 +60,7 @@ impl SqsQueue {
 }
 
 /// A client for the queue at `url`.
-fn client(config: &SdkConfig, url: &str) -> Client {
+pub(super) fn client(config: &SdkConfig, url: &str) -> Client {
     let settings = Builder::from(config);
     let endpoint = asked_at(config, url);
     Client::from_conf(match endpoint {
@@ -244,7 +244,7 @@ pub(super) fn facts(
 
 /// A delivery in our terms. One without a handle could neither be settled nor renewed, so it is
 /// none; SQS always gives one.
-fn received(message: Message) -> Option<ReceivedMessage> {
+pub(super) fn received(message: Message) -> Option<ReceivedMessage> {
     let system = message.attributes.unwrap_or_default();
     let number = |name| system.get(&name).and_then(|text| text.parse::<u64>().ok());
     let receive_count = number(MessageSystemAttributeName::ApproximateReceiveCount).unwrap_or(1);
@@ -347,7 +347,7 @@ fn failed(
     }
 }
 
-fn to_i32(number: impl TryInto<i32>) -> i32 {
+pub(super) fn to_i32(number: impl TryInto<i32>) -> i32 {
     number.try_into().unwrap_or(i32::MAX)
 }
 

@@ -8,7 +8,7 @@ use clap::{
 };
 use clap_complete::Shell;
 
-use super::{session::UsageError, version};
+use super::{session::UsageError, verdict::Kind, version};
 use crate::config::Flags;
 
 /// Mails the organizer of every event that the Calendar Invite Server has created.
@@ -92,7 +92,7 @@ pub(super) enum Command {
         #[command(flatten)]
         flags: ConfigFlags,
     },
-    /// Say what would become of each message of a dead-letter queue, without removing any.
+    /// Say what would become of each message of a dead-letter queue; redrive or delete those chosen.
     #[command(
         long_about = include_str!("help/triage_about.txt").trim_end(),
         after_help = include_str!("help/triage.txt")
@@ -197,20 +197,67 @@ pub(super) struct Render {
 
 #[derive(Debug, Args)]
 #[group(skip)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(super) struct Triage {
     /// The URL of the queue to scan.
     #[arg(long, value_name = "URL")]
     pub(super) queue_url: String,
-    /// The most messages to scan.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(super) limit: u32,
+    /// The most messages to scan. Without it 100, or as many as it takes to find the ids asked for.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) limit: Option<u32>,
+    /// Print the summary alone.
+    #[arg(long)]
+    pub(super) summary: bool,
+    /// Print this message whole: its body and attributes, addresses included, and what would become of it.
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with_all = ["summary", "verdict", "reason", "ids", "mailed", "redrive", "delete"]
+    )]
+    pub(super) show: Option<String>,
+    /// Choose the messages of this verdict.
+    #[arg(long, value_enum, value_name = "VERDICT")]
+    pub(super) verdict: Option<Kind>,
+    /// Choose the messages that would be rejected or ignored for a reason with this text in it.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// Choose the message with this id; may be given several times.
+    #[arg(long = "id", value_name = "ID")]
+    pub(super) ids: Vec<String>,
+    /// Choose the messages whose mail was sent, as the ledger's table knows (`ledger.table`).
+    #[arg(long)]
+    pub(super) mailed: bool,
+    /// Send the chosen messages to the queue that they came from, then delete them here.
+    #[arg(long, conflicts_with = "delete")]
+    pub(super) redrive: bool,
+    /// Delete the chosen messages for good.
+    #[arg(long)]
+    pub(super) delete: bool,
+    /// The URL of the queue to redrive to. Without it `queue.url` (`SQS_URL`), which must dead-letter here.
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "redrive",
+        conflicts_with = "delete"
+    )]
+    pub(super) to_queue_url: Option<String>,
+    /// Also redrive what was mailed, or may have been, as far as the ledger's table knows.
+    #[arg(long, requires = "redrive", conflicts_with_all = ["mailed", "delete"])]
+    pub(super) even_mailed: bool,
+    /// Redrive or delete without a question.
+    #[arg(long)]
+    pub(super) yes: bool,
     /// A local template instead of the configured one.
     #[arg(long, value_name = "FILE")]
     pub(super) template: Option<PathBuf>,
     /// Scan even if the queue has a redrive policy of its own, where a scan can move messages on.
     #[arg(long)]
     pub(super) despite_redrive: bool,
-    /// Print one JSON object instead of lines.
+    /// Print JSON lines: one for each message as it is judged, one for what was done with each, and last
+    /// the summary.
     #[arg(long)]
     pub(super) json: bool,
 }

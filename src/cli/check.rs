@@ -13,7 +13,6 @@ mod part;
 mod platform;
 mod policy;
 mod probe;
-mod progress;
 mod queue;
 mod report;
 mod table;
@@ -46,6 +45,7 @@ use self::{
 use super::{
     FAILED, OK,
     arguments::Check,
+    progress,
     session::{self, Session, UsageError},
 };
 use crate::{

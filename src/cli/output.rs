@@ -44,6 +44,13 @@ pub(super) fn eprint(message: &dyn Display) {
     drop(writeln!(io::stderr(), "organizer-notifier: {message}"));
 }
 
+/// Writes a question on standard error, and leaves the cursor behind it.
+pub(super) fn prompt(question: &str) {
+    let mut stderr = io::stderr().lock();
+    drop(stderr.write_all(question.as_bytes()));
+    drop(stderr.flush());
+}
+
 /// As it should be.
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 /// Worth a look.

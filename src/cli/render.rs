@@ -194,7 +194,7 @@ fn show(verdict: &Verdict, json: bool) -> anyhow::Result<u8> {
     match (verdict, json) {
         (Verdict::Mail(mail), true) => print(in_json(mail)),
         (Verdict::Mail(mail), false) => print(in_text(mail)),
-        (none, true) => print(json!({ "verdict": none.name(), "reason": none.reason() })),
+        (none, true) => print(json!({ "verdict": none.kind().name(), "reason": none.reason() })),
         (none, false) => print(none),
     }?;
     Ok(match verdict {

@@ -7,7 +7,13 @@
 
 use std::cmp::Ordering;
 
-use super::{draft::Draft, settings::Repository, sources::Sources, texts};
+use super::{
+    draft::Draft,
+    problem::{Origin, SET},
+    settings::Repository,
+    sources::Sources,
+    texts,
+};
 use crate::{
     ports::is_same_queue,
     text::format_to_the_millisecond,
@@ -96,7 +102,9 @@ pub(super) fn refuse_one_queue_for_both(draft: &Draft, sources: &mut Sources) {
     if !feedback.is_some_and(|feedback| is_same_queue(feedback, &draft.queue.url)) {
         return;
     }
-    if sources.rank(MESSAGES) > sources.rank(EVENTS) {
+    // A command's own flag names a queue for this one run, whatever says which queue has the events.
+    let is_own = matches!(sources.origin(MESSAGES), Origin::Flag(flag) if flag != SET);
+    if is_own || sources.rank(MESSAGES) > sources.rank(EVENTS) {
         let message = format!(
             "is the queue of {EVENTS} ({}), which SES's events reach; allowed: a queue of messages",
             sources.origin(EVENTS)

@@ -151,7 +151,7 @@ impl Shared {
 }
 
 /// What the table knows a mail of this queue by.
-fn table_key(queue: &str, key: &str) -> String {
+pub fn table_key(queue: &str, key: &str) -> String {
     format!("{queue}#{key}")
 }
 

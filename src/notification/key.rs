@@ -55,6 +55,13 @@ impl MailKey {
         Self::of_halves(&hex(&hash[..HASHED_ID_BYTES]), &event.to_string())
     }
 
+    /// The key of a message's event: by the notification's id where there is one, else by the message's
+    /// own id.
+    pub fn of_message(notification_id: Option<&str>, message_id: &str, event: EventHash) -> Self {
+        let id = notification_id.filter(|id| !id.trim().is_empty());
+        Self::new(id.unwrap_or(message_id), event)
+    }
+
     /// The key whose halves stand in a mail's tags. `None` where no key of ours has such halves.
     pub fn of_tags(notification_id: &str, event: &str) -> Option<Self> {
         let is_hash =
@@ -113,6 +120,16 @@ mod tests {
         assert_eq!(key.event(), "ba7816bf8f01cfea");
         assert_eq!(key.as_str(), format!("{ID}.ba7816bf8f01cfea"));
         assert_eq!(MailKey::of_tags(ID, "ba7816bf8f01cfea"), Some(key));
+    }
+
+    #[test]
+    fn a_message_without_a_notifications_id_goes_by_its_own() {
+        let hash = EventHash::of("abc");
+        let of = |id| MailKey::of_message(id, "own", hash);
+        assert_eq!(of(Some(ID)), MailKey::new(ID, hash));
+        for none in [None, Some(""), Some(" ")] {
+            assert_eq!(of(none), MailKey::new("own", hash));
+        }
     }
 
     #[test]

@@ -268,8 +268,7 @@ impl Worker<'_> {
     /// What the ledger knows the message by: the notification's id where it has one, else the queue's,
     /// and what was published.
     fn key(&self, notification_id: Option<&str>, event: EventHash) -> MailKey {
-        let id = notification_id.filter(|id| !id.trim().is_empty());
-        MailKey::new(id.unwrap_or(&self.message.id), event)
+        MailKey::of_message(notification_id, &self.message.id, event)
     }
 
     /// Delivers the event unless it was delivered before.

@@ -293,4 +293,27 @@ async fn a_flag_of_triages_own_is_named_as_it_was_typed() {
         let done = run_bare(&variables, &["triage", "--queue-url", queue]).await;
         assert!(done.exits(64).err.contains(told), "{done}");
     }
+    // Whichever source names the queue of the events.
+    let events = format!("feedback.queue_url={feedback}");
+    let arguments = ["triage", "--queue-url", feedback, "--set", &events];
+    let done = run_bare(&CIS, &arguments).await;
+    let told = "\n  --queue-url: is the queue of feedback.queue_url (--set)";
+    assert!(done.exits(64).err.contains(told), "{done}");
+    let acts = ["triage", "--redrive", "--yes", "--id", "1", "--queue-url"];
+    let dead = "http://127.0.0.1:1/1/dead";
+    for (more, told) in [
+        (&["--to-queue-url", "x"][..], "\n  --to-queue-url: is `x`"),
+        (
+            &["--to-queue-url", dead],
+            "--to-queue-url and --queue-url name one queue",
+        ),
+        (
+            &["--set", "queue.url=http://127.0.0.1:1/1/dead"],
+            "queue.url (SQS_URL) and --queue-url name",
+        ),
+    ] {
+        let arguments = [&acts[..], &[dead], more].concat();
+        let done = run_bare(&CIS, &arguments).await;
+        assert!(done.exits(64).err.contains(told), "{done}");
+    }
 }

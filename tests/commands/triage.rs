@@ -5,9 +5,9 @@ use sandbox::sqs::Standing;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
-use crate::commands::stage::{SAMPLES, Stage, redrive};
+use crate::commands::stage::{Done, SAMPLES, Stage, redrive};
 
-fn dead(stage: &Stage) -> String {
+pub(super) fn dead(stage: &Stage) -> String {
     format!("{}/000000000000/dead", stage.aws.url())
 }
 
@@ -41,7 +41,10 @@ async fn each_message_is_told_and_none_is_removed() {
         "     1  would be sent\n",
     ] {
         // The age is the machine's speed.
-        let out = done.out.replace("sent 1s ago", "sent 0s ago");
+        let ages = 1..60;
+        let out = ages.fold(done.out.clone(), |out, age| {
+            out.replace(&format!("sent {age}s ago"), "sent 0s ago")
+        });
         assert!(out.contains(told), "not told: {told}\n{done}");
     }
     assert!(!done.out.contains("dana.organizer"), "{done}");
@@ -51,18 +54,32 @@ async fn each_message_is_told_and_none_is_removed() {
     assert!(done.exits(0).out.contains("received 2 times"), "{done}");
 }
 
+/// The objects that it printed, one a line.
+pub(super) fn lines(done: &Done) -> Vec<Value> {
+    let lines = done.out.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
 #[tokio::test]
 async fn json_tells_the_same() {
     let stage = Stage::right().await;
     stage.send("dead", SAMPLES[1].1).await;
     let arguments = ["triage", "--json", "--queue-url", &dead(&stage)];
     let done = stage.run(&arguments).await;
-    let json: Value = serde_json::from_str(&done.exits(0).out).unwrap();
+    let [message, summary] = &lines(done.exits(0))[..] else {
+        panic!("two lines: {done}")
+    };
     assert_eq!(
-        (&json["end"], &json["not_put_back"]),
-        (&json!("emptied"), &json!(0))
+        (&summary["type"], &summary["end"], &summary["not_put_back"]),
+        (&json!("summary"), &json!("emptied"), &json!(0))
     );
-    let message = &json["messages"][0];
+    assert_eq!(
+        (&summary["mail"], &summary["rejected"]),
+        (&json!(1), &json!(0))
+    );
+    assert_eq!(message["type"], "message");
     assert_eq!(
         (&message["verdict"], &message["receive_count"]),
         (&json!("mail"), &json!(1))
@@ -86,7 +103,7 @@ async fn no_more_than_the_limit_are_received() {
     done.exits(0);
     assert!(
         done.out
-            .contains("12 messages; there may be more: raise --limit"),
+            .contains("12 of about 15 messages; there may be more: raise --limit\n"),
         "{done}"
     );
     let all = stage.aws.sandbox.sqs.snapshot("dead");
@@ -121,7 +138,7 @@ async fn a_queue_with_a_redrive_policy_is_left_alone() {
 
 #[tokio::test]
 async fn interrupted_it_puts_back_what_it_holds() {
-    for signal in ["-INT", "-TERM"] {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
         let stage = Stage::right().await;
         for _ in 0..15 {
             stage.send("dead", "{}").await;
@@ -137,7 +154,7 @@ async fn interrupted_it_puts_back_what_it_holds() {
         slow.body_contains = Some("\"MaxNumberOfMessages\":10".to_owned());
         let faults = &stage.aws.sandbox.faults;
         let url = dead(&stage);
-        let arguments = ["triage", "--queue-url", &url];
+        let arguments = ["triage", "--json", "--queue-url", &url];
         let mut child = stage.command(&arguments).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         faults.add(slow);
@@ -149,8 +166,8 @@ async fn interrupted_it_puts_back_what_it_holds() {
         while let Some(line) = lines.next_line().await.unwrap() {
             rest.push_str(&line);
         }
-        assert_eq!(child.wait().await.unwrap().code(), Some(0));
-        assert!(rest.contains("interrupted, there may be more"), "{rest}");
+        assert_eq!(child.wait().await.unwrap().code(), Some(code));
+        assert!(rest.contains("\"end\":\"interrupted\""), "{rest}");
         let all = stage.aws.sandbox.sqs.snapshot("dead");
         assert_eq!(all.len(), 15);
         assert!(
@@ -171,7 +188,7 @@ async fn what_could_not_be_put_back_is_told() {
     let done = stage.run(&["triage", "--queue-url", &dead(&stage)]).await;
     done.exits(1);
     assert!(
-        done.err.contains("1 messages could not be made visible"),
+        done.err.contains("1 message could not be made visible"),
         "{done}"
     );
     assert!(done.err.contains("sqs:ChangeMessageVisibility"), "{done}");
@@ -223,4 +240,130 @@ async fn a_queue_that_cannot_be_looked_at_is_told() {
         "arn:aws:sqs:us-east-1:000000000000:dead",
     ];
     stage.run(&arguments).await.exits(64);
+}
+
+#[tokio::test]
+async fn the_summary_comes_first_or_alone() {
+    let stage = Stage::right().await;
+    for body in ["{}", "{}", SAMPLES[0].1] {
+        stage.send("dead", body).await;
+    }
+    let url = dead(&stage);
+    let done = stage.run(&["triage", "--queue-url", &url]).await;
+    let begin = "3 messages, which is all that can be seen now\n     2  rejected: no recipient";
+    assert!(done.exits(0).out.starts_with(begin), "{done}");
+    let (_, details) = done.out.split_once("\n\n").unwrap();
+    assert_eq!(details.matches(", received once,").count(), 3, "{done}");
+    let alone = stage
+        .run(&["triage", "--summary", "--queue-url", &url])
+        .await;
+    assert_eq!(alone.exits(0).out.matches(", received").count(), 0);
+    assert_eq!(alone.out.lines().count(), 5, "{alone}");
+    let json = ["triage", "--summary", "--json", "--queue-url", &url];
+    assert_eq!(lines(stage.run(&json).await.exits(0)).len(), 1);
+    let chosen = ["triage", "--verdict", "mail", "--queue-url", &url];
+    let done = stage.run(&chosen).await;
+    let (_, details) = done.exits(0).out.split_once("\n\n").unwrap();
+    assert_eq!(details.matches("received 4 times").count(), 1, "{done}");
+    assert_visible(&stage, 3, 4);
+}
+
+#[tokio::test]
+async fn messages_in_others_hands_are_told() {
+    let stage = Stage::right().await;
+    for _ in 0..3 {
+        stage.send("dead", "{}").await;
+    }
+    let taken = json!({ "QueueUrl": "dead", "VisibilityTimeout": 600 });
+    stage.sqs("ReceiveMessage", taken).await;
+    let done = stage.run(&["triage", "--queue-url", &dead(&stage)]).await;
+    let told = "2 messages, which is all that can be seen now: about 1 more are hidden";
+    assert!(done.exits(0).out.starts_with(told), "{done}");
+}
+
+#[tokio::test]
+async fn a_slow_queue_is_no_silence() {
+    let stage = Stage::right().await;
+    stage.send("dead", "{}").await;
+    let slow = Fault::Latency {
+        min_ms: 7_000,
+        max_ms: 7_000,
+    };
+    let mut once = Rule::new("sqs:ReceiveMessage", slow);
+    once.count = Some(2);
+    stage.aws.sandbox.faults.add(once);
+    let done = stage.run(&["triage", "--queue-url", &dead(&stage)]).await;
+    let told = "organizer-notifier: scanned 1 message (10 s)\n";
+    assert_eq!(done.exits(0).err, told);
+}
+
+#[tokio::test]
+async fn one_message_is_shown_whole_when_that_is_asked_for() {
+    let stage = Stage::right().await;
+    for _ in 0..120 {
+        stage.send("dead", "{}").await;
+    }
+    let sent = json!({
+        "QueueUrl": "dead",
+        "MessageBody": SAMPLES[0].1,
+        "MessageAttributes": {
+            "origin": { "DataType": "String", "StringValue": "by hand" },
+            "bytes": { "DataType": "Binary", "BinaryValue": "AAE=" },
+        },
+    });
+    let id = stage.sqs("SendMessage", sent).await["MessageId"].clone();
+    let id = id.as_str().unwrap();
+    let url = dead(&stage);
+    let done = stage
+        .run(&["triage", "--queue-url", &url, "--show", id])
+        .await;
+    assert!(
+        done.exits(0).out.contains(SAMPLES[0].1.trim_end()),
+        "{done}"
+    );
+    for told in [
+        "would be sent to d***@example.com\n",
+        "    attribute bytes (Binary): 2 bytes\n",
+        "    attribute origin (String): by hand\n",
+    ] {
+        assert!(done.out.contains(told), "{done}");
+    }
+    let json = ["triage", "--json", "--queue-url", &url, "--show", id];
+    let json = lines(stage.run(&json).await.exits(0));
+    assert_eq!(json[0]["body"], SAMPLES[0].1);
+    let bytes = json!({ "data_type": "Binary", "value": [0, 1] });
+    assert_eq!(json[0]["attributes"]["bytes"], bytes);
+    assert_eq!((json.len(), &json[1]["end"]), (2, &json!("found")));
+    let none = ["triage", "--queue-url", &url, "--show", "none"];
+    let done = stage.run(&none).await;
+    let told = "there is no message none among the 121 of about 121 that were scanned";
+    assert!(done.exits(1).err.contains(told), "{done}");
+    let all = stage.aws.sandbox.sqs.snapshot("dead");
+    assert_eq!(all.len(), 121);
+    // A scan ends with what it looked for, so not each has received all of them.
+    let visible = all.iter().filter(|one| one.standing == Standing::Visible);
+    assert_eq!(visible.count(), 121);
+}
+
+#[tokio::test]
+async fn without_sender_and_subject_messages_are_judged_but_not_acted_on() {
+    let mut stage = Stage::right().await;
+    stage.set("SENDER", "");
+    stage.set("SUBJECT", "");
+    stage.send("dead", SAMPLES[0].1).await;
+    let url = dead(&stage);
+    let done = stage.run(&["triage", "--queue-url", &url]).await;
+    assert!(done.exits(0).out.contains("would be sent"), "{done}");
+    assert!(done.err.contains("SENDER and SUBJECT not set"), "{done}");
+    let act = ["triage", "--delete", "--verdict", "mail", "--yes"];
+    let act = [&act[..], &["--queue-url", &url]].concat();
+    let done = stage.run(&act).await;
+    for missing in ["SENDER is not set", "SUBJECT is not set"] {
+        assert!(done.exits(64).err.contains(missing), "{done}");
+    }
+    // What else is wrong is told with them.
+    stage.set("NOTIFIER_QUEUE__WAIT_TIME", "x");
+    let done = stage.run(&["triage", "--queue-url", &url]).await;
+    assert!(done.exits(64).err.contains("3 problems"), "{done}");
+    assert_visible(&stage, 1, 1);
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::sources;
 
 /// Adapters that only the operator's commands use; their rights are the operator's.
-const OPERATORS: &[&str] = &["src/aws/inspect.rs"];
+const OPERATORS: &[&str] = &["src/aws/dead_letters.rs", "src/aws/inspect.rs"];
 
 /// The IAM actions of the calls that the running daemon makes.
 pub(crate) fn daemon() -> BTreeSet<String> {

@@ -104,7 +104,8 @@ fn mail_from(details: &IdentityDetails) -> Finding {
 /// Who learns of bounces. `feedback`: what was found of the events, where they are read.
 pub(super) fn check_bounces(details: &IdentityDetails, feedback: Option<&Feedback>) -> Finding {
     const CHECK: &str = "bounces";
-    const ADVICE: &str = "set up feedback (deploy/options.md, Feedback): then the log tells of each";
+    const ADVICE: &str =
+        "set up feedback (deploy/options.md, Feedback): then the log tells of each";
     if let Some(first) = feedback.and_then(Feedback::keeps_bounces_back) {
         return Finding::skipped(CHECK, format!("not known: see {first}"));
     }

@@ -109,3 +109,26 @@ impl Part {
         checks.map(|check| check.len()).max().unwrap_or(0)
     }
 }
+
+/// What is still asked, each thing once. The wait for events says for itself how long it takes.
+pub(super) fn words(pending: &[Part]) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for part in pending.iter().filter(|part| **part != Part::Probe) {
+        if !words.contains(&part.asks()) {
+            words.push(part.asks());
+        }
+    }
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_asked_in_parts_is_named_once() {
+        let pending = [Part::Queue, Part::Sender, Part::Account, Part::Probe];
+        assert_eq!(words(&pending), "queue, SES");
+        assert_eq!(words(&[Part::Probe]), "");
+    }
+}

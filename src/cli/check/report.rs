@@ -5,12 +5,14 @@ use std::time::Duration;
 use super::{
     cause::Cause,
     finding::{self, Finding, Level},
-    part::Part,
-    progress::Progress,
+    part::{self, Part},
 };
 use crate::{
     aws::Endpoints,
-    cli::output::{Unwritten, print},
+    cli::{
+        output::{Unwritten, print},
+        progress::Progress,
+    },
     text::format_duration,
 };
 
@@ -61,13 +63,24 @@ impl Report {
         for row in rows {
             self.show(row)?;
         }
-        self.progress.draw(&self.pending);
+        self.draw();
         Ok(())
     }
 
     /// Says what is still asked.
-    pub(super) fn still_asking(&self) {
-        self.progress.tell(&self.pending);
+    pub(super) fn still_asking(&mut self) {
+        let asked = part::words(&self.pending);
+        if !asked.is_empty() {
+            self.progress.tell(&format!("still asking: {asked}"));
+        }
+    }
+
+    /// Shows on a terminal what is still asked.
+    fn draw(&mut self) {
+        let asked = part::words(&self.pending);
+        if !asked.is_empty() {
+            self.progress.draw(&format!("asking: {asked}"));
+        }
     }
 
     /// Whether anything is asked but the events of `--feedback`, which have a time of their own.

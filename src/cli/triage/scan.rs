@@ -1,50 +1,70 @@
-//! Receives messages, says what would become of each, and puts them back.
+//! Receives messages and says what would become of each.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime},
 };
 
 use serde::Serialize;
-use tokio::{sync::mpsc, time::Instant};
+use tokio::time::Instant;
 
+use super::{
+    held::Held,
+    records::{Mailed, Records},
+    stop::Stop,
+};
 use crate::{
-    cli::verdict::Verdict,
-    notification::{Composer, Template},
-    ports::{BATCH_MAX, Queue, ReceiptHandle, ReceiveRequest, ReceivedMessage},
-    shutdown::Signal,
+    cli::{
+        progress::Progress,
+        verdict::{Kind, Verdict, masked},
+    },
+    notification::{Composer, MailKey, Template},
+    ports::{
+        BATCH_MAX, ReceiveRequest,
+        dead_letters::{DeadLetter, DeadLetters},
+    },
 };
 
-/// How long a message stays hidden at most if this process dies.
-pub(super) const HIDDEN_MAX: Duration = Duration::from_mins(10);
 /// The scan ends after this time. So the first message is put back before it comes back by itself
 /// and is seen twice.
 const SCAN_TIME_MAX: Duration = Duration::from_mins(9);
 /// A wait, however short, makes SQS ask all of its servers; without one it asks a few.
-const RECEIVE_WAIT: Duration = Duration::from_secs(1);
-/// How often putting back is tried.
-const PUT_BACK_ATTEMPTS: u32 = 3;
+pub(super) const RECEIVE_WAIT: Duration = Duration::from_secs(1);
 
 /// What a scan needs.
 pub(super) struct Scanner<'a> {
-    pub(super) queue: &'a dyn Queue,
+    pub(super) letters: &'a dyn DeadLetters,
     pub(super) composer: &'a Composer,
     pub(super) template: &'a Template,
+    pub(super) records: Records,
     /// How long the queue keeps a message; zero where that is not known.
     pub(super) retention: Duration,
     /// The most receives of a message.
     pub(super) limit: usize,
+    /// About how many messages could be received when it began.
+    pub(super) about: u64,
+    /// The scan ends when all of these are found; it goes on where there are none.
+    pub(super) wanted: BTreeSet<String>,
 }
 
 /// One message as the queue gave it.
-pub(super) struct ScannedMessage {
+pub(super) struct Judged {
     pub(super) id: String,
     pub(super) receive_count: u32,
     /// The time since it was first sent; `None` where the queue does not say.
     pub(super) age: Option<Duration>,
     /// The time until the queue forgets it.
     pub(super) left: Option<Duration>,
-    pub(super) verdict: Verdict,
+    pub(super) kind: Kind,
+    /// The verdict on one line.
+    pub(super) verdict: String,
+    /// Why there would be no mail.
+    pub(super) reason: Option<String>,
+    /// The recipients, masked.
+    pub(super) to: Vec<String>,
+    pub(super) mailed: Mailed,
+    /// The ARN of the queue that it was dead-lettered from.
+    pub(super) came_from: Option<String>,
 }
 
 /// Why a scan ended.
@@ -53,6 +73,8 @@ pub(super) struct ScannedMessage {
 pub(super) enum End {
     /// The queue had nothing more.
     Emptied,
+    /// All that was looked for is found; there may be more.
+    Found,
     /// The limit was reached; there may be more.
     Limit,
     /// It took too long; there may be more.
@@ -65,31 +87,44 @@ pub(super) enum End {
 
 /// What a scan found.
 pub(super) struct Scan {
-    pub(super) messages: Vec<ScannedMessage>,
+    pub(super) messages: Vec<Judged>,
+    /// Those that were to be kept whole, by their ids.
+    pub(super) letters: BTreeMap<String, DeadLetter>,
     pub(super) end: End,
-    /// How many messages could not be put back.
-    pub(super) left_hidden: usize,
+}
+
+/// What becomes of a message once it is judged.
+pub(super) struct Take {
+    /// Whether it is kept whole.
+    pub(super) keep: bool,
+    /// Whether the scan goes on.
+    pub(super) go_on: bool,
 }
 
 impl Scanner<'_> {
-    /// Receives until there is nothing more, the limit or a signal, then makes every message
-    /// visible again. `show` gets each message at once, and ends the scan by `false`.
+    /// Receives until there is nothing more, the limit or a signal. `see` gets each message at once.
     pub(super) async fn scan(
-        &self,
-        signals: &mut mpsc::UnboundedReceiver<Signal>,
-        mut show: impl FnMut(&ScannedMessage) -> bool,
+        &mut self,
+        held: &mut Held<'_>,
+        stop: &mut Stop,
+        progress: &mut Progress,
+        mut see: impl FnMut(&Judged) -> Take,
     ) -> Scan {
         let began = Instant::now();
-        let mut held = Vec::new();
-        let mut ids = HashSet::new();
+        // Counted by receives, not by messages: one may come twice.
+        let mut receives = 0;
+        let mut seen = BTreeSet::new();
         let mut messages = Vec::new();
-        let mut has_reader = true;
+        let mut letters = BTreeMap::new();
+        let mut goes_on = true;
         let end = loop {
-            if is_told_to_stop(signals) || !has_reader {
+            if stop.is_told() || !goes_on {
                 break End::Interrupted;
             }
-            // Counted by receives, not by messages: one that comes twice is held twice.
-            let left = self.limit.saturating_sub(held.len());
+            if !self.wanted.is_empty() && self.wanted.is_subset(&seen) {
+                break End::Found;
+            }
+            let left = self.limit.saturating_sub(receives);
             if left == 0 {
                 break End::Limit;
             }
@@ -99,79 +134,116 @@ impl Scanner<'_> {
             let request = ReceiveRequest {
                 max_messages: left.min(BATCH_MAX),
                 wait: RECEIVE_WAIT,
-                visibility: HIDDEN_MAX,
+                visibility: super::held::HIDDEN_MAX,
             };
+            let mark = Held::mark();
+            let doing = format!("scanned {}", self.progress(messages.len()));
             // A signal does not end the receive: what it brings would stay hidden, and nobody would
             // put it back.
-            let received = match self.queue.receive(request).await {
+            let receive = self.letters.receive_whole(request);
+            let received = match progress.during(&doing, receive).await {
                 Ok(received) if received.is_empty() => break End::Emptied,
                 Ok(received) => received,
                 Err(failure) => {
                     break End::Failed(format!(
-                        "the scan ended early, since the queue \
-                                                           cannot be received from: {failure}"
+                        "the scan ended early, since the queue cannot be received from: {failure}"
                     ));
                 }
             };
-            for message in received {
-                held.push(message.receipt.clone());
-                if ids.insert(message.id.clone()) {
-                    let message = self.judge(message);
-                    has_reader = has_reader && show(&message);
-                    messages.push(message);
+            receives += received.len();
+            let mut new = Vec::new();
+            for letter in received {
+                let message = &letter.message;
+                held.take(&message.id, message.receipt.clone(), mark);
+                if seen.insert(message.id.clone()) {
+                    new.push(letter);
                 }
             }
+            for (judged, letter) in self.judge(new).await {
+                let Take { keep, go_on } = see(&judged);
+                goes_on &= go_on;
+                if keep {
+                    letters.insert(judged.id.clone(), letter);
+                }
+                messages.push(judged);
+            }
         };
+        progress.erase();
         Scan {
             messages,
+            letters,
             end,
-            left_hidden: self.put_back(held).await,
         }
     }
 
-    fn judge(&self, message: ReceivedMessage) -> ScannedMessage {
+    /// How many of how many, as far as the queue says.
+    fn progress(&self, count: usize) -> String {
+        let about = self.about.min(self.limit as u64);
+        if about > count as u64 {
+            format!("{count} of about {about} messages")
+        } else {
+            messages(count)
+        }
+    }
+
+    async fn judge(&mut self, letters: Vec<DeadLetter>) -> Vec<(Judged, DeadLetter)> {
+        let (mut judged, keys): (Vec<_>, Vec<_>) =
+            letters.iter().map(|letter| self.judge_one(letter)).unzip();
+        for (judged, mailed) in judged.iter_mut().zip(self.records.look(&keys).await) {
+            judged.mailed = mailed;
+        }
+        judged.into_iter().zip(letters).collect()
+    }
+
+    fn judge_one(&self, letter: &DeadLetter) -> (Judged, Option<MailKey>) {
+        let message = &letter.message;
         let age = message
             .sent_at
             .map(|sent| SystemTime::now().duration_since(sent).unwrap_or_default());
         let left = |age| self.retention.saturating_sub(age);
-        ScannedMessage {
+        let (verdict, key) =
+            Verdict::with_key(&message.id, &message.body, self.composer, self.template);
+        let judged = Judged {
+            id: message.id.clone(),
+            receive_count: message.receive_count,
             age,
             left: age.map(left).filter(|_| !self.retention.is_zero()),
-            verdict: Verdict::of(&message.body, self.composer, self.template),
-            id: message.id,
-            receive_count: message.receive_count,
-        }
-    }
-
-    /// Makes messages visible again and returns how many are left hidden.
-    async fn put_back(&self, mut hidden: Vec<ReceiptHandle>) -> usize {
-        for _ in 0..PUT_BACK_ATTEMPTS {
-            let mut failed = Vec::new();
-            for batch in hidden.chunks(BATCH_MAX) {
-                let changes: Vec<_> = batch
-                    .iter()
-                    .map(|receipt| (receipt.clone(), Duration::ZERO))
-                    .collect();
-                // A call that fails as a whole gives no answers.
-                let answers = self.queue.change_visibility(&changes).await;
-                let answers = answers.unwrap_or_default();
-                for (at, receipt) in batch.iter().enumerate() {
-                    if !matches!(answers.get(at), Some(Ok(()))) {
-                        failed.push(receipt.clone());
-                    }
-                }
-            }
-            hidden = failed;
-        }
-        hidden.len()
+            kind: verdict.kind(),
+            verdict: verdict.to_string(),
+            reason: verdict.reason().map(str::to_owned),
+            to: match &verdict {
+                Verdict::Mail(mail) => masked(mail),
+                Verdict::Ignored(_) | Verdict::Rejected(_) => Vec::new(),
+            },
+            mailed: Mailed::Unasked,
+            came_from: letter.came_from.clone(),
+        };
+        (judged, key)
     }
 }
 
-fn is_told_to_stop(signals: &mut mpsc::UnboundedReceiver<Signal>) -> bool {
-    while let Ok(signal) = signals.try_recv() {
-        if matches!(signal, Signal::Stop(_)) {
-            return true;
-        }
+/// So many messages, in words.
+pub(super) fn messages(count: usize) -> String {
+    match count {
+        0 => "no messages".to_owned(),
+        1 => "1 message".to_owned(),
+        count => format!("{count} messages"),
     }
-    false
+}
+
+/// A message for tests.
+#[cfg(test)]
+pub(super) fn judged(id: &str, kind: Kind) -> Judged {
+    Judged {
+        id: id.to_owned(),
+        receive_count: 1,
+        age: None,
+        left: None,
+        kind,
+        verdict: kind.name().to_owned(),
+        reason: None,
+        to: Vec::new(),
+        mailed: Mailed::Unasked,
+        came_from: None,
+    }
 }
