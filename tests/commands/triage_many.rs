@@ -68,7 +68,7 @@ async fn interrupted(stage: &Stage, arguments: &[&str], operation: &str, after: 
             sleep(Duration::from_millis(2)).await;
         }
     };
-    timeout(Duration::from_secs(600), struck).await.unwrap();
+    timeout(Duration::from_mins(10), struck).await.unwrap();
     kill_process(pid, Signal::INT).unwrap();
     let output = child.wait_with_output().await.unwrap();
     Done {

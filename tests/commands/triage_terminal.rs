@@ -5,10 +5,11 @@ use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use tokio::time::Instant;
 
 use crate::commands::stage::{SAMPLES, Stage};
 use crate::commands::triage::dead;
@@ -21,7 +22,7 @@ enum Then {
 
 /// Redrives what would be mailed, at a terminal. Returns the exit code and what stood there.
 async fn asked(stage: &Stage, then: Then) -> (Option<i32>, String) {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
     let path = ptsname(&terminal, Vec::new()).unwrap();
@@ -59,7 +60,7 @@ async fn asked(stage: &Stage, then: Then) -> (Option<i32>, String) {
         }
     });
     let watch = tokio::task::spawn_blocking(move || {
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         let mut seen = Vec::new();
         let mut then = Some(then);
         while let Ok(some) = shown.recv_timeout(deadline - Instant::now()) {

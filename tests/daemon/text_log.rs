@@ -42,7 +42,7 @@ async fn text_of(
             text.push(line);
         }
     };
-    let ended = timeout(Duration::from_secs(60), reading).await;
+    let ended = timeout(Duration::from_mins(1), reading).await;
     assert!(ended.is_ok(), "{text:#?}");
     assert!(child.wait().await.unwrap().success(), "{text:#?}");
     assert!(

@@ -120,15 +120,15 @@ async fn each_entry_has_its_answer_and_one_without_is_unknown() {
     })));
     let letters = ["a", "b", "c"].map(letter);
     let letters = letters.each_ref();
-    let resend = SqsResend::new(&canned.aws, URL.to_owned());
-    let resent = resend.resend(&letters[..]).await.unwrap();
+    let queue = SqsResend::new(&canned.aws, URL.to_owned());
+    let resent = queue.resend(&letters[..]).await.unwrap();
     assert_eq!(resent[0], Resent::Unknown);
     assert_eq!(resent[1], Resent::Yes);
     let Resent::No(failure) = &resent[2] else {
         panic!("{resent:?}")
     };
     assert_eq!(failure.kind, EntryFailureKind::Refused);
-    let empty = resend.resend(&[]).await.unwrap();
+    let empty = queue.resend(&[]).await.unwrap();
     assert_eq!((empty.len(), canned.asked().len()), (0, 1));
 }
 

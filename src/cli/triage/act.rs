@@ -10,7 +10,7 @@ use crate::{
     backoff::Backoff,
     cli::progress::Progress,
     ports::{
-        BATCH_MAX, CallError, EntryFailureKind, ReceiptHandle,
+        BATCH_MAX, CallError, EntryFailureKind, QueueFailure, ReceiptHandle,
         dead_letters::{
             Attribute, AttributeValue, DeadLetter, Resend, ResendFailure, ResendFailureKind, Resent,
         },
@@ -95,7 +95,7 @@ pub(super) enum Way<'a> {
 /// every message.
 pub(super) async fn no_right_to_delete(held: &Held<'_>) -> Option<String> {
     let answer = held.queue().delete(&[ReceiptHandle::made_up()]).await;
-    let failure = answer.err().filter(|failure| failure.is_definite())?;
+    let failure = answer.err().filter(QueueFailure::is_definite)?;
     Some(format!(
         "messages cannot be deleted here: {}",
         told(&failure.error, "sqs:DeleteMessage", "the queue")
@@ -122,12 +122,12 @@ pub(super) async fn act(
             Way::Delete => "deleted",
         };
         let doing = format!("{verb} {} of {} messages", done.len(), ids.len());
-        let step = Step {
+        let act = Step {
             way,
             letters,
             held: &mut *held,
         };
-        let (of_batch, goes_on) = progress.during(&doing, step.run(batch)).await;
+        let (of_batch, goes_on) = progress.during(&doing, act.run(batch)).await;
         done.extend(of_batch);
         if !goes_on {
             break;

@@ -81,12 +81,11 @@ impl Act {
         let mut plan = Plan::default();
         let mut meant = Vec::new();
         for message in messages.iter().filter(|message| choice.holds(message)) {
-            match self.left_out(message) {
-                Some(why) => plan.left_out.push((message.id.clone(), why)),
-                None => {
-                    plan.ids.push(message.id.clone());
-                    meant.push(message);
-                }
+            if let Some(why) = self.left_out(message) {
+                plan.left_out.push((message.id.clone(), why));
+            } else {
+                plan.ids.push(message.id.clone());
+                meant.push(message);
             }
         }
         plan.notes = self.notes(&meant);

@@ -118,13 +118,13 @@ mod tests {
         testing::table::TableInMemory,
     };
 
-    fn key(id: &str) -> Option<MailKey> {
-        Some(MailKey::new(id, EventHash::of("{}")))
+    fn key(id: &str) -> MailKey {
+        MailKey::new(id, EventHash::of("{}"))
     }
 
     async fn table() -> Arc<TableInMemory> {
         let table = Arc::new(TableInMemory::default());
-        let of = |id| table_key("created", key(id).unwrap().as_str());
+        let of = |id| table_key("created", key(id).as_str());
         let sent = SentMail {
             key: of("sent"),
             email_id: "1".to_owned(),
@@ -143,7 +143,12 @@ mod tests {
     #[tokio::test]
     async fn each_message_is_looked_for_under_its_own_queue() {
         let table = table().await;
-        let keys = [key("sent"), None, key("new"), key("sending")];
+        let keys = [
+            Some(key("sent")),
+            None,
+            Some(key("new")),
+            Some(key("sending")),
+        ];
         let mut records = Records::new(Some(table.clone()), Some("created"));
         let known = [Mailed::Yes, Mailed::Unasked, Mailed::No, Mailed::Perhaps];
         assert_eq!(records.look(&keys).await, known);
@@ -158,7 +163,7 @@ mod tests {
         let table = table().await;
         table.fail(TableFailureKind::Transient);
         let mut records = Records::new(Some(table.clone()), Some("created"));
-        let keys = [key("new"), None];
+        let keys = [Some(key("new")), None];
         let known = [Mailed::Unknown, Mailed::Unasked];
         assert_eq!(records.look(&keys).await, known);
         assert!(records.failure.is_some());

@@ -1,6 +1,6 @@
 //! How a scan, and what was done after it, is shown to a person.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, iter, time::Duration};
 
 use super::{
     act::Done,
@@ -112,22 +112,20 @@ pub(super) fn summary(scan: &Scan, about: u64, in_others_hands: u64) -> String {
 
 /// One message whole.
 pub(super) fn whole(message: &Judged, letter: &DeadLetter) -> String {
-    let mut text = format!("{}\n", line(message));
-    if let Some(arn) = &message.came_from {
-        text.push_str(&format!("    came from {}\n", one_line(arn)));
-    }
-    for attribute in &letter.attributes {
+    let came_from = message.came_from.iter();
+    let came_from = came_from.map(|arn| format!("    came from {}", one_line(arn)));
+    let attributes = letter.attributes.iter().map(|attribute| {
         let value = match &attribute.value {
             AttributeValue::Text(text) => one_line(text),
             AttributeValue::Bytes(bytes) => format!("{} bytes", bytes.len()),
         };
         let (name, data_type) = (one_line(&attribute.name), one_line(&attribute.data_type));
-        text.push_str(&format!("    attribute {name} ({data_type}): {value}\n"));
-    }
-    let lines = letter.message.body.lines().map(one_line);
-    text.push('\n');
-    text.push_str(&lines.collect::<Vec<_>>().join("\n"));
-    text
+        format!("    attribute {name} ({data_type}): {value}")
+    });
+    let body = letter.message.body.lines().map(one_line);
+    let lines = iter::once(line(message)).chain(came_from).chain(attributes);
+    let lines = lines.chain(iter::once(String::new())).chain(body);
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// What was done, and to which messages it was not.
@@ -138,25 +136,25 @@ pub(super) fn done(
     to: Option<&str>,
 ) -> String {
     let good = done.iter().filter(|(_, done)| done.is_good()).count();
-    let mut text = match to {
+    let mut lines = vec![match to {
         Some(to) => format!("redrove {} to {to}", messages(good)),
         None => format!("deleted {}", messages(good)),
-    };
+    }];
     let mut left: BTreeMap<LeftOut, usize> = BTreeMap::new();
     for (_, why) in left_out {
         *left.entry(*why).or_default() += 1;
     }
     for (why, count) in left {
-        text.push_str(&format!(
-            "\n{count:>6}  left where they are; they {}",
+        lines.push(format!(
+            "{count:>6}  left where they are; they {}",
             why.describe()
         ));
     }
     let waits = done.iter().filter(|(_, done)| *done == Done::NotReached);
     let waits = waits.count();
     if waits > 0 {
-        text.push_str(&format!(
-            "\n{waits:>6}  not touched: the {act} ended before their turn"
+        lines.push(format!(
+            "{waits:>6}  not touched: the {act} ended before their turn"
         ));
     }
     for (id, done) in done {
@@ -173,10 +171,13 @@ pub(super) fn done(
             Done::LeaseEnded => "not touched, since its lease had ended: others may have it",
         };
         let why = done.reason().map(|why| format!(" ({})", one_line(why)));
-        let line = format!("\n{}: {what}{}", one_line(id), why.unwrap_or_default());
-        text.push_str(&line);
+        lines.push(format!(
+            "{}: {what}{}",
+            one_line(id),
+            why.unwrap_or_default()
+        ));
     }
-    text
+    lines.join("\n")
 }
 
 /// A time in its two largest units: nobody plans a redrive by the second.

@@ -112,7 +112,7 @@ impl Scanner<'_> {
     ) -> Scan {
         let began = Instant::now();
         // Counted by receives, not by messages: one may come twice.
-        let mut receives = 0;
+        let mut receive_count = 0;
         let mut seen = BTreeSet::new();
         let mut messages = Vec::new();
         let mut letters = BTreeMap::new();
@@ -124,7 +124,7 @@ impl Scanner<'_> {
             if !self.wanted.is_empty() && self.wanted.is_subset(&seen) {
                 break End::Found;
             }
-            let left = self.limit.saturating_sub(receives);
+            let left = self.limit.saturating_sub(receive_count);
             if left == 0 {
                 break End::Limit;
             }
@@ -150,7 +150,7 @@ impl Scanner<'_> {
                     ));
                 }
             };
-            receives += received.len();
+            receive_count += received.len();
             let mut new = Vec::new();
             for letter in received {
                 let message = &letter.message;

@@ -111,10 +111,7 @@ impl Kept {
     fn last(&self, operation: &str) -> Vec<String> {
         let records = self.records();
         let calls = records.iter().rev();
-        let call = calls
-            .filter(|record| record["op"] == operation)
-            .next()
-            .unwrap();
+        let call = calls.find(|record| record["op"] == operation).unwrap();
         let own = records.iter().filter(|one| one["call"] == call["seq"]);
         own.map(|one| one["kind"].as_str().unwrap().to_owned())
             .collect()
