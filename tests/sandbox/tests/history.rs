@@ -110,7 +110,7 @@ impl Kept {
     /// The kinds of the records that belong to the last call of this operation, in order.
     fn last(&self, operation: &str) -> Vec<String> {
         let records = self.records();
-        let calls = records.iter().rev();
+        let mut calls = records.iter().rev();
         let call = calls.find(|record| record["op"] == operation).unwrap();
         let own = records.iter().filter(|one| one["call"] == call["seq"]);
         own.map(|one| one["kind"].as_str().unwrap().to_owned())
