@@ -183,7 +183,7 @@ fn script(rig: &Rig, plan: &Plan) {
         let victim = call.names.first().cloned().unwrap_or_default();
         match (call.operation, random / 1000 % 4) {
             (Operation::Receive, 0 | 1) => Reaction::LateBack(secs(2)),
-            (Operation::Receive | Operation::Describe, _) => {
+            (Operation::Receive | Operation::Describe | Operation::ProveReceive, _) => {
                 Reaction::Fail(QueueFailureKind::Transient)
             }
             (_, 0) => Reaction::Hang,

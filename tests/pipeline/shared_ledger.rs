@@ -229,7 +229,7 @@ async fn a_table_that_is_not_there_ends_the_start_and_says_so() {
     assert_eq!(
         rig.errors("not started yet: the ledger's table mails")
             .len(),
-        1
+        3
     );
 }
 
