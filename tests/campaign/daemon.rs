@@ -102,7 +102,7 @@ impl Launch {
     }
 }
 
-/// A daemon bears the name of its log.
+/// A daemon has the name of its log file.
 fn name_of(log: &Path) -> String {
     let stem = log.file_stem().unwrap_or_default();
     stem.to_string_lossy().into_owned()

@@ -12,7 +12,7 @@ use crate::{
 /// A queue to redrive to.
 pub(super) struct Target {
     pub(super) url: String,
-    /// Whether it was named for this redrive; else it is the daemon's configured queue.
+    /// True if `--to-queue-url` gave it, false if it is the configured `queue.url`.
     pub(super) is_named: bool,
 }
 

@@ -32,7 +32,7 @@
 //! | `dead` | its receives are used up, and it leaves for the dead-letter queue | `queue`, `key`, `message`, `count` |
 //! | `expired` | it has outlived the retention | `queue`, `key`, `message` |
 //! | `mail` | SES has accepted a mail | `mail` (its id), `to`, `simulated`, `subject`, `tags`, `set` |
-//! | `events` | what will be told of it | `mail`, `published`, `lost` |
+//! | `events` | which of its events will be published, and which not | `mail`, `published`, `lost` |
 //! | `event` | an event of it is published | `mail`, `type`, `target` |
 //! | `item` | an item is written or deleted | `table`, `key`, `item` (null where deleted) |
 //! | `item_refused` | the condition of a write was not met | `table`, `key` |

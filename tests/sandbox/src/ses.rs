@@ -76,7 +76,7 @@ impl Ses {
         }
     }
 
-    /// Writes down from now on what is accepted and what is told of it.
+    /// From now on, writes accepted mails and their events to this history.
     pub fn record(&self, history: Arc<History>) {
         self.publisher.record(history.clone());
         self.history.get_or_init(|| history);
