@@ -45,7 +45,9 @@ pub(super) async fn batch_answers(
                 error_type: failure.error.code.clone(),
                 obstacle: failure.error.obstacle,
             };
-            (unanswered, failure.to_string())
+            let remedy = failure.is_definite().then(|| failure.remedy());
+            let remedy = remedy.map(|remedy| format!("; {remedy}"));
+            (unanswered, format!("{failure}{}", remedy.unwrap_or_default()))
         }
         Err(_elapsed) => (Unanswered::of("timeout"), "no answer in time".to_owned()),
     };

@@ -292,6 +292,7 @@ fn silent(silence: &Silence, rate: Option<f64>) {
 fn rate_in_words(rate: Option<f64>) -> String {
     match rate {
         // Rates are found by halving, and their last digits say nothing.
+        Some(rate) if rate >= 10.0 => format!("{} recipients/s", rate.round()),
         Some(rate) => format!("{} recipients/s", (rate * 100.0).round() / 100.0),
         None => "unlimited".to_owned(),
     }

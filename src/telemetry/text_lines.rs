@@ -138,15 +138,17 @@ struct Said {
 }
 
 impl Said {
-    /// `sent to d***@example.com in 8 ms (receive 1 of 5)`; a text of more words has it all in brackets.
+    /// `sent to d***@example.com in 8 ms (receive 1 of 5)`; a text of more words has it all in brackets, and
+    /// there `in` would read as if it were still to come.
     fn in_words(&self) -> String {
         let mut words = self.text.clone();
         let to = self.to.iter().map(|to| format!("to {to}"));
-        let took = self.took.iter().map(|took| format!("in {took}"));
         let mut facts: Vec<String> = Vec::new();
         if self.text.contains(' ') {
+            let took = self.took.iter().map(|took| format!("after {took}"));
             facts.extend(to.chain(took));
         } else {
+            let took = self.took.iter().map(|took| format!("in {took}"));
             words.extend(to.chain(took).map(|fact| format!(" {fact}")));
         }
         facts.extend(self.facts.iter().cloned());
