@@ -183,8 +183,8 @@ async fn boot<T>(
             proved = &mut proving => return proved.map(Some),
             () = drain.wait_begun() => return Ok(None),
             Some(signal) = signals.recv() => match signal {
-                Signal::Stop(name) => {
-                    log_stop_while_starting(name);
+                Signal::Stop(_) | Signal::HungUp => {
+                    log_stop_while_starting(signal);
                     return Ok(None);
                 }
                 Signal::Reload => {
@@ -197,8 +197,9 @@ async fn boot<T>(
     }
 }
 
-/// Says that a signal of this name ended the start.
-pub fn log_stop_while_starting(name: &str) {
+/// Says that a signal ended the start.
+pub fn log_stop_while_starting(signal: Signal) {
+    let name = signal.stops().unwrap_or_default();
     info!(target: LIFECYCLE, "{name} while starting: stopped, nothing was received");
 }
 
@@ -208,6 +209,11 @@ pub fn log_state_while_starting() {
         target: LIFECYCLE,
         "state: starting, nothing has been received yet; what it waits for stands in the lines before"
     );
+}
+
+/// Says that a signal to fetch the template came before anything is fetched.
+pub fn log_reload_while_starting() {
+    info!(target: LIFECYCLE, "SIGHUP while starting: the template is fetched next");
 }
 
 /// Runs the pipeline to its end and passes the signals on to it.
@@ -250,8 +256,10 @@ async fn work(
                     );
                     drain.hurry();
                 }
-                Signal::Stop(name) => {
-                    stop_asked = true;
+                Signal::HungUp if drain.has_begun() => {}
+                Signal::Stop(_) | Signal::HungUp => {
+                    stop_asked |= signal != Signal::HungUp;
+                    let name = signal.stops().unwrap_or_default();
                     info!(
                         target: LIFECYCLE,
                         "{name}: receiving stops; what a receive under way still brings and what was \

@@ -15,16 +15,30 @@ pub const INTERRUPT: &str = "SIGINT";
 pub enum Signal {
     /// Stop in good order; a second one stops sooner. Holds the signal's name.
     Stop(&'static str),
+    /// The terminal has gone: stop in good order. It never hurries a stop, since a window that closes and
+    /// a session that ends send several signals at once.
+    HungUp,
     /// Fetch the template now.
     Reload,
     /// Say in a line what goes on.
     Tell,
 }
 
+impl Signal {
+    /// What lines call it, where it ends the process.
+    pub fn stops(self) -> Option<&'static str> {
+        match self {
+            Self::Stop(name) => Some(name),
+            Self::HungUp => Some("SIGHUP of a closed terminal"),
+            Self::Reload | Self::Tell => None,
+        }
+    }
+}
+
 /// Turns the process's signals into values, from now on: `SIGTERM`, `SIGQUIT` and `SIGINT` stop it,
-/// `SIGHUP` reloads, `SIGUSR1` and `SIGUSR2` ask for the state. A `SIGHUP` because the terminal that the
-/// process was started from has gone stops it too: nobody sees any more that it runs. Must be called
-/// inside a tokio runtime.
+/// `SIGHUP` reloads, `SIGUSR1` and `SIGUSR2` ask for the state. A `SIGHUP` because the terminal that
+/// standard error went to has gone stops it too: nobody sees any more that it runs. Must be called inside
+/// a tokio runtime.
 ///
 /// # Errors
 ///
@@ -32,22 +46,16 @@ pub enum Signal {
 pub fn signals() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
     let mut signals = Signals::new([SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])?;
     let (sender, receiver) = mpsc::unbounded_channel();
-    let had_terminal = has_terminal();
+    // A terminal that was closed is no terminal any more.
+    let had_terminal = io::stderr().is_terminal();
     tokio::spawn(async move {
-        let mut hung_up = false;
         while let Some(signal) = signals.next().await {
             let signal = match signal {
                 SIGTERM => Signal::Stop("SIGTERM"),
                 SIGQUIT => Signal::Stop("SIGQUIT"),
                 SIGINT => Signal::Stop(INTERRUPT),
                 SIGUSR1 | SIGUSR2 => Signal::Tell,
-                // The kernel and the shell both send one when a terminal closes. The second asks for no
-                // more haste than the first.
-                _ if hung_up => continue,
-                _ if had_terminal && !has_terminal() => {
-                    hung_up = true;
-                    Signal::Stop("SIGHUP of a closed terminal")
-                }
+                _ if had_terminal && !io::stderr().is_terminal() => Signal::HungUp,
                 _ => Signal::Reload,
             };
             if sender.send(signal).is_err() {
@@ -56,9 +64,4 @@ pub fn signals() -> io::Result<mpsc::UnboundedReceiver<Signal>> {
         }
     });
     Ok(receiver)
-}
-
-/// Whether a person sits before the process. A terminal that was closed is no terminal any more.
-fn has_terminal() -> bool {
-    io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
 }

@@ -13,6 +13,7 @@ mod process;
 mod signals;
 mod stalls;
 mod template;
+mod terminal;
 mod text_log;
 mod usage;
 mod world;

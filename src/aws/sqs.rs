@@ -121,22 +121,31 @@ impl Queue for SqsQueue {
         facts(OPERATION, &answer)
     }
 
-    /// Asks for no message, which SQS refuses to everybody who may ask: its least is one.
+    /// Asks for no message, which SQS refuses to everybody who may ask: its least is one. What an emulator
+    /// gives all the same can be received by others at once.
     async fn may_receive(&self) -> Result<(), QueueFailure> {
         let answer = self
             .describing
             .receive_message()
             .queue_url(&self.url)
             .max_number_of_messages(0)
+            .wait_time_seconds(0)
+            .visibility_timeout(0)
             .send()
             .await;
         let Err(error) = answer else {
             return Ok(());
         };
+        let is_refusal = error
+            .raw_response()
+            .is_some_and(|response| response.status().is_client_error());
         let failure = Failure::new("ReceiveMessage", error).of_queue();
-        match refusal_kind(&failure.error) {
-            RefusalKind::Other if !failure.is_definite() => Ok(()),
-            _ => Err(failure),
+        let is_of_number = refusal_kind(&failure.error) == RefusalKind::Other
+            && failure.kind == QueueFailureKind::Transient;
+        if is_refusal && is_of_number {
+            Ok(())
+        } else {
+            Err(failure)
         }
     }
 

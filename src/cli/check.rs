@@ -53,7 +53,7 @@ use crate::{
     config::{Flags, Loaded, Settings},
     notification::Address,
     ports::{World, inspect::Inspect},
-    shutdown::{self, Signal},
+    shutdown,
 };
 
 /// What is checked.
@@ -130,7 +130,9 @@ pub(super) async fn check(flags: &Flags, asked: &Check) -> anyhow::Result<u8> {
                 result?;
                 has_asked = true;
             }
-            Some(Signal::Stop(name)) = signals.recv() => break Some(Ended::Signal(name)),
+            Some(signal) = signals.recv() => if let Some(name) = signal.stops() {
+                break Some(Ended::Signal(name));
+            },
             () = out_of_time => break Some(Ended::OutOfTime(asked.timeout)),
             _ = told.tick() => report.still_asking(),
         }

@@ -2,6 +2,7 @@
 
 use std::{
     io::{IsTerminal, stderr},
+    iter,
     sync::Arc,
 };
 
@@ -16,7 +17,7 @@ use super::{
     version,
 };
 use crate::{
-    config::{Flags, KeyOrigin, Loaded, LogFormat, Origin},
+    config::{self, Flags, KeyOrigin, Loaded, LogFormat},
     daemon, health,
     notification::masked_text,
     pipeline::health_state::HealthState,
@@ -31,8 +32,9 @@ use crate::{
 
 /// Runs the daemon and returns the exit code.
 pub(super) async fn run(flags: &Flags) -> anyhow::Result<u8> {
-    let loaded = session::load(flags)?;
+    // First of all: one that comes before would kill without a word.
     let signals = shutdown::signals().context("signals cannot be handled")?;
+    let loaded = session::load(flags)?;
     let wanted = Wanted::read(|name| std::env::var(name).ok());
     let errors = ExportErrors::default();
     let otlp = Otlp::start(&wanted, &errors).await;
@@ -91,13 +93,12 @@ async fn work(
         tokio::select! {
             session = &mut connecting => break session?,
             Some(signal) = signals.recv() => match signal {
-                Signal::Stop(name) => {
-                    daemon::log_stop_while_starting(name);
+                Signal::Stop(_) | Signal::HungUp => {
+                    daemon::log_stop_while_starting(signal);
                     return Ok(OK);
                 }
                 Signal::Tell => daemon::log_state_while_starting(),
-                // The template is fetched soon in any case.
-                Signal::Reload => {}
+                Signal::Reload => daemon::log_reload_while_starting(),
             },
         }
     };
@@ -139,9 +140,15 @@ async fn work(
 }
 
 /// Logs every key that has a value, with the value's source. No key holds a secret; addresses are
-/// masked. A person wants to see what is special here, a line for each.
+/// masked. A person wants to see what differs from the defaults, a line for each.
 fn log_configuration(keys: &[KeyOrigin], is_for_people: bool) {
-    let wanted = |key: &&KeyOrigin| !is_for_people || key.origin != Origin::Default;
+    let nothing = iter::empty::<(String, String)>();
+    let defaults = config::survey(&Flags::default(), nothing).origins;
+    let is_default = |key: &KeyOrigin| {
+        let alike = |default: &KeyOrigin| default.key == key.key && default.value == key.value;
+        defaults.iter().any(alike)
+    };
+    let wanted = |key: &&KeyOrigin| !(is_for_people && is_default(key));
     let set = keys.iter().filter(wanted).filter_map(|key| {
         let value = masked_text(key.value.as_deref()?);
         Some(format!("{} = {value} ({})", key.key, key.origin))

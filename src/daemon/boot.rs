@@ -138,9 +138,14 @@ async fn await_template(store: &TemplateStore) -> anyhow::Result<()> {
         if known.in_force.is_some() {
             return Ok(());
         }
+        // What may pass is fetched again by the store's own backoff.
+        let is_definite = known
+            .failure
+            .as_ref()
+            .is_some_and(|failure| failure.is_definite());
         if let Some(failure) = known.failure {
             let text = failure.text_at(store.location());
-            if refusals.last_too_long(failure.is_definite()) {
+            if refusals.last_too_long(is_definite) {
                 bail!(text);
             }
             if throttle.due().is_some() {
@@ -150,7 +155,8 @@ async fn await_template(store: &TemplateStore) -> anyhow::Result<()> {
         match timeout(TEMPLATE_RETRY_EVERY, knowledge.changed()).await {
             Ok(Ok(())) => {}
             Ok(Err(_closed)) => return Ok(()),
-            Err(_elapsed) => store.refresh(),
+            Err(_elapsed) if is_definite => store.refresh(),
+            Err(_elapsed) => {}
         }
     }
 }

@@ -47,7 +47,10 @@ pub(super) async fn batch_answers(
             };
             let remedy = failure.is_definite().then(|| failure.remedy());
             let remedy = remedy.map(|remedy| format!("; {remedy}"));
-            (unanswered, format!("{failure}{}", remedy.unwrap_or_default()))
+            (
+                unanswered,
+                format!("{failure}{}", remedy.unwrap_or_default()),
+            )
         }
         Err(_elapsed) => (Unanswered::of("timeout"), "no answer in time".to_owned()),
     };

@@ -131,8 +131,9 @@ impl Gates {
         began: Instant,
         result: Result<Standing, &SendFailure>,
     ) {
+        let was_probe = pass.is_probe();
         let transition = pass.report(began, result);
-        if let Err(failure) = result {
+        if let (Err(failure), true) = (result, was_probe) {
             report::probe_failed(failure, self.mail.next_probe());
         }
         self.changed(Part::Sending, transition);

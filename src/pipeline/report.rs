@@ -210,8 +210,9 @@ pub(crate) fn field_missing(placeholder: &str, field: &JsonPointer, version: &Te
         template.blob_id = version.blob_id,
         template.commit_id = version.commit_id,
         "a message lacks the field {field}, which the template's {{{placeholder}}} needs, and no \
-         mail was written with this version of the template yet. Such messages are held until a \
+         mail was written with its version {} yet. Such messages are held until a \
          mail can be written; {}",
+        version.short_id(),
         cause.remedy(),
     );
 }

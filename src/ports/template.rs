@@ -27,6 +27,18 @@ pub struct TemplateVersion {
     pub blob_id: String,
 }
 
+impl TemplateVersion {
+    /// Enough of its id to know it again.
+    pub fn short_id(&self) -> &str {
+        let id = if self.commit_id.is_empty() {
+            &self.blob_id
+        } else {
+            &self.commit_id
+        };
+        id.get(..8).unwrap_or(id)
+    }
+}
+
 /// Where the template is kept.
 #[async_trait]
 pub trait TemplateSource: Send + Sync {

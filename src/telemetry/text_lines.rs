@@ -1,7 +1,7 @@
 //! The log for people: one short line for each event, and first in it what a person wants.
 //!
 //! JSON keeps every field. Here a field that the text says already is left out, a few are put in words,
-//! and the message's id stands dim at the end. The other ids are shown at the level `debug`.
+//! and the message's id stands dim at the end. The other ids are shown at `debug`, and where something is wrong.
 
 use std::{
     fmt,
@@ -29,8 +29,7 @@ const RED: &str = "\u{1b}[1;31m";
 const PLAIN: &str = "\u{1b}[0m";
 
 /// What the texts of the lines say themselves.
-const SAID: [&str; 14] = [
-    "messaging.batch.message_count",
+const SAID: [&str; 12] = [
     "notifier.attempt",
     "notifier.breaker.cause",
     "notifier.breaker.open_s",
@@ -41,12 +40,11 @@ const SAID: [&str; 14] = [
     "notifier.send_rate",
     "notifier.settled_by",
     "notifier.silent_s",
-    "notifier.template.age_s",
     "template.blob_id",
     "template.commit_id",
 ];
 
-/// The ids as the lines name them here. The first that an event has is shown always.
+/// The ids as the lines name them here, of which the first that an event has is shown always.
 const IDS: [(&str, &str); 6] = [
     ("messaging.message.id", "message"),
     ("notifier.notification.id", "notification"),
@@ -108,7 +106,13 @@ where
         self.write_time(&mut line, SystemTime::now())?;
         level(&mut line, *event.metadata().level())?;
         line.write_str(&said.in_words())?;
-        let shown = if self.all_ids { said.ids.len() } else { 1 };
+        // Where something is wrong, another id than the message's may be the point.
+        let is_wrong = *event.metadata().level() <= Level::WARN;
+        let shown = if self.all_ids || is_wrong {
+            said.ids.len()
+        } else {
+            1
+        };
         for (name, id) in said.ids.iter().flatten().take(shown) {
             dim(&mut line, &format!("  {name} {id}"))?;
         }

@@ -1,13 +1,10 @@
 //! The binary as a child process.
 
-use std::fs::File;
 use std::future::ready;
-use std::os::fd::OwnedFd;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
@@ -81,44 +78,17 @@ impl Daemon {
         Self::spawn_read(arguments, environment, secrets, ready(()))
     }
 
-    /// Starts one in a terminal of its own, which closes when the second value is dropped. Its output goes
-    /// elsewhere all the same, so that it can be read after that.
-    pub(crate) fn in_terminal(world: &World) -> (Self, OwnedFd) {
-        // A child that held the other end too would keep the terminal open.
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let master = openpt(flags).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let terminal = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-        let terminal = File::options().read(true).write(true).open(terminal);
-        let mut command = Command::new("setsid");
-        command
-            .args(["--ctty", env!("CARGO_BIN_EXE_organizer-notifier")])
-            .stdin(terminal.unwrap());
-        let (environment, secrets) = (world.environment(), Arc::clone(&world.secrets));
-        (Self::run(command, environment, secrets, ready(())), master)
-    }
-
     fn spawn_read(
         arguments: &[&str],
         environment: Vec<(String, String)>,
         secrets: Arc<Secrets>,
         read: impl Future<Output = ()> + Send + 'static,
     ) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_organizer-notifier"));
-        command.args(arguments).stdin(Stdio::null());
-        Self::run(command, environment, secrets, read)
-    }
-
-    fn run(
-        mut command: Command,
-        environment: Vec<(String, String)>,
-        secrets: Arc<Secrets>,
-        read: impl Future<Output = ()> + Send + 'static,
-    ) -> Self {
-        let mut child = command
+        let mut child = Command::new(env!("CARGO_BIN_EXE_organizer-notifier"))
+            .args(arguments)
             .env_clear()
             .envs(environment)
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true)

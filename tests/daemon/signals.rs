@@ -186,37 +186,3 @@ async fn sigusr1_and_sigusr2_tell_the_state_at_any_time_and_end_nothing() {
     let last = ended.last_line().message();
     assert!(last.ends_with("received 2 = 1 sent + 1 released"), "{last}");
 }
-
-#[tokio::test]
-async fn a_terminal_that_closes_stops_the_daemon_in_good_order_once_and_an_open_one_does_not() {
-    let world = World::new().await;
-    world.publish_numbered(0).await;
-    let (mut daemon, terminal) = Daemon::in_terminal(&world);
-    daemon
-        .until("a first mail", || world.mails().len() == 1)
-        .await;
-    daemon.signal("HUP").await;
-    daemon.line("template unchanged: ").await;
-    world.set_fault(Rule::new(
-        "ses:SendEmail",
-        Fault::Latency {
-            min_ms: 3000,
-            max_ms: 3000,
-        },
-    ));
-    let slow = world.publish_numbered(1).await;
-    daemon
-        .until("a send under way", || world.calls("ses:SendEmail") >= 3)
-        .await;
-    drop(terminal);
-    daemon
-        .line("SIGHUP of a closed terminal: receiving stops; ")
-        .await;
-    // As a shell does it, which learns of it too.
-    daemon.signal("HUP").await;
-    let ended = daemon.ended(Duration::from_secs(30)).await;
-    assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert_accounted(&ended.lines);
-    assert_eq!(ended.outcomes_of(&slow)[0].outcome(), "sent");
-    assert!(!ended.stderr.contains("again: "), "{}", ended.stderr);
-}

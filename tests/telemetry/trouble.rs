@@ -100,7 +100,7 @@ async fn calls_on_the_queue_that_fail_or_are_never_answered_leave_their_errors()
     };
     let faults = &stage.sandbox.faults;
     faults.add(Rule {
-        body_contains: Some("WaitTimeSeconds".to_owned()),
+        body_contains: Some("traceparent".to_owned()),
         ..once("sqs:ReceiveMessage", Fault::error("InternalFailure", 500))
     });
     let daemon = stage.daemon(&[
@@ -108,7 +108,7 @@ async fn calls_on_the_queue_that_fail_or_are_never_answered_leave_their_errors()
         ("OTEL_EXPORTER_OTLP_PROTOCOL", GRPC),
     ]);
     daemon.says("started").await;
-    // Boot proves its right to delete by the same call, and its right to receive by one without a wait.
+    // Boot proves its right to delete by the same call, and its right to receive by one that asks for no attribute.
     faults.add(once("sqs:DeleteMessageBatch", Fault::Hang));
     stage.publish("enveloped", "one", &[]).await;
     let empty = || stage.mails() == 1 && stage.sandbox.sqs.snapshot(QUEUE).is_empty();

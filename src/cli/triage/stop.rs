@@ -66,7 +66,7 @@ impl Stop {
     }
 
     fn note(&mut self, signal: Signal) {
-        if let Signal::Stop(name) = signal {
+        if let Some(name) = signal.stops() {
             self.first.get_or_insert(name);
             self.count += 1;
         }

@@ -281,6 +281,13 @@ impl Pass {
 }
 
 impl WitnessPass {
+    /// Whether this witness is the probe of an open breaker.
+    pub fn is_probe(&self) -> bool {
+        self.permission
+            .as_ref()
+            .is_some_and(WitnessPermission::is_probe)
+    }
+
     /// Whether it is still wanted. To be asked right before the send.
     pub fn is_wanted(&self) -> bool {
         let breaker = self.gate.breaker.lock();

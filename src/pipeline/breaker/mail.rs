@@ -150,6 +150,11 @@ impl Permission {
 }
 
 impl WitnessPermission {
+    /// Whether this witness is the probe of an open breaker.
+    pub fn is_probe(&self) -> bool {
+        self.is_probe
+    }
+
     /// What is left of it where the send has no answer.
     pub fn unanswered(&self) -> Unanswered {
         Unanswered {
@@ -385,10 +390,15 @@ impl MailBreaker {
         })
     }
 
-    /// In how long the next probe is due, while none is under way.
+    /// In how long the next probe may be sent, while none is under way.
     pub fn next_probe(&self, now: Instant) -> Option<Duration> {
         let open = self.open.as_ref().filter(|open| !open.probing)?;
-        Some(open.probe_at.saturating_duration_since(now))
+        let at = if self.probes_by_witness() {
+            self.witness.at(open.probe_at)?
+        } else {
+            open.probe_at
+        };
+        Some(at.saturating_duration_since(now))
     }
 
     /// What the mail service said when it opened, or last gave its cause.

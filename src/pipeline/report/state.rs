@@ -74,18 +74,12 @@ fn template(now: &Readings) -> String {
     let Some(in_force) = now.template_in_force() else {
         return "no template yet".to_owned();
     };
-    let version = &in_force.version;
-    let id = if version.commit_id.is_empty() {
-        &version.blob_id
-    } else {
-        &version.commit_id
-    };
     let age = now.template_age().unwrap_or_default();
     let failure = now.template_failure();
-    let failure = failure.map(|failure| format!(", and failed to be fetched since: {failure}"));
+    let failure = failure.map(|failure| format!(", and a fetch has failed since: {failure}"));
     format!(
-        "template {} of {} ago{}",
-        id.get(..8).unwrap_or(id),
+        "template {} fetched {} ago{}",
+        in_force.version.short_id(),
         format_duration(Duration::try_from_secs_f64(age).unwrap_or_default()),
         failure.unwrap_or_default()
     )
