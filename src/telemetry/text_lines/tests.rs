@@ -81,6 +81,20 @@ fn at_debug_all_ids_are_shown_but_none_twice() {
 }
 
 #[test]
+fn where_something_is_wrong_all_ids_are_shown() {
+    assert_eq!(
+        lines(LevelFilter::INFO, false, || {
+            warn!(
+                notifier.notification.id = "04664e9e",
+                notifier.email.id = "0100",
+                "a mail was sent twice"
+            );
+        }),
+        ["WARN a mail was sent twice  notification 04664e9e  mail 0100"]
+    );
+}
+
+#[test]
 fn what_the_text_does_not_say_stands_in_brackets_and_what_it_says_is_left_out() {
     assert_eq!(
         lines(LevelFilter::INFO, false, || {
