@@ -255,6 +255,7 @@ impl Run<'_> {
             ));
         }
         self.tell_left_hidden(stop);
+        was_cut |= self.held.is_cut_short;
         if let Some((_, code)) = stop.by().filter(|_| was_cut) {
             return Ok(code);
         }
