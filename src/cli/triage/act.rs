@@ -230,6 +230,9 @@ impl Step<'_, '_> {
             match resent.next() {
                 Some(Resent::Yes) => sent.push(id),
                 Some(Resent::No(failure)) => done.push((id, Done::NotSent(failure.to_string()))),
+                Some(Resent::Maybe(failure)) => {
+                    done.push((id, Done::MaybeSent(failure.to_string())));
+                }
                 Some(Resent::Unknown) | None => {
                     let why = "the queue did not say whether it took the message";
                     done.push((id, Done::MaybeSent(why.to_owned())));
