@@ -71,7 +71,7 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
     let act = match (asked.redrive, asked.delete) {
         (true, _) => Some(Act::Redrive {
             to: Target::new(
-                given.source.as_deref(),
+                given.target.as_deref(),
                 asked.to_queue_url.is_some(),
                 &given.loaded.settings.queue.url,
             )?,
@@ -98,6 +98,7 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
         ));
     }
     let source = given.source.as_deref().map(queue_name);
+    let target = given.target.as_deref().map(queue_name);
     let composer = loaded.settings.composer();
     let mut wanted = choice.ids.clone();
     wanted.extend(asked.show.clone());
@@ -110,7 +111,7 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
         letters: &SqsDeadLetters::new(&aws, url.clone(), RECEIVE_WAIT),
         composer: &composer,
         template: &template.template,
-        records: Records::new(world.table.clone(), source),
+        records: Records::new(world.table.clone(), source, target),
         retention: details.facts.retention,
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
         about: details.waiting,
@@ -196,6 +197,13 @@ impl Run<'_> {
         if let Some(failure) = &scanner.records.failure {
             eprint(&format_args!(
                 "whether mails were sent is not known, since the ledger's table failed: {failure}"
+            ));
+        }
+        if scanner.records.unplaced > 0 {
+            eprint(&format_args!(
+                "whether mails were sent was not looked up for {}: neither SQS nor SQS_URL (queue.url) says \
+                 from which queue",
+                messages(scanner.records.unplaced)
             ));
         }
         scan

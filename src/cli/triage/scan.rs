@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     held::Held,
-    records::{Mailed, Records},
+    records::{Mailed, Records, Wanted},
     stop::Stop,
 };
 use crate::{
@@ -189,7 +189,12 @@ impl Scanner<'_> {
     async fn judge(&mut self, letters: Vec<DeadLetter>) -> Vec<(Judged, DeadLetter)> {
         let (mut judged, keys): (Vec<_>, Vec<_>) =
             letters.iter().map(|letter| self.judge_one(letter)).unzip();
-        for (judged, mailed) in judged.iter_mut().zip(self.records.look(&keys).await) {
+        let wanted = keys.into_iter().zip(&letters).map(|(key, letter)| {
+            let came_from = letter.came_from.as_deref();
+            key.map(|key| Wanted { key, came_from })
+        });
+        let wanted: Vec<_> = wanted.collect();
+        for (judged, mailed) in judged.iter_mut().zip(self.records.look(&wanted).await) {
             judged.mailed = mailed;
         }
         judged.into_iter().zip(letters).collect()
