@@ -19,4 +19,5 @@ mod stage;
 mod triage;
 mod triage_acts;
 mod triage_many;
+mod triage_stops;
 mod triage_terminal;

@@ -39,7 +39,7 @@ const ACCESS_DENIED: [&str; 5] = [
 ];
 
 /// Those of KMS are SQS's words for a queue's key that is asked for too often.
-const THROTTLED: [&str; 13] = [
+pub(super) const THROTTLED: [&str; 13] = [
     "KMS.ThrottlingException",
     "KmsThrottled",
     "OverLimit",

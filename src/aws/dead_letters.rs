@@ -16,7 +16,7 @@ use aws_sdk_sqs::{
 
 use super::{
     AwsConfig,
-    classify::{Failure, entry_failure},
+    classify::{Failure, THROTTLED, entry_failure},
     sqs,
 };
 use crate::ports::{
@@ -126,7 +126,14 @@ impl Resend for SqsResend {
         for entry in &answer.failed {
             let message = entry.message.as_deref().unwrap_or_default();
             let failure = entry_failure(&entry.code, message, entry.sender_fault);
-            set(&entry.id, Resent::No(failure));
+            // A server's fault may come after the queue has taken the message.
+            let is_taken_by_none = entry.sender_fault || THROTTLED.contains(&entry.code.as_str());
+            let resent = if is_taken_by_none {
+                Resent::No(failure)
+            } else {
+                Resent::Maybe(failure)
+            };
+            set(&entry.id, resent);
         }
         Ok(resent)
     }

@@ -231,7 +231,7 @@ pub(super) struct Triage {
     #[arg(long)]
     pub(super) mailed: bool,
     /// Send the chosen messages to the queue that they came from, then delete them here.
-    #[arg(long, conflicts_with = "delete")]
+    #[arg(long, conflicts_with_all = ["delete", "mailed"])]
     pub(super) redrive: bool,
     /// Delete the chosen messages for good.
     #[arg(long)]

@@ -10,6 +10,7 @@ mod json;
 mod plan;
 mod records;
 mod report;
+mod results;
 mod scan;
 mod stop;
 mod target;
@@ -22,14 +23,14 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 
 use self::{
-    act::{Done, Way},
+    act::{Acted, Done, Way},
     ask::Answer,
     choice::Choice,
     given::Given,
     held::{HIDDEN_MAX, Held},
-    json::Acted,
     plan::{Act, LeftOut, Plan},
     records::Records,
+    results::Results,
     scan::{End, Judged, RECEIVE_WAIT, Scan, Scanner, Take, messages},
     stop::Stop,
     target::Target,
@@ -37,7 +38,7 @@ use self::{
 use super::{
     FAILED, OK,
     arguments::Triage,
-    output::{Unwritten, eprint, print, prompt},
+    output::{Unwritten, eprint, prompt},
     progress::Progress,
     session::{self, Session},
 };
@@ -71,7 +72,7 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
     let act = match (asked.redrive, asked.delete) {
         (true, _) => Some(Act::Redrive {
             to: Target::new(
-                given.source.as_deref(),
+                given.target.as_deref(),
                 asked.to_queue_url.is_some(),
                 &given.loaded.settings.queue.url,
             )?,
@@ -98,6 +99,7 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
         ));
     }
     let source = given.source.as_deref().map(queue_name);
+    let target = given.target.as_deref().map(queue_name);
     let composer = loaded.settings.composer();
     let mut wanted = choice.ids.clone();
     wanted.extend(asked.show.clone());
@@ -110,7 +112,7 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
         letters: &SqsDeadLetters::new(&aws, url.clone(), RECEIVE_WAIT),
         composer: &composer,
         template: &template.template,
-        records: Records::new(world.table.clone(), source),
+        records: Records::new(world.table.clone(), source, target),
         retention: details.facts.retention,
         limit: usize::try_from(limit).unwrap_or(usize::MAX),
         about: details.waiting,
@@ -118,6 +120,7 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
     };
     let mut run = Run {
         asked,
+        url,
         choice,
         wanted,
         act,
@@ -125,7 +128,7 @@ pub(super) async fn triage(flags: &Flags, asked: &Triage) -> anyhow::Result<u8> 
         details,
         held: Held::new(&*world.queue),
         progress: Progress::begin(),
-        printed: Ok(()),
+        results: Results::new(),
     };
     let scan = run.scan(scanner, &mut stop).await;
     run.finish(scan, &aws, &mut stop).await
@@ -155,6 +158,8 @@ async fn describe(
 /// One triage at work.
 struct Run<'a> {
     asked: &'a Triage,
+    /// The URL of the scanned queue.
+    url: &'a str,
     choice: Choice,
     /// The ids that are looked for.
     wanted: BTreeSet<String>,
@@ -164,8 +169,7 @@ struct Run<'a> {
     details: QueueDetails,
     held: Held<'a>,
     progress: Progress,
-    /// Whether results could be written so far.
-    printed: Result<(), Unwritten>,
+    results: Results,
 }
 
 impl Run<'_> {
@@ -176,26 +180,32 @@ impl Run<'_> {
             act,
             held,
             progress,
-            printed,
+            results,
             ..
         } = self;
         let is_redrive = matches!(act, Some(Act::Redrive { .. }));
-        let see = |message: &Judged| {
+        let see = async |message: &Judged, stop: &mut Stop| {
             let is_chosen = choice.holds(message);
-            if asked.json && !asked.summary && asked.show.is_none() && is_chosen && printed.is_ok()
-            {
-                *printed = print(json::message(message));
+            if asked.json && !asked.summary && asked.show.is_none() && is_chosen {
+                results.write(json::message(message), stop).await;
             }
             let is_shown = asked.show.as_ref() == Some(&message.id);
             Take {
                 keep: is_shown || (is_redrive && is_chosen),
-                go_on: goes_on(printed, act.is_some()),
+                go_on: goes_on(results.state(), act.is_some()),
             }
         };
         let scan = scanner.scan(held, stop, progress, see).await;
         if let Some(failure) = &scanner.records.failure {
             eprint(&format_args!(
                 "whether mails were sent is not known, since the ledger's table failed: {failure}"
+            ));
+        }
+        if scanner.records.unplaced > 0 {
+            eprint(&format_args!(
+                "whether mails were sent was not looked up for {}: neither SQS nor SQS_URL (queue.url) says \
+                 from which queue",
+                messages(scanner.records.unplaced)
             ));
         }
         scan
@@ -212,21 +222,19 @@ impl Run<'_> {
         let is_meant = |id: &str| meant.contains(id);
         self.held.put_back(is_meant, stop, &mut self.progress).await;
         self.progress.erase();
-        self.show(&scan);
+        self.show(&scan, stop).await;
         let mut is_good = is_whole;
         if let End::Failed(why) = &scan.end {
             eprint(why);
         }
-        if scan.end != End::Interrupted {
-            for id in self.missing(&scan) {
-                let about = self.details.waiting.max(scan.messages.len() as u64);
-                let count = scan.messages.len();
-                eprint(&format_args!(
-                    "there is no message {id} among the {count} of about {about} that were scanned"
-                ));
-                is_good = false;
-            }
+        if scan.maybe_hidden > 0 {
+            eprint(&format_args!(
+                "a receive had no answer: up to {} may be hidden for {}",
+                messages(scan.maybe_hidden),
+                format_duration(HIDDEN_MAX)
+            ));
         }
+        is_good &= self.tell_missing(&scan);
         let mut was_cut = scan.end == End::Interrupted;
         if let Some(act) = self.act.take() {
             let (end, done) = if is_whole {
@@ -245,22 +253,21 @@ impl Run<'_> {
                 .put_back(|_| false, stop, &mut self.progress)
                 .await;
             self.progress.erase();
-            self.tell(&act, &plan, &scan, end, &done);
+            self.tell(&act, &plan, &scan, end, &done, stop).await;
         } else if self.asked.json {
-            self.write(json::summary(
-                &scan,
-                self.details.waiting,
-                self.held.left_hidden,
-                None,
-            ));
+            let (about, hidden) = (self.details.waiting, self.held.left_hidden);
+            let summary = json::summary(&scan, about, hidden, None);
+            self.results.write(summary, stop).await;
         }
-        self.tell_left_hidden(stop);
+        self.tell_left_hidden();
+        let (is_written, printed) = self.results.finish(stop).await;
+        was_cut |= self.held.is_cut_short || !is_written;
         if let Some((_, code)) = stop.by().filter(|_| was_cut) {
             return Ok(code);
         }
         // What no signal interrupted ended since its results could not be written, which is told as such.
         let is_good = is_good || scan.end == End::Interrupted;
-        match self.printed {
+        match printed {
             Err(failed @ Unwritten::Failed(_)) => Err(failed.into()),
             _ if self.held.left_hidden > 0 || !is_good => Ok(FAILED),
             Err(unread) => Err(unread.into()),
@@ -277,7 +284,7 @@ impl Run<'_> {
         aws: &AwsConfig,
         stop: &mut Stop,
     ) -> (&'static str, Vec<(String, Done)>) {
-        if let Err(Unwritten::Failed(_)) = self.printed {
+        if let Err(Unwritten::Failed(_)) = self.results.state() {
             // Nobody could see what is done.
             return ("failed", Vec::new());
         }
@@ -292,7 +299,7 @@ impl Run<'_> {
             eprint(note);
         }
         if !self.asked.yes {
-            let from = queue_name(&self.asked.queue_url);
+            let from = queue_name(self.url);
             prompt(&format!("{} [y/N] ", act.question(plan.ids.len(), from)));
             let answer = ask::wait_for_answer(
                 ask::read_line(),
@@ -326,24 +333,42 @@ impl Run<'_> {
             }
             Act::Delete => Way::Delete,
         };
-        let progress = &mut self.progress;
-        let held = &mut self.held;
-        let done = act::act(way, &plan.ids, &scan.letters, held, stop, progress).await;
+        let Self {
+            asked,
+            held,
+            progress,
+            results,
+            ..
+        } = self;
+        // At once: if this process dies, there is a record of what it did.
+        let tell = async |some: &[(String, Done)], stop: &mut Stop| {
+            for (id, done) in some.iter().filter(|_| asked.json) {
+                results.write(json::act(act, id, done), stop).await;
+            }
+            goes_on(results.state(), true)
+        };
+        let acted = act::act(way, &plan.ids, &scan.letters, held, stop, progress, tell).await;
+        let Acted { done, has_failed } = acted;
         let is_cut = stop.is_told() && done.iter().any(|(_, done)| *done == Done::NotReached);
-        (if is_cut { "interrupted" } else { "done" }, done)
+        let end = match (has_failed, is_cut) {
+            (true, _) => "failed",
+            (false, true) => "interrupted",
+            (false, false) => "done",
+        };
+        (end, done)
     }
 
     /// The summary first: a person reads that, and perhaps no more.
-    fn show(&mut self, scan: &Scan) {
+    async fn show(&mut self, scan: &Scan, stop: &mut Stop) {
         if let Some(id) = &self.asked.show {
             let found = scan.messages.iter().find(|message| message.id == *id);
             if let (Some(message), Some(letter)) = (found, scan.letters.get(id)) {
-                let is_json = self.asked.json;
-                self.write(if is_json {
+                let whole = if self.asked.json {
                     json::whole(message, letter).to_string()
                 } else {
                     report::whole(message, letter)
-                });
+                };
+                self.results.write(whole, stop).await;
             }
             return;
         }
@@ -351,55 +376,66 @@ impl Run<'_> {
             return;
         }
         let others = self.details.in_flight;
-        self.write(report::summary(scan, self.details.waiting, others));
+        let summary = report::summary(scan, self.details.waiting, others);
+        self.results.write(summary, stop).await;
         if self.asked.summary {
             return;
         }
         let mut chosen = scan.messages.iter().filter(|one| self.choice.holds(one));
         let lines: Vec<_> = chosen.by_ref().map(report::line).collect();
         if !lines.is_empty() {
-            self.write(format_args!("\n{}", lines.join("\n")));
+            let lines = format!("\n{}", lines.join("\n"));
+            self.results.write(lines, stop).await;
         }
     }
 
-    fn tell(
+    async fn tell(
         &mut self,
         act: &Act,
         plan: &Plan,
         scan: &Scan,
         end: &'static str,
         done: &[(String, Done)],
+        stop: &mut Stop,
     ) {
-        if self.asked.json {
-            for (id, done) in done {
-                self.write(json::act(act, id, done));
-            }
-            let acted = Acted {
+        let told = if self.asked.json {
+            let whole = json::WholeAct {
                 act,
                 plan,
                 done,
                 end,
             };
             let (about, hidden) = (self.details.waiting, self.held.left_hidden);
-            self.write(json::summary(scan, about, hidden, Some(&acted)));
+            json::summary(scan, about, hidden, Some(&whole)).to_string()
         } else {
             let to = match act {
                 Act::Redrive { to, .. } => Some(to.name()),
                 Act::Delete => None,
             };
-            let told = report::done(done, &plan.left_out, act.name(), to);
-            self.write(format_args!("\n{told}"));
+            format!("\n{}", report::done(done, &plan.left_out, act.name(), to))
+        };
+        self.results.write(told, stop).await;
+    }
+
+    /// Tells the ids that were looked for in vain. Returns whether there is none.
+    fn tell_missing(&self, scan: &Scan) -> bool {
+        if scan.end == End::Interrupted {
+            return true;
         }
-    }
-
-    /// The ids that were looked for in vain.
-    fn missing(&self, scan: &Scan) -> Vec<String> {
         let seen: BTreeSet<_> = scan.messages.iter().map(|message| &message.id).collect();
-        let wanted = self.wanted.iter().filter(|id| !seen.contains(id));
-        wanted.cloned().collect()
+        let count = scan.messages.len();
+        let about = self.details.waiting.max(count as u64);
+        let mut is_good = true;
+        for id in self.wanted.iter().filter(|id| !seen.contains(id)) {
+            eprint(&format_args!(
+                "there is no message {id} among the {count} of about {about} that were scanned"
+            ));
+            is_good = false;
+        }
+        is_good
     }
 
-    fn tell_left_hidden(&self, stop: &Stop) {
+    fn tell_left_hidden(&self) {
         let count = self.held.left_hidden;
         if count == 0 {
             return;
@@ -409,19 +445,12 @@ impl Run<'_> {
             "{} could not be made visible: they come back by themselves within {within}",
             messages(count)
         );
-        if stop.by().is_some() {
+        if self.held.is_cut_short {
             eprint(&left);
         } else {
             eprint(&format_args!(
                 "{left}; the role needs sqs:ChangeMessageVisibility"
             ));
-        }
-    }
-
-    /// After a result that could not be written, none is.
-    fn write(&mut self, result: impl std::fmt::Display) {
-        if self.printed.is_ok() {
-            self.printed = print(result);
         }
     }
 }

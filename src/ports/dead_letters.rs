@@ -52,6 +52,8 @@ pub enum Resent {
     Yes,
     /// The queue has not taken it, for this reason.
     No(EntryFailure),
+    /// The queue failed over it, for this reason, and may have taken it.
+    Maybe(EntryFailure),
     /// The answer says nothing of it.
     Unknown,
 }

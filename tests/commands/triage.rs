@@ -208,6 +208,39 @@ async fn one_failed_attempt_to_put_back_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_receive_that_fails_twice_does_not_end_the_scan_and_a_third_time_does() {
+    for (times, code, end) in [(2, 0, "emptied"), (3, 1, "failed")] {
+        let stage = Stage::right().await;
+        stage.send("dead", "{}").await;
+        let mut fails = Rule::new("sqs:ReceiveMessage", Fault::error("RequestThrottled", 403));
+        fails.count = Some(times);
+        stage.aws.sandbox.faults.add(fails);
+        let done = stage
+            .run(&["triage", "--json", "--queue-url", &dead(&stage)])
+            .await;
+        let summary = lines(done.exits(code)).pop().unwrap();
+        assert_eq!(summary["end"], end, "{done}");
+        assert_eq!(summary["maybe_hidden"], 0, "{done}");
+        assert_visible(&stage, 1, u32::from(code == 0));
+    }
+}
+
+#[tokio::test]
+async fn what_a_lost_answer_may_have_hidden_is_told() {
+    let stage = Stage::right().await;
+    for _ in 0..3 {
+        stage.send("dead", "{}").await;
+    }
+    let mut lost = Rule::new("sqs:ReceiveMessage", Fault::ResetAfter);
+    lost.count = Some(1);
+    stage.aws.sandbox.faults.add(lost);
+    let done = stage.run(&["triage", "--queue-url", &dead(&stage)]).await;
+    let told = "a receive had no answer: up to 10 messages may be hidden for 10m\n";
+    assert!(done.exits(0).err.contains(told), "{done}");
+    assert!(done.out.starts_with("0 of about 3 messages"), "{done}");
+}
+
+#[tokio::test]
 async fn a_queue_that_cannot_be_looked_at_is_told() {
     for (operation, code, told) in [
         (

@@ -137,6 +137,7 @@ async fn an_act_needs_a_choice_and_somebody_who_allows_it() {
         (&["--yes"], "add one of them"),
         (&["--mailed"], "set ledger.table"),
         (&["--redrive", "--delete", "--yes"], "cannot be used with"),
+        (&["--redrive", "--mailed", "--yes"], "cannot be used with"),
         (
             &["--even-mailed", "--delete", "--id", "x"],
             "cannot be used with",
@@ -224,28 +225,36 @@ async fn a_lost_answer_deletes_nothing_and_is_told_by_id() {
 #[tokio::test]
 async fn what_the_queue_refuses_stays_and_the_rest_goes() {
     let stage = Stage::right().await;
-    let ids = [
-        send(&stage, SAMPLES[0].1).await,
-        send(&stage, SAMPLES[1].1).await,
-    ];
-    let refused = Fault::EntryError {
-        code: "InvalidMessageContents".to_owned(),
-        message: "no".to_owned(),
-    };
-    let mut rule = Rule::new("sqs:SendMessageBatch", refused);
-    rule.count = Some(1);
-    stage.aws.sandbox.faults.add(rule);
+    let (large, small) = (SAMPLES[0].1, SAMPLES[2].1);
+    let most = large.len() - 1;
+    assert!(small.len() <= most);
+    let size = json!({ "MaximumMessageSize": most.to_string() });
+    stage.set_queue("created", size).await;
+    let id = send(&stage, large).await;
+    send(&stage, small).await;
     let done = act(&stage, &["--redrive", "--verdict", "mail", "--yes"]).await;
     assert!(
         done.exits(1).out.contains("redrove 1 message to created"),
         "{done}"
     );
-    let told = |id: &String| {
-        done.out
-            .contains(&format!("\n{id}: not sent, and still here"))
-    };
-    assert_eq!(ids.iter().filter(|id| told(id)).count(), 1, "{done}");
+    let told = format!("\n{id}: not sent, and still here");
+    assert!(done.out.contains(&told), "{done}");
     assert_in(&stage, 1, 1);
+}
+
+#[tokio::test]
+async fn what_the_queue_failed_over_may_have_been_sent() {
+    let stage = Stage::right().await;
+    let id = send(&stage, SAMPLES[0].1).await;
+    let failed = Fault::EntryError {
+        code: "InternalError".to_owned(),
+        message: "no".to_owned(),
+    };
+    fails(&stage, "sqs:SendMessageBatch", failed);
+    let done = act(&stage, &["--redrive", "--verdict", "mail", "--yes"]).await;
+    let told = format!("\n{id}: may have been sent, and still here");
+    assert!(done.exits(1).out.contains(&told), "{done}");
+    assert_in(&stage, 1, 0);
 }
 
 #[tokio::test]
@@ -286,9 +295,13 @@ async fn without_the_rights_nothing_is_done() {
         let stage = Stage::right().await;
         send(&stage, SAMPLES[0].1).await;
         fails(&stage, operation, Fault::error("AccessDenied", 403));
-        let done = act(&stage, &["--redrive", "--verdict", "mail", "--yes"]).await;
+        let redrive = ["--redrive", "--verdict", "mail", "--yes"];
+        let done = act(&stage, &redrive).await;
         let all = format!("{}{}", done.exits(1).out, done.err);
         assert!(all.contains(told), "{done}");
+        let done = act(&stage, &[&redrive[..], &["--json"]].concat()).await;
+        let told = lines(done.exits(1));
+        assert_eq!(told.last().unwrap()["act"]["end"], "failed", "{done}");
         assert_in(&stage, 1, 0);
     }
 }
@@ -361,6 +374,49 @@ async fn what_was_mailed_is_told_and_not_redriven_unless_that_is_wanted() {
     let done = act(&stage, &[&redrive[..], &["--even-mailed"]].concat()).await;
     assert!(done.exits(0).err.contains("may be mailed again"), "{done}");
     assert_in(&stage, 0, 2);
+}
+
+#[tokio::test]
+async fn a_mail_is_looked_for_under_the_queue_that_its_message_came_from() {
+    let mut stage = with_table().await;
+    let policy = crate::commands::stage::redrive(1);
+    stage
+        .set_queue("created", json!({ "RedrivePolicy": policy }))
+        .await;
+    stage.send("created", SAMPLES[0].1).await;
+    let receive = json!({ "QueueUrl": "created", "VisibilityTimeout": 0 });
+    for _ in 0..2 {
+        stage.sqs("ReceiveMessage", receive.clone()).await;
+    }
+    send(&stage, SAMPLES[2].1).await;
+    // Another queue is configured, or none.
+    let mailed = "     1  would be sent; was mailed\n";
+    let unasked =
+        "whether mails were sent was not looked up for 1 message: neither SQS nor SQS_URL";
+    let sibling = format!("{}/000000000000/sibling", stage.aws.url());
+    for url in [sibling.as_str(), ""] {
+        stage.set("SQS_URL", url);
+        let done = act(&stage, &[]).await;
+        assert!(done.exits(0).out.contains(mailed), "{done}");
+        assert_eq!(
+            done.err.matches(unasked).count(),
+            usize::from(url.is_empty())
+        );
+    }
+    // Where it goes, it may have been mailed as well.
+    stage.queue("sibling", json!({})).await;
+    let redrive = ["--redrive", "--verdict", "mail", "--yes", "--to-queue-url"];
+    let done = act(&stage, &[&redrive[..], &[&sibling]].concat()).await;
+    assert!(
+        done.exits(0).out.contains("redrove 1 message to sibling"),
+        "{done}"
+    );
+    assert!(
+        done.out
+            .contains("     1  left where they are; they were mailed"),
+        "{done}"
+    );
+    assert_in(&stage, 1, 0);
 }
 
 #[tokio::test]

@@ -62,6 +62,8 @@ async fn interrupted(stage: &Stage, arguments: &[&str], operation: &str, after: 
     let arguments = [&["triage", "--json", "--queue-url", &url], arguments].concat();
     let child = stage.command(&arguments).spawn().unwrap();
     let pid = Pid::from_raw(child.id().unwrap().cast_signed()).unwrap();
+    // Read from the start: what it prints is more than a pipe holds.
+    let output = tokio::spawn(child.wait_with_output());
     let struck = async {
         let faults = &stage.aws.sandbox.faults;
         while faults.json()["rules"][0]["struck"].as_u64().unwrap() < after {
@@ -70,7 +72,7 @@ async fn interrupted(stage: &Stage, arguments: &[&str], operation: &str, after: 
     };
     timeout(Duration::from_mins(10), struck).await.unwrap();
     kill_process(pid, Signal::INT).unwrap();
-    let output = child.wait_with_output().await.unwrap();
+    let output = output.await.unwrap().unwrap();
     Done {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8(output.stdout).unwrap(),

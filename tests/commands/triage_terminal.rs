@@ -22,6 +22,13 @@ enum Then {
 
 /// Redrives what would be mailed, at a terminal. Returns the exit code and what stood there.
 async fn asked(stage: &Stage, then: Then) -> (Option<i32>, String) {
+    let url = dead(stage);
+    let arguments = ["--redrive", "--verdict", "mail", "--queue-url", &url];
+    at_terminal(stage, &arguments, then).await
+}
+
+/// Runs `triage` with these arguments at a terminal. Returns the exit code and what stood there.
+async fn at_terminal(stage: &Stage, arguments: &[&str], then: Then) -> (Option<i32>, String) {
     let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&terminal).unwrap();
     unlockpt(&terminal).unwrap();
@@ -31,16 +38,7 @@ async fn asked(stage: &Stage, then: Then) -> (Option<i32>, String) {
         let end = File::options().read(true).write(true).open(path);
         end.unwrap().into()
     };
-    let url = dead(stage);
-    let arguments = [
-        "triage",
-        "--redrive",
-        "--verdict",
-        "mail",
-        "--queue-url",
-        &url,
-    ];
-    let mut command = stage.command(&arguments);
+    let mut command = stage.command(&[&["triage"], arguments].concat());
     command.env("TERM", "xterm");
     command.stdin(other()).stdout(other()).stderr(other());
     let mut child = command.spawn().unwrap();
@@ -104,4 +102,37 @@ async fn it_asks_before_it_acts_and_only_a_yes_is_one() {
     // The scan was drawn, and wiped before the summary.
     assert!(shown.contains("scanned 0 of about 2 messages …"), "{shown}");
     assert_eq!((count("dead"), count("created")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_queue_whose_url_ends_with_a_slash_is_named_in_the_question() {
+    let stage = Stage::right().await;
+    stage.send("dead", "{}").await;
+    let url = format!("{}/", dead(&stage));
+    let arguments = ["--delete", "--verdict", "rejected", "--queue-url", &url];
+    let (code, shown) = at_terminal(&stage, &arguments, Then::Types("y\n")).await;
+    assert_eq!(code, Some(0), "{shown}");
+    let question = "Delete 1 message from dead for good? [y/N] ";
+    assert!(shown.contains(question), "{shown}");
+}
+
+#[tokio::test]
+async fn the_progress_is_wiped_before_a_line_of_json_is_printed() {
+    let stage = Stage::right().await;
+    for _ in 0..12 {
+        stage.send("dead", SAMPLES[0].1).await;
+    }
+    let url = dead(&stage);
+    let act = ["--redrive", "--verdict", "mail", "--yes"];
+    let arguments = [&["--json", "--queue-url", &url], &act[..]].concat();
+    let (code, shown) = at_terminal(&stage, &arguments, Then::Types("")).await;
+    assert_eq!(code, Some(0), "{shown}");
+    assert_eq!(shown.matches("{\"type\":\"act\"").count(), 12, "{shown}");
+    for drawn in ["scanned 0 of about 12", "redriven 10 of 12 messages"] {
+        assert!(shown.contains(drawn), "{shown}");
+    }
+    for line in shown.lines().filter(|line| line.contains("{\"")) {
+        let (before, _) = line.split_once("{\"").unwrap();
+        assert!(before.is_empty() || before.ends_with("\u{1b}[2K"), "{line}");
+    }
 }

@@ -111,6 +111,8 @@ async fn a_message_is_received_whole_and_sent_as_it_came() {
 async fn each_entry_has_its_answer_and_one_without_is_unknown() {
     let failed = json!([
         { "Id": "2", "Code": "InvalidMessageContents", "Message": "no", "SenderFault": true },
+        { "Id": "3", "Code": "InternalError", "Message": "no", "SenderFault": false },
+        { "Id": "4", "Code": "RequestThrottled", "Message": "no", "SenderFault": false },
     ]);
     let canned = Canned::new(Answer::json(&json!({
         "Successful": [
@@ -118,7 +120,7 @@ async fn each_entry_has_its_answer_and_one_without_is_unknown() {
         ],
         "Failed": failed,
     })));
-    let letters = ["a", "b", "c"].map(letter);
+    let letters = ["a", "b", "c", "d", "e"].map(letter);
     let letters = letters.each_ref();
     let queue = SqsResend::new(&canned.aws, URL.to_owned());
     let resent = queue.resend(&letters[..]).await.unwrap();
@@ -128,6 +130,8 @@ async fn each_entry_has_its_answer_and_one_without_is_unknown() {
         panic!("{resent:?}")
     };
     assert_eq!(failure.kind, EntryFailureKind::Refused);
+    assert!(matches!(resent[3], Resent::Maybe(_)), "a server's fault");
+    assert!(matches!(resent[4], Resent::No(_)), "throttling");
     let empty = queue.resend(&[]).await.unwrap();
     assert_eq!((empty.len(), canned.asked().len()), (0, 1));
 }

@@ -1,6 +1,9 @@
 //! Redrives or deletes messages that were judged in this run and are still under their leases.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::time::sleep;
 
@@ -91,6 +94,14 @@ pub(super) enum Way<'a> {
     Delete,
 }
 
+/// How an act ended.
+pub(super) struct Acted {
+    /// What was done with each message.
+    pub(super) done: Vec<(String, Done)>,
+    /// Whether a call that failed ended it, or a result that could not be written.
+    pub(super) has_failed: bool,
+}
+
 /// Why no delete would work, where that is sure: a redrive without the right to delete would double
 /// every message.
 pub(super) async fn no_right_to_delete(held: &Held<'_>) -> Option<String> {
@@ -103,7 +114,8 @@ pub(super) async fn no_right_to_delete(held: &Held<'_>) -> Option<String> {
 }
 
 /// Does it, message by message, in the order of the ids. A call that fails as a whole ends it, since
-/// the next would fail as well, or double more.
+/// the next would fail as well, or double more. `tell` gets what was done with each batch before the next
+/// one goes, and says whether that may.
 pub(super) async fn act(
     way: Way<'_>,
     ids: &[String],
@@ -111,31 +123,52 @@ pub(super) async fn act(
     held: &mut Held<'_>,
     stop: &mut Stop,
     progress: &mut Progress,
-) -> Vec<(String, Done)> {
+    mut tell: impl AsyncFnMut(&[(String, Done)], &mut Stop) -> bool,
+) -> Acted {
+    let verb = match way {
+        Way::Redrive(_) => "redriven",
+        Way::Delete => "deleted",
+    };
     let mut done: Vec<(String, Done)> = Vec::with_capacity(ids.len());
+    let mut good = 0;
     let mut rest = ids;
+    let mut open: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    let mut has_failed = false;
     while !rest.is_empty() && !stop.is_told() {
         let (batch, after) = rest.split_at(batch_len(way, rest, letters));
         rest = after;
-        let verb = match way {
-            Way::Redrive(_) => "redriven",
-            Way::Delete => "deleted",
+        let work = async {
+            // Those whose turn comes later as well: it may come after their leases have ended.
+            held.renew(|id| open.contains(id), RENEWED_BELOW).await;
+            let of_batch = Step {
+                way,
+                letters,
+                held: &mut *held,
+            };
+            of_batch.run(batch).await
         };
-        let doing = format!("{verb} {} of {} messages", done.len(), ids.len());
-        let act = Step {
-            way,
-            letters,
-            held: &mut *held,
-        };
-        let (of_batch, goes_on) = progress.during(&doing, act.run(batch)).await;
+        let doing = format!("{verb} {good} of {} messages", ids.len());
+        let (of_batch, goes_on) = progress.during(&doing, work).await;
+        for id in batch {
+            open.remove(id.as_str());
+        }
+        good += of_batch.iter().filter(|(_, done)| done.is_good()).count();
+        progress.erase();
+        let is_told = tell(&of_batch, stop).await;
         done.extend(of_batch);
-        if !goes_on {
+        if !goes_on || !is_told {
+            has_failed = true;
             break;
         }
     }
     progress.erase();
-    done.extend(rest.iter().map(|id| (id.clone(), Done::NotReached)));
-    done
+    let rest: Vec<_> = rest
+        .iter()
+        .map(|id| (id.clone(), Done::NotReached))
+        .collect();
+    tell(&rest, stop).await;
+    done.extend(rest);
+    Acted { done, has_failed }
 }
 
 /// How many of these go in one call.
@@ -174,8 +207,6 @@ struct Step<'a, 'q> {
 impl Step<'_, '_> {
     /// Returns what was done, and whether the next batch may go.
     async fn run(mut self, batch: &[String]) -> (Vec<(String, Done)>, bool) {
-        let is_ours = |id: &str| batch.iter().any(|other| other == id);
-        self.held.renew(is_ours, RENEWED_BELOW).await;
         let (ours, ended): (Vec<_>, Vec<_>) = batch
             .iter()
             .cloned()
@@ -230,6 +261,9 @@ impl Step<'_, '_> {
             match resent.next() {
                 Some(Resent::Yes) => sent.push(id),
                 Some(Resent::No(failure)) => done.push((id, Done::NotSent(failure.to_string()))),
+                Some(Resent::Maybe(failure)) => {
+                    done.push((id, Done::MaybeSent(failure.to_string())));
+                }
                 Some(Resent::Unknown) | None => {
                     let why = "the queue did not say whether it took the message";
                     done.push((id, Done::MaybeSent(why.to_owned())));
@@ -237,7 +271,10 @@ impl Step<'_, '_> {
             }
         }
         if sent.is_empty() {
-            return (done, true);
+            // The next batch would be doubled as well.
+            let is_unsure = |(_, done): &(_, _)| matches!(done, Done::MaybeSent(_));
+            let goes_on = !done.iter().all(is_unsure);
+            return (done, goes_on);
         }
         let deleted = self.delete(sent).await.into_iter();
         let deleted = deleted.map(|(id, deleted)| match deleted {

@@ -22,8 +22,10 @@ pub(super) struct Given {
     pub(super) loaded: Loaded,
     /// The variables of what is missing, and so is left out of the verdicts.
     pub(super) lacking: Vec<&'static str>,
-    /// The URL of the queue that the messages came from, as far as somebody says.
+    /// The URL of the queue that messages came from which do not say it, as far as it is configured.
     pub(super) source: Option<String>,
+    /// The URL of the queue to redrive to.
+    pub(super) target: Option<String>,
 }
 
 impl Given {
@@ -34,30 +36,34 @@ impl Given {
         // As a flag it is checked as the configuration's own queue is.
         let scanned = with(flags, "--queue-url", "queue.url", &asked.queue_url);
         let (loaded, lacking) = load(&scanned, asked, is_strict)?;
-        let source = match &asked.to_queue_url {
+        let named = match &asked.to_queue_url {
             Some(url) => {
                 let named = with(flags, "--to-queue-url", "queue.url", url);
-                load(&named, asked, is_strict)?.0.settings.queue.url
+                Some(load(&named, asked, is_strict)?.0.settings.queue.url)
             }
-            None => match load(flags, asked, is_strict) {
-                Ok((loaded, _)) => loaded.settings.queue.url,
-                Err(problems) if asked.redrive => return Err(problems.into()),
-                // Only the scan's own queue is needed.
-                Err(_) => String::new(),
-            },
+            None => None,
         };
+        let configured = match load(flags, asked, is_strict) {
+            Ok((loaded, _)) => Some(loaded.settings.queue.url),
+            Err(problems) if asked.redrive && named.is_none() => return Err(problems.into()),
+            // Only the scan's own queue is needed.
+            Err(_) => None,
+        };
+        let configured = configured.filter(|url| !url.is_empty());
+        let target = named
+            .or_else(|| configured.clone())
+            .filter(|_| asked.redrive);
         let scanned = &loaded.settings.queue.url;
-        let is_source = !source.is_empty() && (asked.redrive || !is_same_queue(&source, scanned));
-        let source = is_source.then_some(source);
-        if asked.mailed && (loaded.settings.ledger.table.is_none() || source.is_none()) {
-            let needed = "--mailed asks the ledger's table: set ledger.table, and the daemon's queue, whose \
-                          mails are looked for, by SQS_URL (queue.url)";
+        let source = configured.filter(|url| !is_same_queue(url, scanned));
+        if asked.mailed && loaded.settings.ledger.table.is_none() {
+            let needed = "--mailed asks the ledger's table: set ledger.table";
             return Err(UsageError(needed.to_owned()).into());
         }
         Ok(Self {
             loaded,
             lacking,
             source,
+            target,
         })
     }
 }

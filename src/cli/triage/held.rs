@@ -6,18 +6,21 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::stop::Stop;
 use crate::{
+    backoff::{Backoff, Jitter},
     cli::progress::Progress,
-    ports::{BATCH_MAX, EntryFailureKind, Queue, ReceiptHandle},
+    ports::{BATCH_MAX, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
 };
 
 /// How long a message stays hidden at most if this process dies.
 pub(super) const HIDDEN_MAX: Duration = Duration::from_mins(10);
-/// How often putting back is tried.
-const PUT_BACK_ATTEMPTS: u32 = 3;
+/// How often putting back is tried. With the pauses between, it outlasts a throttling of two seconds.
+const PUT_BACK_ATTEMPTS: u32 = 4;
+/// The first pause between them, about; each next one is twice as long.
+const PAUSE: Duration = Duration::from_millis(500);
 /// So many calls are under way at once: a queue of many messages would take too long one by one.
 const CALLS_MAX: usize = 8;
 
@@ -37,9 +40,12 @@ impl Deadline {
         }
     }
 
+    fn is_after(self, other: Self) -> bool {
+        self.measured > other.measured && self.of_the_day > other.of_the_day
+    }
+
     fn is_further_than(self, time: Duration) -> bool {
-        let left = self.of_the_day.duration_since(SystemTime::now());
-        self.measured > Instant::now() + time && left.is_ok_and(|left| left > time)
+        self.is_after(Self::after(time))
     }
 }
 
@@ -57,7 +63,10 @@ enum Changed {
     Done,
     /// The lease has ended, so that others may see the message.
     Lost,
+    /// It may work when it is tried again.
     Failed,
+    /// Trying again does not help.
+    Refused,
 }
 
 /// The messages that are hidden from others on our account.
@@ -66,6 +75,8 @@ pub(super) struct Held<'a> {
     leases: BTreeMap<String, Lease>,
     /// How many could not be put back.
     pub(super) left_hidden: usize,
+    /// Whether a second signal ended the putting back.
+    pub(super) is_cut_short: bool,
 }
 
 impl<'a> Held<'a> {
@@ -74,6 +85,7 @@ impl<'a> Held<'a> {
             queue,
             leases: BTreeMap::new(),
             left_hidden: 0,
+            is_cut_short: false,
         }
     }
 
@@ -105,11 +117,13 @@ impl<'a> Held<'a> {
 
     /// Renews those of these leases that end sooner than this.
     pub(super) async fn renew(&mut self, wanted: impl Fn(&str) -> bool, sooner_than: Duration) {
+        let (now, soon) = (
+            Deadline::after(Duration::ZERO),
+            Deadline::after(sooner_than),
+        );
         let due = self.leases.iter().filter(|(id, lease)| {
-            wanted(id)
-                // One that has ended may be somebody else's by now.
-                && lease.until.is_further_than(Duration::ZERO)
-                && !lease.until.is_further_than(sooner_than)
+            // One that has ended may be somebody else's by now.
+            lease.until.is_after(now) && !lease.until.is_after(soon) && wanted(id)
         });
         let due: Batch = due
             .map(|(id, lease)| (id.clone(), lease.receipt.clone()))
@@ -132,7 +146,7 @@ impl<'a> Held<'a> {
                         self.leases.remove(&id);
                     }
                     // It lasts as long as it lasts.
-                    Changed::Failed => {}
+                    Changed::Failed | Changed::Refused => {}
                 }
             }
         }
@@ -153,38 +167,60 @@ impl<'a> Held<'a> {
         if hidden.is_empty() {
             return;
         }
-        let whole = hidden.len();
-        for _ in 0..PUT_BACK_ATTEMPTS {
-            let all: Batch = hidden
-                .iter()
-                .map(|(id, lease)| (id.clone(), lease.receipt.clone()))
-                .collect();
-            let queue = self.queue;
-            let calls = batches(&all).map(|batch| change(queue, batch, Duration::ZERO));
-            let mut answers = stream::iter(calls).buffer_unordered(CALLS_MAX);
-            loop {
-                let doing = format!("put back {} of {whole} messages", whole - hidden.len());
-                let answer = tokio::select! {
-                    biased;
-                    answer = progress.during(&doing, answers.next()) => answer,
-                    () = stop.told_again() => {
-                        self.left_hidden += hidden.len();
-                        return;
-                    }
-                };
-                let Some(answer) = answer else { break };
-                for (id, changed) in answer {
-                    if !matches!(changed, Changed::Failed) {
-                        hidden.remove(&id);
-                    }
-                }
-            }
-            if hidden.is_empty() {
-                break;
-            }
-        }
+        let was_cut = tokio::select! {
+            biased;
+            () = make_visible(self.queue, &mut hidden, progress) => false,
+            () = stop.told_again() => true,
+        };
+        drop_ended(&mut hidden);
+        self.is_cut_short |= was_cut && !hidden.is_empty();
         self.left_hidden += hidden.len();
     }
+}
+
+/// Makes these visible, and takes those away that are. What fails is tried again after a pause.
+async fn make_visible(
+    queue: &dyn Queue,
+    hidden: &mut BTreeMap<String, Lease>,
+    progress: &mut Progress,
+) {
+    let mut pauses = Backoff::new(PAUSE, HIDDEN_MAX, Jitter::Quarter);
+    let whole = hidden.len();
+    let doing = |left: usize| format!("put back {} of {whole} messages", whole - left);
+    for attempt in 1..=PUT_BACK_ATTEMPTS {
+        if attempt > 1 {
+            let pause = sleep(pauses.next_delay());
+            progress.during(&doing(hidden.len()), pause).await;
+        }
+        drop_ended(hidden);
+        let all: Batch = hidden
+            .iter()
+            .map(|(id, lease)| (id.clone(), lease.receipt.clone()))
+            .collect();
+        let calls = batches(&all).map(|batch| change(queue, batch, Duration::ZERO));
+        let mut answers = stream::iter(calls).buffer_unordered(CALLS_MAX);
+        let mut may_pass = false;
+        while let Some(answer) = progress.during(&doing(hidden.len()), answers.next()).await {
+            for (id, changed) in answer {
+                match changed {
+                    Changed::Done | Changed::Lost => {
+                        hidden.remove(&id);
+                    }
+                    Changed::Failed => may_pass = true,
+                    Changed::Refused => {}
+                }
+            }
+        }
+        if !may_pass {
+            return;
+        }
+    }
+}
+
+/// Forgets those whose time has ended: they are visible, and others may have them.
+fn drop_ended(hidden: &mut BTreeMap<String, Lease>) {
+    let now = Deadline::after(Duration::ZERO);
+    hidden.retain(|_, lease| lease.until.is_after(now));
 }
 
 /// From when on messages are hidden.
@@ -203,10 +239,12 @@ async fn change(queue: &dyn Queue, batch: Batch, hidden: Duration) -> Vec<(Strin
         .collect();
     // A call that fails as a whole gives no answers.
     let answers = queue.change_visibility(&changes).await;
+    let is_refused = answers.as_ref().is_err_and(QueueFailure::is_definite);
     let answers = answers.unwrap_or_default();
     let of_entry = |at: usize| match answers.get(at) {
         Some(Ok(())) => Changed::Done,
         Some(Err(failure)) if failure.kind == EntryFailureKind::LeaseLost => Changed::Lost,
+        _ if is_refused => Changed::Refused,
         _ => Changed::Failed,
     };
     batch

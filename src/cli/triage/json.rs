@@ -64,7 +64,7 @@ pub(super) fn act(act: &Act, id: &str, done: &Done) -> Value {
 }
 
 /// What became of the act as a whole.
-pub(super) struct Acted<'a> {
+pub(super) struct WholeAct<'a> {
     pub(super) act: &'a Act,
     pub(super) plan: &'a Plan,
     pub(super) done: &'a [(String, Done)],
@@ -77,7 +77,7 @@ pub(super) fn summary(
     scan: &Scan,
     about: u64,
     not_put_back: usize,
-    acted: Option<&Acted<'_>>,
+    acted: Option<&WholeAct<'_>>,
 ) -> Value {
     let count = |kind| {
         let of_kind = scan.messages.iter().filter(|message| message.kind == kind);
@@ -97,11 +97,12 @@ pub(super) fn summary(
         "rejected": count(Kind::Rejected),
         "groups": groups.collect::<Vec<_>>(),
         "not_put_back": not_put_back,
+        "maybe_hidden": scan.maybe_hidden,
         "act": acted.map(whole_act),
     })
 }
 
-fn whole_act(acted: &Acted<'_>) -> Value {
+fn whole_act(acted: &WholeAct<'_>) -> Value {
     let to = match acted.act {
         Act::Redrive { to, .. } => Some(&to.url),
         Act::Delete => None,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     choice::Choice,
-    records::Mailed,
+    records::{Mailed, name_in_arn},
     scan::{Judged, messages},
-    target::{Target, name_in_arn},
+    target::Target,
 };
 use crate::cli::verdict::Kind;
 

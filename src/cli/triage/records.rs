@@ -1,6 +1,6 @@
 //! What the ledger's table knows of the messages' mails.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::future::join_all;
 
@@ -13,19 +13,19 @@ use crate::{
 /// How often one mail is looked for.
 const ATTEMPTS: u32 = 3;
 
-/// Whether a message's mail was sent.
+/// Whether a message's mail was sent; what is worse for a redrive stands later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Mailed {
-    /// Nobody was asked: there is no table, or the message holds no event.
+    /// Nobody was asked: there is no table, the message holds no event, or nobody says whose mail it is.
     Unasked,
     /// The table does not know it.
     No,
-    /// It was sent.
-    Yes,
-    /// A task was about to send it, and may have.
-    Perhaps,
     /// The table did not answer.
     Unknown,
+    /// A task was about to send it, and may have.
+    Perhaps,
+    /// It was sent.
+    Yes,
 }
 
 impl Mailed {
@@ -51,38 +51,70 @@ impl Mailed {
     }
 }
 
-/// The table, and the queue whose mails are asked for.
+/// The mail that a message's event became, or would become.
+pub(super) struct Wanted<'a> {
+    pub(super) key: MailKey,
+    /// The ARN of the queue that the message was dead-lettered from, where that is known.
+    pub(super) came_from: Option<&'a str>,
+}
+
+/// The table, and the queues under whose names it knows the mails.
 pub(super) struct Records {
-    table: Option<(Arc<dyn LedgerTable>, String)>,
+    table: Option<Arc<dyn LedgerTable>>,
+    source: Option<String>,
+    target: Option<String>,
     /// Why it is no longer asked.
     pub(super) failure: Option<TableFailure>,
+    /// Of so many messages nobody says from which queue they came.
+    pub(super) unplaced: usize,
 }
 
 impl Records {
-    /// The records in this table of the mails from the queue with this name.
-    pub(super) fn new(table: Option<Arc<dyn LedgerTable>>, queue: Option<&str>) -> Self {
+    /// The records in this table: of messages that do not say themselves where they came from, under the
+    /// name of the source; and under that of the queue where they are to be mailed again.
+    pub(super) fn new(
+        table: Option<Arc<dyn LedgerTable>>,
+        source: Option<&str>,
+        target: Option<&str>,
+    ) -> Self {
         Self {
-            table: table.zip(queue.map(str::to_owned)),
+            table,
+            source: source.map(str::to_owned),
+            target: target.map(str::to_owned),
             failure: None,
+            unplaced: 0,
         }
     }
 
     /// What the table knows of these, in their order. Once it has failed it is asked no more, so that a
     /// table that is away does not hold up the scan.
-    pub(super) async fn look(&mut self, keys: &[Option<MailKey>]) -> Vec<Mailed> {
-        let Some((table, queue)) = &self.table else {
-            return vec![Mailed::Unasked; keys.len()];
+    pub(super) async fn look(&mut self, all: &[Option<Wanted<'_>>]) -> Vec<Mailed> {
+        let Some(table) = &self.table else {
+            return vec![Mailed::Unasked; all.len()];
         };
         let is_asked = self.failure.is_none();
-        let looks = keys.iter().map(|key| async move {
-            match key {
-                None => Ok(Mailed::Unasked),
-                Some(_) if !is_asked => Ok(Mailed::Unknown),
-                Some(key) => look(&**table, &table_key(queue, key.as_str())).await,
+        let looks = all.iter().map(|wanted| {
+            let names = wanted.as_ref().map(|wanted| self.names(wanted));
+            async move {
+                let (Some(wanted), Some(names)) = (wanted, names) else {
+                    return Ok(Mailed::Unasked);
+                };
+                if !is_asked {
+                    return Ok(Mailed::Unknown);
+                }
+                let mut worst = Mailed::Unasked;
+                for queue in names {
+                    let key = table_key(queue, wanted.key.as_str());
+                    worst = worst.max(look(&**table, &key).await?);
+                }
+                Ok(worst)
             }
         });
-        let mut mailed = Vec::with_capacity(keys.len());
-        for known in join_all(looks).await {
+        let known = join_all(looks).await;
+        let is_unplaced = |wanted: &Wanted<'_>| self.names(wanted).is_empty();
+        self.unplaced += all.iter().flatten().filter(|one| is_unplaced(one)).count();
+        let mut mailed = Vec::with_capacity(all.len());
+        for known in known {
             mailed.push(known.unwrap_or_else(|failure| {
                 self.failure = Some(failure);
                 Mailed::Unknown
@@ -90,6 +122,18 @@ impl Records {
         }
         mailed
     }
+
+    /// The names of the queues whose daemons may have mailed it.
+    fn names<'a>(&'a self, wanted: &Wanted<'a>) -> BTreeSet<&'a str> {
+        let came_from = wanted.came_from.map(name_in_arn);
+        let origin = came_from.or(self.source.as_deref());
+        origin.into_iter().chain(self.target.as_deref()).collect()
+    }
+}
+
+/// The queue's name, which its ARN ends with.
+pub(super) fn name_in_arn(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or_default()
 }
 
 /// One read sees all that was written before, and one that is not answered is no word on the mail: a
@@ -140,34 +184,79 @@ mod tests {
         table
     }
 
+    fn wanted(id: &str) -> Wanted<'_> {
+        let (key, came_from) = (key(id), None);
+        Wanted { key, came_from }
+    }
+
+    fn from<'a>(id: &str, came_from: &'a str) -> Wanted<'a> {
+        let (key, came_from) = (key(id), Some(came_from));
+        Wanted { key, came_from }
+    }
+
     #[tokio::test]
     async fn each_message_is_looked_for_under_its_own_queue() {
         let table = table().await;
-        let keys = [
-            Some(key("sent")),
+        let all = [
+            Some(wanted("sent")),
             None,
-            Some(key("new")),
-            Some(key("sending")),
+            Some(wanted("new")),
+            Some(wanted("sending")),
         ];
-        let mut records = Records::new(Some(table.clone()), Some("created"));
+        let mut records = Records::new(Some(table.clone()), Some("created"), None);
         let known = [Mailed::Yes, Mailed::Unasked, Mailed::No, Mailed::Perhaps];
-        assert_eq!(records.look(&keys).await, known);
-        let mut sibling = Records::new(Some(table), Some("limits"));
-        assert_eq!(sibling.look(&keys[..1]).await, [Mailed::No]);
-        let mut none = Records::new(None, Some("created"));
-        assert_eq!(none.look(&keys[..1]).await, [Mailed::Unasked]);
+        assert_eq!(records.look(&all).await, known);
+        assert_eq!(records.unplaced, 0);
+        let mut sibling = Records::new(Some(table.clone()), Some("limits"), None);
+        assert_eq!(sibling.look(&all[..1]).await, [Mailed::No]);
+        // What the message says of itself counts before what is configured.
+        let own = from("sent", "arn:aws:sqs:eu-central-1:123456789012:created");
+        assert_eq!(sibling.look(&[Some(own)]).await, [Mailed::Yes]);
+        let other = from("sent", "arn:aws:sqs:eu-central-1:123456789012:limits");
+        assert_eq!(records.look(&[Some(other)]).await, [Mailed::No]);
+        let mut none = Records::new(None, Some("created"), None);
+        assert_eq!(none.look(&all[..1]).await, [Mailed::Unasked]);
+    }
+
+    #[tokio::test]
+    async fn a_redrive_asks_under_the_name_of_the_target_too_and_the_worse_answer_counts() {
+        let table = table().await;
+        let limits = "arn:aws:sqs:eu-central-1:123456789012:limits";
+        let of_limits = |id| SentMail {
+            key: table_key("limits", key(id).as_str()),
+            email_id: "2".to_owned(),
+        };
+        table.record(&[of_limits("sending")]).await.unwrap();
+        table.record(&[of_limits("there")]).await.unwrap();
+        let mut records = Records::new(Some(table), None, Some("created"));
+        let all = ["sent", "sending", "there", "new"].map(|id| Some(from(id, limits)));
+        let known = [Mailed::Yes, Mailed::Yes, Mailed::Yes, Mailed::No];
+        assert_eq!(records.look(&all).await, known);
+        assert!(Mailed::Yes > Mailed::Perhaps && Mailed::Perhaps > Mailed::Unknown);
+        assert!(Mailed::Unknown > Mailed::No);
+    }
+
+    #[tokio::test]
+    async fn messages_of_a_queue_that_nobody_names_are_counted() {
+        let mut records = Records::new(Some(table().await), None, None);
+        let placed = from("sent", "arn:aws:sqs:eu-central-1:123456789012:created");
+        let known = records
+            .look(&[Some(wanted("sent")), Some(placed), None])
+            .await;
+        assert_eq!(known, [Mailed::Unasked, Mailed::Yes, Mailed::Unasked]);
+        assert_eq!(records.unplaced, 1);
     }
 
     #[tokio::test]
     async fn a_table_that_does_not_answer_says_of_no_message_that_it_was_not_mailed() {
         let table = table().await;
         table.fail(TableFailureKind::Transient);
-        let mut records = Records::new(Some(table.clone()), Some("created"));
-        let keys = [Some(key("new")), None];
+        let mut records = Records::new(Some(table.clone()), Some("created"), None);
+        let all = [Some(wanted("new")), None];
         let known = [Mailed::Unknown, Mailed::Unasked];
-        assert_eq!(records.look(&keys).await, known);
+        assert_eq!(records.look(&all).await, known);
         assert!(records.failure.is_some());
         // It is not asked again.
-        assert_eq!(records.look(&keys).await, known);
+        assert_eq!(records.look(&all).await, known);
     }
 }

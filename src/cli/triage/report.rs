@@ -260,6 +260,7 @@ mod tests {
                 .map(|id| judged(&id.to_string(), Kind::Mail))
                 .collect(),
             letters: BTreeMap::new(),
+            maybe_hidden: 0,
             end,
         };
         let groups = "\n     4  would be sent\n        0 1 2 …";

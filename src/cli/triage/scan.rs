@@ -6,21 +6,22 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{
     held::Held,
-    records::{Mailed, Records},
+    records::{Mailed, Records, Wanted},
     stop::Stop,
 };
 use crate::{
+    backoff::Backoff,
     cli::{
         progress::Progress,
         verdict::{Kind, Verdict, masked},
     },
     notification::{Composer, MailKey, Template},
     ports::{
-        BATCH_MAX, ReceiveRequest,
+        BATCH_MAX, QueueFailure, QueueFailureKind, ReceiveRequest,
         dead_letters::{DeadLetter, DeadLetters},
     },
 };
@@ -28,6 +29,8 @@ use crate::{
 /// The scan ends after this time. So the first message is put back before it comes back by itself
 /// and is seen twice.
 const SCAN_TIME_MAX: Duration = Duration::from_mins(9);
+/// How often a receive is tried.
+const ATTEMPTS: u32 = 3;
 /// A wait, however short, makes SQS ask all of its servers; without one it asks a few.
 pub(super) const RECEIVE_WAIT: Duration = Duration::from_secs(1);
 
@@ -90,6 +93,8 @@ pub(super) struct Scan {
     pub(super) messages: Vec<Judged>,
     /// Those that were to be kept whole, by their ids.
     pub(super) letters: BTreeMap<String, DeadLetter>,
+    /// So many may be hidden at most that we do not know: the answers to their receives were lost.
+    pub(super) maybe_hidden: usize,
     pub(super) end: End,
 }
 
@@ -108,7 +113,7 @@ impl Scanner<'_> {
         held: &mut Held<'_>,
         stop: &mut Stop,
         progress: &mut Progress,
-        mut see: impl FnMut(&Judged) -> Take,
+        mut see: impl AsyncFnMut(&Judged, &mut Stop) -> Take,
     ) -> Scan {
         let began = Instant::now();
         // Counted by receives, not by messages: one may come twice.
@@ -117,6 +122,9 @@ impl Scanner<'_> {
         let mut messages = Vec::new();
         let mut letters = BTreeMap::new();
         let mut goes_on = true;
+        let mut failures = 0;
+        let mut delays = Backoff::retries();
+        let mut maybe_hidden = 0;
         let end = loop {
             if stop.is_told() || !goes_on {
                 break End::Interrupted;
@@ -145,11 +153,25 @@ impl Scanner<'_> {
                 Ok(received) if received.is_empty() => break End::Emptied,
                 Ok(received) => received,
                 Err(failure) => {
+                    failures += 1;
+                    if may_have_taken(&failure) {
+                        maybe_hidden += request.max_messages;
+                    }
+                    if !failure.is_definite() && failures < ATTEMPTS {
+                        tokio::select! {
+                            biased;
+                            () = stop.told() => {}
+                            () = progress.during(&doing, sleep(delays.next_delay())) => {}
+                        }
+                        continue;
+                    }
                     break End::Failed(format!(
                         "the scan ended early, since the queue cannot be received from: {failure}"
                     ));
                 }
             };
+            failures = 0;
+            delays.reset();
             receive_count += received.len();
             let mut new = Vec::new();
             for letter in received {
@@ -159,8 +181,10 @@ impl Scanner<'_> {
                     new.push(letter);
                 }
             }
-            for (judged, letter) in self.judge(new).await {
-                let Take { keep, go_on } = see(&judged);
+            let all = self.judge(new).await;
+            progress.erase();
+            for (judged, letter) in all {
+                let Take { keep, go_on } = see(&judged, stop).await;
                 goes_on &= go_on;
                 if keep {
                     letters.insert(judged.id.clone(), letter);
@@ -172,6 +196,7 @@ impl Scanner<'_> {
         Scan {
             messages,
             letters,
+            maybe_hidden,
             end,
         }
     }
@@ -189,7 +214,12 @@ impl Scanner<'_> {
     async fn judge(&mut self, letters: Vec<DeadLetter>) -> Vec<(Judged, DeadLetter)> {
         let (mut judged, keys): (Vec<_>, Vec<_>) =
             letters.iter().map(|letter| self.judge_one(letter)).unzip();
-        for (judged, mailed) in judged.iter_mut().zip(self.records.look(&keys).await) {
+        let wanted = keys.into_iter().zip(&letters).map(|(key, letter)| {
+            let came_from = letter.came_from.as_deref();
+            key.map(|key| Wanted { key, came_from })
+        });
+        let wanted: Vec<_> = wanted.collect();
+        for (judged, mailed) in judged.iter_mut().zip(self.records.look(&wanted).await) {
             judged.mailed = mailed;
         }
         judged.into_iter().zip(letters).collect()
@@ -220,6 +250,11 @@ impl Scanner<'_> {
         };
         (judged, key)
     }
+}
+
+/// Whether the queue may have given messages in an answer that was lost, and hides them now.
+fn may_have_taken(failure: &QueueFailure) -> bool {
+    failure.kind == QueueFailureKind::Transient && failure.error.obstacle.is_none()
 }
 
 /// So many messages, in words.

@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use super::scan::Judged;
+use super::{records::name_in_arn, scan::Judged};
 use crate::{
     aws::classify,
     cli::session::UsageError,
@@ -90,9 +90,4 @@ impl Target {
         let came_from = message.came_from.as_deref();
         came_from.is_some_and(|arn| !is_same_queue(arn, &self.url))
     }
-}
-
-/// The queue's name, which its ARN ends with.
-pub(super) fn name_in_arn(arn: &str) -> &str {
-    arn.rsplit(':').next().unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Mutex};
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 use super::*;
 use crate::{
@@ -20,6 +20,8 @@ struct Sent {
     calls: Mutex<Vec<Vec<String>>>,
     /// Sent to the program at the first call.
     signal: Option<mpsc::UnboundedSender<Signal>>,
+    /// How long each call takes.
+    takes: Duration,
 }
 
 impl Sent {
@@ -45,6 +47,7 @@ impl Resend for Sent {
         if let Some(signal) = &self.signal {
             signal.send(Signal::Stop(INTERRUPT)).unwrap();
         }
+        sleep(self.takes).await;
         let answer = self.answers.lock().unwrap().pop_front();
         answer
             .unwrap_or_else(|| Ok(vec![Resent::Yes; letters.len()]))
@@ -101,7 +104,23 @@ async fn acted_until(
     }
     let mut stop = Stop::new(signals);
     let mut progress = Progress::begin();
-    let mut done = act(way, ids, &letters, &mut held, &mut stop, &mut progress).await;
+    let mut lines = Vec::new();
+    let tell = async |some: &[(String, Done)], _: &mut Stop| {
+        lines.extend_from_slice(some);
+        true
+    };
+    let acted = act(
+        way,
+        ids,
+        &letters,
+        &mut held,
+        &mut stop,
+        &mut progress,
+        tell,
+    )
+    .await;
+    let mut done = acted.done;
+    assert_eq!(lines, done);
     let mut told: Vec<_> = done.iter().map(|(id, _)| id.clone()).collect();
     told.sort();
     assert_eq!(told, ids, "each message is told once");
@@ -204,7 +223,17 @@ async fn an_ended_lease_is_not_acted_on() {
         let (_signals, receiver) = mpsc::unbounded_channel();
         let mut stop = Stop::new(receiver);
         let mut progress = Progress::begin();
-        let done = act(way, &ids(2), &letters, &mut held, &mut stop, &mut progress).await;
+        let acted = act(
+            way,
+            &ids(2),
+            &letters,
+            &mut held,
+            &mut stop,
+            &mut progress,
+            async |_, _| true,
+        )
+        .await;
+        let done = acted.done;
         let (ended, other): (Vec<_>, Vec<_>) = done
             .into_iter()
             .partition(|(_, done)| *done == Done::LeaseEnded);
@@ -229,7 +258,17 @@ async fn a_short_lease_is_renewed_before_its_message_is_sent() {
         let mut stop = Stop::new(receiver);
         let mut progress = Progress::begin();
         let way = Way::Redrive(&sent);
-        let done = act(way, &ids(1), &letters, &mut held, &mut stop, &mut progress).await;
+        let acted = act(
+            way,
+            &ids(1),
+            &letters,
+            &mut held,
+            &mut stop,
+            &mut progress,
+            async |_, _| true,
+        )
+        .await;
+        let done = acted.done;
         assert_eq!(done[0].1.name(), expected);
     }
     assert_eq!(sent.calls().len(), 1);
@@ -246,6 +285,78 @@ async fn a_signal_ends_the_act_after_the_batch_under_way() {
     let done = acted_until(Way::Redrive(&sent), &queue, &ids(12), receiver).await;
     let expected = [vec!["redriven"; 10], vec!["not_reached"; 2]].concat();
     assert_eq!(names(&done), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_turn_keeps_its_lease_and_a_long_lease_is_not_renewed() {
+    let sent = Sent {
+        takes: Duration::from_mins(4),
+        ..Sent::default()
+    };
+    let queue = ScriptedQueue::new(&[], Answer::Done);
+    let began = Instant::now();
+    let done = acted(Way::Redrive(&sent), &queue, 40).await;
+    assert_eq!(names(&done), ["redriven"; 40]);
+    let calls = queue.asked().into_iter();
+    let renewals = calls.filter(|call| call.entries[0].1.is_some());
+    let mut minutes: Vec<_> = renewals
+        .map(|call| (call.at - began).as_secs() / 60)
+        .collect();
+    minutes.dedup();
+    // Before the third batch, when the leases have two minutes left.
+    assert_eq!(minutes, [8]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_act_ends_as_failed_where_a_call_failed_or_what_was_done_cannot_be_told() {
+    let queue = ScriptedQueue::new(&[], Answer::Done);
+    for (answer, is_told, failed, calls) in [
+        (Ok(vec![Resent::Yes; 10]), true, false, 2),
+        (Err(ResendFailureKind::NotSent), true, true, 1),
+        (Ok(vec![Resent::Yes; 10]), false, true, 1),
+        (Ok(vec![maybe(); 10]), true, true, 1),
+    ] {
+        let sent = Sent::answering([answer]);
+        let ids = ids(11);
+        let mut held = Held::new(&*queue);
+        for id in &ids {
+            held.take(id, handle(id), Held::mark());
+        }
+        let letters = ids.iter().map(|id| (id.clone(), letter(id, id))).collect();
+        let (_signals, receiver) = mpsc::unbounded_channel();
+        let mut stop = Stop::new(receiver);
+        let mut progress = Progress::begin();
+        let way = Way::Redrive(&sent);
+        let tell = async |_: &[(String, Done)], _: &mut Stop| is_told;
+        let acted = act(
+            way,
+            &ids,
+            &letters,
+            &mut held,
+            &mut stop,
+            &mut progress,
+            tell,
+        )
+        .await;
+        assert_eq!((acted.has_failed, sent.calls().len()), (failed, calls));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_fails_over_one_message_may_have_taken_it() {
+    let sent = Sent::answering([Ok(vec![Resent::Yes, maybe()])]);
+    let queue = ScriptedQueue::new(&[], Answer::Done);
+    let done = acted(Way::Redrive(&sent), &queue, 2).await;
+    assert_eq!(names(&done), ["redriven", "maybe_sent"]);
+    assert_eq!(deletes(&queue), [["10"]]);
+}
+
+fn maybe() -> Resent {
+    Resent::Maybe(EntryFailure {
+        kind: EntryFailureKind::Transient,
+        code: "InternalError".to_owned(),
+        message: "no".to_owned(),
+    })
 }
 
 #[test]
