@@ -404,7 +404,9 @@ impl TemplateStore {
         let refused = version.map_or_else(String::new, |version| self.source.label(&version));
         let Some(in_force) = &known.in_force else {
             if is_news || is_asked {
-                error!("no template: {failure} ({location}{refused}); {remedy}");
+                error!(
+                    "no template: {failure} ({location}{refused}); {remedy}; it is fetched again by itself"
+                );
             }
             return self.know(failure);
         };

@@ -18,12 +18,15 @@ use crate::{
     },
     telemetry::throttle::Throttle,
     template_store::TemplateStore,
+    text::format_duration,
 };
 
 /// How long a definite refusal is tried again: new roles and policies take time to reach all of
 /// AWS, and a task may start seconds after them. An orchestrator's health check has failed before, so that a
 /// version that cannot start is seen as one, and never takes the place of one that works.
 const REFUSALS_RETRIED_FOR: Duration = Duration::from_mins(3);
+/// What a start says that was refused for all of that time.
+const GIVEN_UP: &str = "given up after 3 minutes of refusals, and the process ends";
 /// How long nothing else is asked while the queue's call is not looked at.
 const QUEUE_ASKED_ALONE_FOR: Duration = Duration::from_mins(1);
 /// How often a refused template is fetched again: often enough to find one that is put there while
@@ -118,10 +121,13 @@ async fn prove_queue(
         };
         let remedy = failure.remedy();
         if attempts.refusals.last_too_long(failure.is_definite()) {
-            bail!("the queue {url} cannot be used: {failure}; {remedy}");
+            bail!("the queue {url} cannot be used: {failure}; {remedy}; {GIVEN_UP}");
         }
         if attempts.throttle.due().is_some() {
-            error!("not started yet: the queue {url} cannot be used yet: {failure}; {remedy}");
+            let goes_on = attempts.refusals.goes_on();
+            error!(
+                "not started yet: the queue {url} cannot be used yet: {failure}; {remedy}; {goes_on}"
+            );
         }
         attempts.pause().await;
     }
@@ -146,10 +152,10 @@ async fn await_template(store: &TemplateStore) -> anyhow::Result<()> {
         if let Some(failure) = known.failure {
             let text = failure.text_at(store.location());
             if refusals.last_too_long(is_definite) {
-                bail!(text);
+                bail!("{text}; {GIVEN_UP}");
             }
             if throttle.due().is_some() {
-                error!("not started yet: {text}");
+                error!("not started yet: {text}; {}", refusals.goes_on());
             }
         }
         match timeout(TEMPLATE_RETRY_EVERY, knowledge.changed()).await {
@@ -230,5 +236,16 @@ impl Refusals {
             return false;
         }
         self.since.get_or_insert_with(Instant::now).elapsed() >= REFUSALS_RETRIED_FOR
+    }
+
+    /// What becomes of the start after this failure, as a clause.
+    fn goes_on(&self) -> String {
+        match self.since {
+            Some(since) => format!(
+                "the start is tried again, for another {} at most",
+                format_duration(REFUSALS_RETRIED_FOR.saturating_sub(since.elapsed()))
+            ),
+            None => "the start is tried again until it works".to_owned(),
+        }
     }
 }

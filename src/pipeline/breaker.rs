@@ -61,6 +61,8 @@ pub enum Transition<C> {
 pub struct Status<C> {
     /// Why it is open.
     pub cause: C,
-    /// Since when.
+    /// Since when it is open.
     pub since: Instant,
+    /// Since when for this cause, which may have followed another.
+    pub cause_since: Instant,
 }

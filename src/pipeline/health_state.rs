@@ -204,6 +204,7 @@ mod tests {
             code: "TooMany".to_owned(),
             text: String::new(),
             obstacle: None,
+            remedy: None,
         });
         assert_eq!(
             health.readiness_problems(),

@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use self::{held::Held, stalls::Stalls};
 use super::batch::batch_answers;
@@ -206,7 +206,8 @@ impl Leases {
             }
             if held.is_lost(now) {
                 held.lose();
-                warn!(
+                // The message's outcome, or the failing delete, is told in a line of its own.
+                debug!(
                     messaging.message.id = held.message_id,
                     "lease lost: its deadline passed before a renewal was confirmed"
                 );

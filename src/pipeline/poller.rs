@@ -301,15 +301,11 @@ impl Failures {
             return;
         };
         self.health.receiving_fails(Some(&failure.error.code));
-        let remedy = if failure.is_definite() || failure.error.obstacle.is_some() {
-            format!("{}; ", failure.remedy())
-        } else {
-            String::new()
-        };
+        let remedy = failure.remedy();
         error!(
             error.r#type = failure.error.code,
             notifier.suppressed = suppressed,
-            "nothing can be received: {failure}; {remedy}the daemon tries again by itself, and \
+            "nothing can be received: {failure}; {remedy}; the daemon tries again by itself, and \
              messages already received are still processed"
         );
     }

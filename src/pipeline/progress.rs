@@ -107,6 +107,7 @@ mod tests {
             code: code.to_owned(),
             text: format!("{code}: later"),
             obstacle: None,
+            remedy: None,
         }
     }
 

@@ -185,8 +185,8 @@ pub(crate) fn transition<C: Cause>(part: Part, transition: &Transition<C>, said:
             error!(
                 target: LIFECYCLE,
                 { notifier.breaker.cause = cause.name(), error.r#type = said.map(|said| &*said.code) },
-                "{what} has stopped, and receiving with it: {wrong}{}; {remedy}. Messages stay in the \
-                 queue, and those held keep their leases.",
+                "{what} has stopped, and receiving with it: {wrong}{}; {remedy}. Probes go on, and {what} \
+                 resumes once one goes through. Messages stay in the queue, and those held keep their leases.",
                 in_brackets(said),
             );
         }
@@ -259,18 +259,29 @@ fn is_old<C: Cause>(status: &Status<C>) -> bool {
 }
 
 fn still_open<C: Cause>(part: Part, status: &Status<C>, said: Option<&Said>, readings: &Readings) {
-    let open_for = Instant::now().saturating_duration_since(status.since);
+    let open_for = status.since.elapsed();
     let (held, oldest) = (readings.held(), readings.oldest_held());
     error!(
         target: LIFECYCLE,
         { notifier.breaker.cause = status.cause.name(), error.r#type = said.map(|said| &*said.code), notifier.breaker.open_s = open_for.as_secs(), notifier.held = held, notifier.held.oldest_s = oldest.as_secs() },
         "{} has been stopped for {}: {}{}; {}",
         part.name(),
-        format_duration(open_for),
+        lasting(status),
         status.cause.words(said).0,
         in_brackets(said),
         held_in_words(held, oldest),
     );
+}
+
+/// For how long a breaker has been open, and for this cause where another came before it.
+fn lasting<C>(status: &Status<C>) -> String {
+    let open_for = format_duration(status.since.elapsed());
+    let later = status.cause_since.saturating_duration_since(status.since);
+    if later < Duration::from_secs(1) {
+        return open_for;
+    }
+    let for_this = format_duration(status.cause_since.elapsed());
+    format!("{open_for}, and for {for_this} by this")
 }
 
 /// Messages wait and no mail is accepted, whatever the reason.
@@ -284,6 +295,11 @@ fn silent(silence: &Silence, rate: Option<f64>) {
         held_in_words(silence.held, silence.oldest),
         rate_in_words(rate),
         match failure {
+            Some(Said {
+                text,
+                remedy: Some(remedy),
+                ..
+            }) => format!("the last failure was {text}; {remedy}; they are tried again"),
             Some(said) => format!("the last failure was {}", said.text),
             None => "nothing has failed since the last mail".to_owned(),
         },
@@ -450,12 +466,12 @@ pub(crate) fn witness_failed(failure: &SendFailure, first: bool) {
     if first && failure.kind.is_temporary() {
         warn!(
             error.r#type = code,
-            "a mail to the simulator (witness) failed: {failure}"
+            "a test mail to SES's mailbox simulator failed, and another is sent: {failure}"
         );
     } else {
         debug!(
             error.r#type = code,
-            "a mail to the simulator (witness) failed: {failure}"
+            "a test mail to SES's mailbox simulator failed, and another is sent: {failure}"
         );
     }
 }

@@ -203,8 +203,8 @@ impl Witnesses {
                     warn!(
                         error.r#type = failure.error.code,
                         notifier.suppressed = suppressed,
-                        "the state of the SES account cannot be read, so an accepted mail to the \
-                         simulator (witness) proves little: {failure}"
+                        "the state of the SES account cannot be read, so an accepted test mail \
+                         to SES's simulator proves little: {failure}"
                     );
                 }
                 Standing::Unknown

@@ -3,7 +3,8 @@
 
 use super::{
     AccountCause, AccountFailureKind, BucketFailureKind, Failure, QueueFailure, QueueFailureKind,
-    TemplateFailureKind, inspect::RefusalKind, obstacle::Obstacle, table::TableFailureKind,
+    SendFailureKind, TemplateFailureKind, inspect::RefusalKind, obstacle::Obstacle,
+    table::TableFailureKind,
 };
 
 /// A kind of failure that something can be done about.
@@ -31,10 +32,28 @@ impl Remedy for QueueFailureKind {
                  sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on the queue"
             }
             Self::Encryption => "give the role kms:Decrypt on the queue's key",
-            Self::Throttled => "the daemon tries again by itself",
-            Self::Transient => {
-                "check the AWS Health Dashboard and the network to SQS; the daemon tries again by itself"
+            Self::Throttled => {
+                "SQS limits how often it is asked: look for other programs that ask much in this account"
             }
+            Self::Transient => "check the AWS Health Dashboard and the network to SQS",
+        }
+    }
+}
+
+/// What to do where SES fails or does not answer.
+pub(crate) const SEND_FAILS: &str = "check the AWS Health Dashboard and the network to SES";
+
+impl Remedy for SendFailureKind {
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Throttled => {
+                "SES takes fewer mails a second than are sent: another program may use up the account's \
+                 rate, or it is too low for what comes: ask for a higher one in Service Quotas"
+            }
+            Self::Transient | Self::OutcomeUnknown => SEND_FAILS,
+            Self::AccountWide(cause) => cause.remedy(),
+            Self::Refused => "read SES's answer",
+            Self::RecipientNotVerified => AccountCause::Sandbox.remedy(),
         }
     }
 }
@@ -99,10 +118,7 @@ impl Remedy for TemplateFailureKind {
                 "give the role codecommit:GetFile on the repository, and kms:Decrypt if the \
                  repository has its own KMS key"
             }
-            Self::Transient => {
-                "check the AWS Health Dashboard and the network to CodeCommit; the daemon tries \
-                 again by itself"
-            }
+            Self::Transient => "check the AWS Health Dashboard and the network to CodeCommit",
             Self::Credentials => CREDENTIALS,
             Self::LocalFile => "check template.file (--template)",
             Self::Bucket(kind) => kind.remedy(),
@@ -133,10 +149,7 @@ impl BucketFailureKind {
             }
             Self::Archived => "restore the object, or put it into another storage class",
             Self::TooLarge => "shorten the object or raise template.max_bytes",
-            Self::Transient => {
-                "check the AWS Health Dashboard and the network to S3; the daemon tries again by \
-                 itself"
-            }
+            Self::Transient => "check the AWS Health Dashboard and the network to S3",
         }
     }
 }

@@ -223,7 +223,7 @@ impl LogCounts {
             };
             let text = line["message"].as_str().unwrap_or_default();
             let code = line["error.type"].as_str().unwrap_or_default();
-            let attempts = ["a send failed", "send attempt", "(witness) failed"];
+            let attempts = ["a send failed", "send attempt", "mailbox simulator failed"];
             let is_attempt = attempts.iter().any(|attempt| text.starts_with(attempt));
             if is_attempt && matches!(code, "timeout" | "connection") {
                 counts.unknown += 1;

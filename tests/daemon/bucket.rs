@@ -101,7 +101,7 @@ async fn the_last_good_one_serves_while_s3_is_down_longer_than_the_template_may_
     assert_eq!(told.level(), "WARN");
     let expected = format!(
         "{NOT_REFRESHED}GetObject: ServiceUnavailable: Injected by the sandbox. {}; check the AWS Health \
-         Dashboard and the network to S3; the daemon tries again by itself",
+         Dashboard and the network to S3",
         place()
     );
     assert_eq!(told.message(), expected);

@@ -80,12 +80,14 @@ async fn an_endpoint_away_beyond_the_end_costs_a_held_message_its_lease_and_no_m
     .await;
     let mut daemon = holding(&world, &endpoint).await;
     // Before a first success one message is held, and no more.
-    daemon.line("a send failed: ").await;
+    daemon
+        .line("a send failed, and its message is held: ")
+        .await;
     is_away.store(true, Ordering::Relaxed);
     daemon
         .line("credentials have expired and cannot be renewed: ")
         .await;
-    daemon.line("lease lost: ").await;
+    daemon.line("lost its lease before it was sent").await;
     world.aws().faults.set(vec![]);
     is_away.store(false, Ordering::Relaxed);
     daemon

@@ -28,7 +28,7 @@ async fn what_fails_every_call_at_a_start_is_told_in_one_line_with_its_own_remed
             "ExpiredTokenException",
             "The security token included in the request is expired",
             "the AWS credentials have expired (GetQueueAttributes: ExpiredTokenException: ",
-            "sign in again; new variables need a restart, and a role renews its credentials by itself",
+            "sign in again (`aws sso login`), or set new keys and restart",
         ),
         (
             "InvalidSignatureException",

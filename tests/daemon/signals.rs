@@ -88,7 +88,9 @@ async fn a_send_under_way_is_awaited_and_a_message_in_backoff_is_released_at_onc
             world.calls("ses:SendEmail") >= 4
         })
         .await;
-    daemon.line("a send failed: ").await;
+    daemon
+        .line("a send failed, and its message is held: ")
+        .await;
     daemon.signal("TERM").await;
     daemon
         .until("the release", || {

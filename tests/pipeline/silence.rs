@@ -56,7 +56,9 @@ async fn an_hour_of_throttling_is_told_each_minute_and_costs_no_message() {
     assert!((0.1..8.0).contains(&rate.parse::<f64>().unwrap()), "{text}");
     assert_eq!(
         failure,
-        "the last failure was SendEmail: Scripted: Throttled"
+        "the last failure was SendEmail: Scripted: Throttled; SES takes fewer mails a second than are \
+         sent: another program may use up the account's rate, or it is too low for what comes: ask \
+         for a higher one in Service Quotas; they are tried again"
     );
     assert_eq!(told[1].fields["error.type"], "Scripted");
     assert_eq!(told[1].fields["notifier.held"], "4");
@@ -89,7 +91,10 @@ async fn one_message_that_fails_beside_nothing_else_is_told_each_minute() {
     assert_each_minute(&told, began, 9);
     assert!(told[0].text.contains("1 message is held, the oldest for"));
     assert!(told[0].text.contains("the rate is unlimited"));
-    assert!(told[0].text.ends_with("SendEmail: Scripted: Transient"));
+    assert!(told[0].text.ends_with(
+        "SendEmail: Scripted: Transient; check the AWS Health Dashboard and the network to SES; they \
+         are tried again"
+    ));
     assert!(daemon.unready()[0].starts_with(SILENT));
     drop(daemon.stop().await);
 }
@@ -250,7 +255,7 @@ async fn a_mail_service_that_never_answers_from_the_start_is_told_by_its_first_t
     let began = rig.mailer.witnesses()[0].at;
     rig.pass(mins(10)).await;
     let told =
-        rig.said("a mail to the simulator (witness) failed: SendEmail: Scripted: OutcomeUnknown");
+        rig.said("a test mail to SES's mailbox simulator failed, and another is sent: SendEmail: Scripted: OutcomeUnknown");
     assert_eq!(told[0].level, tracing::Level::WARN);
     assert!(told[0].at - began <= rig.settings.email.timeout * 2);
     let later = &told[1..];

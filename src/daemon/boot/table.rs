@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 use tracing::{error, warn};
 
-use super::Attempts;
+use super::{Attempts, GIVEN_UP};
 use crate::ports::table::{Drops, LedgerTable, TableFacts, TableFailure};
 
 /// AWS refuses requests whose clock is 5 minutes off. Long before that it is worth a word.
@@ -35,10 +35,13 @@ pub(super) async fn prove(table: &dyn LedgerTable) -> anyhow::Result<Option<Stri
         }
         let text = trouble.text;
         if attempts.refusals.last_too_long(true) {
-            bail!("the ledger's table {name} cannot be used: {text}");
+            bail!("the ledger's table {name} cannot be used: {text}; {GIVEN_UP}");
         }
         if attempts.throttle.due().is_some() {
-            error!("not started yet: the ledger's table {name} cannot be used yet: {text}");
+            let goes_on = attempts.refusals.goes_on();
+            error!(
+                "not started yet: the ledger's table {name} cannot be used yet: {text}; {goes_on}"
+            );
         }
         attempts.pause().await;
     }

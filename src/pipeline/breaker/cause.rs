@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::ports::{
-    AccountCause, BucketFailureKind, CallError, Failure, Remedy, TemplateFailureKind,
+    AccountCause, BucketFailureKind, CallError, Failure, Remedy, SEND_FAILS, TemplateFailureKind,
     obstacle::Obstacle,
 };
 
@@ -55,12 +55,17 @@ pub struct Said {
     pub text: String,
     /// What kept the call from being looked at, where it was that.
     pub obstacle: Option<Obstacle>,
+    /// What to do about it, as a clause, where there is a word for it.
+    pub remedy: Option<Cow<'static, str>>,
 }
 
 impl Said {
     /// What this failure said.
-    pub fn of<K>(failure: &Failure<K>) -> Self {
-        Self::of_call(&failure.error)
+    pub fn of<K: Remedy>(failure: &Failure<K>) -> Self {
+        Self {
+            remedy: Some(Cow::Borrowed(failure.remedy())),
+            ..Self::of_call(&failure.error)
+        }
     }
 
     /// What this call failed with.
@@ -69,6 +74,7 @@ impl Said {
             code: error.code.clone(),
             text: error.said(),
             obstacle: error.obstacle,
+            remedy: error.obstacle.map(|it| Cow::Borrowed(it.remedy())),
         }
     }
 }
@@ -150,11 +156,9 @@ impl Cause for MailCause {
             Self::Starting => "wait for the first one",
             Self::Refused => {
                 "read SES's answer in this line and correct the sender, the configuration set, \
-                 the account or the template; then sending resumes without a restart"
+                 the account or the template"
             }
-            Self::Failing => {
-                "check the AWS Health Dashboard and the network to SES; sending resumes by itself"
-            }
+            Self::Failing => SEND_FAILS,
             Self::Account(cause) => cause.remedy(),
         })
     }
@@ -340,6 +344,7 @@ mod tests {
             code: "Expired".to_owned(),
             text: "SendEmail: Expired: the token has expired".to_owned(),
             obstacle: Some(Obstacle::Expired),
+            remedy: None,
         };
         let (wrong, remedy) = cause.words(Some(&said));
         assert_eq!(wrong, Obstacle::Expired.describe());

@@ -387,6 +387,7 @@ impl MailBreaker {
         self.open.as_ref().map(|open| Status {
             cause: open.cause,
             since: open.since,
+            cause_since: open.cause_since,
         })
     }
 

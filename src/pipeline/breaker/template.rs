@@ -177,6 +177,7 @@ impl TemplateGate {
             return Some(Status {
                 cause: without_template(&known),
                 since: self.started_at,
+                cause_since: self.started_at,
             });
         }
         self.breaker.borrow().status()
@@ -322,6 +323,7 @@ impl TemplateBreaker {
         self.open.as_ref().map(|open| Status {
             cause: open.cause(),
             since: open.since,
+            cause_since: open.since,
         })
     }
 

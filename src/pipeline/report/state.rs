@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tracing::info;
 
 use super::{held_in_words, in_brackets, rate_in_words};
@@ -54,7 +53,7 @@ fn part<C: Cause>(part: Part, status: Option<&Status<C>>, said: Option<&Said>) -
         Some(status) if status.cause.is_start() => format!("{name} has not been tried yet"),
         Some(status) => format!(
             "{name} has been stopped for {}: {}{}",
-            format_duration(Instant::now().saturating_duration_since(status.since)),
+            super::lasting(status),
             status.cause.words(said).0,
             in_brackets(said)
         ),

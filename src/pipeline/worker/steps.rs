@@ -94,6 +94,7 @@ impl Worker<'_> {
                 code: rejection.kind().to_owned(),
                 text: rejection.to_string(),
                 obstacle: None,
+                remedy: None,
             });
             let _beside = context.window.hold_beside();
             let judged = pin!(context.gates.template.judged(version));
@@ -439,7 +440,7 @@ impl Worker<'_> {
                 aws.request_id = error.request_id,
                 trace_id,
                 span_id,
-                "a send failed: {text}"
+                "a send failed, and its message is held: {text}"
             );
         } else {
             debug!(

@@ -24,6 +24,8 @@ pub(super) struct Open {
     pub(super) cause: MailCause,
     pub(super) said: Option<Said>,
     pub(super) since: Instant,
+    /// Since when for this cause.
+    pub(super) cause_since: Instant,
     pub(super) probe_at: Instant,
     /// Whether the probe is under way.
     pub(super) probing: bool,
@@ -61,6 +63,7 @@ impl Open {
             cause,
             said,
             since: now,
+            cause_since: now,
             probe_at,
             probing: false,
             check: Check::before_probe(cause),
@@ -170,12 +173,18 @@ impl Open {
         self.cause == MailCause::Refused && self.said.as_ref().is_some_and(|said| said.code == code)
     }
 
-    pub(super) fn change(&mut self, cause: MailCause, said: Said) -> Option<Transition<MailCause>> {
+    pub(super) fn change(
+        &mut self,
+        cause: MailCause,
+        said: Said,
+        now: Instant,
+    ) -> Option<Transition<MailCause>> {
         self.said = Some(said);
         if self.cause == cause {
             return None;
         }
         self.cause = cause;
+        self.cause_since = now;
         self.check = Check::before_probe(cause);
         self.witness_is_mute = is_beyond_witness(cause);
         Some(Transition::Changed { cause })
@@ -199,7 +208,7 @@ impl Open {
                 let SendFailureKind::AccountWide(cause) = failure.kind else {
                     return None;
                 };
-                self.change(MailCause::Account(cause), Said::of(failure))
+                self.change(MailCause::Account(cause), Said::of(failure), now)
             }
         }
     }

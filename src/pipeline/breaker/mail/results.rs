@@ -270,7 +270,7 @@ impl MailBreaker {
             }
             _ => None,
         };
-        let changed = cause.and_then(|cause| open.change(cause, Said::of(failure)));
+        let changed = cause.and_then(|cause| open.change(cause, Said::of(failure), now));
         open.schedule(now + delay);
         changed
     }
@@ -306,7 +306,7 @@ impl MailBreaker {
         match failure.kind {
             SendFailureKind::AccountWide(cause) if cause != AccountCause::AccessDenied => {
                 self.witness.refused(&failure.error.code, false, now);
-                open.change(MailCause::Account(cause), Said::of(failure))
+                open.change(MailCause::Account(cause), Said::of(failure), now)
             }
             SendFailureKind::AccountWide(_)
             | SendFailureKind::Refused
@@ -318,7 +318,7 @@ impl MailBreaker {
                     if failure.kind != SendFailureKind::Refused {
                         return self.close(now);
                     }
-                    return open.change(MailCause::Refused, Said::of(failure));
+                    return open.change(MailCause::Refused, Said::of(failure), now);
                 }
                 let alike = open.is_refused_with(code) && !self.witness.is_own(code);
                 self.witness.refused(code, !alike, now);
@@ -338,7 +338,7 @@ impl MailBreaker {
             SendFailureKind::Transient | SendFailureKind::OutcomeUnknown => {
                 let too_many = self.witness.had_no_word(now);
                 if too_many && open.cause == MailCause::Starting {
-                    open.change(MailCause::Failing, Said::of(failure))
+                    open.change(MailCause::Failing, Said::of(failure), now)
                 } else {
                     None
                 }

@@ -359,6 +359,7 @@ fn the_status_tells_cause_and_since_and_a_probe_that_failed_waits_on() {
         Some(Status {
             cause: MailCause::Failing,
             since: opened,
+            cause_since: opened,
         })
     );
     assert_eq!(bench.breaker.waiting(), 2);
