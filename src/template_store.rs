@@ -404,8 +404,14 @@ impl TemplateStore {
         let refused = version.map_or_else(String::new, |version| self.source.label(&version));
         let Some(in_force) = &known.in_force else {
             if is_news || is_asked {
+                let goes_on = if failure.is_definite() {
+                    ", but a start is given up after 3 minutes of refusals"
+                } else {
+                    ""
+                };
                 error!(
-                    "no template: {failure} ({location}{refused}); {remedy}; it is fetched again by itself"
+                    "no template: {failure} ({location}{refused}); {remedy}; it is fetched again by \
+                     itself{goes_on}"
                 );
             }
             return self.know(failure);
@@ -423,7 +429,8 @@ impl TemplateStore {
             warn!(
                 target: LIFECYCLE,
                 { notifier.template.age_s = age },
-                "template not refreshed, the last good one stays in use: {failure} ({location}); {remedy}"
+                "template not refreshed, the last good one stays in use: {failure} ({location}); {remedy}; mails go on, and it is \
+                 fetched again by itself; a process that starts now has none"
             );
         }
         self.know(failure);

@@ -17,6 +17,8 @@ pub(super) struct Unanswered {
     pub(super) error_type: String,
     /// What kept the call from being looked at, where it was that.
     pub(super) obstacle: Option<Obstacle>,
+    /// Whether it does not pass by itself.
+    pub(super) is_definite: bool,
 }
 
 impl Unanswered {
@@ -25,6 +27,7 @@ impl Unanswered {
         Self {
             error_type: error_type.to_owned(),
             obstacle: None,
+            is_definite: false,
         }
     }
 }
@@ -44,6 +47,7 @@ pub(super) async fn batch_answers(
             let unanswered = Unanswered {
                 error_type: failure.error.code.clone(),
                 obstacle: failure.error.obstacle,
+                is_definite: failure.is_definite(),
             };
             let remedy = failure.is_definite().then(|| failure.remedy());
             let remedy = remedy.map(|remedy| format!("; {remedy}"));

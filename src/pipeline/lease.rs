@@ -244,7 +244,8 @@ impl Leases {
             .collect();
         let call = self.queue.change_visibility(&changes);
         let limit = lease_call_timeout(self.length);
-        let trouble = "leases not renewed";
+        let trouble =
+            "leases not renewed (what is held returns to the queue unless it works in time)";
         let answers = batch_answers(call, limit, due.len(), trouble, &self.failing).await;
         let mut answers = answers.unwrap_or_default().into_iter();
         let mut state = self.state.lock();

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     backoff::Backoff,
-    ports::{BATCH_MAX, Queue, QueueFailure, ReceiveRequest},
+    ports::{BATCH_MAX, Queue, QueueFailure, QueueFailureKind, ReceiveRequest},
     telemetry::{LIFECYCLE, throttle::Throttle},
     text::format_duration,
 };
@@ -301,12 +301,22 @@ impl Failures {
             return;
         };
         self.health.receiving_fails(Some(&failure.error.code));
-        let remedy = failure.remedy();
+        // A start proves that the queue is there.
+        let remedy = match failure.kind {
+            QueueFailureKind::NotFound if failure.error.obstacle.is_none() => {
+                "it was there at the start, so somebody has deleted it, and its messages with it: make it \
+                 again, with its redrive policy"
+            }
+            _ => failure.remedy(),
+        };
+        let still = match failure.error.obstacle {
+            None => ", and messages already received are still processed",
+            Some(_) => "",
+        };
         error!(
             error.r#type = failure.error.code,
             notifier.suppressed = suppressed,
-            "nothing can be received: {failure}; {remedy}; the daemon tries again by itself, and \
-             messages already received are still processed"
+            "nothing can be received: {failure}; {remedy}; the daemon tries again by itself{still}"
         );
     }
 
@@ -326,7 +336,7 @@ impl Failures {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::{CallError, QueueFailureKind};
+    use crate::ports::CallError;
 
     fn failed(code: &str) -> Received {
         Err(QueueFailure {

@@ -186,7 +186,7 @@ pub(crate) fn transition<C: Cause>(part: Part, transition: &Transition<C>, said:
                 target: LIFECYCLE,
                 { notifier.breaker.cause = cause.name(), error.r#type = said.map(|said| &*said.code) },
                 "{what} has stopped, and receiving with it: {wrong}{}; {remedy}. Probes go on, and {what} \
-                 resumes once one goes through. Messages stay in the queue, and those held keep their leases.",
+                 resumes by itself once one goes through. Messages stay in the queue, and those held keep their leases.",
                 in_brackets(said),
             );
         }
@@ -209,9 +209,9 @@ pub(crate) fn field_missing(placeholder: &str, field: &JsonPointer, version: &Te
     warn!(
         template.blob_id = version.blob_id,
         template.commit_id = version.commit_id,
-        "a message lacks the field {field}, which the template's {{{placeholder}}} needs, and no \
-         mail was written with its version {} yet. Such messages are held until a \
-         mail can be written; {}",
+        "a message lacks the field {field}, which the template's {{{placeholder}}} needs. No mail was \
+         written with this template (version {}) yet, so the fault may be the template's: such messages are \
+         held until a mail can be written; {}",
         version.short_id(),
         cause.remedy(),
     );
@@ -281,7 +281,7 @@ fn lasting<C>(status: &Status<C>) -> String {
         return open_for;
     }
     let for_this = format_duration(status.cause_since.elapsed());
-    format!("{open_for}, and for {for_this} by this")
+    format!("{open_for}, the last {for_this} of it for this cause")
 }
 
 /// Messages wait and no mail is accepted, whatever the reason.
@@ -290,19 +290,19 @@ fn silent(silence: &Silence, rate: Option<f64>) {
     error!(
         target: LIFECYCLE,
         { error.r#type = failure.map(|said| &*said.code), notifier.silent_s = silence.lasts.as_secs(), notifier.held = silence.held, notifier.held.oldest_s = silence.oldest.as_secs(), notifier.send_rate = rate },
-        "no mail has been accepted for {}: {}; the rate is {}; {}",
+        "no mail has been accepted for {}: {}; {}; the rate is {}",
         format_duration(silence.lasts),
         held_in_words(silence.held, silence.oldest),
-        rate_in_words(rate),
         match failure {
             Some(Said {
                 text,
                 remedy: Some(remedy),
                 ..
-            }) => format!("the last failure was {text}; {remedy}; they are tried again"),
-            Some(said) => format!("the last failure was {}", said.text),
+            }) => format!("the last failure: {text}; {remedy}; what is held is tried again by itself"),
+            Some(said) => format!("the last failure: {}", said.text),
             None => "nothing has failed since the last mail".to_owned(),
         },
+        rate_in_words(rate),
     );
 }
 
@@ -377,7 +377,7 @@ fn sentence(ending: Ending, last: bool, reason: Option<&str>) -> String {
             )
         }
         Ending::LeaseLost => {
-            "lost its lease before it was sent; its next receiver sends it".to_owned()
+            "lost its lease before it was sent; it returns to the queue, and is sent after its next receive".to_owned()
         }
         Ending::Panicked { sent: true } => {
             "its worker failed after the mail was sent; the message is deleted".to_owned()

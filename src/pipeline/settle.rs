@@ -224,9 +224,10 @@ impl Settler {
         }
     }
 
-    /// One line a minute for all deletes together, once one has failed for a minute.
+    /// One line a minute for all deletes together, once one has failed for a minute, or was refused for
+    /// what does not pass by itself.
     fn report_failing_delete(&self, began: Instant, failed: &Unanswered) {
-        if began.elapsed() < DELETE_FAILS_QUIETLY_FOR {
+        if !failed.is_definite && began.elapsed() < DELETE_FAILS_QUIETLY_FOR {
             return;
         }
         self.health.deleting_fails(Some(&failed.error_type));
@@ -239,7 +240,8 @@ impl Settler {
                 error.r#type = failed.error_type,
                 notifier.delete.failing_s = began.elapsed().as_secs(),
                 "deletes keep failing: mails were sent, but their messages cannot be deleted and \
-                 stay held, so receiving slows down and stops; {remedy}"
+                 stay held, so receiving slows down and stops; {remedy}; a restart before that can mail \
+                 them again, unless the tasks share a ledger"
             );
         }
     }
@@ -260,8 +262,8 @@ impl Requests {
 impl Action {
     fn trouble(self) -> &'static str {
         match self {
-            Self::Delete => "delete call failed",
-            Self::GiveBack => "give-back call failed",
+            Self::Delete => "messages that are done cannot be deleted and stay held",
+            Self::GiveBack => "messages cannot be given back and return when their leases end",
         }
     }
 

@@ -160,7 +160,7 @@ impl AccountCause {
         match self {
             Self::Suspended => {
                 "read the mails of AWS Trust & Safety, answer the case in the Support Center, and \
-                 watch the retention of the queue meanwhile"
+                 raise the retention of the queue meanwhile: SQS deletes what is older"
             }
             Self::Paused => {
                 "find out who paused it and why (reputation dashboard, alarms), then run `aws \
@@ -184,8 +184,9 @@ impl AccountCause {
             }
             Self::Credentials => CREDENTIALS,
             Self::AccessDenied => {
-                "give the role ses:SendEmail on the sender's identity, and on the configuration \
-                 set, also where it is the identity's default one (`aws sesv2 get-email-identity` names it)"
+                "give the role ses:SendEmail on the sender's identity and on the configuration set: \
+                 the one in email.configuration_set, else the identity's default one, which \
+                 `aws sesv2 get-email-identity` names"
             }
             Self::Sandbox => {
                 "ask for production access in the SES console, or verify the recipients' addresses"

@@ -174,7 +174,7 @@ async fn where_mails_wait_for_the_table_as_long_as_it_takes_the_silence_names_it
     rig.pass(mins(2)).await;
     let silent = rig.errors("no mail has been accepted for");
     let text = &silent[0].text;
-    assert!(text.contains("the last failure was PutItem: "), "{text}");
+    assert!(text.contains("the last failure: PutItem: "), "{text}");
     rig.table.fail(None);
     rig.until(|| rig.queue.is_empty()).await;
     drop(daemon.stop().await);

@@ -51,14 +51,15 @@ async fn an_hour_of_throttling_is_told_each_minute_and_costs_no_message() {
         text.contains(": 4 messages are held, the oldest for 2m"),
         "{text}"
     );
-    let (_, rate) = text.split_once("; the rate is ").unwrap();
-    let (rate, failure) = rate.split_once(" recipients/s; ").unwrap();
+    let (_, failure) = text.split_once("; ").unwrap();
+    let (failure, rate) = failure.split_once("; the rate is ").unwrap();
+    let rate = rate.strip_suffix(" recipients/s").unwrap();
     assert!((0.1..8.0).contains(&rate.parse::<f64>().unwrap()), "{text}");
     assert_eq!(
         failure,
-        "the last failure was SendEmail: Scripted: Throttled; SES takes fewer mails a second than are \
+        "the last failure: SendEmail: Scripted: Throttled; SES takes fewer mails a second than are \
          sent: another program may use up the account's rate, or it is too low for what comes: ask \
-         for a higher one in Service Quotas; they are tried again"
+         for a higher one in Service Quotas; what is held is tried again by itself"
     );
     assert_eq!(told[1].fields["error.type"], "Scripted");
     assert_eq!(told[1].fields["notifier.held"], "4");
@@ -92,8 +93,8 @@ async fn one_message_that_fails_beside_nothing_else_is_told_each_minute() {
     assert!(told[0].text.contains("1 message is held, the oldest for"));
     assert!(told[0].text.contains("the rate is unlimited"));
     assert!(told[0].text.ends_with(
-        "SendEmail: Scripted: Transient; check the AWS Health Dashboard and the network to SES; they \
-         are tried again"
+        "SendEmail: Scripted: Transient; check the AWS Health Dashboard and the network to SES; what is \
+         held is tried again by itself; the rate is unlimited"
     ));
     assert!(daemon.unready()[0].starts_with(SILENT));
     drop(daemon.stop().await);
@@ -112,7 +113,7 @@ async fn a_message_that_waits_for_the_rate_alone_is_told_without_a_failure() {
     assert!(
         told[0]
             .text
-            .ends_with("the rate is 0.2 recipients/s; nothing has failed since the last mail")
+            .ends_with("; nothing has failed since the last mail; the rate is 0.2 recipients/s")
     );
     drop(daemon.stop().await);
 }

@@ -15,7 +15,7 @@ use crate::{
     ledger::{Claimed, SendGuard},
     notification::{Event, Mail, Needs, Rejection, masked_text},
     pipeline::{
-        breaker::{Blame, Pass, Said, Suspicion},
+        breaker::{Blame, Cause, Pass, Said, Suspicion, TemplateCause},
         outcome::{Ending, is_last_receive, retry_budget},
         report::{self, Settled},
         window::Sending,
@@ -94,7 +94,12 @@ impl Worker<'_> {
                 code: rejection.kind().to_owned(),
                 text: rejection.to_string(),
                 obstacle: None,
-                remedy: None,
+                remedy: Some(
+                    TemplateCause::FieldMissing {
+                        placeholder: placeholder.to_owned(),
+                    }
+                    .remedy(),
+                ),
             });
             let _beside = context.window.hold_beside();
             let judged = pin!(context.gates.template.judged(version));
