@@ -158,7 +158,10 @@ pub(crate) fn not_deleted(
         return;
     }
     let text = match notes.email_id {
-        _ if given_up => "the message was not deleted from the queue: if its mail was sent,",
+        _ if given_up => {
+            "the message was not deleted from the queue, so it comes again and may be mailed again; if its \
+             mail was sent,"
+        }
         Some(_) => {
             "the message's lease was lost before the delete was confirmed, on its last receive: \
              the queue may dead-letter it; its mail was sent, so"
@@ -185,8 +188,8 @@ pub(crate) fn transition<C: Cause>(part: Part, transition: &Transition<C>, said:
             error!(
                 target: LIFECYCLE,
                 { notifier.breaker.cause = cause.name(), error.r#type = said.map(|said| &*said.code) },
-                "{what} has stopped, and receiving with it: {wrong}{}; {remedy}. Probes go on, and {what} \
-                 resumes by itself once one goes through. Messages stay in the queue, and those held keep their leases.",
+                "{what} has stopped, and receiving with it but for probes: {wrong}{}; {remedy}. It resumes by itself \
+                 once a probe goes through. Messages stay in the queue, and those held keep their leases.",
                 in_brackets(said),
             );
         }

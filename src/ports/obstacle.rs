@@ -106,8 +106,8 @@ impl Obstacle {
                  profile, the token's file, the role of the task and its credentials endpoint"
             }
             Self::Expired => {
-                "sign in again (`aws sso login`), or set new keys and restart; where a role gives them, \
-                 check the role: its credentials are renewed by themselves"
+                "for keys in variables, set new ones and restart; for a profile, sign in again (`aws sso \
+                 login`); for a role, check it: its credentials are renewed by themselves"
             }
             Self::UnknownKey => {
                 "check AWS_ACCESS_KEY_ID or the profile: the key may be deleted, or of another \

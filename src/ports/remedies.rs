@@ -47,8 +47,8 @@ impl Remedy for SendFailureKind {
     fn remedy(self) -> &'static str {
         match self {
             Self::Throttled => {
-                "SES takes fewer mails a second than are sent: another program may use up the account's \
-                 rate, or it is too low for what comes: ask for a higher one in Service Quotas"
+                "look for another program that uses up the account's rate, or ask for a higher one in \
+                 Service Quotas"
             }
             Self::Transient | Self::OutcomeUnknown => SEND_FAILS,
             Self::AccountWide(cause) => cause.remedy(),
@@ -111,8 +111,8 @@ impl Remedy for TemplateFailureKind {
     fn remedy(self) -> &'static str {
         match self {
             Self::Missing => {
-                "check template.repository, template.path and template.reference, or put the file \
-                 there"
+                "check template.repository, template.path and template.reference, or make again what \
+                 is missing"
             }
             Self::AccessDenied => {
                 "give the role codecommit:GetFile on the repository, and kms:Decrypt if the \

@@ -10,6 +10,9 @@ use crate::daemon::world::{PATH, World};
 const BUCKET: &str = "email-templates-of-ours";
 const IN_BUCKET: [(&str, &str); 1] = [("CODECOMMIT_REPO", "s3://email-templates-of-ours")];
 const FETCH: &str = "s3:GetObject";
+/// What is said of an earlier template that serves on.
+const SERVES_ON: &str =
+    "; mails go on, and it is fetched again by itself; a process that starts now has none";
 const NOT_REFRESHED: &str = "template not refreshed, the last good one stays in use: ";
 
 /// With this template in the bucket, and none in `CodeCommit`.
@@ -101,7 +104,7 @@ async fn the_last_good_one_serves_while_s3_is_down_longer_than_the_template_may_
     assert_eq!(told.level(), "WARN");
     let expected = format!(
         "{NOT_REFRESHED}GetObject: ServiceUnavailable: Injected by the sandbox. {}; check the AWS Health \
-         Dashboard and the network to S3",
+         Dashboard and the network to S3{SERVES_ON}",
         place()
     );
     assert_eq!(told.message(), expected);
@@ -139,7 +142,7 @@ async fn the_last_good_one_serves_after_the_object_was_deleted_and_the_bucket_gi
     let told = daemon.line(NOT_REFRESHED).await;
     let expected = format!(
         "{NOT_REFRESHED}GetObject: NoSuchKey: The specified key does not exist. {}; check template.path, \
-         which is the object's whole key, or put the object there",
+         which is the object's whole key, or put the object there{SERVES_ON}",
         place()
     );
     assert_eq!(told.message(), expected);
@@ -174,7 +177,8 @@ async fn a_bucket_that_cannot_be_read_is_told_at_the_start_and_no_message_is_tou
     assert_eq!(told.level(), "ERROR");
     let expected = format!(
         "no template: GetObject: PermanentRedirect: the bucket is in eu-west-1 {}; keep the template in a \
-         bucket of the daemon's own region (aws.region, REGION)",
+         bucket of the daemon's own region (aws.region, REGION); it is fetched again by itself, but a \
+         start is given up after 3 minutes of refusals",
         place()
     );
     assert_eq!(told.message(), expected);

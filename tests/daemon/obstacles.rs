@@ -28,7 +28,7 @@ async fn what_fails_every_call_at_a_start_is_told_in_one_line_with_its_own_remed
             "ExpiredTokenException",
             "The security token included in the request is expired",
             "the AWS credentials have expired (GetQueueAttributes: ExpiredTokenException: ",
-            "sign in again (`aws sso login`), or set new keys and restart",
+            "for keys in variables, set new ones and restart; for a profile, sign in again",
         ),
         (
             "InvalidSignatureException",
@@ -75,7 +75,11 @@ async fn credentials_that_expire_while_it_works_have_one_remedy_in_every_line() 
     // Of receiving, or of sending where a receive was under way.
     let line = daemon.line("the AWS credentials have expired (").await;
     assert_eq!(line.level(), "ERROR");
-    assert!(line.message().contains("); sign in again; "), "{line:?}");
+    assert!(
+        line.message()
+            .contains("); for keys in variables, set new ones and restart; "),
+        "{line:?}"
+    );
     world.aws().faults.set(vec![]);
     daemon.until("the mail", || world.mails().len() == 1).await;
     let ended = daemon.stop().await;

@@ -59,7 +59,7 @@ async fn four_seconds_of_failing_sends_are_held_through() {
     });
     ids.extend(publish(&world, 30..90).await);
     let opened = daemon
-        .line("sending has stopped, and receiving with it: ")
+        .line("sending has stopped, and receiving with it but for probes: ")
         .await;
     assert_eq!(opened.level(), "ERROR");
     assert_eq!(opened.text("notifier.breaker.cause"), "failing");
@@ -83,7 +83,7 @@ async fn a_paused_account_holds_one_message_and_is_asked_before_it_is_tried_agai
     let ids = publish(&world, 0..10).await;
     let mut daemon = Daemon::started(&world, &[]).await;
     let opened = daemon
-        .line("sending has stopped, and receiving with it: ")
+        .line("sending has stopped, and receiving with it but for probes: ")
         .await;
     assert_eq!(opened.text("notifier.breaker.cause"), "paused");
     assert!(

@@ -128,7 +128,7 @@ async fn a_template_that_names_a_field_which_no_event_has_holds_the_messages_unt
         ids.push(world.publish(&event.to_string()).await);
     }
     let opened = daemon
-        .line("rendering has stopped, and receiving with it: ")
+        .line("rendering has stopped, and receiving with it but for probes: ")
         .await;
     assert_eq!(opened.level(), "ERROR");
     assert_eq!(opened.text("notifier.breaker.cause"), "field_missing");

@@ -57,9 +57,8 @@ async fn an_hour_of_throttling_is_told_each_minute_and_costs_no_message() {
     assert!((0.1..8.0).contains(&rate.parse::<f64>().unwrap()), "{text}");
     assert_eq!(
         failure,
-        "the last failure: SendEmail: Scripted: Throttled; SES takes fewer mails a second than are \
-         sent: another program may use up the account's rate, or it is too low for what comes: ask \
-         for a higher one in Service Quotas; what is held is tried again by itself"
+        "the last failure: SendEmail: Scripted: Throttled; look for another program that uses up the \
+         account's rate, or ask for a higher one in Service Quotas; what is held is tried again by itself"
     );
     assert_eq!(told[1].fields["error.type"], "Scripted");
     assert_eq!(told[1].fields["notifier.held"], "4");

@@ -135,5 +135,5 @@ async fn calls_on_the_queue_that_fail_or_are_never_answered_leave_their_errors()
     }
     // One receive that fails is tried again within a second, and nobody's business.
     assert!(stopped.telling("nothing can be received").is_empty());
-    assert_eq!(stopped.telling("call failed, trying again").len(), 1);
+    assert_eq!(stopped.telling("and stay held, trying again").len(), 1);
 }

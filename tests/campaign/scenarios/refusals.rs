@@ -243,7 +243,7 @@ fn weigh_outage(
         told >= enough,
         format!("of {daemons} daemons {told} said that sending stopped ≥ {enough}"),
     );
-    let witnesses: usize = world.lines("(witness) failed").iter().sum();
+    let witnesses: usize = world.lines("mailbox simulator failed").iter().sum();
     let (holds, sign) = match hidden {
         Hidden::Witness => (witnesses == 0, '='),
         _ => (witnesses > 0, '>'),
