@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use organizer_notifier::ports::{QueueFailureKind, SendFailureKind, SendRate};
+use organizer_notifier::ports::{AccountCause, QueueFailureKind, SendFailureKind, SendRate};
 
 use crate::rig::{
     Daemon, Line, Operation, Reaction, Rig, accept, assert_about, fail, hang, mins, secs,
@@ -90,6 +90,11 @@ async fn one_message_that_fails_beside_nothing_else_is_told_each_minute() {
     let told = rig.errors(SILENT);
     assert_each_minute(&told, began, 9);
     assert!(told[0].text.contains("1 message is held, the oldest for"));
+    assert!(
+        told[0]
+            .text
+            .contains(", and no other waits, so that it may be the only one that fails; ")
+    );
     assert!(told[0].text.contains("the rate is unlimited"));
     assert!(told[0].text.ends_with(
         "SendEmail: Scripted: Transient; check the AWS Health Dashboard and the network to SES; what is \
@@ -260,5 +265,34 @@ async fn a_mail_service_that_never_answers_from_the_start_is_told_by_its_first_t
     assert!(told[0].at - began <= rig.settings.email.timeout * 2);
     let later = &told[1..];
     assert!(later.iter().all(|line| line.level == tracing::Level::DEBUG));
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cause_that_follows_another_is_told_with_its_own_time() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    let paused = SendFailureKind::AccountWide(AccountCause::Paused);
+    rig.mailer.script(move |_| fail(paused));
+    rig.publish("event").await;
+    rig.pass(mins(4)).await;
+    let told = rig.errors("sending has been stopped for");
+    assert!(!told.is_empty());
+    assert!(
+        told.iter()
+            .all(|line| !line.text.contains("for this cause"))
+    );
+    let suspended = SendFailureKind::AccountWide(AccountCause::Suspended);
+    rig.mailer.script(move |_| fail(suspended));
+    rig.until(|| rig.errors("SES has suspended the account").len() == 2)
+        .await;
+    let line = &rig.errors("SES has suspended the account")[1].text;
+    let (whole, rest) = line
+        .strip_prefix("sending has been stopped for ")
+        .and_then(|rest| rest.split_once(", the last "))
+        .expect(line);
+    assert!(whole.starts_with("5m") || whole.starts_with("6m"), "{line}");
+    let (last, _) = rest.split_once(" of it for this cause: ").expect(line);
+    assert!(last.ends_with('s') && !last.contains("5m"), "{line}");
     drop(daemon.stop().await);
 }

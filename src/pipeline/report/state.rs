@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::{held_in_words, in_brackets, rate_in_words};
+use super::stalls::{held_in_words, in_brackets, lasting, rate_in_words};
 use crate::{
     pipeline::{
         breaker::{Cause, Said, Status},
@@ -53,7 +53,7 @@ fn part<C: Cause>(part: Part, status: Option<&Status<C>>, said: Option<&Said>) -
         Some(status) if status.cause.is_start() => format!("{name} has not been tried yet"),
         Some(status) => format!(
             "{name} has been stopped for {}: {}{}",
-            super::lasting(status),
+            lasting(status),
             status.cause.words(said).0,
             in_brackets(said)
         ),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::{Notes, rate_in_words};
+use super::{Notes, stalls::rate_in_words};
 use crate::{
     ports::{ReceivedMessage, SendFailure},
     text::format_to_the_millisecond,
