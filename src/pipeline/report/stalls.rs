@@ -5,7 +5,7 @@ use std::{mem, sync::Arc, time::Duration};
 use tokio::time::sleep;
 use tracing::error;
 
-use super::steps;
+use super::steps::{self, rate_in_words};
 use crate::{
     pipeline::{
         breaker::{Cause, Said, Status},
@@ -115,15 +115,6 @@ fn silent(silence: &Silence, rate: Option<f64>) {
         },
         rate_in_words(rate),
     );
-}
-
-pub(super) fn rate_in_words(rate: Option<f64>) -> String {
-    match rate {
-        // Rates are found by halving, and their last digits say nothing.
-        Some(rate) if rate >= 10.0 => format!("{} recipients/s", rate.round()),
-        Some(rate) => format!("{} recipients/s", (rate * 100.0).round() / 100.0),
-        None => "unlimited".to_owned(),
-    }
 }
 
 pub(super) fn held_in_words(count: usize, oldest: Duration) -> String {

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use tracing::info;
 
-use super::stalls::{held_in_words, in_brackets, lasting, rate_in_words};
+use super::{
+    stalls::{held_in_words, in_brackets, lasting},
+    steps::rate_in_words,
+};
 use crate::{
     pipeline::{
         breaker::{Cause, Said, Status},

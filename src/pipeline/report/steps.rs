@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::debug;
 
-use super::{Notes, stalls::rate_in_words};
+use super::Notes;
 use crate::{
     ports::{ReceivedMessage, SendFailure},
     text::format_to_the_millisecond,
@@ -49,4 +49,14 @@ pub(super) fn rate_changed(before: Option<f64>, now: Option<f64>) {
         rate_in_words(now),
         rate_in_words(before)
     );
+}
+
+/// A rate for people.
+pub(super) fn rate_in_words(rate: Option<f64>) -> String {
+    match rate {
+        // Rates are found by halving, and their last digits say nothing.
+        Some(rate) if rate >= 10.0 => format!("{} recipients/s", rate.round()),
+        Some(rate) => format!("{} recipients/s", (rate * 100.0).round() / 100.0),
+        None => "unlimited".to_owned(),
+    }
 }
