@@ -3,7 +3,7 @@
 use std::{panic, time::Duration};
 
 use tokio::{task::JoinError, time::timeout};
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::{
     ports::{EntryFailure, QueueFailure, obstacle::Obstacle},
@@ -59,12 +59,22 @@ pub(super) async fn batch_answers(
         Err(_elapsed) => (Unanswered::of("timeout"), "no answer in time".to_owned()),
     };
     if let Some(suppressed) = failing.due() {
-        warn!(
-            error.r#type = unanswered.error_type,
-            messaging.batch.message_count = entries,
-            notifier.suppressed = suppressed,
-            "{trouble}, trying again: {reason}"
-        );
+        macro_rules! line {
+            ($level:ident) => {
+                $level!(
+                    error.r#type = unanswered.error_type,
+                    messaging.batch.message_count = entries,
+                    notifier.suppressed = suppressed,
+                    "{trouble}, trying again: {reason}"
+                )
+            };
+        }
+        // What is not allowed needs somebody.
+        if unanswered.is_definite {
+            line!(error);
+        } else {
+            line!(warn);
+        }
     }
     Err(unanswered)
 }

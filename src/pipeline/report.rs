@@ -183,7 +183,8 @@ pub(crate) fn transition<C: Cause>(part: Part, transition: &Transition<C>, said:
                 target: LIFECYCLE,
                 { notifier.breaker.cause = cause.name(), error.r#type = said.map(|said| &*said.code) },
                 "{what} has stopped, and receiving with it but for probes: {wrong}{}; {remedy}. It resumes by itself \
-                 once a probe goes through. Messages stay in the queue, and those held keep their leases.",
+                 once a probe goes through. Messages stay in the queue, and those held are \
+                 kept as long as their leases are renewed.",
                 in_brackets(said),
             );
         }
