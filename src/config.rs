@@ -75,9 +75,12 @@ pub fn load(
     if !read.problems.is_empty() {
         return Err(read.problems);
     }
+    let settings = read.draft.settings().ok_or_else(Problems::default)?;
+    let mut notes = read.notes;
+    notes.extend(settings.doubt_of_subject());
     Ok(Loaded {
-        settings: read.draft.settings().ok_or_else(Problems::default)?,
-        notes: read.notes,
+        settings,
+        notes,
         origins: read.origins,
     })
 }

@@ -30,13 +30,11 @@ use crate::{
 };
 
 mod doubts;
-mod misspelling;
 
 #[cfg(test)]
 mod tests;
 
 use self::doubts::{all_lost, doubts, in_braces};
-pub use self::misspelling::{Misspelling, misspelt};
 
 /// While the last good template serves because newer ones cannot be had or are refused, a line comes
 /// this often.
@@ -362,8 +360,7 @@ impl TemplateStore {
                 if !version.doubts.is_empty() {
                     warn!(
                         target: LIFECYCLE,
-                        "the new template is in use, and may be wrong: {} ({location}); if it is, \
-                         commit or upload it corrected",
+                        "this template is in use, and may be wrong: {} ({location}); if it is, correct it",
                         version.doubts.join("; ")
                     );
                 }

@@ -1,6 +1,10 @@
 //! Words for people: how texts write durations and foreign words, and which known word a misspelt one stands for.
 
+mod misspelling;
+
 use std::time::Duration;
+
+pub use self::misspelling::{Misspelling, misspelt};
 
 /// A duration as people write it, to the second: `1m 30s`.
 pub fn format_duration(duration: Duration) -> String {

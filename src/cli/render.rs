@@ -68,6 +68,9 @@ pub(super) async fn render(flags: &Flags, asked: &Render) -> anyhow::Result<u8> 
         for doubt in &loaded.doubts {
             eprint(&format_args!("the template may be wrong: {doubt}"));
         }
+        if let Some(doubt) = settings.doubt_of_subject() {
+            eprint(&format_args!("{doubt}"));
+        }
         let verdict = Verdict::of(&body, &settings.composer(), &loaded.template);
         Ok((verdict, loaded.doubts))
     };

@@ -7,6 +7,7 @@ use tracing::Level;
 use crate::{
     notification::{Composer, JsonPointer, Placeholders, Sender, Subject},
     ports::SendRate,
+    text::misspelt,
 };
 
 /// A configuration in which every value is in its range and no two contradict. It has no `Debug`,
@@ -52,6 +53,18 @@ impl Settings {
             self.message.recipient.clone(),
             &self.message.placeholders,
         )
+    }
+
+    /// What looks like a placeholder in the subject and is none, as a sentence; `None` where all is well.
+    pub fn doubt_of_subject(&self) -> Option<String> {
+        let misspelt = misspelt(&self.email.subject, &self.message.placeholders);
+        let misspelt: Vec<_> = misspelt.iter().map(ToString::to_string).collect();
+        (!misspelt.is_empty()).then(|| {
+            format!(
+                "email.subject (SUBJECT) names what is no known placeholder and is mailed as written: {}",
+                misspelt.join(", ")
+            )
+        })
     }
 }
 

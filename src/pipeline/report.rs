@@ -104,7 +104,9 @@ pub(crate) fn outcome(
         error.and_then(|(_, text)| text),
     );
     let mut text = sentence(ending, last, reason);
-    if notes.unknown > 0 && !says_unknown(ending) {
+    if notes.unknown > 0 && ending == Ending::Sent {
+        text.push_str("; an attempt before had no answer, so the mail may have gone out twice");
+    } else if notes.unknown > 0 && !says_unknown(ending) {
         text.push_str("; one attempt had no answer: the mail may have been sent");
     }
     macro_rules! line {

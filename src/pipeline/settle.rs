@@ -1,13 +1,19 @@
 //! Settling: deleting messages and giving them back, in batches, under their leases.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::stream::{self, StreamExt};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep, timeout, timeout_at},
 };
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::{
     batch::{Unanswered, batch_answers},
@@ -22,6 +28,7 @@ use crate::{
         obstacle::Obstacle,
     },
     telemetry::throttle::Throttle,
+    text::format_duration,
 };
 
 #[cfg(test)]
@@ -66,6 +73,24 @@ pub struct Settler {
     attempt_timeout: Duration,
     /// Lines for a person, while deletes keep failing.
     deletes_failing: Throttle,
+    /// How many deletes a line has told of, or would have.
+    keep_failing: AtomicUsize,
+}
+
+/// A delete that keeps failing, counted until dropped.
+struct KeepsFailing<'a>(&'a AtomicUsize);
+
+impl<'a> KeepsFailing<'a> {
+    fn count(all: &'a AtomicUsize) -> Self {
+        all.fetch_add(1, Ordering::Relaxed);
+        Self(all)
+    }
+}
+
+impl Drop for KeepsFailing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// The settler's end of one action's batches.
@@ -116,6 +141,7 @@ pub fn settler(
         health,
         attempt_timeout: call_timeout * 2,
         deletes_failing: Throttle::default(),
+        keep_failing: AtomicUsize::new(0),
     };
     (settler, async {
         tokio::join!(deleting, giving_back);
@@ -127,13 +153,28 @@ impl Settler {
     /// message: it was dealt with, and giving it back would deal with it twice. `failed` is called for
     /// each attempt that failed.
     pub async fn delete(&self, lease: &Lease, failed: impl FnMut()) -> SettleResult {
-        let result = self.delete_at_last(lease, failed).await;
+        let mut keeps_failing = None;
+        let result = self.delete_at_last(lease, failed, &mut keeps_failing).await;
+        let was_told = keeps_failing.take().is_some();
+        // While others still fail it is not over.
+        if was_told
+            && result == SettleResult::Done
+            && self.keep_failing.load(Ordering::Relaxed) == 0
+            && let Some(lasted) = self.deletes_failing.reset()
+        {
+            info!("deletes work again after {}", format_duration(lasted));
+        }
         // Another one that keeps failing says so again within seconds.
         self.health.deleting_fails(None);
         result
     }
 
-    async fn delete_at_last(&self, lease: &Lease, mut count: impl FnMut()) -> SettleResult {
+    async fn delete_at_last<'a>(
+        &'a self,
+        lease: &Lease,
+        mut count: impl FnMut(),
+        keeps_failing: &mut Option<KeepsFailing<'a>>,
+    ) -> SettleResult {
         let began = Instant::now();
         let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
         loop {
@@ -148,7 +189,10 @@ impl Settler {
             if lease.is_at_cap() {
                 return SettleResult::GivenUp;
             }
-            self.report_failing_delete(began, &failed);
+            if failed.is_definite || began.elapsed() >= DELETE_FAILS_QUIETLY_FOR {
+                keeps_failing.get_or_insert_with(|| KeepsFailing::count(&self.keep_failing));
+                self.report_failing_delete(began, &failed);
+            }
             // The lease is not watched: a delete is worth its tries even after the lease was lost.
             tokio::select! {
                 () = sleep(backoff.next_delay()) => {}
@@ -227,9 +271,6 @@ impl Settler {
     /// One line a minute for all deletes together, once one has failed for a minute, or was refused for
     /// what does not pass by itself.
     fn report_failing_delete(&self, began: Instant, failed: &Unanswered) {
-        if !failed.is_definite && began.elapsed() < DELETE_FAILS_QUIETLY_FOR {
-            return;
-        }
         self.health.deleting_fails(Some(&failed.error_type));
         if self.deletes_failing.due().is_some() {
             let remedy = failed.obstacle.map_or(

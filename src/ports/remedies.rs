@@ -28,7 +28,7 @@ impl Remedy for QueueFailureKind {
         match self {
             Self::NotFound => "check queue.url (SQS_URL) and the region",
             Self::AccessDenied => {
-                "give the role sqs:ReceiveMessage, sqs:DeleteMessage, \
+                "give the role what it lacks of sqs:ReceiveMessage, sqs:DeleteMessage, \
                  sqs:ChangeMessageVisibility and sqs:GetQueueAttributes on the queue"
             }
             Self::Encryption => "give the role kms:Decrypt on the queue's key",
@@ -111,8 +111,8 @@ impl Remedy for TemplateFailureKind {
     fn remedy(self) -> &'static str {
         match self {
             Self::Missing => {
-                "check template.repository, template.path and template.reference, or make again what \
-                 is missing"
+                "check template.repository (CODECOMMIT_REPO), template.path \
+                 (NEW_EVENT_NOTIFICATION_EMAIL) and template.reference, or make again what is missing"
             }
             Self::AccessDenied => {
                 "give the role codecommit:GetFile on the repository, and kms:Decrypt if the \

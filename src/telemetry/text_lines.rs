@@ -207,7 +207,7 @@ impl Visit for Said {
             "notifier.suppressed" if value == 0 => {}
             "notifier.suppressed" => self
                 .facts
-                .push(format!("{value} more like this were left out")),
+                .push(format!("{value} like this before it were left out")),
             name => self.take(name, value.to_string()),
         }
     }

@@ -1,7 +1,7 @@
 //! What about a new version of the template deserves a word, though it serves.
 
-use super::{TemplateInForce, misspelling::misspelt};
-use crate::notification::Placeholders;
+use super::TemplateInForce;
+use crate::{notification::Placeholders, text::misspelt};
 
 /// The doubts about a version with this text, beside the one that served before it, in words.
 pub(super) fn doubts(

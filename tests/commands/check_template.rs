@@ -19,7 +19,7 @@ async fn a_template_that_is_not_there_is_told() {
         assert!(finding.starts_with("template failed GetFile: "), "{done}");
         assert!(finding.contains("other"), "{done}");
         assert!(
-            finding.contains("→ check template.repository, template.path and template.reference"),
+            finding.contains("→ check template.repository (CODECOMMIT_REPO), template.path"),
             "{done}"
         );
     }
@@ -127,8 +127,8 @@ async fn misspelt_placeholders_are_a_warning() {
     assert_eq!(
         done.finding("placeholders"),
         "placeholders warning these are no placeholders and are mailed as written: { uid } (did you mean {uid}?), \
-         {Events} (did you mean {events}?), {sumary} (did you mean {summary}?) → correct them in \
-         the template or in email.subject, or declare them under message.placeholders"
+         {Events} (did you mean {events}?), {sumary} (did you mean {summary}?), {unknown} → correct \
+         them in the template or in email.subject, or declare them under message.placeholders"
     );
 }
 

@@ -334,6 +334,18 @@ async fn a_corrected_message_says_the_same_to_another_recipient() {
             r#"{"mailto": "dana@exmaple.com", "organizer": "dana[at]exmaple.com", "uid": "1"}"#,
         ),
         (
+            "named.json",
+            r#"{"mailto": "MAILTO:dana@exmaple.com", "organizer": "Dana <Dana@exmaple.com>", "uid": "1"}"#,
+        ),
+        (
+            "at.json",
+            r#"{"mailto": "mailto:dana@exmaple.com", "organizer": "dana[at]exmaple.com", "uid": "1"}"#,
+        ),
+        (
+            "longer.json",
+            r#"{"mailto": "dana@exmaple.com", "organizer": "jordana@exmaple.com", "uid": "1"}"#,
+        ),
+        (
             "other.json",
             r#"{"mailto": "dana@exmaple.com", "organizer": "boss[at]example.com", "uid": "1"}"#,
         ),
@@ -359,6 +371,9 @@ async fn a_corrected_message_says_the_same_to_another_recipient() {
     );
     for (name, organizer) in [
         ("cis.json", "dana[at]example.com"),
+        ("named.json", "Dana <dana@example.com>"),
+        ("at.json", "dana[at]example.com"),
+        ("longer.json", "jordana@exmaple.com"),
         ("other.json", "boss[at]example.com"),
     ] {
         let done = correct(name, "dana@example.com").await;

@@ -47,7 +47,7 @@ async fn a_queue_or_a_template_that_is_not_there_ends_the_process_after_three_mi
         "not started: no template: ",
         "FileDoesNotExistException",
         "repository email-templates, path notifications/none.html, at its default branch",
-        "check template.repository, template.path and template.reference, or make again what is missing",
+        "check template.repository (CODECOMMIT_REPO), template.path (NEW_EVENT_NOTIFICATION_EMAIL) and template.reference, or make again what is missing",
     ] {
         assert!(last.contains(part), "{part:?} is not in {last}");
     }

@@ -60,7 +60,7 @@ async fn what_fails_every_call_at_a_start_is_told_in_one_line_with_its_own_remed
         let ended = daemon.stop().await;
         let troubles = ended.lines.iter();
         let troubles = troubles.filter(|line| ["ERROR", "WARN"].contains(&line.level()));
-        let of_template = "the new template is in use, and may be wrong";
+        let of_template = "this template is in use, and may be wrong";
         let troubles = troubles.filter(|line| !line.message().starts_with(of_template));
         assert_eq!(troubles.count(), 1, "{}", ended.stderr);
     }

@@ -101,7 +101,7 @@ async fn a_doubtful_version_serves_and_is_told_of_once_and_sighup_is_answered() 
     world.put_template(b"<p>Second, and much longer than the first: {sumary} {uid} {other}</p>");
     fetched(&world, &mut daemon).await;
     let told = daemon
-        .line("the new template is in use, and may be wrong")
+        .line("this template is in use, and may be wrong")
         .await;
     assert_eq!(told.level(), "WARN");
     for doubt in [
@@ -114,7 +114,7 @@ async fn a_doubtful_version_serves_and_is_told_of_once_and_sighup_is_answered() 
     fetched(&world, &mut daemon).await;
     daemon.nth_line(2, "template unchanged: ").await;
     let ended = daemon.stop().await;
-    ended.only_line("the new template is in use, and may be wrong");
+    ended.only_line("this template is in use, and may be wrong");
 }
 
 #[tokio::test]

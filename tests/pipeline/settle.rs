@@ -57,8 +57,12 @@ async fn deletes_that_have_failed_for_a_minute_are_told_of_once_a_minute() {
     let told = rig.errors("deletes keep failing");
     assert!((8..=10).contains(&told.len()), "{}", told.len());
     assert_about(told[0].at, began + mins(1), secs(6));
+    assert!(rig.said("deletes work again").is_empty());
     rig.queue.react(|_| Reaction::Pass);
     rig.until(|| rig.queue.is_empty()).await;
+    rig.pass(secs(1)).await;
+    let over = rig.said("deletes work again after ");
+    assert_eq!(over.len(), 1, "once for all of them");
     drop(daemon.stop().await);
 }
 

@@ -11,7 +11,8 @@ use crate::{
     ports::{
         BucketFailureKind, TemplateFailure, TemplateFailureKind, TemplateFile, inspect::RefusalKind,
     },
-    template_store::{self, LoadError, misspelt},
+    template_store::{self, LoadError},
+    text::misspelt,
 };
 
 const TEMPLATE: &str = "template";
@@ -125,15 +126,13 @@ fn check_placeholders(target: &Target<'_>, template: &Template, file: &TemplateF
     let declared = target.settings.message.placeholders.iter();
     let declared: Vec<&str> = declared.map(|one| one.name.as_str()).collect();
     let placeholders = &target.settings.message.placeholders;
-    let found = [&*source, subject].map(|text| misspelt(text, placeholders));
-    let (misspelt, others): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .flatten()
-        .partition(|found| found.meant.is_some());
-    let misspelt: BTreeSet<String> = misspelt.iter().map(ToString::to_string).collect();
-    if !misspelt.is_empty() {
-        let listed: Vec<_> = misspelt.into_iter().collect();
-        let listed = listed.join(", ");
+    let in_braces_only = [&*source, subject].map(|text| misspelt(text, placeholders));
+    let in_braces_only: Vec<_> = in_braces_only.iter().flatten().collect();
+    let listed: BTreeSet<_> = in_braces_only.iter().map(ToString::to_string).collect();
+    let listed: Vec<_> = listed.into_iter().collect();
+    let listed = listed.join(", ");
+    // One that resembles none may be meant as it is: CIS's own template holds one.
+    if in_braces_only.iter().any(|found| found.meant.is_some()) {
         let found = format!("these are no placeholders and are mailed as written: {listed}");
         return Finding::warning(CHECK, found).advising(
             "correct them in the template or in email.subject, or declare them under \
@@ -151,9 +150,8 @@ fn check_placeholders(target: &Target<'_>, template: &Template, file: &TemplateF
     if !unused.is_empty() {
         found = format!("{found}; not used: {}", in_braces(&unused));
     }
-    if !others.is_empty() {
-        let others: Vec<_> = others.iter().map(ToString::to_string).collect();
-        found = format!("{found}; mailed as written: {}", others.join(", "));
+    if !listed.is_empty() {
+        found = format!("{found}; mailed as written, since they are no placeholders: {listed}");
     }
     Finding::ok(CHECK, found)
 }

@@ -6,8 +6,11 @@ use serde_json::Value;
 use crate::{
     cli::{sample, session::UsageError},
     config::Settings,
-    notification::{Address, Envelope, JsonPointer, Rejection, Template},
+    notification::{Address, Envelope, JsonPointer, Rejection, Template, recipients},
 };
+
+/// How CIS writes an address where a mail shows it.
+const AT: &str = "[at]";
 
 /// Refuses what is no event with all that events have: whoever corrects a message sends it next. Only its
 /// recipient's address may be one that cannot be mailed.
@@ -58,13 +61,12 @@ pub(super) fn corrected(body: &str, settings: &Settings, address: &str) -> anyho
 }
 
 /// Puts an address in the place of the event's recipient, and of the same address where the mail shows
-/// it. CIS writes some with `[at]`.
+/// it, in whatever form that is written.
 fn correct(event: &mut Value, settings: &Settings, address: &str) -> anyhow::Result<()> {
-    const AT: &str = "[at]";
     let recipient = settings.message.recipient.as_str();
     let old = event.pointer(recipient).and_then(Value::as_str);
     let old = old.unwrap_or_default().trim().to_owned();
-    if old.eq_ignore_ascii_case(address) {
+    if alone(&old, settings).eq_ignore_ascii_case(address) {
         let same = "--correct names the address that the message has already";
         return Err(UsageError(same.to_owned()).into());
     }
@@ -73,14 +75,43 @@ fn correct(event: &mut Value, settings: &Settings, address: &str) -> anyhow::Res
             let Some(field) = field.map(JsonPointer::as_str) else {
                 continue;
             };
-            let shown = event.pointer(field).and_then(Value::as_str).map(str::trim);
-            if shown == Some(&old) {
-                sample::put(event, field, address);
-            } else if shown == Some(&old.replace('@', AT)) {
-                sample::put(event, field, &address.replace('@', AT));
+            let shown = event.pointer(field).and_then(Value::as_str);
+            if let Some(shown) = shown.and_then(|shown| shown_anew(shown, &old, settings, address))
+            {
+                sample::put(event, field, &shown);
             }
         }
     }
     sample::put(event, recipient, address);
     Ok(())
+}
+
+/// What shows the old address, showing the new one in the same way; `None` where it shows something else.
+fn shown_anew(shown: &str, old: &str, settings: &Settings, address: &str) -> Option<String> {
+    let old = alone(old, settings);
+    let with_at = shown.replace(AT, "@");
+    if !alone(&with_at, settings).eq_ignore_ascii_case(&old) {
+        return None;
+    }
+    for (written, new) in [
+        (old.clone(), address.to_owned()),
+        (old.replace('@', AT), address.replace('@', AT)),
+    ] {
+        let at = shown
+            .to_ascii_lowercase()
+            .find(&written.to_ascii_lowercase());
+        if let Some(at) = at {
+            let (before, rest) = shown.split_at(at);
+            return Some(format!("{before}{new}{}", &rest[written.len()..]));
+        }
+    }
+    None
+}
+
+/// The one address in a text without what may stand around it, or else the text itself.
+fn alone(text: &str, settings: &Settings) -> String {
+    match recipients(text, &settings.sender).as_deref() {
+        Ok([one]) => one.as_str().to_owned(),
+        _ => text.trim().to_owned(),
+    }
 }

@@ -20,7 +20,7 @@ use crate::{
         report::{self, Settled},
         window::Sending,
     },
-    ports::{CallError, SendFailure, TemplateVersion},
+    ports::{CallError, SendFailure, SendFailureKind, TemplateVersion},
 };
 
 /// The longest pause between the attempts of a message on its last receive while draining.
@@ -438,6 +438,11 @@ impl Worker<'_> {
         let (trace_id, span_id) = (notes.span.trace_id(), notes.span.span_id());
         let text = masked_text(&error.to_string());
         if attempt == 1 && failure.kind.is_temporary() {
+            let without_answer = if failure.kind == SendFailureKind::OutcomeUnknown {
+                " without an answer, so that its mail may have gone out"
+            } else {
+                ""
+            };
             warn!(
                 messaging.message.id = self.message.id,
                 notifier.notification.id = id,
@@ -445,7 +450,7 @@ impl Worker<'_> {
                 aws.request_id = error.request_id,
                 trace_id,
                 span_id,
-                "a send failed, and its message is held: {text}"
+                "a send failed{without_answer}, and its message is held: {text}"
             );
         } else {
             debug!(

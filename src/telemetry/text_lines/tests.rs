@@ -121,7 +121,7 @@ fn what_the_text_does_not_say_stands_in_brackets_and_what_it_says_is_left_out() 
         [
             "WARN deferred, its time is over: Throttled: too many (to d***@example.com, after 1m 1s, \
              receive 2 of 5, 3 attempts)",
-            "ERROR no answer came (4 more like this were left out, timeout)",
+            "ERROR no answer came (4 like this before it were left out, timeout)",
             "one bounced  event.status=5.1.1",
         ]
     );

@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use crate::{
-    notification::{Placeholder, Placeholders},
-    text::most_alike,
-};
+use super::most_alike;
+use crate::notification::{Placeholder, Placeholders};
 
 /// A text in braces that looks like a placeholder, and is mailed as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
