@@ -225,7 +225,7 @@ fn the_configuration_set_is_in_the_role_and_the_words_say_that_a_default_one_cou
     let role = |set| {
         let own = statements(&Stack::with(&[("ConfigurationSet", set)]));
         let all = own.into_iter().map(|(_, statement)| statement);
-        Value::from_iter(all).to_string()
+        all.collect::<Value>().to_string()
     };
     assert!(role("default").contains("configuration-set/default"));
     assert!(!role("").contains("configuration-set"));

@@ -218,7 +218,8 @@ fn a_start_from_zero_rings_until_the_first_sample_and_the_guide_says_so() {
     let mut world = World::quiet(60);
     world.unset("CPUUtilization", 0..32);
     let on = rings(&ALARMS["NoTaskAlarm"], &world);
-    assert_eq!(on, Vec::from_iter(4..32), "over with the first sample");
+    let expected: Vec<_> = (4..32).collect();
+    assert_eq!(on, expected, "over with the first sample");
     for page in [
         "deploy/README.md",
         "deploy/runbook.md",
