@@ -11,7 +11,7 @@ const VARIABLE: &str = "CODECOMMIT_REPO";
 
 /// The statement of this name in the daemon's role.
 fn statement(stack: &Stack, sid: &str) -> Option<Value> {
-    let policy = stack.resource("DaemonPolicy");
+    let policy = stack.resource("TemplateRights");
     let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
     statements.iter().find(|one| one["Sid"] == sid).cloned()
 }
@@ -27,11 +27,12 @@ fn without_a_bucket_the_template_comes_from_codecommit() {
         "arn:aws:codecommit:eu-central-1:123456789012:email-templates"
     );
     assert!(statement(&stack, "TemplateIsThere").is_none());
-    let role = stack.resource("DaemonPolicy").to_string();
+    let role = stack.resource("TemplateRights").to_string();
     assert!(!role.contains("s3"), "{role}");
+    let key = stack.resource("QueueRights").to_string();
     assert!(
-        role.contains("codecommit.eu-central-1.amazonaws.com"),
-        "{role}"
+        key.contains("codecommit.eu-central-1.amazonaws.com"),
+        "{key}"
     );
 }
 
@@ -59,9 +60,10 @@ fn with_a_bucket_the_role_may_read_its_object_and_nothing_of_codecommit() {
             is_there["Condition"],
             json!({ "StringEquals": { "s3:prefix": "mails/new event.html" } })
         );
-        let role = stack.resource("DaemonPolicy").to_string();
+        let role = stack.resource("TemplateRights").to_string();
         assert!(!role.contains("codecommit"), "{role}");
-        assert!(role.contains("s3.eu-central-1.amazonaws.com"), "{role}");
+        let key = stack.resource("QueueRights").to_string();
+        assert!(key.contains("s3.eu-central-1.amazonaws.com"), "{key}");
     }
 }
 

@@ -1,12 +1,13 @@
 //! The collector's configuration: one file, its copy in the stack, and what of it is used.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use organizer_notifier::telemetry::names::attribute;
 use serde_json::Value;
 
+use crate::alarms::declared;
 use crate::stack::{OTHERWISE, Stack};
-use crate::{strings, text, yaml};
+use crate::{sources, strings, text, yaml};
 
 /// The configuration as the collector reads it in this stack: its variables replaced.
 fn running(stack: &Stack) -> Value {
@@ -99,6 +100,72 @@ fn values_go_to_cloudwatch_as_what_came_since_the_last_time_and_none_is_lost() {
     assert!(
         text("deploy/telemetry.md").contains(VARIABLE),
         "other collectors need it, too"
+    );
+}
+
+/// The units that a metric's instruments have in the sources, by the metric's constant in the list of names.
+fn units() -> BTreeMap<String, BTreeSet<String>> {
+    let mut constants = BTreeMap::new();
+    for line in text("src/telemetry/names.rs").lines() {
+        if let Some(rest) = line.trim().strip_prefix("pub const ") {
+            let constant = rest.split(':').next().unwrap();
+            let value = line.split('"').nth(1).unwrap();
+            constants.insert(format!("metric::{constant}"), value.to_owned());
+        }
+    }
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (_, code) in sources("src") {
+        let dense: String = code.split_whitespace().collect();
+        for (constant, name) in &constants {
+            for rest in dense.split(&format!("{constant},\"")).skip(1) {
+                let unit = rest.split('"').next().unwrap();
+                found
+                    .entry(name.clone())
+                    .or_default()
+                    .insert(unit.to_owned());
+            }
+        }
+        // Histograms of seconds are made by a function that gives the unit.
+        for (constant, name) in &constants {
+            if dense.contains(&format!("seconds({constant},")) {
+                found.insert(name.clone(), BTreeSet::from(["s".to_owned()]));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn cloudwatch_knows_the_unit_of_every_metric_that_it_is_given() {
+    // The exporter passes on a unit that it does not know, and CloudWatch takes only those of its list.
+    let awsemf = &yaml::read(&text("deploy/collector.yaml"))["exporters"]["awsemf"];
+    let descriptors = awsemf["metric_descriptors"].as_array().unwrap();
+    let units = units();
+    let mut described = BTreeSet::new();
+    for (metric, _) in declared() {
+        let own = units.get(&metric);
+        let own = own.unwrap_or_else(|| panic!("{metric}: no unit is found"));
+        let descriptor = descriptors.iter().find(|one| one["metric_name"] == *metric);
+        for unit in own {
+            let expected = match unit.as_str() {
+                "s" => None,
+                "{recipient}/s" => Some("Count/Second"),
+                "1" => Some("Count"),
+                counted if counted.starts_with('{') && counted.ends_with('}') => Some("Count"),
+                other => panic!("{metric}: what is {other} at CloudWatch?"),
+            };
+            let given = descriptor.map(|one| one["unit"].as_str().unwrap());
+            assert_eq!(given, expected, "{metric} in {unit}");
+        }
+        if let Some(descriptor) = descriptor {
+            assert_eq!(descriptor["overwrite"], true, "{metric}");
+            described.insert(metric);
+        }
+    }
+    assert_eq!(
+        described.len(),
+        descriptors.len(),
+        "each is of a metric that is given"
     );
 }
 

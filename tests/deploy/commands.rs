@@ -106,6 +106,89 @@ fn the_runbook_begins_with_what_its_commands_need() {
 }
 
 #[test]
+fn what_stops_or_removes_can_be_pasted_alone() {
+    // Who needs it comes by a link, and has not run the blocks above it.
+    let page = text("deploy/README.md");
+    let mut seen = 0;
+    for block in blocks(&page) {
+        let stops = block.contains("--desired-count 0");
+        let removes = block.contains("cloudformation delete-stack");
+        if !stops && !removes {
+            continue;
+        }
+        seen += 1;
+        let set = set_by(&block);
+        for name in used_by(&block) {
+            assert!(
+                set.contains(&name),
+                "{name} is set by another block\n{block}"
+            );
+        }
+        for function in ["output", "tasks"] {
+            let called = block.contains(&format!("$({function} "))
+                || block
+                    .lines()
+                    .any(|line| line.starts_with(&format!("{function} ")));
+            let defined = block.contains(&format!("{function}() {{"));
+            assert!(
+                !called || defined,
+                "{function} is defined by another block\n{block}"
+            );
+        }
+        let target = block.find("register-scalable-target").unwrap();
+        assert!(target < block.find("--desired-count 0").unwrap());
+        if removes {
+            // A task that has begun to end is in no list.
+            assert!(block.find("list-tasks").unwrap() < target);
+            let guard = block.find("set -eu").unwrap();
+            let waits = block.find("wait tasks-stopped").unwrap();
+            assert!(guard < waits && waits < block.find("delete-stack").unwrap());
+        } else {
+            // A template that lies there by chance has no say in an emergency.
+            assert!(!block.contains("cloudformation.yaml"), "{block}");
+        }
+    }
+    assert_eq!(seen, 2);
+    assert!(text("deploy/runbook.md").contains("(README.md#stop-all-mailing)"));
+}
+
+#[test]
+fn a_move_by_sqs_names_where_to() {
+    // SQS knows where a message came from only where a queue dead-lettered it, and not SNS.
+    let mut seen = 0;
+    for page in ["deploy/README.md", "deploy/options.md", "deploy/runbook.md"] {
+        for rest in text(page).split("start-message-move-task").skip(1) {
+            let command: String = rest.chars().take(120).collect();
+            assert!(command.contains("--destination-arn"), "{page}: {command}");
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 1);
+    assert!(text("deploy/README.md").contains("`sqs:StartMessageMoveTask`"));
+}
+
+#[test]
+fn the_program_is_told_where_to_get_before_the_runbook_calls_it() {
+    let page = text("deploy/runbook.md");
+    let told = page.find("(README.md#run-a-command)").unwrap();
+    for called in ["\norganizer-notifier ", "`organizer-notifier "] {
+        let first = page.find(called).unwrap();
+        // The sentence that has the link may name the program itself.
+        let before = told.saturating_sub(first);
+        assert!(before < 200, "{before} bytes before the link");
+    }
+}
+
+#[test]
+fn a_tag_is_kept_for_a_hundred_pushes() {
+    let page = text("deploy/README.md");
+    let (_, rest) = page.split_once("\"countNumber\": ").unwrap();
+    let images: u32 = rest.split('}').next().unwrap().parse().unwrap();
+    assert!(page.contains("counts up to four"));
+    assert!(images / 4 >= 100, "{images}");
+}
+
+#[test]
 fn every_output_that_a_guide_asks_for_exists() {
     let stack = Stack::with(&[]);
     let outputs = stack.raw()["Outputs"].as_object().unwrap();

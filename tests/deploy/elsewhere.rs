@@ -17,6 +17,16 @@ fn manifest() -> BTreeMap<String, Value> {
         .collect()
 }
 
+/// What the page asks the reader to replace in the manifest, with what such a value looks like.
+const YOURS: &[(&str, &str)] = &[
+    ("ACCOUNT", "123456789012"),
+    ("REGION", "eu-central-1"),
+    ("TAG", "0.1.0"),
+    ("QUEUE", "notify-organizer"),
+    ("REPOSITORY", "email-templates"),
+    ("SENDER", "events@example.com"),
+];
+
 fn number(value: &Value) -> u64 {
     value.as_u64().unwrap()
 }
@@ -38,11 +48,27 @@ fn the_daemon_takes_the_manifests_variables_and_is_done_before_it_is_killed() {
     let variables = pod["containers"][0]["env"].as_array().unwrap().iter();
     let variables = variables.map(|pair| {
         let text = |key: &str| pair[key].as_str().unwrap().to_owned();
-        (text("name"), text("value"))
+        let yours = YOURS.iter();
+        let value = yours.fold(text("value"), |value, (name, own)| value.replace(name, own));
+        (text("name"), value)
     });
     let settings = settings(&variables.collect());
     let stop = number(&pod["terminationGracePeriodSeconds"]);
     assert!(settings.grace.as_secs() + 5 <= stop);
+}
+
+#[test]
+fn what_is_the_readers_in_the_manifest_stands_in_capitals_and_is_listed() {
+    let page = text("deploy/elsewhere.md");
+    let manifest = text("deploy/kubernetes.yaml");
+    for (name, own) in YOURS {
+        assert!(
+            page.contains(&format!("`{name}`")),
+            "deploy/elsewhere.md: {name}"
+        );
+        assert!(manifest.contains(name), "{name} is not in the manifest");
+        assert!(!manifest.contains(own), "{own} is nobody's");
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod stack;
 mod states;
 mod table;
 mod task;
+mod update;
 mod yaml;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ import itertools
 import json
 import logging
 import os
+import re
 import sys
 import warnings
 
@@ -36,7 +37,8 @@ TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:topic"
 ALWAYS = {"ImageTag": "0.1.0", "Sender": "Events <events@example.com>", "SenderIdentity": "example.com"}
 # Each choice is what goes together; every two choices of two rows meet in at least one stack.
 CHOICES = [
-    [{}, {"SqsUrl": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/lambda", "DeadLetterQueueName": "dead"}, {"TopicArn": TOPIC}],
+    [{}, {"SqsUrl": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/lambda", "DeadLetterQueueName": "dead"}, {"TopicArn": TOPIC},
+     {"TopicArn": TOPIC.replace(REGION, "eu-west-1")}],
     [{"CodecommitRepo": "templates"}, {"TemplateBucket": "templates"}],
     [{}, {"Telemetry": "off"}, {"Exporters": "otlp", "CollectorRepository": "collector"}],
     [{}, {"Feedback": "on"}, {"Feedback": "on", "ConfigurationSet": "mine"}, {"ConfigurationSet": "mine"}],
@@ -87,10 +89,24 @@ class Conditions:
         if function == "Condition":
             return self.holds(self.named[argument])
         if function == "Fn::Equals":
-            left, right = (self.parameters[one["Ref"]] if isinstance(one, dict) else str(one) for one in argument)
+            left, right = (self.text(one) for one in argument)
             return left == right
         parts = [self.holds(one) for one in argument]
         return {"Fn::Not": not parts[0], "Fn::And": all(parts), "Fn::Or": any(parts)}[function]
+
+    def text(self, value):
+        """What a side of a comparison comes to: a text, a parameter, or a part of one."""
+        if not isinstance(value, dict):
+            return str(value)
+        (function, argument), = value.items()
+        if function == "Ref":
+            return REGION if argument == "AWS::Region" else self.parameters[argument]
+        if function == "Fn::Sub":
+            return re.sub(r"\$\{(\w+)\}", lambda found: self.parameters[found[1]], argument)
+        assert function == "Fn::Select", f"{function} is not known here"
+        at, split = argument
+        by, whole = split["Fn::Split"]
+        return self.text(whole).split(by)[int(at)]
 
     def resolve(self, value):
         if isinstance(value, list):

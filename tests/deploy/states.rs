@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::expression::{Series, evaluate};
 use crate::stack::Stack;
+use crate::text;
 
 /// What metrics say in each minute, by name and by the values of their dimensions but the first.
 struct World {
@@ -138,10 +139,15 @@ fn rings(alarm: &Value, world: &World) -> Vec<usize> {
         let known = window.iter().flatten();
         let mut bad = known.filter(|value| breaches(**value)).count();
         let missing = window.iter().filter(|value| value.is_none()).count();
-        match alarm["TreatMissingData"].as_str().unwrap() {
+        // Alarms on DynamoDB's own metrics ignore what is missing, whatever they are told.
+        let of_dynamodb = alarm["Namespace"] == "AWS/DynamoDB";
+        let told = alarm["TreatMissingData"].as_str().unwrap();
+        match if of_dynamodb { "ignore" } else { told } {
             "breaching" => bad += missing,
-            // The state stays.
-            "ignore" if missing == looked_at => bad = if on { needed } else { 0 },
+            // The state stays where what is missing could decide.
+            "ignore" if bad < needed && bad + missing >= needed => {
+                bad = if on { needed } else { 0 };
+            }
             "notBreaching" | "ignore" => {}
             other => panic!("{other} is not known here"),
         }
@@ -208,6 +214,31 @@ fn no_task_at_all_is_told_after_five_minutes() {
 }
 
 #[test]
+fn a_start_from_zero_rings_until_the_first_sample_and_the_guide_says_so() {
+    let mut world = World::quiet(60);
+    world.unset("CPUUtilization", 0..32);
+    let on = rings(&ALARMS["NoTaskAlarm"], &world);
+    let expected: Vec<_> = (4..32).collect();
+    assert_eq!(on, expected, "over with the first sample");
+    for page in [
+        "deploy/README.md",
+        "deploy/runbook.md",
+        "deploy/telemetry.md",
+    ] {
+        let told = text(page).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains("start from zero tasks"), "{page}");
+    }
+}
+
+#[test]
+fn throttling_is_over_when_the_table_reports_none() {
+    let mut world = World::quiet(60);
+    world.set("WriteThrottleEvents", "", 10..20, 4.0);
+    let on = rings(&ALARMS["TableAlarm"], &world);
+    assert_eq!((on.first(), on.last()), (Some(&12), Some(&21)));
+}
+
+#[test]
 fn an_outage_rings_while_it_lasts_and_is_over_soon_after_it() {
     let mut world = World::quiet(240);
     world.set("notifier.breaker.open", "", 30..90, 1.0);
@@ -254,7 +285,7 @@ fn what_goes_slowly_or_badly_rings() {
         ("Reputation.BounceRate", 0.06, "BounceRateAlarm"),
         ("Reputation.ComplaintRate", 0.002, "ComplaintRateAlarm"),
         ("WriteThrottleEvents", 4.0, "TableAlarm"),
-        ("ReadThrottleEvents", 4.0, "TableReadsAlarm"),
+        ("ReadThrottleEvents", 4.0, "TableAlarm"),
     ] {
         let mut world = World::quiet(240);
         world.set(metric, "", 60..180, value);

@@ -13,12 +13,7 @@ fn without_a_table_nothing_of_it_is_made() {
     let resources = stack.resources();
     assert!(!resources.contains_key("Table"));
     assert!(!resources.contains_key("TableAlarm"));
-    assert!(
-        !stack
-            .resource("DaemonPolicy")
-            .to_string()
-            .contains("dynamodb")
-    );
+    assert!(!resources.contains_key("TableRights"));
 }
 
 #[test]
@@ -41,9 +36,12 @@ fn a_table_that_exists_is_named_in_the_role_and_watched() {
     let stack = Stack::with(&[("LedgerTable", "mails")]);
     assert!(!stack.resources().contains_key("Table"));
     assert_eq!(stack.environment("daemon")[VARIABLE], "mails");
-    let role = stack.resource("DaemonPolicy").to_string();
+    let role = stack.resource("TableRights").to_string();
     let arn = "\"arn:aws:dynamodb:eu-central-1:123456789012:table/mails\"";
     assert!(role.contains(arn), "{role}");
-    let dimension = &stack.resource("TableAlarm")["Dimensions"][0];
-    assert_eq!(*dimension, json!({ "Name": "TableName", "Value": "mails" }));
+    for metric in [0, 1] {
+        let looked_at = &stack.resource("TableAlarm")["Metrics"][metric]["MetricStat"]["Metric"];
+        let dimension = &looked_at["Dimensions"][0];
+        assert_eq!(*dimension, json!({ "Name": "TableName", "Value": "mails" }));
+    }
 }
