@@ -132,14 +132,17 @@ def often(world):
 def unheld(world):
     """A mail is sent only by who holds a lease of its message at that time.
 
-    Exact. When the request was read the sender had a receive of a copy of it that was neither superseded, deleted
-    nor past its deadline. Mails without a `notification-id`, witnesses and checks are not judged.
+    Exact but for a sender that stood still by a signal up to a second before: it may have looked before that. When
+    the request was read the sender had a receive of a copy of it that was neither superseded, deleted nor past its
+    deadline. Mails without a `notification-id`, witnesses and checks are not judged.
     """
     for notice in world.notices:
         receives = notice.receives()
         for call in notice.sends:
             mine = [receive for receive in receives if receive.client == call.client and receive.seq < call.seq]
             if any(receive.live(call.seq, call.ms) for receive in mine):
+                continue
+            if mine and world.history.client(call.client).paused(call.us, call.us):
                 continue
             if not mine:
                 yield Finding(f"{call.client} sent {notice}, which it never received", call.record)

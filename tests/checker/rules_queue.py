@@ -7,6 +7,8 @@ from world import Finding
 
 # An answer needs this long to be acted on.
 ACT_US = 2_000_000
+# A delete waits so long for the record of its mail in a table.
+RECORD_US = 2_000_000
 # Codes that say that a handle is of no use any more.
 STALE = ("ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight")
 
@@ -38,7 +40,7 @@ def unreasonable(world, notice, receive):
     client = world.history.client(receive.client)
     if receive.call is None or not receive.call.heard():
         return None
-    if client.stopping_by(end):
+    if client.stopping_by(end) or client.paused(receive.us, receive.ended["us"] if receive.ended else None):
         return None
     sends = [call for call in notice.sends if call.client == receive.client and receive.seq < call.seq < end]
     failed = any(not call.ok or call.troubled() for call in sends)
@@ -137,8 +139,10 @@ def unretried(world):
 def undeleted(world):
     """Whoever mailed a message and had SES's answer asks for its deletion.
 
-    Exact up to the two seconds that a client gets, with the exceptions of `unretried`.
+    Exact up to the two seconds that a client gets, and two more where a table records the mail first, with the
+    exceptions of `unretried`.
     """
+    within = ACT_US + (RECORD_US if world.table else 0)
     for notice in world.notices:
         receives = notice.receives()
         for mail in notice.mails:
@@ -149,22 +153,25 @@ def undeleted(world):
             held = [r for r in mine if r.live(call.seq, call.ms)]
             if not held or any(world.deletes(receive.handle) for receive in mine):
                 continue
-            if all(lasts(world, receive, call.written) for receive in held):
+            if all(lasts(world, receive, call.written, within) for receive in held):
                 text = f"{call.client} mailed {notice} and never asked for its deletion"
                 yield Finding(text, held[-1].record, mail.record)
 
 
-def lasts(world, receive, since):
-    """Whether a client had two seconds and more from this record to act on a lease, undisturbed."""
+def lasts(world, receive, since, within=ACT_US):
+    """Whether a client had this time and more from this record to act on a lease, undisturbed."""
     until = receive.until(since["seq"])
     left_us = (until - since["ms"]) * 1000
     known_us = world.history.last["us"] - since["us"]
-    if min(left_us, known_us) < ACT_US:
+    if min(left_us, known_us) < within:
         return False
-    disturbed = world.history.client(receive.client).first_mark("signal", "killed", "exited")
-    if disturbed is not None and disturbed["us"] < since["us"] + ACT_US:
+    client = world.history.client(receive.client)
+    disturbed = client.first_mark("signal", "killed", "exited")
+    if disturbed is not None and disturbed["us"] < since["us"] + within:
         return False
-    again = any(other.seq > receive.seq and other.us < since["us"] + ACT_US for other in receive.copy.receives)
+    if client.paused(since["us"], since["us"] + within):
+        return False
+    again = any(other.seq > receive.seq and other.us < since["us"] + within for other in receive.copy.receives)
     return not again
 
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use sandbox::ses::publisher::EventRule;
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use super::super::daemon::{Limits, Stop};
 use super::super::records::{ALL, delay};
 use super::super::world::{BRANCH, GENTLY, Plan, REPOSITORY, TEMPLATE, World};
-use super::weigh::{Played, weigh};
+use super::weigh::{Played, Times, weigh};
 use super::{Act, Deed, Kind, Mode, Schedule, Template};
 
 /// More daemons than this never run at once.
@@ -47,6 +47,7 @@ pub(crate) async fn play(schedule: &Schedule, plan: Plan) -> anyhow::Result<Play
         world,
         templates: 0,
         own_settings: schedule.settings.clone(),
+        late: Duration::ZERO,
     };
     for (at, step) in steps(schedule) {
         player.watch_until(began + at).await?;
@@ -59,9 +60,12 @@ pub(crate) async fn play(schedule: &Schedule, plan: Plan) -> anyhow::Result<Play
     player.end_faults()?;
     let empty = player.settle(began + PATIENCE).await?;
     let settled = began.elapsed();
-    let mut world = player.world;
+    let Player {
+        mut world, late, ..
+    } = player;
     world.stop_all_by(GENTLY).await?;
-    weigh(schedule, &world, empty, settled).await
+    let times = Times { settled, late };
+    weigh(schedule, &world, empty, times).await
 }
 
 /// What daemons remember mails by, and their configuration.
@@ -112,6 +116,8 @@ struct Player {
     /// Versions of the template so far.
     templates: usize,
     own_settings: Vec<(String, String)>,
+    /// The latest that this process was itself: it says how busy the machine was.
+    late: Duration,
 }
 
 impl Player {
@@ -123,8 +129,13 @@ impl Player {
             if now >= until {
                 return Ok(());
             }
-            sleep_until(until.min(now + WATCH)).await;
+            self.sleep_until(until.min(now + WATCH)).await;
         }
+    }
+
+    async fn sleep_until(&mut self, until: Instant) {
+        sleep_until(until).await;
+        self.late = self.late.max(until.elapsed());
     }
 
     async fn bury(&mut self) -> anyhow::Result<()> {
@@ -272,7 +283,8 @@ impl Player {
                 return Ok(false);
             }
             self.bury().await?;
-            sleep(Duration::from_millis(500)).await;
+            self.sleep_until(Instant::now() + Duration::from_millis(500))
+                .await;
         }
     }
 }

@@ -15,12 +15,22 @@ pub(crate) struct Played {
     pub(crate) words: String,
 }
 
+/// When everything was settled, counted from the start, and how late the player was itself at the most.
+pub(crate) struct Times {
+    pub(crate) settled: Duration,
+    pub(crate) late: Duration,
+}
+
+/// A player that was later than this shared its machine with too many: daemons stood still as well, and lost leases
+/// and calls by it.
+const STARVED: Duration = Duration::from_millis(400);
+
 /// Judges what has become of everything. The daemons have ended.
 pub(crate) async fn weigh(
     schedule: &Schedule,
     world: &World,
     empty: bool,
-    settled: Duration,
+    times: Times,
 ) -> anyhow::Result<Played> {
     let mailed = world.mailed();
     let (queued, dead) = (world.in_queue(), world.in_dead_letter_queue());
@@ -61,12 +71,17 @@ pub(crate) async fn weigh(
     Ok(Played {
         failures,
         words: format!(
-            "{:?}: {} messages, {} mails, {twice} twice, {good_dead} good ones dead-lettered, {} left; {daemons} daemons; {:.1} s",
+            "{:?}: {} messages, {} mails, {twice} twice, {good_dead} good ones dead-lettered, {} left; {daemons} daemons; {:.1} s{}",
             schedule.mode,
             world.published.len(),
             mailed.values().map(Vec::len).sum::<usize>(),
             queued.len(),
-            settled.as_secs_f64(),
+            times.settled.as_secs_f64(),
+            if times.late > STARVED {
+                format!("; starved, {:.1} s late", times.late.as_secs_f64())
+            } else {
+                String::new()
+            },
         ),
     })
 }
