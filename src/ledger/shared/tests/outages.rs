@@ -40,8 +40,9 @@ async fn a_process_that_stood_still_does_not_go_without_a_table_that_answers() {
     let claim = tokio::spawn(async move { guard.claim(&|_| ()).await });
     settle().await;
     assert_eq!(table.calls("PutItem"), 1, "the call is under way");
-    // Longer than a mail waits.
+    // Longer than a mail waits; the call fails once the process runs again.
     tokio::time::advance(seconds(20)).await;
+    settle().await;
     table.fail(None);
     assert_eq!(claim.await.unwrap(), Claimed::Ours);
     assert_eq!(one.ledger.without_table(), None);
