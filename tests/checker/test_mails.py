@@ -204,3 +204,23 @@ class Mails(Case):
     def test_a_witness_needs_no_message(self):
         self.story.send(tags={"notification-id": "zz", "witness": "1"})
         self.assert_breaks()
+
+    def test_a_process_that_stood_still_may_have_looked_at_its_lease_before(self):
+        for late, rules in ((0.4, ()), (1.5, ("unheld",))):
+            with self.subTest(late=late):
+                self.setUp()
+                handle = self.story.receive(lasts=5)
+                self.story.at(2).mark("paused")
+                self.story.at(8).mark("continued")
+                self.story.at(8 + late).send()
+                self.story.delete(handle)
+                self.assert_breaks(*rules)
+
+    def test_who_has_few_files_may_fail_to_reach_the_table_unseen(self):
+        self.story.mark("started", limited=True)
+        self.story.arrive(2)
+        self.story.claim("b", "sending", key=2)
+        handle = self.story.receive()
+        self.story.send()
+        self.story.delete(handle)
+        self.assert_breaks(mode="table")

@@ -93,7 +93,8 @@ impl Launch {
             reader: child.stderr.take().map(|from| Reader::start(from, output)),
             child,
         };
-        daemon.mark("started", json!({ "pid": pid }));
+        let limited = !self.limits.is_none();
+        daemon.mark("started", json!({ "pid": pid, "limited": limited }));
         Ok(daemon)
     }
 }
