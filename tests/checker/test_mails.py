@@ -161,16 +161,27 @@ class Mails(Case):
         self.story.delete(handle, "b")
         self.assert_breaks("doubled", mode="table")
 
-    def test_after_its_end_it_is(self):
+    def take_over(self, at):
         self.story.receive(lasts=5)
         self.story.claim("a", "sending", lasts=20)
         self.story.send(heard=False)
         self.story.mark("killed")
-        handle = self.story.at(21).receive("b", count=2)
+        handle = self.story.at(at).receive("b", count=2)
         self.story.claim("b", "sending", lasts=20)
         self.story.send("b")
         self.story.delete(handle, "b")
+
+    def test_after_its_end_it_is(self):
+        self.take_over(21)
         self.assert_breaks(mode="table")
+
+    def test_two_notions_of_the_tables_time_may_differ_by_five_seconds(self):
+        self.take_over(15.5)
+        self.assert_breaks(mode="table")
+
+    def test_they_do_not_differ_by_more(self):
+        self.take_over(14.5)
+        self.assert_breaks("doubled", mode="table")
 
     def test_a_mail_without_a_claim_is_seen_where_there_is_a_table(self):
         self.story.arrive(2)
