@@ -1,6 +1,6 @@
 //! One daemon as a process of its own: started, signalled, watched, and judged by its log.
 
-mod launch;
+pub(crate) mod launch;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,7 +17,7 @@ use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::launch::Reader;
-pub(crate) use self::launch::{Launch, Limits, ROLE};
+pub(crate) use self::launch::{Launch, Limits};
 
 /// How long a daemon may take to say that it has started.
 const START: Duration = Duration::from_secs(90);
@@ -41,7 +41,7 @@ pub(crate) struct Daemon {
     /// Its access key, by which the history tells it from others.
     name: String,
     child: Child,
-    pid: u32,
+    pub(crate) pid: u32,
     log: PathBuf,
     grace: Duration,
     began: Instant,
@@ -156,15 +156,6 @@ impl Daemon {
     /// Gives it what the system allows.
     pub(crate) fn lift_limits(&self) -> anyhow::Result<()> {
         self.limits.lift(self.pid)
-    }
-
-    /// Its open files.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let all = fs::read_dir(format!("/proc/{}/fd", self.pid));
-        let links = all.into_iter().flatten().flatten();
-        links
-            .filter_map(|one| fs::read_link(one.path()).ok())
-            .collect()
     }
 
     /// The status with which it has ended by itself.

@@ -73,7 +73,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
-    if std::env::var_os(daemon::ROLE).is_some() {
+    if std::env::var_os(daemon::launch::ROLE).is_some() {
         return organizer_notifier::cli::main();
     }
     match campaign(&Arguments::parse()) {

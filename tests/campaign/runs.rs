@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use futures_util::StreamExt as _;
 use tokio::time::Instant;
 
-use super::schedules::Played;
+use super::schedules::weigh::Played;
 use super::schedules::{draw, play};
 use super::world::Plan;
 

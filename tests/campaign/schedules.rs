@@ -5,8 +5,8 @@
 
 mod draw;
 mod faults;
-mod play;
-mod weigh;
+pub(crate) mod play;
+pub(crate) mod weigh;
 
 use std::fmt;
 use std::time::Duration;
@@ -17,9 +17,8 @@ use serde_json::json;
 
 use super::daemon::Limits;
 
-pub(crate) use self::draw::{draw, windows};
-pub(crate) use self::play::{play, set_up};
-pub(crate) use self::weigh::Played;
+pub(crate) use self::draw::draw;
+pub(crate) use self::play::play;
 
 /// What daemons remember mails by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

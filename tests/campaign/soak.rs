@@ -12,7 +12,8 @@ use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::records::TABLE;
-use super::schedules::{Act, Mode, set_up, windows};
+use super::schedules::play::set_up;
+use super::schedules::{Act, Mode, draw};
 use super::world::{GENTLY, Plan, RECEIVES, World};
 
 const DAEMONS: usize = 2;
@@ -110,12 +111,10 @@ struct Soak {
 }
 
 impl Soak {
-    /// Events at their rate and faults in windows, with a quiet half after them.
+    /// Events at their rate, and the faults of a schedule that is drawn.
     async fn span(&mut self, length: Duration) -> anyhow::Result<()> {
         let began = Instant::now();
-        let mut acts = windows(self.random.random(), Mode::Both, SPAN / 2, 3)
-            .into_iter()
-            .peekable();
+        let mut acts = draw(self.random.random()).acts.into_iter().peekable();
         let mut sampled = began;
         let mut published = 0;
         while began.elapsed() < SPAN && self.began.elapsed() < length {
@@ -157,7 +156,7 @@ impl Soak {
             .map_or(0, Vec::len);
         let at = self.began.elapsed();
         for (daemon, one) in world.daemons.iter().enumerate() {
-            let files = one.files();
+            let files = files_of(one.pid);
             let is_socket = |file: &&PathBuf| file.to_string_lossy().starts_with("socket:");
             let sockets = files.iter().filter(is_socket).count();
             let numbers = [
@@ -201,4 +200,13 @@ fn compared(samples: &[Sample], length: Duration) -> String {
         }
     }
     words.join("; ")
+}
+
+/// What a process has open.
+fn files_of(pid: u32) -> Vec<PathBuf> {
+    let all = fs::read_dir(format!("/proc/{pid}/fd"));
+    let links = all.into_iter().flatten().flatten();
+    links
+        .filter_map(|one| fs::read_link(one.path()).ok())
+        .collect()
 }

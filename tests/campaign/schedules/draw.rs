@@ -26,18 +26,6 @@ pub(crate) fn draw(seed: u64) -> Schedule {
     drawing.schedule(seed)
 }
 
-/// Faults in windows over this time, out of a seed: what a soak plays again and again.
-pub(crate) fn windows(seed: u64, mode: Mode, span: Duration, most: usize) -> Vec<(Duration, Act)> {
-    let mut drawing = Drawing {
-        random: StdRng::seed_from_u64(seed),
-        acts: Vec::new(),
-        end: millis(span),
-    };
-    drawing.faults(mode, most);
-    drawing.acts.sort_by_key(|(at, _)| *at);
-    drawing.acts
-}
-
 struct Drawing {
     random: StdRng,
     acts: Vec<(Duration, Act)>,
@@ -158,12 +146,12 @@ impl Drawing {
             let at = self.moment();
             let which = self.random.random_range(0..4);
             let deed = match self.random.random_range(0..12) {
-                0 | 1 => self.stop("TERM", None),
+                0 | 1 => stop("TERM", None),
                 2 => {
                     let again = self.random.random_range(0..4000);
-                    self.stop("TERM", Some(Duration::from_millis(again)))
+                    stop("TERM", Some(Duration::from_millis(again)))
                 }
-                3 => self.stop("INT", None),
+                3 => stop("INT", None),
                 4..=6 => Deed::Kill,
                 7 | 8 => Deed::Pause,
                 9 => Deed::Unread,
@@ -187,10 +175,6 @@ impl Drawing {
             let (at, start) = (self.moment(), self.start());
             self.push(at, start);
         }
-    }
-
-    fn stop(&mut self, signal: &'static str, again: Option<Duration>) -> Deed {
-        Deed::Stop { signal, again }
     }
 
     /// A daemon with the configuration of the start, or another, and sometimes with little to live on.
@@ -254,6 +238,6 @@ impl Drawing {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+fn stop(signal: &'static str, again: Option<Duration>) -> Deed {
+    Deed::Stop { signal, again }
 }
