@@ -58,7 +58,7 @@ def unreasonable(world, notice, receive):
         return None if failed or struck or held_us >= 60_000_000 else f"was {name} without a failure"
     if name == "released":
         return "was released without a stop"
-    if name in ("sent", "duplicate", "ignored") and world.twin(receive):
+    if name != "panicked" and world.twin(receive):
         return None
     if name in ("lost", "sent", "duplicate", "ignored"):
         return None if unsettled else f"ended as {name}, and nothing was wrong with its lease or its delete"
@@ -123,7 +123,7 @@ def unretried(world):
     """A delete that failed is tried again while the lease lasts.
 
     Exact up to the two seconds that a client gets. Not judged where it was stopped or killed meanwhile, the message
-    was received again, or the refusal says that the handle is of no use.
+    or another copy under its id was received again, or the refusal says that the handle is of no use.
     """
     for handle, receive in world.history.receives.items():
         if receive.copy.queue not in world.history.queues:
@@ -133,7 +133,7 @@ def unretried(world):
             continue
         call = max((call for call, _ in deletes), key=lambda call: call.seq)
         end = call.end
-        if end is None or call.refusal(handle) in STALE or receive.client != call.client:
+        if end is None or call.refusal(handle) in STALE or receive.client != call.client or world.twin(receive):
             continue
         if lasts(world, receive, end):
             yield Finding(f"{call.client} gave up a delete that had failed", receive.record, call.record, end)

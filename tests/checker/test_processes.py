@@ -105,3 +105,9 @@ class Processes(Case):
         self.assert_breaks("sums", log=log)
         dropped = '{"level":"WARN","message":"3 lines of the log were dropped, because standard error was not read"}'
         self.assert_breaks(log=[dropped, *log])
+
+    def test_a_mail_that_begins_with_the_line_is_another_copys(self):
+        self.story.receive()
+        line = self.story.log_line("rejected")
+        self.story.send()
+        self.assert_breaks(log=[line])

@@ -192,3 +192,13 @@ class Queues(Case):
     def test_of_two_copies_that_are_held_one_after_the_other_none_may_be_left(self):
         log = self.twins(together=False)
         self.assert_breaks("dead", log=log)
+
+    def test_a_delete_that_another_copys_handle_replaced_need_not_be_tried_again(self):
+        self.story.arrive(2, message="m1", how="copy", body=self.story.bodies[1])
+        first = self.story.receive()
+        second = self.story.receive(key=2, message="m1")
+        self.story.send()
+        self.story.delete(first, done=False)
+        self.story.delete(second, key=2)
+        self.story.at(10).note("faults", change="cleared", rules=[])
+        self.assert_breaks()
