@@ -6,6 +6,8 @@ from world import Finding
 LEARNING_US = 2_000_000
 # A table that failed is put aside and tried again within this time.
 TABLE_ASIDE_US = 20_000_000
+# A mail that was answered is recorded within this time.
+RECORDING_US = 5_000_000
 # A claim lasts so much longer than it must, for what two tasks' notions of the table's time may differ by.
 CLOCKS_MS = 5_000
 
@@ -182,4 +184,28 @@ def unclaimed(world):
                 yield Finding(f"{call.client} sent {notice} without a claim in the table", shown, call.record)
 
 
-RULES = [lost, early, doubled, often, unheld, stray, unclaimed]
+def unrecorded(world):
+    """With a table a mail whose answer was read stands in it as sent.
+
+    Exact up to five seconds, where the sender was not stopped, killed or still meanwhile, and no call of it on a
+    table was troubled from twenty seconds before to the end of that time; else not judged.
+    """
+    if not world.table or not world.history.items:
+        return
+    for notice in world.notices:
+        for mail in notice.mails:
+            call = mail.call
+            if call is None or not call.heard():
+                continue
+            since, until_us = call.us - TABLE_ASIDE_US, call.read["us"] + RECORDING_US
+            client = world.history.client(call.client)
+            disturbed = client.first_mark("signal", "killed", "exited")
+            if world.history.last["us"] < until_us or (disturbed and disturbed["us"] < until_us):
+                continue
+            if client.paused(call.us, until_us) or world.trouble(client.name, "dynamodb:", since, until_us):
+                continue
+            if not any(state(r) == "sent" and r["us"] <= until_us for r, _ in items_of(world, notice)):
+                yield Finding(f"{call.client} mailed {notice}, and it is not recorded", mail.record, call.read)
+
+
+RULES = [unrecorded, lost, early, doubled, often, unheld, stray, unclaimed]

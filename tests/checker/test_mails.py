@@ -235,3 +235,31 @@ class Mails(Case):
         self.story.send()
         self.story.delete(handle)
         self.assert_breaks(mode="table")
+
+    def record(self, ok):
+        """A mail that is answered and deleted, and recorded or not, and time enough after it."""
+        handle = self.story.receive()
+        self.story.claim("a", "sending")
+        self.story.send()
+        if ok:
+            self.story.claim("a", "sent")
+        self.story.delete(handle)
+        self.story.at(10).note("faults", change="cleared", rules=[])
+
+    def test_a_mail_that_was_answered_must_be_recorded_where_there_is_a_table(self):
+        self.record(ok=False)
+        self.assert_breaks("unrecorded", mode="table")
+        self.assert_breaks(mode="memory")
+
+    def test_one_that_is_recorded_is_right(self):
+        self.record(ok=True)
+        self.assert_breaks(mode="table")
+
+    def test_who_was_killed_need_not_record(self):
+        self.story.receive()
+        self.story.claim("a", "sending")
+        self.story.send()
+        self.story.end(self.story.call("a", "sqs:GetQueueAttributes", {}))
+        self.story.mark("killed")
+        self.story.at(10).note("faults", change="cleared", rules=[])
+        self.assert_breaks(mode="table")
