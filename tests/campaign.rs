@@ -3,18 +3,22 @@
 mod checker;
 mod daemon;
 mod events;
+mod records;
 mod scenarios;
+mod schedules;
 mod table;
 mod verdict;
 mod world;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::Semaphore;
 
 use self::scenarios::ALL;
-use self::world::Plan;
+use self::schedules::{draw, play};
+use self::world::{Plan, RECEIVES};
 
 const SEED: u64 = 7;
 /// Scenarios played at once: each has several daemons, whose leases are short, and more of them would
@@ -34,6 +38,7 @@ async fn passes(name: &str, messages: usize) -> anyhow::Result<()> {
         short: true,
         // Judged by the campaign itself alone: a starved machine breaks leases, and the checker tells of each.
         history: false,
+        receives: RECEIVES,
     };
     let turn = TURNS.acquire().await?;
     let row = scenario.play(plan).await?;
@@ -131,4 +136,58 @@ async fn many_bad_messages_keep_no_good_one() -> anyhow::Result<()> {
 async fn many_bad_messages_keep_no_good_one_where_the_account_may_not_be_asked()
 -> anyhow::Result<()> {
     passes("bad-unasked", 120).await
+}
+
+/// Plays the schedule of a seed.
+async fn holds(seed: u64) -> anyhow::Result<()> {
+    let schedule = draw(seed);
+    let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schedules");
+    let plan = Plan {
+        programs: vec![PathBuf::from(env!("CARGO_BIN_EXE_organizer-notifier"))],
+        logs: logs.join(seed.to_string()),
+        messages: 0,
+        seed,
+        short: true,
+        history: true,
+        receives: schedule.receives,
+    };
+    let played = play(&schedule, plan).await?;
+    let failures = played.failures.join("\n");
+    assert!(
+        failures.is_empty(),
+        "{schedule}{}\n{failures}",
+        played.words
+    );
+    Ok(())
+}
+
+/// Two that end soon. No scenario is played meanwhile: the checker tells of each lease that a starved daemon lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn random_schedules_break_no_promise() -> anyhow::Result<()> {
+    let _all = TURNS.acquire_many(3).await?;
+    let (one, other) = tokio::join!(holds(55), holds(60));
+    one.and(other)
+}
+
+#[test]
+fn a_seed_gives_one_schedule_and_another_seed_another() {
+    for seed in 0..200 {
+        assert_eq!(draw(seed), draw(seed));
+        assert_eq!(draw(seed).to_string(), draw(seed).to_string());
+        assert_ne!(draw(seed).to_string(), draw(seed + 1).to_string());
+    }
+}
+
+#[test]
+fn every_act_of_a_schedule_takes_place_before_its_faults_end() {
+    for seed in 0..200 {
+        let schedule = draw(seed);
+        let end = schedule.faults_end;
+        let late = schedule.acts.iter().find(|(at, _)| *at > end);
+        assert_eq!(late, None, "seed {seed}");
+        assert!(
+            end <= Duration::from_secs(20),
+            "seed {seed} ends at {end:?}"
+        );
+    }
 }

@@ -69,8 +69,8 @@ pub struct Settler {
     give_backs: Requests,
     drain: Arc<Drain>,
     health: Arc<HealthState>,
-    /// The longest that one attempt may take, its wait for a free call included.
-    attempt_timeout: Duration,
+    /// The longest that an attempt waits for a free call.
+    wait_max: Duration,
     /// Lines for a person, while deletes keep failing.
     deletes_failing: Throttle,
     /// How many deletes a line has told of, or would have.
@@ -101,11 +101,15 @@ struct Requests {
     failing: Throttle,
 }
 
-/// One entry of a batch, and whom to tell of the queue's answer.
+/// One entry of a batch, and whom to tell that its call begins, and of the queue's answer.
 struct Job {
     entry: Entry,
+    begun: oneshot::Sender<()>,
     done: oneshot::Sender<Answer>,
 }
+
+/// An entry whose call begins, and whom to tell of the queue's answer.
+type Waiting = (Entry, oneshot::Sender<Answer>);
 
 /// What the queue said of one entry, or what its whole call failed with.
 type Answer = Result<Result<(), EntryFailure>, Unanswered>;
@@ -139,7 +143,8 @@ pub fn settler(
         give_backs,
         drain,
         health,
-        attempt_timeout: call_timeout * 2,
+        // With the call itself that is less than half a lease, which is left when renewals are due.
+        wait_max: call_timeout * 3 / 2,
         deletes_failing: Throttle::default(),
         keep_failing: AtomicUsize::new(0),
     };
@@ -223,7 +228,8 @@ impl Settler {
     /// One entry for the lease, by way of the batches; what it failed with where it did.
     ///
     /// A lease with a call is not renewed. So a call that does not even begin, since too many hang
-    /// before it, is taken back after a while, and the lease is renewed before the next.
+    /// before it, is taken back after a while, and the lease is renewed before the next. One that has
+    /// begun is waited for: taken back, it could delete the message while the lease is renewed.
     async fn attempt(
         &self,
         lease: &Lease,
@@ -235,11 +241,11 @@ impl Settler {
                 let call = lease.call().await;
                 // More than the cap leaves is refused, and the message would stay hidden to its end.
                 let entry = (call.receipt().clone(), after.min(lease.longest()));
-                let answer = timeout(self.attempt_timeout, requests.submit(entry)).await;
+                let answer = requests.submit(entry, self.wait_max).await;
                 // Where the message came again meanwhile, an answer for the old handle says nothing
                 // of it.
                 if !call.is_superseded() {
-                    return answer.unwrap_or_else(|_elapsed| Err(Unanswered::of("timeout")));
+                    return answer;
                 }
             }
         };
@@ -289,11 +295,15 @@ impl Settler {
 }
 
 impl Requests {
-    /// Hands one entry to the batches and waits for its answer.
-    async fn submit(&self, entry: Entry) -> Answer {
+    /// Hands one entry to the batches and waits for its answer, if its call begins in time.
+    async fn submit(&self, entry: Entry, wait_max: Duration) -> Answer {
+        let (begun, begins) = oneshot::channel();
         let (done, answer) = oneshot::channel();
-        // Without its task, or where the queue answered for fewer entries, there is none.
-        drop(self.jobs.send(Job { entry, done }));
+        // Without its task, or where the queue answered for fewer entries, there is no answer.
+        drop(self.jobs.send(Job { entry, begun, done }));
+        if timeout(wait_max, begins).await.is_err() {
+            return Err(Unanswered::of("timeout"));
+        }
         answer
             .await
             .unwrap_or_else(|_dropped| Err(Unanswered::of("response")))
@@ -339,10 +349,9 @@ async fn batches(
 ) {
     let failing = Throttle::default();
     stream::unfold(jobs, next_batch)
-        .for_each_concurrent(CALLS_MAX, async |batch: Vec<Job>| {
+        .for_each_concurrent(CALLS_MAX, async |batch: Vec<Waiting>| {
             let count = batch.len();
-            let (entries, waiting): (Vec<_>, Vec<_>) =
-                batch.into_iter().map(|job| (job.entry, job.done)).unzip();
+            let (entries, waiting): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
             let call = action.call(&*queue, entries);
             let answers =
                 batch_answers(call, call_timeout, count, action.trouble(), &failing).await;
@@ -362,10 +371,10 @@ async fn batches(
 /// The next batch, once a call may begin for it; none when the settler is gone.
 async fn next_batch(
     mut jobs: mpsc::UnboundedReceiver<Job>,
-) -> Option<(Vec<Job>, mpsc::UnboundedReceiver<Job>)> {
-    let mut batch: Vec<Job> = Vec::new();
-    while batch.is_empty() {
-        batch.push(jobs.recv().await?);
+) -> Option<(Vec<Waiting>, mpsc::UnboundedReceiver<Job>)> {
+    let mut begun = Vec::new();
+    while begun.is_empty() {
+        let mut batch = vec![jobs.recv().await?];
         let until = Instant::now() + BATCH_LINGER;
         while batch.len() < BATCH_MAX
             && let Ok(Some(job)) = timeout_at(until, jobs.recv()).await
@@ -373,7 +382,10 @@ async fn next_batch(
             batch.push(job);
         }
         // Whoever has given up waiting has asked again, or will.
-        batch.retain(|job| !job.done.is_closed());
+        begun.extend(batch.into_iter().filter_map(|Job { entry, begun, done }| {
+            let waits = begun.send(()).is_ok();
+            waits.then_some((entry, done))
+        }));
     }
-    Some((batch, jobs))
+    Some((begun, jobs))
 }

@@ -1,35 +1,38 @@
 //! One daemon as a process of its own: started, signalled, watched, and judged by its log.
 
+pub(crate) mod launch;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use sandbox::Sandbox;
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 use tokio::time::{Instant, sleep, timeout};
 
-/// With this variable set the campaign's own binary is the daemon.
-pub(crate) const ROLE: &str = "CAMPAIGN_DAEMON";
+use self::launch::Reader;
+pub(crate) use self::launch::{Launch, Limits};
 
 /// How long a daemon may take to say that it has started.
 const START: Duration = Duration::from_secs(90);
 /// What a loaded machine may add to a grace before the exit counts as late.
 const SLACK: Duration = Duration::from_secs(1);
 
-/// How to start a daemon.
-#[derive(Clone)]
-pub(crate) struct Launch {
-    /// Where marks of what is done to daemons go.
-    pub(crate) sandbox: Arc<Sandbox>,
-    pub(crate) environment: BTreeMap<String, String>,
-    /// `key=value` of the configuration.
-    pub(crate) settings: BTreeMap<String, String>,
-    pub(crate) grace: Duration,
+/// How a daemon is asked to stop.
+#[derive(Clone, Copy)]
+pub(crate) struct Stop {
+    /// By name, such as `TERM`.
+    pub(crate) signal: &'static str,
+    /// How long after the signal it comes again.
+    pub(crate) again: Option<Duration>,
+    /// Whether settling may fail meanwhile, so that code 1 can be the right one.
+    pub(crate) troubled: bool,
 }
 
 /// A daemon that runs, or has run.
@@ -38,12 +41,16 @@ pub(crate) struct Daemon {
     /// Its access key, by which the history tells it from others.
     name: String,
     child: Child,
-    pid: u32,
+    pub(crate) pid: u32,
     log: PathBuf,
     grace: Duration,
     began: Instant,
     /// When and how large its resident memory was, in KiB.
     memory: Vec<(Duration, u64)>,
+    limits: Limits,
+    /// It stands still.
+    pauses: bool,
+    reader: Option<Reader>,
 }
 
 /// How a daemon ended.
@@ -64,42 +71,6 @@ pub(crate) struct LogCounts {
     /// Messages given up on their last receive since two of their sends had no answer.
     pub(crate) unknown_at_limit: u64,
     pub(crate) outcomes: BTreeMap<String, u64>,
-}
-
-impl Launch {
-    /// Starts this program as a daemon that logs to this file.
-    pub(crate) fn start(&self, program: &Path, log: PathBuf) -> anyhow::Result<Daemon> {
-        let output =
-            File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let name = name_of(&log);
-        let mut command = Command::new(program);
-        command
-            .env_clear()
-            .env(ROLE, "1")
-            .envs(&self.environment)
-            .env("AWS_ACCESS_KEY_ID", &name)
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .kill_on_drop(true);
-        for (key, value) in &self.settings {
-            command.args(["--set", &format!("{key}={value}")]);
-        }
-        let child = command.spawn().context("the daemon cannot be started")?;
-        let pid = child.id().context("the daemon has no process id")?;
-        let daemon = Daemon {
-            sandbox: Arc::clone(&self.sandbox),
-            name,
-            child,
-            pid,
-            log,
-            grace: self.grace,
-            began: Instant::now(),
-            memory: Vec::new(),
-        };
-        daemon.mark("started", json!({ "pid": pid }));
-        Ok(daemon)
-    }
 }
 
 /// A daemon has the name of its log file.
@@ -139,78 +110,155 @@ impl Daemon {
     }
 
     /// Sends a signal by its name, such as `TERM`.
-    pub(crate) async fn signal(&self, name: &str) -> anyhow::Result<()> {
-        let status = Command::new("kill")
-            .args([format!("-{name}"), self.pid.to_string()])
-            .status()
-            .await
-            .context("no kill command")?;
-        anyhow::ensure!(status.success(), "kill -{name} failed");
+    pub(crate) fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let signal = match name {
+            "TERM" => Signal::TERM,
+            "INT" => Signal::INT,
+            "HUP" => Signal::HUP,
+            "USR1" => Signal::USR1,
+            "STOP" => Signal::STOP,
+            "CONT" => Signal::CONT,
+            _ => bail!("no signal {name}"),
+        };
+        let pid = Pid::from_raw(self.pid.cast_signed()).context("no process")?;
+        kill_process(pid, signal).with_context(|| format!("SIG{name} to {}", self.name))
+    }
+
+    /// Whether it has said something, and so takes signals by itself. Before that they end it, as they do any
+    /// process that has not begun.
+    pub(crate) fn takes_signals(&self) -> bool {
+        fs::metadata(&self.log).is_ok_and(|log| log.len() > 0)
+    }
+
+    /// Has it stand still.
+    pub(crate) fn pause(&mut self) -> anyhow::Result<()> {
+        self.mark("paused", json!({}));
+        self.pauses = true;
+        self.signal("STOP")
+    }
+
+    /// Has it go on where it stands still, its standard error read.
+    pub(crate) fn go_on(&mut self) -> anyhow::Result<()> {
+        if std::mem::take(&mut self.pauses) {
+            self.signal("CONT")?;
+            self.mark("continued", json!({}));
+        }
         Ok(())
+    }
+
+    /// Has its standard error read, or not, where that is a pipe.
+    pub(crate) fn read(&self, reads: bool) {
+        if let Some(reader) = &self.reader {
+            reader.read(reads);
+        }
+    }
+
+    /// Gives it what the system allows.
+    pub(crate) fn lift_limits(&self) -> anyhow::Result<()> {
+        self.limits.lift(self.pid)
+    }
+
+    /// The status with which it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Judges one that has ended by itself: only one that had little to live on may.
+    pub(crate) async fn fell(mut self, status: ExitStatus) -> anyhow::Result<Ended> {
+        self.mark("exited", json!({ "code": status.code() }));
+        let mut ended = self.judged(true).await?;
+        if self.limits.is_none() {
+            let name = self.log.display();
+            let complaint = format!("{name}: ended by itself with {status}");
+            ended.complaints.push(complaint);
+        } else {
+            ended.complaints.clear();
+        }
+        Ok(ended)
     }
 
     /// Ends it without a word.
     pub(crate) async fn kill(mut self) -> anyhow::Result<Ended> {
         self.child.kill().await?;
         self.mark("killed", json!({}));
-        let log = LogCounts::read(&self.log)?;
+        self.judged(true).await
+    }
+
+    /// What its log says once it has ended.
+    async fn judged(&mut self, killed: bool) -> anyhow::Result<Ended> {
+        if let Some(reader) = self.reader.take() {
+            reader.finish().await?;
+        }
         let mut complaints = Vec::new();
         complain_of_log(&self.log, &mut complaints)?;
         Ok(Ended {
-            killed: true,
+            killed,
             complaints,
-            log,
-            memory: self.memory,
+            log: LogCounts::read(&self.log)?,
+            memory: std::mem::take(&mut self.memory),
         })
     }
 
-    /// Asks it to stop by this signal, such as `TERM`, and holds its end against its promise: within the grace, with the right code and
+    /// Asks it to stop, and holds its end against its promise: within the grace, with the right code and
     /// equal sums.
-    pub(crate) async fn stop(mut self, signal: &str) -> anyhow::Result<Ended> {
+    pub(crate) async fn stop(mut self, stop: Stop) -> anyhow::Result<Ended> {
+        self.go_on()?;
+        self.read(true);
+        let began = Instant::now();
+        while !self.takes_signals() && self.child.try_wait()?.is_none() && began.elapsed() < START {
+            sleep(Duration::from_millis(5)).await;
+        }
+        if let Some(status) = self.child.try_wait()? {
+            return self.fell(status).await;
+        }
         let asked = Instant::now();
         let grace_ms = u64::try_from(self.grace.as_millis())?;
-        self.mark("signal", json!({ "signal": signal, "grace_ms": grace_ms }));
-        self.signal(signal).await?;
-        let mut complaints = Vec::new();
-        if let Ok(status) = timeout(self.grace + SLACK, self.child.wait()).await {
+        self.mark(
+            "signal",
+            json!({ "signal": stop.signal, "grace_ms": grace_ms }),
+        );
+        self.signal(stop.signal)?;
+        if let Some(after) = stop.again
+            && timeout(after, self.child.wait()).await.is_err()
+        {
+            // One that ends meanwhile has no need of it.
+            drop(self.signal(stop.signal));
+        }
+        let left = (self.grace + SLACK).saturating_sub(asked.elapsed());
+        let status = if let Ok(status) = timeout(left, self.child.wait()).await {
             let status = status?;
             self.mark("exited", json!({ "code": status.code() }));
-            complain_of_exit(status, &self.log, &mut complaints)?;
+            Some(status)
         } else {
-            complaints.push(format!("no exit within its grace of {:?}", self.grace));
             self.child.kill().await?;
             self.mark("killed", json!({}));
+            None
+        };
+        let limited = !self.limits.is_none();
+        let mut ended = self.judged(false).await?;
+        let complaints = &mut ended.complaints;
+        match status {
+            Some(status) => complain_of_exit(status, &self.log, stop.troubled, complaints)?,
+            None => complaints.push(format!("no exit within its grace of {:?}", self.grace)),
         }
-        let name = self.log.display();
-        let text = fs::read_to_string(&self.log)?;
-        match text
-            .lines()
-            .rev()
-            .find(|line| line.contains("stopped after "))
-        {
-            Some(line) if line.contains('≠') => complaints.push(format!("{name}: sums differ")),
-            Some(_) => {}
-            // A stop before the start ends without accounts.
-            None if text.contains("while starting") => {}
-            None => complaints.push(format!("{name}: no accounts after {:?}", asked.elapsed())),
+        complain_of_sums(&self.log, asked, complaints)?;
+        if limited && status.is_some_and(|status| status.code() != Some(0)) {
+            complaints.clear();
         }
-        complain_of_log(&self.log, &mut complaints)?;
-        Ok(Ended {
-            killed: false,
-            complaints,
-            log: LogCounts::read(&self.log)?,
-            memory: self.memory,
-        })
+        Ok(ended)
     }
 
     /// Notes its resident memory.
     pub(crate) fn measure(&mut self) {
-        let kib = fs::read_to_string(format!("/proc/{}/status", self.pid))
-            .ok()
-            .and_then(|status| resident(&status));
-        if let Some(kib) = kib {
+        if let Some(kib) = self.resident_kib() {
             self.memory.push((self.began.elapsed(), kib));
         }
+    }
+
+    /// Its resident memory, in KiB.
+    pub(crate) fn resident_kib(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid));
+        status.ok().and_then(|status| resident(&status))
     }
 }
 
@@ -246,19 +294,42 @@ impl LogCounts {
     }
 }
 
-/// Code 1 is the right one where a send had no answer and no event at the stop, and for nothing else.
+/// Code 1 is the right one where a send had no answer and no event at the stop, and where something could not be
+/// settled.
 fn complain_of_exit(
     status: ExitStatus,
     log: &Path,
+    troubled: bool,
     complaints: &mut Vec<String>,
 ) -> anyhow::Result<()> {
-    let unanswered = "the daemon stopped before its send was answered";
-    let is_owed = fs::read_to_string(log)?.contains(unanswered);
-    if status.code() != Some(i32::from(is_owed)) {
+    let text = fs::read_to_string(log)?;
+    let is_owed = text.contains("the daemon stopped before its send was answered");
+    let is_told = troubled && text.contains("with problems, which earlier lines tell");
+    if status.code() != Some(i32::from(is_owed || is_told)) {
         complaints.push(format!(
             "a daemon ended with {status}: see {}",
             log.display()
         ));
+    }
+    Ok(())
+}
+
+fn complain_of_sums(
+    log: &Path,
+    asked: Instant,
+    complaints: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    let (text, name) = (fs::read_to_string(log)?, log.display());
+    let told = text
+        .lines()
+        .rev()
+        .find(|line| line.contains("stopped after "));
+    match told {
+        Some(line) if line.contains('≠') => complaints.push(format!("{name}: sums differ")),
+        Some(_) => {}
+        // A stop before the start ends without accounts.
+        None if text.contains("while starting") => {}
+        None => complaints.push(format!("{name}: no accounts after {:?}", asked.elapsed())),
     }
     Ok(())
 }

@@ -58,7 +58,34 @@ impl World {
         self.sandbox().sqs.deliver(&arn, body, Vec::new(), None);
     }
 
-    /// Envelopes of events that only a sibling gets.
+    /// Puts the same notification in the queue twice, under two SQS message ids.
+    pub(crate) fn publish_copies(&mut self) {
+        for body in self.sibling_bodies(1) {
+            self.deliver(QUEUE, body.clone());
+            self.deliver(QUEUE, body);
+        }
+    }
+
+    /// Puts an event in the queue without SNS's envelope.
+    pub(crate) fn publish_raw(&mut self) {
+        let uid = self.next_uid(false);
+        let event = json!({ "uid": uid, "mailto": "dana@example.com", "summary": "Raw" });
+        self.deliver(QUEUE, event.to_string());
+    }
+
+    /// Puts a message of SNS's own in the queue, which is of no event.
+    pub(crate) fn publish_control(&self) {
+        let control = json!({
+            "Type": "SubscriptionConfirmation",
+            "MessageId": format!("control-{}", self.published.len()),
+            "TopicArn": arn("sns", TOPIC),
+            "Message": "You have chosen to subscribe to the topic.",
+            "SubscribeURL": "https://sns.example.com/",
+        });
+        self.deliver(QUEUE, control.to_string());
+    }
+
+    /// Envelopes of events that came by another way than our topic.
     pub(crate) fn sibling_bodies(&mut self, count: usize) -> Vec<String> {
         let mut body = || {
             let uid = self.next_uid(false);

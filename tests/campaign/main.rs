@@ -6,7 +6,11 @@
 mod checker;
 mod daemon;
 mod events;
+mod records;
+mod runs;
 mod scenarios;
+mod schedules;
+mod soak;
 mod table;
 mod verdict;
 mod world;
@@ -23,7 +27,7 @@ use tokio::time::{Instant, interval};
 
 use self::scenarios::{ALL, Scenario};
 use self::verdict::Row;
-use self::world::Plan;
+use self::world::{Plan, RECEIVES};
 
 /// Plays the ways in which things go wrong, and says what they cost.
 #[derive(Debug, Parser)]
@@ -51,13 +55,25 @@ struct Arguments {
     /// Keeps a history of each scenario, beside its logs, and has the checker judge it too. Needs `python3`.
     #[arg(long)]
     history: bool,
+    /// Plays so many random schedules in place of scenarios, of the seeds from --seed on. Needs `python3`.
+    #[arg(long, value_name = "NUMBER")]
+    schedules: Option<u64>,
+    /// A file of the seeds that were played, which are left out and added to.
+    #[arg(long, value_name = "FILE", requires = "schedules")]
+    seeds_done: Option<PathBuf>,
+    /// Plays this seed's schedule once more, and keeps everything.
+    #[arg(long, value_name = "SEED", conflicts_with = "schedules")]
+    repeat: Option<u64>,
+    /// Plays a mixed load with faults for so long, and says what grew.
+    #[arg(long, value_name = "MINUTES", conflicts_with_all = ["schedules", "repeat"])]
+    soak: Option<u64>,
     /// Said by cargo.
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 fn main() -> ExitCode {
-    if std::env::var_os(daemon::ROLE).is_some() {
+    if std::env::var_os(daemon::launch::ROLE).is_some() {
         return organizer_notifier::cli::main();
     }
     match campaign(&Arguments::parse()) {
@@ -74,6 +90,18 @@ fn main() -> ExitCode {
 /// Whether every scenario passed.
 #[tokio::main]
 async fn campaign(arguments: &Arguments) -> anyhow::Result<bool> {
+    let programs = programs(arguments)?;
+    if let Some(seed) = arguments.repeat {
+        return runs::repeat(seed, programs).await;
+    }
+    if let Some(number) = arguments.schedules {
+        let seeds = arguments.seed..arguments.seed.saturating_add(number);
+        let done = arguments.seeds_done.as_deref();
+        return runs::run(seeds, programs, arguments.jobs.max(1), done).await;
+    }
+    if let Some(minutes) = arguments.soak {
+        return soak::soak(minutes, arguments.seed, programs).await;
+    }
     let chosen = choose(&arguments.scenarios)?;
     let (alone, together): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|one| one.alone);
     let began = Instant::now();
@@ -83,7 +111,7 @@ async fn campaign(arguments: &Arguments) -> anyhow::Result<bool> {
     for (group, jobs) in [(together, arguments.jobs.max(1)), (alone, 1)] {
         let played = group
             .into_iter()
-            .map(|scenario| play(scenario, arguments, &progress));
+            .map(|scenario| play(scenario, arguments, programs.clone(), &progress));
         let mut played = futures_util::stream::iter(played).buffer_unordered(jobs);
         while let Some(row) = played.next().await {
             rows.push(row?);
@@ -100,14 +128,11 @@ async fn campaign(arguments: &Arguments) -> anyhow::Result<bool> {
 async fn play(
     scenario: &'static Scenario,
     arguments: &Arguments,
+    programs: Vec<PathBuf>,
     progress: &Progress,
 ) -> anyhow::Result<Row> {
     progress.begin(scenario.name);
     let logs = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/campaign");
-    let programs = match &*arguments.daemons {
-        [] => vec![std::env::current_exe()?],
-        daemons => daemons.to_vec(),
-    };
     let plan = Plan {
         programs,
         logs: logs.join(scenario.name),
@@ -115,11 +140,20 @@ async fn play(
         seed: arguments.seed,
         short: arguments.short,
         history: arguments.history,
+        receives: RECEIVES,
     };
     let row = scenario.play(plan).await;
     let row = row.map_err(|failed| failed.context(scenario.name))?;
     progress.end(&row);
     Ok(row)
+}
+
+/// What is started as a daemon.
+fn programs(arguments: &Arguments) -> anyhow::Result<Vec<PathBuf>> {
+    Ok(match &*arguments.daemons {
+        [] => vec![std::env::current_exe()?],
+        daemons => daemons.to_vec(),
+    })
 }
 
 fn choose(names: &[String]) -> anyhow::Result<Vec<&'static Scenario>> {

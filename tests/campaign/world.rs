@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-use super::daemon::{Daemon, Ended, Launch};
+use super::daemon::{Daemon, Ended, Launch, Limits, Stop};
 use super::events::{Published, uid_in};
 
 /// The queue's visibility timeout: the shortest that the daemon takes, a twelfth of CIS's.
@@ -29,6 +29,12 @@ const RETRY: Duration = Duration::from_secs(75);
 /// Mails that a daemon sends at once.
 pub(crate) const CONCURRENCY: u64 = 32;
 
+/// How a daemon is asked to stop that can settle what it holds.
+pub(crate) const GENTLY: Stop = Stop {
+    signal: "TERM",
+    again: None,
+    troubled: false,
+};
 /// The name of a scenario's history, beside the daemons' logs.
 pub(crate) const HISTORY: &str = "history.jsonl";
 const REGION: &str = "us-east-1";
@@ -57,7 +63,12 @@ pub(crate) struct Plan {
     pub(crate) short: bool,
     /// Whether a history is kept, for the checker to judge.
     pub(crate) history: bool,
+    /// The queue's `maxReceiveCount`.
+    pub(crate) receives: u32,
 }
+
+/// CIS's `maxReceiveCount`.
+pub(crate) const RECEIVES: u32 = 2;
 
 /// Everything that a scenario plays with.
 pub(crate) struct World {
@@ -144,7 +155,12 @@ impl World {
 
     /// Puts the good template back.
     pub(crate) fn mend_template(&self) -> anyhow::Result<()> {
-        self.template(format!("{GOOD_TEMPLATE}<!-- mended -->").as_bytes())
+        self.mend_template_as("mended")
+    }
+
+    /// The good template in another version.
+    pub(crate) fn mend_template_as(&self, version: &str) -> anyhow::Result<()> {
+        self.template(format!("{GOOD_TEMPLATE}<!-- {version} -->").as_bytes())
     }
 
     /// Starts a daemon without waiting for it.
@@ -180,22 +196,57 @@ impl World {
     /// Has the oldest daemon stop and starts another, at once, as a rolling deploy does. The
     /// oldest is judged when all are stopped.
     pub(crate) fn replace(&mut self) -> anyhow::Result<()> {
-        let oldest = self.daemons.remove(0);
-        self.stopping.spawn(oldest.stop("TERM"));
+        self.stop_one(0, GENTLY);
         self.spawn()
     }
 
     /// Kills the oldest daemon and starts another.
     pub(crate) async fn kill(&mut self) -> anyhow::Result<()> {
-        let oldest = self.daemons.remove(0);
-        self.ended.push(oldest.kill().await?);
+        self.kill_one(0).await?;
         self.spawn()
+    }
+
+    /// Has one of the daemons stop. It is judged when all are stopped.
+    pub(crate) fn stop_one(&mut self, which: usize, stop: Stop) {
+        let daemon = self.daemons.remove(which);
+        self.stopping.spawn(daemon.stop(stop));
+    }
+
+    /// Kills one of the daemons.
+    pub(crate) async fn kill_one(&mut self, which: usize) -> anyhow::Result<()> {
+        let daemon = self.daemons.remove(which);
+        self.ended.push(daemon.kill().await?);
+        Ok(())
+    }
+
+    /// Takes the daemons away that have ended by themselves; says how many.
+    pub(crate) async fn bury(&mut self) -> anyhow::Result<usize> {
+        let before = self.daemons.len();
+        let mut at = 0;
+        while at < self.daemons.len() {
+            if let Some(status) = self.daemons[at].has_ended()? {
+                let daemon = self.daemons.remove(at);
+                self.ended.push(daemon.fell(status).await?);
+            } else {
+                at += 1;
+            }
+        }
+        Ok(before - self.daemons.len())
     }
 
     /// Stops all daemons at once, without waiting for their long polls.
     pub(crate) async fn stop_all(&mut self) -> anyhow::Result<()> {
-        for daemon in self.daemons.drain(..) {
-            self.stopping.spawn(daemon.stop("INT"));
+        self.stop_all_by(Stop {
+            signal: "INT",
+            ..GENTLY
+        })
+        .await
+    }
+
+    /// Stops all daemons at once, and waits for those that were asked before.
+    pub(crate) async fn stop_all_by(&mut self, stop: Stop) -> anyhow::Result<()> {
+        while !self.daemons.is_empty() {
+            self.stop_one(0, stop);
         }
         while let Some(ended) = self.stopping.join_next().await {
             self.ended.push(ended??);
@@ -244,6 +295,14 @@ impl World {
 
     pub(crate) fn in_dead_letter_queue(&self) -> Receives {
         self.receives(DEAD)
+    }
+
+    /// The messages in the queue, each with how often it was received.
+    pub(crate) fn left(&self) -> Vec<(String, u32)> {
+        let messages = self.sandbox().sqs.snapshot(QUEUE).into_iter();
+        messages
+            .map(|message| (message.message_id, message.receive_count))
+            .collect()
     }
 
     /// How many copies are being worked on.
@@ -301,7 +360,7 @@ impl World {
 
     async fn make_queues(&self) -> anyhow::Result<()> {
         let visibility = VISIBILITY.as_secs().to_string();
-        let policy = json!({ "deadLetterTargetArn": arn("sqs", DEAD), "maxReceiveCount": 2 });
+        let policy = json!({ "deadLetterTargetArn": arn("sqs", DEAD), "maxReceiveCount": self.plan.receives });
         let attributes =
             json!({ "VisibilityTimeout": visibility, "RedrivePolicy": policy.to_string() });
         let queues = [
@@ -367,6 +426,8 @@ fn launch(sandbox: Arc<Sandbox>, url: &str) -> Launch {
             .into(),
         settings: settings.map(|(key, value)| (key.to_owned(), value)).into(),
         grace: GRACE,
+        limits: Limits::default(),
+        piped: false,
     }
 }
 

@@ -36,6 +36,7 @@ class Log:
         self.client, self.path = client, path
         self.outcomes, self.tally, self.tally_text = [], None, None
         self.levels = set()
+        self.dropped = False
         with open(path, encoding="utf-8", errors="replace") as lines:
             for text in lines:
                 self._take(text.rstrip("\n"))
@@ -48,6 +49,8 @@ class Log:
         if not isinstance(line, dict):
             return
         self.levels.add(line.get("level"))
+        # Nobody read its standard error for a while.
+        self.dropped |= "lines of the log were dropped" in str(line.get("message", ""))
         if "notifier.outcome" in line:
             self.outcomes.append(Outcome(line, text, self.client))
         found = TALLY.search(str(line.get("message", "")))

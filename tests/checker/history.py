@@ -12,6 +12,8 @@ from collections import defaultdict
 
 SEND = "ses:SendEmail"
 DELETES = ("sqs:DeleteMessage", "sqs:DeleteMessageBatch")
+# A process that stood still has caught up this long after it went on.
+WAKE_US = 1_000_000
 CHANGES = ("sqs:ChangeMessageVisibility", "sqs:ChangeMessageVisibilityBatch")
 
 
@@ -167,6 +169,18 @@ class Client:
     @property
     def gone(self):
         return self.first_mark("killed", "exited")
+
+    def paused(self, from_us, until_us=None):
+        """Whether it stood still by a signal, at any time in this span or a second before it."""
+        since = None
+        for mark in self.marks:
+            if mark["mark"] == "paused":
+                since = mark["us"]
+            if mark["mark"] in ("continued", "killed", "exited") and since is not None:
+                if mark["us"] + WAKE_US >= from_us and (until_us is None or since <= until_us):
+                    return True
+                since = None
+        return since is not None and (until_us is None or since <= until_us)
 
     def stopping_by(self, seq):
         """Whether it was asked to stop, or was gone, before this record."""

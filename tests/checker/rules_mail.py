@@ -6,6 +6,10 @@ from world import Finding
 LEARNING_US = 2_000_000
 # A table that failed is put aside and tried again within this time.
 TABLE_ASIDE_US = 20_000_000
+# A mail that was answered is recorded within this time.
+RECORDING_US = 5_000_000
+# A claim lasts so much longer than it must, for what two tasks' notions of the table's time may differ by.
+CLOCKS_MS = 5_000
 
 
 def lost(world):
@@ -57,8 +61,8 @@ def excuse(world, notice, first, second):
     - The first mail's answer may not have been read: the same client may try again. With events not if it has read
       one of the first mail two seconds before.
     - Another client may send where a lease ended, a process ended, or there were several copies. With events not
-      if it has read one itself; with a table not while the first one's claim lasts or its mail is recorded,
-      unless a call on the table failed.
+      if it has read one itself; with a table not while the first one's claim lasts, but for what clocks may differ
+      by, or its mail is recorded, unless a call on the table failed.
     """
     if first.call is None or second.call is None:
         return None
@@ -94,7 +98,7 @@ def recorded(world, notice, first, second):
         # The sender's own claim comes after the record only where the record's time was over.
         return "the table had it as sent"
     held = [record for record, call in before if call and call.client == first.client and state(record) == "sending"]
-    if first.client != second.client and held and until(held[-1]) > second.call.ms:
+    if first.client != second.client and held and until(held[-1]) - CLOCKS_MS > second.call.ms:
         return "the claim of the first sender had not ended"
     if world.mode == "both" and world.event_heard(first, second.call.us - 2 * LEARNING_US):
         return "an event of the first one had been read"
@@ -132,14 +136,17 @@ def often(world):
 def unheld(world):
     """A mail is sent only by who holds a lease of its message at that time.
 
-    Exact. When the request was read the sender had a receive of a copy of it that was neither superseded, deleted
-    nor past its deadline. Mails without a `notification-id`, witnesses and checks are not judged.
+    Exact but for a sender that stood still by a signal up to a second before: it may have looked before that. When
+    the request was read the sender had a receive of a copy of it that was neither superseded, deleted nor past its
+    deadline. Mails without a `notification-id`, witnesses and checks are not judged.
     """
     for notice in world.notices:
         receives = notice.receives()
         for call in notice.sends:
             mine = [receive for receive in receives if receive.client == call.client and receive.seq < call.seq]
             if any(receive.live(call.seq, call.ms) for receive in mine):
+                continue
+            if mine and world.history.client(call.client).paused(call.us, call.us):
                 continue
             if not mine:
                 yield Finding(f"{call.client} sent {notice}, which it never received", call.record)
@@ -177,4 +184,28 @@ def unclaimed(world):
                 yield Finding(f"{call.client} sent {notice} without a claim in the table", shown, call.record)
 
 
-RULES = [lost, early, doubled, often, unheld, stray, unclaimed]
+def unrecorded(world):
+    """With a table a mail whose answer was read stands in it as sent.
+
+    Exact up to five seconds, where the sender was not stopped, killed or still meanwhile, and no call of it on a
+    table was troubled from twenty seconds before to the end of that time; else not judged.
+    """
+    if not world.table or not world.history.items:
+        return
+    for notice in world.notices:
+        for mail in notice.mails:
+            call = mail.call
+            if call is None or not call.heard():
+                continue
+            since, until_us = call.us - TABLE_ASIDE_US, call.read["us"] + RECORDING_US
+            client = world.history.client(call.client)
+            disturbed = client.first_mark("signal", "killed", "exited")
+            if world.history.last["us"] < until_us or (disturbed and disturbed["us"] < until_us):
+                continue
+            if client.paused(call.us, until_us) or world.trouble(client.name, "dynamodb:", since, until_us):
+                continue
+            if not any(state(r) == "sent" and r["us"] <= until_us for r, _ in items_of(world, notice)):
+                yield Finding(f"{call.client} mailed {notice}, and it is not recorded", mail.record, call.read)
+
+
+RULES = [unrecorded, lost, early, doubled, often, unheld, stray, unclaimed]

@@ -7,6 +7,8 @@ from world import Finding
 
 # An answer needs this long to be acted on.
 ACT_US = 2_000_000
+# A delete waits so long for the record of its mail in a table.
+RECORD_US = 2_000_000
 # Codes that say that a handle is of no use any more.
 STALE = ("ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight")
 
@@ -14,8 +16,9 @@ STALE = ("ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"
 def dead(world):
     """Each receive of a message that was dead-lettered was spent for a reason.
 
-    Heuristic, in favour of the accused: see `reason`. A receive without any reason is exact evidence that
-    somebody let a message go for nothing.
+    Heuristic, in favour of the accused: see `unreasonable`. A receive without any reason is exact evidence that
+    somebody let a message go for nothing. Of two copies under one SQS message id that a client holds at once it
+    deletes one, by the newest handle, so that the other can be dead-lettered though it was mailed.
     """
     for notice in world.notices:
         for copy in notice.copies:
@@ -38,7 +41,7 @@ def unreasonable(world, notice, receive):
     client = world.history.client(receive.client)
     if receive.call is None or not receive.call.heard():
         return None
-    if client.stopping_by(end):
+    if client.stopping_by(end) or client.paused(receive.us, receive.ended["us"] if receive.ended else None):
         return None
     sends = [call for call in notice.sends if call.client == receive.client and receive.seq < call.seq < end]
     failed = any(not call.ok or call.troubled() for call in sends)
@@ -55,6 +58,8 @@ def unreasonable(world, notice, receive):
         return None if failed or struck or held_us >= 60_000_000 else f"was {name} without a failure"
     if name == "released":
         return "was released without a stop"
+    if name != "panicked" and world.twin(receive):
+        return None
     if name in ("lost", "sent", "duplicate", "ignored"):
         return None if unsettled else f"ended as {name}, and nothing was wrong with its lease or its delete"
     if name == "panicked":
@@ -118,7 +123,7 @@ def unretried(world):
     """A delete that failed is tried again while the lease lasts.
 
     Exact up to the two seconds that a client gets. Not judged where it was stopped or killed meanwhile, the message
-    was received again, or the refusal says that the handle is of no use.
+    or another copy under its id was received again, or the refusal says that the handle is of no use.
     """
     for handle, receive in world.history.receives.items():
         if receive.copy.queue not in world.history.queues:
@@ -128,7 +133,7 @@ def unretried(world):
             continue
         call = max((call for call, _ in deletes), key=lambda call: call.seq)
         end = call.end
-        if end is None or call.refusal(handle) in STALE or receive.client != call.client:
+        if end is None or call.refusal(handle) in STALE or receive.client != call.client or world.twin(receive):
             continue
         if lasts(world, receive, end):
             yield Finding(f"{call.client} gave up a delete that had failed", receive.record, call.record, end)
@@ -137,8 +142,10 @@ def unretried(world):
 def undeleted(world):
     """Whoever mailed a message and had SES's answer asks for its deletion.
 
-    Exact up to the two seconds that a client gets, with the exceptions of `unretried`.
+    Exact up to the two seconds that a client gets, and two more where a table records the mail first, with the
+    exceptions of `unretried`.
     """
+    within = ACT_US + (RECORD_US if world.table else 0)
     for notice in world.notices:
         receives = notice.receives()
         for mail in notice.mails:
@@ -149,22 +156,25 @@ def undeleted(world):
             held = [r for r in mine if r.live(call.seq, call.ms)]
             if not held or any(world.deletes(receive.handle) for receive in mine):
                 continue
-            if all(lasts(world, receive, call.written) for receive in held):
+            if all(lasts(world, receive, call.written, within) for receive in held):
                 text = f"{call.client} mailed {notice} and never asked for its deletion"
                 yield Finding(text, held[-1].record, mail.record)
 
 
-def lasts(world, receive, since):
-    """Whether a client had two seconds and more from this record to act on a lease, undisturbed."""
+def lasts(world, receive, since, within=ACT_US):
+    """Whether a client had this time and more from this record to act on a lease, undisturbed."""
     until = receive.until(since["seq"])
     left_us = (until - since["ms"]) * 1000
     known_us = world.history.last["us"] - since["us"]
-    if min(left_us, known_us) < ACT_US:
+    if min(left_us, known_us) < within:
         return False
-    disturbed = world.history.client(receive.client).first_mark("signal", "killed", "exited")
-    if disturbed is not None and disturbed["us"] < since["us"] + ACT_US:
+    client = world.history.client(receive.client)
+    disturbed = client.first_mark("signal", "killed", "exited")
+    if disturbed is not None and disturbed["us"] < since["us"] + within:
         return False
-    again = any(other.seq > receive.seq and other.us < since["us"] + ACT_US for other in receive.copy.receives)
+    if client.paused(since["us"], since["us"] + within):
+        return False
+    again = any(other.seq > receive.seq and other.us < since["us"] + within for other in receive.copy.receives)
     return not again
 
 

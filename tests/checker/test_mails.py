@@ -161,16 +161,27 @@ class Mails(Case):
         self.story.delete(handle, "b")
         self.assert_breaks("doubled", mode="table")
 
-    def test_after_its_end_it_is(self):
+    def take_over(self, at):
         self.story.receive(lasts=5)
         self.story.claim("a", "sending", lasts=20)
         self.story.send(heard=False)
         self.story.mark("killed")
-        handle = self.story.at(21).receive("b", count=2)
+        handle = self.story.at(at).receive("b", count=2)
         self.story.claim("b", "sending", lasts=20)
         self.story.send("b")
         self.story.delete(handle, "b")
+
+    def test_after_its_end_it_is(self):
+        self.take_over(21)
         self.assert_breaks(mode="table")
+
+    def test_two_notions_of_the_tables_time_may_differ_by_five_seconds(self):
+        self.take_over(15.5)
+        self.assert_breaks(mode="table")
+
+    def test_they_do_not_differ_by_more(self):
+        self.take_over(14.5)
+        self.assert_breaks("doubled", mode="table")
 
     def test_a_mail_without_a_claim_is_seen_where_there_is_a_table(self):
         self.story.arrive(2)
@@ -204,3 +215,51 @@ class Mails(Case):
     def test_a_witness_needs_no_message(self):
         self.story.send(tags={"notification-id": "zz", "witness": "1"})
         self.assert_breaks()
+
+    def test_a_process_that_stood_still_may_have_looked_at_its_lease_before(self):
+        for late, rules in ((0.4, ()), (1.5, ("unheld",))):
+            with self.subTest(late=late):
+                self.setUp()
+                handle = self.story.receive(lasts=5)
+                self.story.at(2).mark("paused")
+                self.story.at(8).mark("continued")
+                self.story.at(8 + late).send()
+                self.story.delete(handle)
+                self.assert_breaks(*rules)
+
+    def test_who_has_few_files_may_fail_to_reach_the_table_unseen(self):
+        self.story.mark("started", limited=True)
+        self.story.arrive(2)
+        self.story.claim("b", "sending", key=2)
+        handle = self.story.receive()
+        self.story.send()
+        self.story.delete(handle)
+        self.assert_breaks(mode="table")
+
+    def record(self, ok):
+        """A mail that is answered and deleted, and recorded or not, and time enough after it."""
+        handle = self.story.receive()
+        self.story.claim("a", "sending")
+        self.story.send()
+        if ok:
+            self.story.claim("a", "sent")
+        self.story.delete(handle)
+        self.story.at(10).note("faults", change="cleared", rules=[])
+
+    def test_a_mail_that_was_answered_must_be_recorded_where_there_is_a_table(self):
+        self.record(ok=False)
+        self.assert_breaks("unrecorded", mode="table")
+        self.assert_breaks(mode="memory")
+
+    def test_one_that_is_recorded_is_right(self):
+        self.record(ok=True)
+        self.assert_breaks(mode="table")
+
+    def test_who_was_killed_need_not_record(self):
+        self.story.receive()
+        self.story.claim("a", "sending")
+        self.story.send()
+        self.story.end(self.story.call("a", "sqs:GetQueueAttributes", {}))
+        self.story.mark("killed")
+        self.story.at(10).note("faults", change="cleared", rules=[])
+        self.assert_breaks(mode="table")

@@ -97,3 +97,17 @@ class Processes(Case):
         line = self.story.at(5).log_line
         self.assert_breaks("contradicted", log=[line("deferred")])
         self.assert_breaks(log=[line("deferred", text="deferred: the mail may have been sent")])
+
+    def test_a_log_that_says_it_dropped_lines_need_not_have_one_for_each_outcome(self):
+        self.story.receive()
+        self.story.send(code="MessageRejected")
+        log = [tally("1 = 1 rejected")]
+        self.assert_breaks("sums", log=log)
+        dropped = '{"level":"WARN","message":"3 lines of the log were dropped, because standard error was not read"}'
+        self.assert_breaks(log=[dropped, *log])
+
+    def test_a_mail_that_begins_with_the_line_is_another_copys(self):
+        self.story.receive()
+        line = self.story.log_line("rejected")
+        self.story.send()
+        self.assert_breaks(log=[line])

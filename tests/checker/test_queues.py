@@ -133,3 +133,72 @@ class Queues(Case):
             self.story.receive(key=key)
         self.assert_breaks("crowded", concurrency=1)
         self.assert_breaks(concurrency=2)
+
+    def test_a_delete_may_wait_two_seconds_for_a_record_in_a_table(self):
+        self.story.receive(lasts=30)
+        self.story.claim("a", "sending")
+        self.story.send()
+        self.story.end(self.story.call("a", "sqs:GetQueueAttributes", {}))
+        self.story.at(3).mark("killed")
+        self.story.at(8).note("faults", change="cleared", rules=[])
+        self.assert_breaks(mode="table")
+        self.assert_breaks("undeleted", mode="memory")
+
+    def test_a_delete_that_a_table_has_long_let_go_is_missed(self):
+        self.story.receive(lasts=30)
+        self.story.claim("a", "sending")
+        self.story.send()
+        self.story.end(self.story.call("a", "sqs:GetQueueAttributes", {}))
+        self.story.at(5).mark("killed")
+        self.story.at(8).note("faults", change="cleared", rules=[])
+        self.assert_breaks("undeleted", mode="table")
+
+    def stand_still(self, until):
+        """Two receives, in the second of which the client stood still up to then."""
+        self.story.receive(lasts=5, heard="reset")
+        self.story.at(20).receive(lasts=5, count=2)
+        self.story.at(21).mark("paused")
+        self.story.at(until).mark("continued")
+        self.story.at(30).die()
+
+    def test_a_receive_in_which_the_client_stood_still_is_spent_for_a_reason(self):
+        self.stand_still(27)
+        self.assert_breaks()
+
+    def test_a_pause_long_before_a_receive_is_no_reason(self):
+        self.story.mark("paused")
+        self.story.at(1).mark("continued")
+        for count in (1, 2):
+            self.story.at(count * 10).receive(lasts=5, count=count)
+        self.story.at(30).die()
+        self.assert_breaks("dead")
+
+    def twins(self, together):
+        """A message arrives twice under one id; the copy that dies is held beside the other, or alone."""
+        self.story.arrive(2, message="m1", how="copy", body=self.story.bodies[1])
+        self.story.receive(lasts=5, key=2, message="m1", heard="reset")
+        self.story.at(10).receive(lasts=5, key=2, message="m1", count=2)
+        handle = self.story.at(10.5 if together else 20).receive()
+        self.story.send()
+        self.story.delete(handle)
+        line = self.story.log_line("sent", receive="2 of 2")
+        self.story.at(40).note("dead", queue="q", key=2, message="m1", count=2)
+        return [line]
+
+    def test_of_two_copies_under_one_id_that_are_held_at_once_one_can_be_left(self):
+        log = self.twins(together=True)
+        self.assert_breaks(log=log)
+
+    def test_of_two_copies_that_are_held_one_after_the_other_none_may_be_left(self):
+        log = self.twins(together=False)
+        self.assert_breaks("dead", log=log)
+
+    def test_a_delete_that_another_copys_handle_replaced_need_not_be_tried_again(self):
+        self.story.arrive(2, message="m1", how="copy", body=self.story.bodies[1])
+        first = self.story.receive()
+        second = self.story.receive(key=2, message="m1")
+        self.story.send()
+        self.story.delete(first, done=False)
+        self.story.delete(second, key=2)
+        self.story.at(10).note("faults", change="cleared", rules=[])
+        self.assert_breaks()

@@ -41,6 +41,17 @@ class World:
     def deletes(self, handle):
         return [(call, done) for call, seconds, done in self.settling(handle) if seconds is None]
 
+    def twin(self, receive):
+        """Another copy under the same SQS message id that the same client held at the same time."""
+        for other in self.history.receives.values():
+            if other.copy is receive.copy or other.client != receive.client:
+                continue
+            if other.copy.message != receive.copy.message:
+                continue
+            if receive.live(other.seq, other.ms) or other.live(receive.seq, receive.ms):
+                return other.record
+        return None
+
     def outcome(self, receive):
         """The line that tells how a receive ended, where its client's log is here."""
         if self._outcomes is None:
@@ -58,7 +69,13 @@ class World:
         return None
 
     def trouble(self, client, op, after_us, before_us):
-        """A call of this client on a service (`dynamodb:`) that failed in this time."""
+        """A call of this client on a service (`dynamodb:`) that failed in this time, or may have.
+
+        One that was given little to live on fails before anybody else sees its calls.
+        """
+        started = self.history.client(client).first_mark("started")
+        if started and started.get("limited"):
+            return started
         for call in self.history.client(client).calls:
             if call.op.startswith(op) and after_us <= call.us <= before_us and call.failed():
                 return call.record

@@ -16,6 +16,7 @@ use crate::{
     mutex::Mutex,
     ports::table::{Claim, Claimed as Answer, Known, TableFailure},
     random::random_id,
+    timing::TABLE_CALL_TIMEOUT,
 };
 
 /// How often somebody else's claim is looked at.
@@ -142,7 +143,9 @@ impl SharedGuard {
 impl SendGuard for SharedGuard {
     async fn claim(&self, failed: ClaimFailed<'_>) -> Claimed {
         let reach = &self.shared.reach;
-        let began = Instant::now();
+        // Only what calls and pauses may take counts: a process that stood still has not waited for the
+        // table, and would put one aside that answers.
+        let mut waited = Duration::ZERO;
         let mut backoff = Backoff::new(
             Duration::from_millis(100),
             Duration::from_secs(1),
@@ -157,6 +160,7 @@ impl SendGuard for SharedGuard {
                     None => self.without(&mut claims),
                 };
             }
+            let asked = Instant::now();
             let failure = tokio::select! {
                 biased;
                 answer = self.ask() => match answer {
@@ -176,9 +180,12 @@ impl SendGuard for SharedGuard {
                 () = reach.put_aside() => continue,
             };
             failed(&failure.error);
-            reach.failed(&failure, began.elapsed());
+            waited += asked.elapsed().min(TABLE_CALL_TIMEOUT);
+            reach.failed(&failure, waited);
+            let pause = backoff.next_delay();
+            waited += pause;
             tokio::select! {
-                () = sleep(backoff.next_delay()) => {}
+                () = sleep(pause) => {}
                 email_id = self.memory.hear() => return Claimed::Sent { email_id: Some(email_id) },
                 () = reach.put_aside() => {}
             }

@@ -105,6 +105,28 @@ async fn a_call_that_fails_or_hangs_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_delete_whose_call_has_begun_is_not_taken_back() {
+    // Two rounds of calls that hang, three seconds each, and then a slow one.
+    let rig = rig(&[Answer::Hang; 8], Answer::Late(Duration::from_secs(2)));
+    let before: Vec<_> = (0..80).map(|n| rig.lease(&format!("m{n}"))).collect();
+    let hanging =
+        futures_util::future::join_all(before.iter().map(|lease| rig.settler.delete(lease, || ())));
+    let last = rig.lease("last");
+    let late = async {
+        sleep(Duration::from_millis(500)).await;
+        rig.settler.delete(&last, || ()).await
+    };
+    let (_, settled) = tokio::join!(timeout(Duration::from_mins(1), hanging), late);
+    assert_eq!(settled, SettleResult::Done);
+    let asked = rig.queue.asked();
+    let of_last = asked.iter().filter(|asked| {
+        let mut entries = asked.entries.iter();
+        entries.any(|(handle, _)| handle == "last")
+    });
+    assert_eq!(of_last.count(), 1, "a call that had begun was taken back");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_delete_that_the_queue_disowns_ends() {
     let rig = rig(
         &[Answer::Entries(EntryFailureKind::LeaseLost)],

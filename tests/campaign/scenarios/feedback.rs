@@ -5,24 +5,15 @@ use std::time::Duration;
 use anyhow::anyhow;
 use sandbox::faults::{Fault, Rule};
 use sandbox::ses::destination::EventType;
-use sandbox::ses::publisher::{EventFault, EventRule};
+use sandbox::ses::publisher::EventFault;
 use serde_json::json;
 
+use super::super::records::{ALL, FEEDBACK, delay, rule};
 use super::super::verdict::{Bound, Bounds};
 use super::super::world::{SEND_TIMEOUT, World};
 use super::release;
 
 const SEND: &str = "ses:SendEmail";
-const SET: &str = "notifications";
-const FEEDBACK: &str = "feedback";
-pub(super) const ALL: &[EventType] = &[
-    EventType::Send,
-    EventType::Delivery,
-    EventType::Bounce,
-    EventType::Complaint,
-    EventType::Reject,
-    EventType::DeliveryDelay,
-];
 /// What a run may take where answers never come.
 const LATE_MAX: Duration = Duration::from_mins(10);
 /// How long events may take in a run in which none come.
@@ -30,27 +21,27 @@ const DEAF_PATIENCE: Duration = Duration::from_secs(3);
 
 /// 5 % of sends are cut off after SES took them.
 pub(super) async fn reset_after(world: &mut World) -> anyhow::Result<Bounds> {
-    connect(world, ALL).await?;
+    world.connect_feedback(ALL).await?;
     resets(world).await
 }
 
 /// The same, and a tenth of the events is lost.
 pub(super) async fn lost(world: &mut World) -> anyhow::Result<Bounds> {
-    connect(world, ALL).await?;
+    world.connect_feedback(ALL).await?;
     lose(world, 0.1);
     resets(world).await
 }
 
 /// The same, and no other event comes than that a mail was accepted.
 pub(super) async fn send_alone(world: &mut World) -> anyhow::Result<Bounds> {
-    connect(world, &[EventType::Send]).await?;
+    world.connect_feedback(&[EventType::Send]).await?;
     lose(world, 0.1);
     resets(world).await
 }
 
 /// Events come doubled and overtake one another by up to four seconds.
 pub(super) async fn disorder(world: &mut World) -> anyhow::Result<Bounds> {
-    connect(world, ALL).await?;
+    world.connect_feedback(ALL).await?;
     world.sandbox().ses.set_event_rules(vec![
         delay(0, 4000),
         rule(EventFault::Double { after_ms: 700 }, 0.3),
@@ -60,7 +51,7 @@ pub(super) async fn disorder(world: &mut World) -> anyhow::Result<Bounds> {
 
 /// Every answer comes when nobody listens any more: events stand for the answers.
 pub(super) async fn late(world: &mut World) -> anyhow::Result<Bounds> {
-    connect(world, ALL).await?;
+    world.connect_feedback(ALL).await?;
     let late = SEND_TIMEOUT * 2 + SEND_TIMEOUT / 5;
     let after_ms = u64::try_from(late.as_millis())?;
     world.fault(SEND, 1.0, Fault::AnswerLate { after_ms });
@@ -79,7 +70,7 @@ pub(super) async fn late(world: &mut World) -> anyhow::Result<Bounds> {
 
 /// The feedback queue is down from the start to the end.
 pub(super) async fn down(world: &mut World) -> anyhow::Result<Bounds> {
-    connect(world, ALL).await?;
+    world.connect_feedback(ALL).await?;
     world.sandbox().faults.add(Rule {
         body_contains: Some(format!("/{FEEDBACK}\"")),
         ..Rule::new("sqs:*", Fault::error("InternalError", 500))
@@ -91,7 +82,7 @@ pub(super) async fn down(world: &mut World) -> anyhow::Result<Bounds> {
 
 /// No events arrive at all.
 pub(super) async fn deaf(world: &mut World) -> anyhow::Result<Bounds> {
-    connect(world, ALL).await?;
+    world.connect_feedback(ALL).await?;
     lose(world, 1.0);
     let patience = humantime::format_duration(DEAF_PATIENCE).to_string();
     world.set("feedback.patience", &patience);
@@ -102,7 +93,7 @@ pub(super) async fn deaf(world: &mut World) -> anyhow::Result<Bounds> {
 
 /// A sibling's events come to our queue.
 pub(super) async fn sibling(world: &mut World) -> anyhow::Result<Bounds> {
-    connect(world, ALL).await?;
+    world.connect_feedback(ALL).await?;
     let event = json!({
         "eventType": "Send",
         "mail": {
@@ -125,35 +116,9 @@ pub(super) async fn sibling(world: &mut World) -> anyhow::Result<Bounds> {
     Ok(bounds)
 }
 
-/// SES's events reach a queue that the daemons read, 0.3 to 2 s late.
-pub(super) async fn connect(world: &mut World, types: &[EventType]) -> anyhow::Result<()> {
-    let connected = world
-        .sandbox()
-        .connect_feedback(SET, FEEDBACK, false, types)
-        .await;
-    connected.map_err(|refused| anyhow!("no feedback: {}", refused.message))?;
-    world.sandbox().ses.set_event_rules(vec![delay(300, 2000)]);
-    world.set("email.configuration_set", SET);
-    let url = format!("{}/000000000000/{FEEDBACK}", world.running.url());
-    world.set("feedback.queue_url", &url);
-    Ok(())
-}
-
 fn lose(world: &World, share: f64) {
     let ses = &world.sandbox().ses;
     ses.set_event_rules(vec![delay(300, 2000), rule(EventFault::Loss, share)]);
-}
-
-fn delay(min_ms: u64, max_ms: u64) -> EventRule {
-    rule(EventFault::Delay { min_ms, max_ms }, 1.0)
-}
-
-fn rule(fault: EventFault, share: f64) -> EventRule {
-    EventRule {
-        types: Vec::new(),
-        fault,
-        share,
-    }
 }
 
 /// A twentieth of the sends is cut off after SES took them. Only a mail of which no event came can go

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::anyhow;
 use sandbox::faults::{Fault, Rule, Window};
 use tokio::time::Instant;
 
+use super::super::records::ALL;
 use super::super::verdict::{Bound, Bounds};
 use super::super::world::{QUEUE, SIBLING, VISIBILITY, World};
-use super::{ends, feedback, release};
+use super::{ends, release};
 
 const SEND: &str = "ses:SendEmail";
-const TABLE: &str = "mails";
 const DAEMONS: usize = 3;
 /// A claim of a daemon that died lasts 3 s, twice the timeout of a send, the patience and 5 s.
 const PATIENCE: Duration = Duration::from_mins(4);
@@ -20,8 +19,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(13);
 
 /// SIGKILL every 5 s, and half of the mails have gone a while before SES answers.
 pub(super) async fn sigkill(world: &mut World) -> anyhow::Result<Bounds> {
-    feedback::connect(world, feedback::ALL).await?;
-    share(world)?;
+    world.connect_feedback(ALL).await?;
+    world.share_table()?;
     late_answers(world);
     let bounds = ends::sigkill(world).await?;
     Ok(Bounds {
@@ -33,7 +32,7 @@ pub(super) async fn sigkill(world: &mut World) -> anyhow::Result<Bounds> {
 
 /// The same where no events are read: what died with its sender goes again.
 pub(super) async fn unheard(world: &mut World) -> anyhow::Result<Bounds> {
-    share(world)?;
+    world.share_table()?;
     late_answers(world);
     let bounds = ends::sigkill(world).await?;
     Ok(Bounds {
@@ -44,8 +43,8 @@ pub(super) async fn unheard(world: &mut World) -> anyhow::Result<Bounds> {
 
 /// Everything at once.
 pub(super) async fn everything(world: &mut World) -> anyhow::Result<Bounds> {
-    feedback::connect(world, feedback::ALL).await?;
-    share(world)?;
+    world.connect_feedback(ALL).await?;
+    world.share_table()?;
     world.fault("dynamodb:*", 0.02, Fault::error("InternalServerError", 500));
     world.fault("dynamodb:PutItem", 0.01, Fault::ResetAfter);
     let bounds = ends::everything(world).await?;
@@ -58,8 +57,8 @@ pub(super) async fn everything(world: &mut World) -> anyhow::Result<Bounds> {
 
 /// A tenth of the deliveries is doubled, at once and later, for whichever daemon receives it.
 pub(super) async fn doubled(world: &mut World) -> anyhow::Result<Bounds> {
-    feedback::connect(world, feedback::ALL).await?;
-    share(world)?;
+    world.connect_feedback(ALL).await?;
+    world.share_table()?;
     for (after_ms, new_id) in [(0, false), (0, true), (200, true), (1000, false)] {
         let copy = Fault::Duplicate { after_ms, new_id };
         world.fault("sqs:Deliver", 0.025, copy);
@@ -77,8 +76,8 @@ pub(super) async fn doubled(world: &mut World) -> anyhow::Result<Bounds> {
 
 /// Everything is mailed, all daemons are restarted, and every message comes once more under a new id.
 pub(super) async fn redriven(world: &mut World) -> anyhow::Result<Bounds> {
-    feedback::connect(world, feedback::ALL).await?;
-    share(world)?;
+    world.connect_feedback(ALL).await?;
+    world.share_table()?;
     world.publish(world.plan.messages, Duration::ZERO).await?;
     let bodies = world.bodies(QUEUE);
     world.start(DAEMONS).await?;
@@ -103,8 +102,8 @@ pub(super) async fn redriven(world: &mut World) -> anyhow::Result<Bounds> {
 /// Two queues with a daemon each, one topic, one feedback queue, one table. A twentieth of the sends is
 /// cut off after SES took them.
 pub(super) async fn siblings(world: &mut World) -> anyhow::Result<Bounds> {
-    feedback::connect(world, feedback::ALL).await?;
-    share(world)?;
+    world.connect_feedback(ALL).await?;
+    world.share_table()?;
     world.fault(SEND, 0.05, Fault::ResetAfter);
     world.start(1).await?;
     let url = world.launch.environment.get("SQS_URL").cloned();
@@ -132,8 +131,8 @@ pub(super) async fn siblings(world: &mut World) -> anyhow::Result<Bounds> {
 
 /// The table is down for ten visibility timeouts in the middle.
 pub(super) async fn down(world: &mut World) -> anyhow::Result<Bounds> {
-    feedback::connect(world, feedback::ALL).await?;
-    share(world)?;
+    world.connect_feedback(ALL).await?;
+    world.share_table()?;
     let outage = VISIBILITY * if world.plan.short { 3 } else { 10 };
     world.start(DAEMONS).await?;
     let messages = world.plan.messages;
@@ -178,12 +177,4 @@ fn slow_sends(world: &World) {
         max_ms: 300,
     };
     world.fault(SEND, 1.0, usual);
-}
-
-/// Daemons that start from now on share a table.
-fn share(world: &mut World) -> anyhow::Result<()> {
-    let made = world.sandbox().make_table(TABLE);
-    made.map_err(|refused| anyhow!("no table: {}", refused.message))?;
-    world.set("ledger.table", TABLE);
-    Ok(())
 }

@@ -95,7 +95,7 @@ pub(super) async fn bad(world: &mut World) -> anyhow::Result<Bounds> {
 
 async fn reload(world: &mut World) -> anyhow::Result<()> {
     for daemon in &world.daemons {
-        daemon.signal("HUP").await?;
+        daemon.signal("HUP")?;
     }
     world.pass(Duration::from_secs(1)).await;
     Ok(())

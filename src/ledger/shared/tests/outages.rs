@@ -31,6 +31,25 @@ async fn the_first_mail_that_waited_in_vain_lets_all_go_and_what_they_sent_is_wr
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_process_that_stood_still_does_not_go_without_a_table_that_answers() {
+    let table: Arc<TableInMemory> = Arc::default();
+    let one = task(&table);
+    table.answer_after(TABLE_CALL_TIMEOUT);
+    table.fail(TableFailureKind::Transient);
+    let guard = begin(&one, "a").await;
+    let claim = tokio::spawn(async move { guard.claim(&|_| ()).await });
+    settle().await;
+    assert_eq!(table.calls("PutItem"), 1, "the call is under way");
+    // Longer than a mail waits; the call fails once the process runs again.
+    tokio::time::advance(seconds(20)).await;
+    settle().await;
+    table.fail(None);
+    assert_eq!(claim.await.unwrap(), Claimed::Ours);
+    assert_eq!(one.ledger.without_table(), None);
+    assert!(table.item("q#a").is_some(), "it has its claim");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_table_that_is_to_be_waited_for_is_waited_for() {
     let table: Arc<TableInMemory> = Arc::default();
     let one = start(&table, "q", None);
