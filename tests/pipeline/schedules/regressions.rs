@@ -1,4 +1,4 @@
-//! Schedules that are played each time, whatever is drawn: what once showed a fault.
+//! Schedules that are played each time, whatever is drawn.
 
 use super::{
     holds,
