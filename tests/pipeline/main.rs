@@ -11,8 +11,6 @@ mod boot;
 #[cfg(test)]
 mod breaker;
 #[cfg(test)]
-mod campaign;
-#[cfg(test)]
 mod drain;
 #[cfg(test)]
 mod feedback;
@@ -34,6 +32,8 @@ mod rate;
 mod refusals;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod schedules;
 #[cfg(test)]
 mod settle;
 #[cfg(test)]

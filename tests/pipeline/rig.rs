@@ -1,7 +1,7 @@
 //! A daemon to test with: its queue, its mail service and its repository do as they are told, and
 //! everything that happens is written down with the time since the start.
 
-mod calls;
+pub(crate) mod calls;
 mod daemon;
 mod feedback;
 mod lines;
@@ -269,7 +269,7 @@ impl Rig {
     }
 }
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     let variables = [
         ("REGION", "us-east-1"),
         ("SQS_URL", "http://127.0.0.1:4566/000000000000/q"),
@@ -304,6 +304,6 @@ pub(crate) fn assert_about(time: Duration, wanted: Duration, by: Duration) {
     );
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -19,6 +19,8 @@ pub(super) struct Claims {
     other_until: Option<Instant>,
     /// A send has begun that may have gone.
     may_be_sent: bool,
+    /// A send had no answer, and another one began after it.
+    has_unanswered: bool,
     /// Others may know what this receipt does not: an earlier send of it may have gone, or theirs.
     is_in_doubt: bool,
 }
@@ -88,6 +90,7 @@ impl Claims {
         let in_time = self.begins_until.is_some_and(|until| now <= until);
         let may_begin = self.without_table == Without::Now || in_time;
         self.is_in_doubt |= self.may_be_sent;
+        self.has_unanswered |= self.may_be_sent && may_begin;
         self.may_be_sent |= may_begin;
         may_begin
     }
@@ -102,7 +105,7 @@ impl Claims {
         self.is_in_doubt || self.may_be_sent
     }
 
-    /// The send that began was not sent. One before it that had no answer has had its time by now.
+    /// The send that began was not sent.
     pub(super) fn not_sent(&mut self) {
         self.may_be_sent = false;
     }
@@ -113,9 +116,10 @@ impl Claims {
     }
 
     /// What to take back of what may stand, now that the receipt ends. Where the mail may have gone the
-    /// claim stays: until it ends nobody sends.
+    /// claim stays: until it ends nobody sends. That goes for a send without an answer too where one after
+    /// it was refused: this task may have been deaf to its event, and another may hear it yet.
     pub(super) fn left(&mut self) -> Vec<String> {
-        if self.may_be_sent {
+        if self.may_be_sent || self.has_unanswered {
             Vec::new()
         } else {
             std::mem::take(&mut self.owners)

@@ -138,6 +138,23 @@ async fn what_a_task_did_not_send_is_free_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_may_have_gone_is_left_to_its_event_although_a_later_attempt_was_refused() {
+    let table = Arc::default();
+    let (one, other) = (task(&table), task(&table));
+    let guard = begin_send(&one, "a").await;
+    // No answer, no event is waited for, and the next attempt is refused.
+    assert_eq!(guard.claim(&|_| ()).await, Claimed::Ours);
+    assert!(guard.begin_send());
+    guard.not_sent();
+    drop(guard);
+    settle().await;
+    let theirs = begin(&other, "a").await;
+    assert_eq!(theirs.claim(&|_| ()).await, Claimed::Elsewhere);
+    sleep(seconds(60)).await;
+    assert_eq!(theirs.claim(&|_| ()).await, Claimed::Ours);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_claim_without_a_send_is_taken_back() {
     let table = Arc::default();
     let one = task(&table);

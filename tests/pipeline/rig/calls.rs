@@ -62,7 +62,7 @@ pub(crate) struct Delivered {
 }
 
 /// What the production client makes of the model's answer.
-pub(super) fn of_the_model(entry: &Value) -> EntryFailure {
+pub(crate) fn of_the_model(entry: &Value) -> EntryFailure {
     let code = entry["Code"].as_str().unwrap_or_default();
     let text = entry["Message"].as_str().unwrap_or_default();
     let lost = matches!(code, "ReceiptHandleIsInvalid" | "MessageNotInflight")
@@ -75,7 +75,7 @@ pub(super) fn of_the_model(entry: &Value) -> EntryFailure {
     entry_failure(kind, code)
 }
 
-pub(super) fn entry_failure(kind: EntryFailureKind, code: &str) -> EntryFailure {
+pub(crate) fn entry_failure(kind: EntryFailureKind, code: &str) -> EntryFailure {
     EntryFailure {
         kind,
         code: code.to_owned(),
@@ -83,7 +83,7 @@ pub(super) fn entry_failure(kind: EntryFailureKind, code: &str) -> EntryFailure 
     }
 }
 
-pub(super) fn failure(kind: QueueFailureKind) -> QueueFailure {
+pub(crate) fn failure(kind: QueueFailureKind) -> QueueFailure {
     QueueFailure {
         kind,
         error: Box::new(CallError {

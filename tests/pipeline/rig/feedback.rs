@@ -81,7 +81,7 @@ pub(crate) fn in_envelope(event: &Value) -> String {
 }
 
 impl FeedbackQueue {
-    pub(super) async fn new(sqs: Arc<Sqs>) -> Arc<Self> {
+    pub(crate) async fn new(sqs: Arc<Sqs>) -> Arc<Self> {
         let request = json!({ "QueueName": NAME });
         sqs.call("CreateQueue", request).await.unwrap();
         Arc::new(Self {

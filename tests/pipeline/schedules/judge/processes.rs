@@ -1,0 +1,218 @@
+//! Rules about processes: how each ends, how fast it sends, and whether its words agree with what was
+//! seen.
+
+use std::{collections::HashSet, time::Duration};
+
+use organizer_notifier::{pipeline::outcome::Outcome, timing::TELEMETRY_FLUSH_TIME};
+
+use super::{
+    super::{
+        history::{Line, Receive, Told},
+        plan::{Body, Rate, Trouble},
+    },
+    Case, Found,
+};
+
+/// What the end of a process may take beyond its timetable: nothing is begun in it.
+const SLACK: Duration = Duration::from_millis(10);
+
+/// Who is asked to stop has ended within its grace, the time that telemetry may need left over. None ends
+/// by itself, and none panics.
+pub(super) fn late(case: &Case<'_>) -> Vec<Found> {
+    let history = case.history();
+    let grace = case.played.settings.grace - TELEMETRY_FLUSH_TIME + SLACK;
+    let mut found = Vec::new();
+    for (number, run) in history.daemons.iter().enumerate() {
+        if run.panicked {
+            found.push(Found::general(format!("daemon {number} panicked")));
+        }
+        let ended = run.ended.or(run.killed);
+        if let (Some(asked), Some(ended)) = (run.asked, ended) {
+            let took = ended
+                .saturating_sub(asked)
+                .saturating_sub(history.frozen(asked, ended));
+            if took > grace {
+                let text = format!("daemon {number} took {took:?} of its {grace:?} to stop");
+                found.push(Found::general(text));
+            }
+        } else if run.tally.is_some() {
+            found.push(Found::general(format!("daemon {number} ended by itself")));
+        }
+    }
+    found
+}
+
+/// Who has ended calls nobody.
+pub(super) fn after(case: &Case<'_>) -> Vec<Found> {
+    let runs = case.history().daemons.iter().enumerate();
+    let called = runs.filter_map(|(number, run)| {
+        let (at, call) = run.called_after?;
+        let text = format!("daemon {number} made a call after its end, at {at:?}: {call}");
+        Some(Found::general(text))
+    });
+    called.collect()
+}
+
+/// Nobody asks for more recipients a second than it may. A bucket saves up a second's worth, and a mail
+/// goes while the bucket is not in debt.
+pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
+    let history = case.history();
+    let is_of_the_account =
+        |trouble| matches!(trouble, Trouble::AccountDenied | Trouble::AccountFails);
+    // A mail has its turn before it has its claim: those that waited for the table go at once.
+    if !history.table_troubles.is_empty() {
+        return Vec::new();
+    }
+    let rate = match case.played.schedule.rate {
+        Rate::PerSecond(rate) => f64::from(rate),
+        Rate::Account(rate) if !case.had(Duration::MAX, is_of_the_account) => f64::from(rate),
+        Rate::Account(_) | Rate::Unlimited => return Vec::new(),
+    };
+    let mut found = Vec::new();
+    for daemon in 0..history.daemons.len() {
+        let (mut tokens, mut since) = (rate.max(1.0), Duration::ZERO);
+        for send in history.sends.iter().filter(|send| send.daemon == daemon) {
+            let passed = (send.began - since).as_secs_f64();
+            tokens = rate.max(1.0).min(passed.mul_add(rate, tokens));
+            since = send.began;
+            // Waits end at whole milliseconds, and the claim stands between the turn and the send.
+            if tokens < -2.0 {
+                let text =
+                    format!("{daemon} sent faster than {rate} recipients a second at {since:?}");
+                found.push(Found::general(text));
+                break;
+            }
+            tokens -= f64::from(u32::try_from(send.recipients).unwrap_or(u32::MAX));
+        }
+    }
+    found
+}
+
+/// The sums of each daemon agree with its receives, and all sums with all lines.
+pub(super) fn sums(case: &Case<'_>) -> Vec<Found> {
+    let history = case.history();
+    let mut found = Vec::new();
+    for (number, run) in history.daemons.iter().enumerate() {
+        let Some(tally) = &run.tally else { continue };
+        let (mut seen, mut sure, mut all) = (HashSet::new(), 0, 0);
+        let mine = history
+            .receives
+            .iter()
+            .filter(|receive| receive.daemon == number);
+        for receive in mine {
+            all += u64::from(receive.heard.is_some());
+            // What it holds already is no other delivery.
+            let is_sure = receive.heard.is_some_and(|at| !run.is_stopping(at));
+            sure += u64::from(seen.insert(&receive.id) && is_sure);
+        }
+        let received = tally.received();
+        if !tally.balanced() || received < sure || received > all {
+            let text = format!("daemon {number} counts {tally}, and received {sure} to {all}");
+            found.push(Found::general(text));
+        }
+    }
+    let is_killed = history.daemons.iter().any(|run| run.killed.is_some());
+    for outcome in Outcome::ALL {
+        let tallies = history.daemons.iter().filter_map(|run| run.tally.as_ref());
+        let counted: u64 = tallies.map(|tally| tally.count(outcome)).sum();
+        let lines = case
+            .played
+            .lines
+            .iter()
+            .filter(|line| line.outcome == outcome.name());
+        let told = lines.count() as u64;
+        if told < counted || (told > counted && !is_killed) {
+            let text = format!("{counted} are counted as {outcome}, and {told} told");
+            found.push(Found::general(text));
+        }
+    }
+    found
+}
+
+/// What a line says of a message is what happened to it.
+pub(super) fn contradicted(case: &Case<'_>) -> Vec<Found> {
+    let mut found = Vec::new();
+    for line in &case.played.lines {
+        let of = case
+            .history()
+            .receives
+            .iter()
+            .filter(|receive| receive.id == line.id);
+        let of: Vec<_> = of.filter(|receive| receive.at <= line.at).collect();
+        let Some(message) = of.first().map(|receive| receive.message) else {
+            let text = format!(
+                "a line tells of a message that nobody received: {}",
+                line.text
+            );
+            found.push(Found::general(text));
+            continue;
+        };
+        let limit = case.played.schedule.receives;
+        let told = |receive: &&&Receive| line.receive == format!("{} of {limit}", receive.count);
+        let counted: Vec<_> = of.iter().filter(told).collect();
+        let wrong = if counted.is_empty() {
+            Some(format!("no receive is {}", line.receive))
+        } else {
+            contradiction(
+                case,
+                message,
+                line,
+                counted.first().map_or(0, |receive| receive.daemon),
+            )
+        };
+        if let Some(wrong) = wrong {
+            let (at, outcome) = (line.at, &line.outcome);
+            let text = format!("{message} is told as {outcome} at {at:?}, and {wrong}");
+            found.push(Found::of(message, text));
+        }
+    }
+    found
+}
+
+/// How a line and what was seen differ, in words.
+fn contradiction(case: &Case<'_>, message: usize, line: &Line, daemon: usize) -> Option<String> {
+    let history = case.history();
+    let sends = history.sends.iter().enumerate();
+    let of = sends.filter(|(_, send)| send.message == Some(message) && send.began <= line.at);
+    let of: Vec<_> = of.collect();
+    let mailed = of
+        .iter()
+        .any(|(_, send)| send.mailed.is_some_and(|at| at <= line.at));
+    let is_control = case.body(message) == Body::Control;
+    match line.outcome.as_str() {
+        "ignored" => (!is_control).then(|| "it is no control message".to_owned()),
+        _ if is_control && line.outcome != "released" && line.outcome != "lost" => {
+            Some("it is a control message".to_owned())
+        }
+        "sent" => {
+            let id = line.email_id.as_deref().unwrap_or_default();
+            let named = of.iter().any(|(number, _)| id == format!("mail-{number}-"));
+            (!mailed || !named).then(|| format!("no mail of it was accepted as {id:?} by then"))
+        }
+        "duplicate" => (!mailed).then(|| "no mail of it was accepted by then".to_owned()),
+        "rejected" => {
+            let refused = of
+                .iter()
+                .any(|(_, send)| matches!(send.told, Some((_, Told::Refused))));
+            let is_bad = matches!(
+                case.body(message),
+                Body::Malformed | Body::NoRecipient | Body::NoUid
+            );
+            (!refused && !is_bad).then(|| "nothing is wrong with it".to_owned())
+        }
+        "released" => {
+            let mut runs = history.daemons.iter();
+            let stopping = runs.any(|run| run.is_stopping(line.at));
+            (!stopping).then(|| "nobody stops".to_owned())
+        }
+        _ => {
+            let own = of.iter().filter(|(_, send)| send.daemon == daemon);
+            let mut own = own.filter(
+                |(_, send)| matches!(send.told, Some((at, Told::Accepted)) if at < line.at),
+            );
+            let one_receive = history.receives_of(message).count() == 1;
+            (own.next().is_some() && one_receive && line.outcome != "panicked")
+                .then(|| "its mail was accepted and answered".to_owned())
+        }
+    }
+}
