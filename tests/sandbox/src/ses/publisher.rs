@@ -21,7 +21,7 @@ use super::super::lock;
 use super::super::sns::Sns;
 use super::super::sqs::Sqs;
 use super::destination::{EventDestination, EventType, GREETING, Target};
-use super::fate::{Fate, FateRule, Sent};
+use super::fate::{Fate, FateRule, PERMANENT, SUPPRESSED, Sent};
 
 const SUBJECT: &str = "Amazon SES Email Event Notification";
 
@@ -212,9 +212,9 @@ impl Publisher {
     }
 
     /// What becomes of a mail to these recipients; `suppressed` ones bounce.
-    pub(super) fn fate(&self, to: &[String], suppressed: bool) -> Fate {
+    pub(super) fn fate(&self, to: &[&str], suppressed: bool) -> Fate {
         if suppressed {
-            return Fate::bounced("Permanent", "OnAccountSuppressionList");
+            return Fate::bounced(PERMANENT, SUPPRESSED);
         }
         let rules = lock(&self.rules);
         let wanted = |rule: &&FateRule| {
