@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 pub use self::account::AccountSettings;
 pub use self::identity::Identity;
 pub use self::route::route;
+pub(crate) use self::send::NO_RECIPIENT;
 pub use self::send::SendEmail;
 pub use self::suppression::Reason;
 

@@ -98,6 +98,14 @@ impl Fate {
         }
     }
 
+    /// Whether the recipient does not get the mail, or does not want it.
+    pub(crate) fn is_bad(&self) -> bool {
+        matches!(
+            self,
+            Self::Bounced { .. } | Self::Complained | Self::Rejected | Self::NotRendered
+        )
+    }
+
     /// The id that its bounce or complaint has in events and on the suppression list.
     pub(super) fn feedback_id(&self, mail: &str) -> String {
         match self {

@@ -125,6 +125,11 @@ impl Default for Rules {
 }
 
 impl Told {
+    /// Whether the recipient did not get the mail, or did not want it.
+    pub fn is_bad(&self) -> bool {
+        self.fate.as_ref().is_some_and(Fate::is_bad)
+    }
+
     /// What became of the mail and what was told of it, in words.
     pub fn words(&self) -> String {
         let mut words = self.fate.as_ref().map(Fate::words).unwrap_or_default();

@@ -15,6 +15,8 @@ use super::fate::Sent;
 use super::{REGION_IN_TEXTS, Ses, State, address, bad_request, error, mime};
 
 const MOST_RECIPIENTS: usize = 50;
+/// The text of the refusal of a mail to nobody.
+pub(crate) const NO_RECIPIENT: &str = "Destination must hold at least one address.";
 
 /// The request, of right form but unchecked.
 #[derive(Deserialize)]
@@ -297,7 +299,7 @@ fn recipients(mail: &StoredMail) -> Result<Vec<&str>, ServiceError> {
         .flatten()
         .collect();
     if given.is_empty() {
-        return Err(bad_request("Destination must hold at least one address."));
+        return Err(bad_request(NO_RECIPIENT));
     }
     if given.len() > MOST_RECIPIENTS {
         return Err(bad_request(format!(
