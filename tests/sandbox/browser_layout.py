@@ -41,7 +41,7 @@ def an_outcome_is_whole_and_a_bounce_stands_out(stage):
 @check
 def the_number_of_recipients_is_never_cut(stage):
     bounces(stage, "gone@")
-    stage.send("Lunch", to=["multi@example.com", "a@example.com", "b@example.com"])
+    stage.send("Lunch", to=["multi@example.com", "a@example.com", "b@example.com"], sender="events@example.com")
     stage.send("Plan", to=["x" * 60 + "@example.com", "a@example.com", "b@example.com"], ConfigurationSetName="events")
     with stage.page() as page:
         expect(rows(page)).to_have_count(2)
@@ -52,6 +52,7 @@ def the_number_of_recipients_is_never_cut(stage):
             assert number["x"] + number["width"] <= inside["x"] + inside["width"] + 0.5, (inside, number)
         assert is_whole(rows(page).nth(1).locator(".first"))
         assert not is_whole(rows(page).nth(0).locator(".first"))
+        assert is_whole(rows(page).nth(1).locator(".from"))
 
 
 @check
