@@ -63,16 +63,16 @@ fn actions(found: &Found, searched: &str) -> Markup {
 }
 
 /// What was found in each section of the list, as a deletion would take it; `mails` is for the first.
-fn holdings(mut mails: String, found: &Found) -> String {
-    let simulated = found.simulated.len();
-    if simulated > 0 {
-        mails.push_str(&format!(", {simulated} to the simulator"));
-    }
-    if !found.refused.is_empty() {
-        mails.push_str(", ");
-        mails.push_str(&counted(found.refused.len(), "refusal"));
-    }
-    mails
+fn holdings(mails: String, found: &Found) -> String {
+    let simulated = match found.simulated.len() {
+        0 => String::new(),
+        count => format!(", {count} to the simulator"),
+    };
+    let refused = match found.refused.len() {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "refusal")),
+    };
+    mails + &simulated + &refused
 }
 
 fn mails(found: &Found, searched: &str, told: &BTreeMap<String, Told>) -> Markup {
