@@ -20,6 +20,7 @@ import boto3
 from playwright.sync_api import expect, sync_playwright
 
 import browser_checks
+import browser_layout  # noqa: F401 - its checks join the others
 import browser_tour
 
 # A telephone's page and a desk's, in CSS pixels.

@@ -5,6 +5,8 @@ import pathlib
 
 from playwright.sync_api import expect
 
+from browser_layout import bounces
+
 TEMPLATE = pathlib.Path(__file__).parent.parent / "demo" / "template.html"
 
 
@@ -17,21 +19,27 @@ def fill(stage):
     stage.sqs.send_message(QueueUrl=queue, MessageBody="poison")
     for _ in range(2):
         stage.sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)
+    bounces(stage, "gone@")
     for subject, to in [
         ("Registered: Quarterly planning", "dana@example.com"),
         ("Registered: <script>alert(1)</script> & {uid}", "eve@example.net"),
         ("Registered: 桜のお花見と計画会議", "hana@example.org"),
         ("Registered: a meeting whose organizer could not decide on a short title, and so wrote all of it", "a.very.long.address.of.somebody@mail.example.com"),
+        ("Registered: Retrospective", "gone@example.net"),
         ("", ["ida@example.com", "jo@example.com", "kim@example.com"]),
     ]:
-        stage.send(subject or " ", to=to)
+        stage.send(subject or " ", to=to, ConfigurationSetName="events")
     message = email.message.EmailMessage()
     message["From"], message["To"], message["Subject"] = "events@example.com", "raw@example.com", "Raw: Grüße"
     message.set_content("Täxt")
     stage.send_raw(message)
+    try:
+        stage.send("check", to=[])
+    except stage.ses.exceptions.BadRequestException:
+        pass
     stage.send("Witness", to="success@simulator.amazonses.com")
     return stage.send("Registered: Kick-off", html=TEMPLATE.read_text(), ReplyToAddresses=["help@example.com"],
-                      EmailTags=[{"Name": "uid", "Value": "42"}])
+                      ConfigurationSetName="events", EmailTags=[{"Name": "uid", "Value": "42"}])
 
 
 def tour(stage, folder):
@@ -49,7 +57,7 @@ def tour(stage, folder):
             shoot(page, "empty")
         ident = fill(stage)
         with stage.page(color_scheme=scheme) as page:
-            expect(page).to_have_title("(7) Outbox")
+            expect(page).to_have_title("(8) Outbox")
             page.keyboard.press("ArrowDown")
             shoot(page, "list")
             page.get_by_role("button", name="Delete all").click()

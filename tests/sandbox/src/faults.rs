@@ -1,8 +1,12 @@
 //! Faults injected per operation: errors, delays, silence, resets, batch entries that fail or are left, and
 //! duplicates, decided by rules that can change while the sandbox runs.
 
+mod script;
+
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
+
+pub use self::script::EXAMPLES;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -12,15 +16,13 @@ use tokio::time::Instant;
 
 use super::history::History;
 use super::lock;
-
-/// The operation that [`Fault::Duplicate`] applies to: any arrival of a message in a queue.
-const DELIVERY: &str = "sqs:Deliver";
+use super::operations::{DELIVERY, matches};
 
 /// One rule. Of several that match a request, delays add up and the first other fault wins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// `ses:SendEmail`, `sqs:*` or `*`.
+    /// `ses:SendEmail`, or with a `*` at the end, which stands for anything: `sqs:*`, `sqs:Get*`, `*`.
     pub operation: String,
     /// What goes wrong.
     pub fault: Fault,
@@ -171,14 +173,6 @@ pub struct Duplicate {
     pub new_id: bool,
 }
 
-/// What `PUT /faults` takes, unless it is the list of rules alone.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Script {
-    seed: Option<u64>,
-    rules: Vec<Rule>,
-}
-
 impl Default for Faults {
     fn default() -> Self {
         Self::new()
@@ -240,25 +234,6 @@ impl Faults {
     /// The seed of rules set from now on; the same seed, rules and requests strike the same.
     pub fn seed(&self, seed: u64) {
         lock(&self.state).seed = seed;
-    }
-
-    /// Takes the body of `PUT /faults`; the error says what is wrong with it.
-    pub fn set_json(&self, body: &[u8]) -> Result<(), String> {
-        let script = match serde_json::from_slice(body).map_err(|error| error.to_string())? {
-            list @ Value::Array(_) => {
-                serde_json::from_value(list).map(|rules| Script { seed: None, rules })
-            }
-            other => serde_json::from_value(other),
-        };
-        let Script { seed, rules } = script.map_err(|error| error.to_string())?;
-        if rules.iter().any(|rule| !(0.0..=1.0).contains(&rule.share)) {
-            return Err("share must be between 0 and 1".to_owned());
-        }
-        if let Some(seed) = seed {
-            self.seed(seed);
-        }
-        self.set(rules);
-        Ok(())
     }
 
     /// The rules that can still strike, with how often each has.
@@ -368,7 +343,7 @@ impl ArmedRule {
 
     fn strikes(&mut self, operation: &str, body: &[u8]) -> bool {
         let rule = &self.rule;
-        let matches = matches_operation(&rule.operation, operation)
+        let matches = matches(&rule.operation, operation)
             && rule
                 .body_contains
                 .as_ref()
@@ -381,13 +356,6 @@ impl ArmedRule {
         let strikes = matches && self.random.random_bool(rule.share.clamp(0.0, 1.0));
         self.struck += u64::from(strikes);
         strikes
-    }
-}
-
-fn matches_operation(pattern: &str, operation: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => operation.starts_with(prefix),
-        None => pattern == operation,
     }
 }
 

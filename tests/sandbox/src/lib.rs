@@ -9,6 +9,7 @@ pub mod dynamodb;
 pub mod faults;
 pub mod history;
 pub mod http;
+pub mod operations;
 pub mod outbox;
 pub mod s3;
 pub mod ses;

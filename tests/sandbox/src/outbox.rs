@@ -239,6 +239,10 @@ struct Found {
 }
 
 impl Found {
+    fn is_empty(&self) -> bool {
+        self.mails.is_empty() && self.simulated.is_empty() && self.refused.is_empty()
+    }
+
     /// The mails before and after one in the list that it is in.
     fn beside(&self, id: &str) -> (Option<&StoredMail>, Option<&StoredMail>) {
         for list in [&self.mails, &self.simulated] {

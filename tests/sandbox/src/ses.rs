@@ -23,7 +23,9 @@ use serde_json::{Value, json};
 pub use self::account::AccountSettings;
 pub use self::identity::Identity;
 pub use self::route::route;
+pub(crate) use self::send::NO_RECIPIENT;
 pub use self::send::SendEmail;
+pub use self::suppression::Reason;
 
 use self::destination::EventDestination;
 use self::fate::FateRule;
@@ -138,6 +140,7 @@ impl Ses {
             "SendEmail" => self.send_email(parse(request)?),
             "GetAccount" => Ok(self.get_account()),
             "PutAccountSendingAttributes" => self.put_account_sending(&request),
+            "PutAccountSuppressionAttributes" => self.put_account_suppression(&request),
             "PutSandboxAccount" => self.put_sandbox_account(request),
             "CreateEmailIdentity" => self.create_identity(&request),
             "GetEmailIdentity" => self.get_identity(&request),

@@ -1,5 +1,7 @@
 //! Which requests the rules strike.
 
+mod script;
+
 use std::time::Duration;
 
 use sandbox::faults::{Fault, Faults, Plan, Rule, Window};

@@ -6,6 +6,7 @@ mod quota;
 mod raw;
 mod route;
 mod sdk;
+mod suppression;
 
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::super::http::ServiceError;
-use super::super::ses::SendEmail;
+use super::super::ses::{NO_RECIPIENT, SendEmail};
 use super::StoredMail;
 use super::search::Search;
 
@@ -39,7 +39,14 @@ impl Refused {
         }
     }
 
+    /// Whether it is a mail to nobody that was refused for just that. Programs send one to learn whether they
+    /// may send at all, since SES refuses it after it has looked at their rights.
+    pub fn is_trial(&self) -> bool {
+        self.message == NO_RECIPIENT && self.mail.recipients().next().is_none()
+    }
+
     fn json(&self) -> Value {
+        let trial = self.is_trial();
         let StoredMail {
             time,
             from,
@@ -50,6 +57,7 @@ impl Refused {
         let Self { code, message, .. } = self;
         json!({
             "time": time, "from": from, "to": to, "subject": subject, "code": code, "message": message,
+            "trial": trial,
         })
     }
 }

@@ -1,9 +1,12 @@
 //! The account's standing: what the owner, AWS's reviewers and the quota decide.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::http::ServiceError;
+use super::suppression::Reason;
 use super::{Ses, bad_request};
 
 /// What `PUT /ses/account` and [`Ses::update_account`] set.
@@ -32,6 +35,8 @@ pub struct AccountSettings {
     pub require_verified_identities: bool,
     /// New identities wait for their owner's confirmation instead of being verified at once.
     pub identities_pending: bool,
+    /// What puts an address on the account's suppression list, and keeps mail from addresses that it put there.
+    pub suppressed_reasons: BTreeSet<Reason>,
 }
 
 impl Default for AccountSettings {
@@ -46,6 +51,7 @@ impl Default for AccountSettings {
             paused: false,
             require_verified_identities: true,
             identities_pending: false,
+            suppressed_reasons: BTreeSet::from([Reason::Bounce, Reason::Complaint]),
         }
     }
 }
@@ -90,7 +96,7 @@ impl Ses {
                 "SentLast24Hours": sent,
             },
             "SendingEnabled": account.may_send(),
-            "SuppressionAttributes": { "SuppressedReasons": ["BOUNCE", "COMPLAINT"] },
+            "SuppressionAttributes": { "SuppressedReasons": account.suppressed_reasons },
         })
     }
 
@@ -102,6 +108,18 @@ impl Ses {
             Some(_) => return Err(bad_request("SendingEnabled must be true or false.")),
         };
         self.state().account.sending_enabled = enabled;
+        Ok(json!({}))
+    }
+
+    /// Takes the place of all reasons; without any nothing is suppressed.
+    pub(super) fn put_account_suppression(&self, request: &Value) -> Result<Value, ServiceError> {
+        let reasons = match request.get("SuppressedReasons") {
+            None | Some(Value::Null) => BTreeSet::new(),
+            Some(reasons) => serde_json::from_value(reasons.clone()).map_err(|_| {
+                bad_request("SuppressedReasons must be a list of BOUNCE and COMPLAINT.")
+            })?,
+        };
+        self.state().account.suppressed_reasons = reasons;
         Ok(json!({}))
     }
 

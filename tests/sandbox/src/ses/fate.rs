@@ -4,6 +4,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::destination::EventType;
+use super::suppression::Reason;
+
+/// The type of bounces after which SES does not try again.
+pub(super) const PERMANENT: &str = "Permanent";
+/// The subtype of bounces that the account's suppression list made.
+pub(super) const SUPPRESSED: &str = "OnAccountSuppressionList";
 
 /// What becomes of a mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +81,36 @@ impl Fate {
             "complaint" => Some(Self::Complained),
             "suppressionlist" => Some(Self::bounced("Permanent", "Suppressed")),
             _ => None,
+        }
+    }
+
+    /// What it gives SES for its suppression list. A bounce that the list itself made is none: the address is
+    /// on it.
+    pub(super) fn suppresses(&self) -> Option<Reason> {
+        match self {
+            Self::Bounced {
+                bounce_type,
+                bounce_sub_type,
+            } => (bounce_type == PERMANENT && bounce_sub_type != SUPPRESSED)
+                .then_some(Reason::Bounce),
+            Self::Complained => Some(Reason::Complaint),
+            _ => None,
+        }
+    }
+
+    /// Whether the recipient does not get the mail, or does not want it.
+    pub(crate) fn is_bad(&self) -> bool {
+        matches!(
+            self,
+            Self::Bounced { .. } | Self::Complained | Self::Rejected | Self::NotRendered
+        )
+    }
+
+    /// The id that its bounce or complaint has in events and on the suppression list.
+    pub(super) fn feedback_id(&self, mail: &str) -> String {
+        match self {
+            Self::Complained => format!("{mail}-complaint"),
+            _ => format!("{mail}-bounce"),
         }
     }
 
@@ -196,7 +232,7 @@ impl Sent {
                     _ => ("Undetermined", "Undetermined"),
                 };
                 json!({
-                    "feedbackId": format!("{}-bounce", self.id),
+                    "feedbackId": fate.feedback_id(&self.id),
                     "bounceType": kind,
                     "bounceSubType": sub,
                     "bouncedRecipients": recipients("5.1.1", "550 5.1.1 user unknown"),
@@ -205,7 +241,7 @@ impl Sent {
                 })
             }
             EventType::Complaint => json!({
-                "feedbackId": format!("{}-complaint", self.id),
+                "feedbackId": fate.feedback_id(&self.id),
                 "complaintSubType": null,
                 "complainedRecipients": self
                     .to

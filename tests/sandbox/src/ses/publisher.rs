@@ -21,7 +21,7 @@ use super::super::lock;
 use super::super::sns::Sns;
 use super::super::sqs::Sqs;
 use super::destination::{EventDestination, EventType, GREETING, Target};
-use super::fate::{Fate, FateRule, Sent};
+use super::fate::{Fate, FateRule, PERMANENT, SUPPRESSED, Sent};
 
 const SUBJECT: &str = "Amazon SES Email Event Notification";
 
@@ -125,6 +125,11 @@ impl Default for Rules {
 }
 
 impl Told {
+    /// Whether the recipient did not get the mail, or did not want it.
+    pub fn is_bad(&self) -> bool {
+        self.fate.as_ref().is_some_and(Fate::is_bad)
+    }
+
     /// What became of the mail and what was told of it, in words.
     pub fn words(&self) -> String {
         let mut words = self.fate.as_ref().map(Fate::words).unwrap_or_default();
@@ -212,9 +217,9 @@ impl Publisher {
     }
 
     /// What becomes of a mail to these recipients; `suppressed` ones bounce.
-    pub(super) fn fate(&self, to: &[String], suppressed: bool) -> Fate {
+    pub(super) fn fate(&self, to: &[&str], suppressed: bool) -> Fate {
         if suppressed {
-            return Fate::bounced("Permanent", "OnAccountSuppressionList");
+            return Fate::bounced(PERMANENT, SUPPRESSED);
         }
         let rules = lock(&self.rules);
         let wanted = |rule: &&FateRule| {

@@ -18,6 +18,7 @@ pub fn route(method: &str, path: &str, query: &str) -> Option<(&'static str, Map
         ("POST", ["outbound-emails"]) => ("SendEmail", None),
         ("GET", ["account"]) => ("GetAccount", None),
         ("PUT", ["account", "sending"]) => ("PutAccountSendingAttributes", None),
+        ("PUT", ["account", "suppression"]) => ("PutAccountSuppressionAttributes", None),
         ("POST", ["identities"]) => ("CreateEmailIdentity", None),
         // Newer SDKs list by POST.
         ("GET", ["identities"]) | ("POST", ["list-identities"]) => ("ListEmailIdentities", None),

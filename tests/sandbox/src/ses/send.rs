@@ -15,6 +15,8 @@ use super::fate::Sent;
 use super::{REGION_IN_TEXTS, Ses, State, address, bad_request, error, mime};
 
 const MOST_RECIPIENTS: usize = 50;
+/// The text of the refusal of a mail to nobody.
+pub(crate) const NO_RECIPIENT: &str = "Destination must hold at least one address.";
 
 /// The request, of right form but unchecked.
 #[derive(Deserialize)]
@@ -88,14 +90,17 @@ impl Ses {
         }
         let now = self.clock.now_millis();
         let id = message_id(now);
-        let events = {
+        let (events, fate) = {
             let mut state = self.state();
             let set = state.set_of(&mail, sender)?;
             state.admit(&mail, set.as_deref(), sender, &recipients)?;
             if let Some(history) = self.history.get() {
                 history.note("mail", || mail.record(&id, set.as_deref(), &recipients));
             }
-            set.and_then(|set| state.events_of(set, &recipients))
+            let suppressed = recipients.iter().any(|one| state.is_suppressed(one));
+            let fate = self.publisher.fate(&recipients, suppressed);
+            state.suppress(&fate, &id, &recipients, now);
+            (set.and_then(|set| state.events_of(set)), fate)
         };
 
         mail.id = id;
@@ -106,7 +111,6 @@ impl Ses {
         let sent = events.map(|events| (mail.sent(&events.set), events));
         self.outbox.add(mail);
         if let Some((sent, events)) = sent {
-            let fate = self.publisher.fate(&sent.to, events.suppressed);
             self.publisher.publish(sent, fate, &events.destinations);
         }
         Ok(answer)
@@ -117,8 +121,6 @@ impl Ses {
 struct Events {
     set: String,
     destinations: Vec<EventDestination>,
-    /// Whether a recipient is on the account's suppression list.
-    suppressed: bool,
 }
 
 impl StoredMail {
@@ -169,17 +171,11 @@ impl State {
     }
 
     /// What a mail's events need, where they go anywhere.
-    fn events_of(&self, set: String, recipients: &[&str]) -> Option<Events> {
+    fn events_of(&self, set: String) -> Option<Events> {
         let destinations = &self.configuration_sets.get(&set)?.destinations;
         let enabled = destinations.iter().filter(|one| one.enabled);
         let destinations: Vec<_> = enabled.cloned().collect();
-        let suppressed =
-            |address: &&str| self.suppressed.contains_key(&address.to_ascii_lowercase());
-        (!destinations.is_empty()).then(|| Events {
-            set,
-            destinations,
-            suppressed: recipients.iter().any(suppressed),
-        })
+        (!destinations.is_empty()).then_some(Events { set, destinations })
     }
 
     /// What the account's standing says to a well-formed mail, its quota last, so that a
@@ -303,7 +299,7 @@ fn recipients(mail: &StoredMail) -> Result<Vec<&str>, ServiceError> {
         .flatten()
         .collect();
     if given.is_empty() {
-        return Err(bad_request("Destination must hold at least one address."));
+        return Err(bad_request(NO_RECIPIENT));
     }
     if given.len() > MOST_RECIPIENTS {
         return Err(bad_request(format!(

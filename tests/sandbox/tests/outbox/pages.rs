@@ -2,6 +2,8 @@
 
 use sandbox::faults::{Fault, Rule};
 use sandbox::outbox::StoredMail;
+use sandbox::ses::destination::EventType;
+use sandbox::ses::fate::{Fate, FateRule};
 use serde_json::json;
 
 use super::{hostile, mail, page, request, start};
@@ -161,6 +163,89 @@ async fn mails_to_the_simulator_stand_below_the_others() {
     assert!(list.find("dana@example.com").unwrap() < apart);
     assert!(list.find(simulated).unwrap() > apart);
     assert_eq!(page(&running, "/outbox/0100-b").await.status, 200);
+}
+
+#[tokio::test]
+async fn the_bar_counts_what_the_question_counts() {
+    let simulated = "success+1@simulator.amazonses.com";
+    let running = start([
+        mail("0100-a", "One", "dana@example.com"),
+        mail("0100-b", "Two", simulated),
+        mail("0100-c", "Three", simulated),
+    ])
+    .await;
+    let refused = |subject: &str| sandbox::outbox::Refused {
+        mail: mail("", subject, simulated),
+        code: "MessageRejected".to_owned(),
+        ..sandbox::outbox::Refused::default()
+    };
+    running.sandbox.outbox.refuse(refused("Four"));
+    for (path, bar, question) in [
+        (
+            "/outbox",
+            "1 mail, 2 to the simulator, 1 refusal",
+            "Delete everything: 1 mail, 2 to the simulator, 1 refusal?",
+        ),
+        (
+            "/outbox?q=simulator",
+            "0 of 1 mail, 2 to the simulator, 1 refusal",
+            "Delete what “simulator” finds: 0 mails, 2 to the simulator, 1 refusal?",
+        ),
+        (
+            "/outbox?q=one",
+            "1 of 1 mail",
+            "Delete what “one” finds: 1 mail?",
+        ),
+    ] {
+        let list = page(&running, path).await.body;
+        let bar = format!("<span class=\"count\">{bar}</span>");
+        assert!(list.contains(&bar), "{bar}: {list}");
+        assert!(list.contains(question), "{question}: {list}");
+    }
+    running.sandbox.outbox.delete("0100-a");
+    let list = page(&running, "/outbox").await.body;
+    assert!(list.contains(">0 mails of 1 sent, 2 to"), "{list}");
+}
+
+#[tokio::test]
+async fn what_did_not_arrive_is_told_in_another_colour_than_what_did() {
+    let running = start([]).await;
+    let sandbox = &running.sandbox;
+    sandbox.ses.verify("example.com");
+    let types = [EventType::Send, EventType::Bounce];
+    let connected = sandbox.connect_feedback("set", "feedback", true, &types);
+    connected.await.unwrap();
+    sandbox.ses.set_fates(vec![FateRule {
+        recipient_contains: "gone@".to_owned(),
+        fate: Fate::bounced("Permanent", "General"),
+    }]);
+    for to in ["dana@example.com", "gone@example.com"] {
+        let mail = json!({
+            "FromEmailAddress": "a@example.com",
+            "Destination": { "ToAddresses": [to, "eve@example.com"] },
+            "ConfigurationSetName": "set",
+            "Content": { "Simple": {
+                "Subject": { "Data": "Lunch" },
+                "Body": { "Text": { "Data": "Hello" } },
+            } },
+        });
+        sandbox.ses.call("SendEmail", mail).await.unwrap();
+    }
+    let list = page(&running, "/outbox").await.body;
+    for told in [
+        "<th class=\"fate\" scope=\"col\">Outcome</th>",
+        "<td class=\"fate bad\">bounced (Permanent, General)</td>",
+        "<td class=\"fate\">delivered</td>",
+        "<span class=\"first\">gone@example.com</span><span> and 1 more</span>",
+    ] {
+        assert!(list.contains(told), "{told}: {list}");
+    }
+    let id = sandbox.outbox.mails()[1].id.clone();
+    let shown = page(&running, &format!("/outbox/{id}")).await.body;
+    assert!(
+        shown.contains("<dt>Outcome</dt><dd>bounced (Permanent, General)</dd>"),
+        "{shown}"
+    );
 }
 
 #[tokio::test]

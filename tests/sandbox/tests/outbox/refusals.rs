@@ -79,6 +79,38 @@ async fn a_refused_raw_mail_and_one_that_is_no_mail_are_listed_too() {
 }
 
 #[tokio::test]
+async fn a_trial_of_the_right_to_send_is_told_from_a_refusal() {
+    let running = start([]).await;
+    running.sandbox.ses.verify("example.com");
+    let mut trial = simple("a@example.com", "check");
+    trial["Destination"] = json!({ "ToAddresses": [] });
+    assert_eq!(send(&running, &trial).await, 400);
+    let list = page(&running, "/outbox").await.body;
+    assert!(
+        list.contains("A trial of the right to send, meant to be refused: Destination must"),
+        "{list}"
+    );
+    assert!(
+        list.contains("<span class=\"nobody\">nobody</span>"),
+        "{list}"
+    );
+    assert!(!list.contains("class=\"fate bad\""), "{list}");
+    // The same request, refused because the right is missing, is no such trial.
+    let fault = Fault::error("AccessDeniedException", 403);
+    running
+        .sandbox
+        .faults
+        .add(Rule::new("ses:SendEmail", fault));
+    assert_eq!(send(&running, &trial).await, 403);
+    let list = page(&running, "/outbox").await.body;
+    assert!(list.contains("class=\"fate bad\""), "{list}");
+    assert!(list.contains("AccessDeniedException: Injected"), "{list}");
+    let json = request(&running, "GET /outbox", &[], "").await.json();
+    assert_eq!(json["refused"][0]["trial"], true);
+    assert_eq!(json["refused"][1]["trial"], false);
+}
+
+#[tokio::test]
 async fn the_latest_hundred_refusals_are_kept() {
     let running = start([]).await;
     for number in 0..101 {

@@ -163,6 +163,29 @@ async fn a_suppressed_address_is_accepted_and_bounces() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_second_mail_to_an_address_that_bounced_is_kept_back_by_the_list() {
+    let stage = Stage::new(&[Delivery, Bounce]).await;
+    let gone = FateRule {
+        recipient_contains: "gone".to_owned(),
+        fate: Fate::bounced("Permanent", "General"),
+    };
+    stage.0.ses.set_fates(vec![gone]);
+    for sub_type in ["General", "OnAccountSuppressionList"] {
+        stage.send("gone@example.net", Some("set")).await;
+        let bounce = stage.event().await["bounce"].take();
+        assert_eq!(bounce["bounceSubType"], sub_type);
+    }
+    // An address that is there for a reason that no longer counts is mailed.
+    stage.0.ses.set_fates(Vec::new());
+    stage
+        .call("PutAccountSuppressionAttributes", json!({}))
+        .await
+        .unwrap();
+    stage.send("gone@example.net", Some("set")).await;
+    assert_eq!(stage.event().await["eventType"], "Delivery");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rule_says_what_becomes_of_some_mails() {
     let stage = Stage::new(&ALL).await;
     let rule = |text: &str, fate| FateRule {

@@ -11,6 +11,12 @@ fn a_percent_encoded_identity_is_decoded() {
 }
 
 #[test]
+fn the_accounts_suppression_has_a_path_of_its_own() {
+    let (operation, _) = route("PUT", "/v2/email/account/suppression", "").unwrap();
+    assert_eq!(operation, "PutAccountSuppressionAttributes");
+}
+
+#[test]
 fn a_query_becomes_parameters() {
     let (operation, parameters) =
         route("GET", "/v2/email/identities", "PageSize=5&NextToken=a%20b").unwrap();

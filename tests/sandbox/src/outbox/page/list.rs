@@ -39,38 +39,40 @@ pub(in super::super) fn list(
 
 fn actions(found: &Found, searched: &str) -> Markup {
     let (count, all) = (found.mails.len(), found.kept);
-    let listed = count + found.simulated.len() + found.refused.len();
-    let told = if !searched.is_empty() {
+    let mails = if !searched.is_empty() {
         format!("{count} of {}", counted(all, "mail"))
     } else if found.taken > all as u64 {
-        format!("{}, {} sent", counted(all, "mail"), found.taken)
+        format!("{} of {} sent", counted(all, "mail"), found.taken)
     } else {
         counted(all, "mail")
     };
+    // The bar counts as the question does: who reads both is to find the same.
+    let asked = holdings(counted(count, "mail"), found);
     let (label, question) = if searched.is_empty() {
-        (
-            "Delete all",
-            format!("Delete everything: {}?", holdings(found)),
-        )
+        ("Delete all", format!("Delete everything: {asked}?"))
     } else {
         (
             "Delete these",
-            format!("Delete what “{searched}” finds: {}?", holdings(found)),
+            format!("Delete what “{searched}” finds: {asked}?"),
         )
     };
     html! {
-        span.count { (told) }
-        @if listed > 0 { (deletion(label, &question, "/outbox/delete", searched)) }
+        span.count { (holdings(mails, found)) }
+        @if !found.is_empty() { (deletion(label, &question, "/outbox/delete", searched)) }
     }
 }
 
-/// What a deletion would take.
-fn holdings(found: &Found) -> String {
-    let mails = counted(found.mails.len() + found.simulated.len(), "mail");
-    match found.refused.len() {
-        0 => mails,
-        refused => format!("{mails}, {}", counted(refused, "refusal")),
-    }
+/// What was found in each section of the list, as a deletion would take it; `mails` is for the first.
+fn holdings(mails: String, found: &Found) -> String {
+    let simulated = match found.simulated.len() {
+        0 => String::new(),
+        count => format!(", {count} to the simulator"),
+    };
+    let refused = match found.refused.len() {
+        0 => String::new(),
+        count => format!(", {}", counted(count, "refusal")),
+    };
+    mails + &simulated + &refused
 }
 
 fn mails(found: &Found, searched: &str, told: &BTreeMap<String, Told>) -> Markup {
@@ -107,7 +109,7 @@ fn table(mails: &[Arc<StoredMail>], searched: &str, told: &BTreeMap<String, Told
                 th.from scope="col" { "From" }
                 th.to scope="col" { "To" }
                 th.subject scope="col" { "Subject" }
-                @if with_fates { th.fate scope="col" { "Became" } }
+                @if with_fates { th.fate scope="col" { "Outcome" } }
             } }
             tbody {
                 @for mail in mails.iter().take(MOST_ROWS) {
@@ -119,8 +121,9 @@ fn table(mails: &[Arc<StoredMail>], searched: &str, told: &BTreeMap<String, Told
                             a href=(mail_address(&mail.id, &chosen)) title=(mail.subject) { (subject(mail)) }
                         }
                         @if with_fates {
-                            @let fate = told.get(&mail.id).map(Told::words).unwrap_or_default();
-                            td.fate title=(fate) { (fate) }
+                            @let told = told.get(&mail.id);
+                            @let fate = told.map(Told::words).unwrap_or_default();
+                            td.fate.bad[told.is_some_and(Told::is_bad)] { (fate) }
                         }
                     }
                 }
@@ -143,16 +146,25 @@ fn refused(refused: &[Arc<Refused>]) -> Markup {
             } }
             tbody {
                 @for one in refused {
-                    @let why = format!("{}: {}", one.code, one.message);
+                    @let why = why(one);
                     tr {
                         td.time { (time(&one.mail)) }
                         (to(&one.mail))
                         td.subject title=(one.mail.subject) { (subject(&one.mail)) }
-                        td.fate title=(why) { (why) }
+                        td.fate.bad[!one.is_trial()] title=(why) { (why) }
                     }
                 }
             }
         }
+    }
+}
+
+fn why(refused: &Refused) -> String {
+    let Refused { code, message, .. } = refused;
+    if refused.is_trial() {
+        format!("A trial of the right to send, meant to be refused: {message}")
+    } else {
+        format!("{code}: {message}")
     }
 }
 
@@ -161,8 +173,10 @@ fn to(mail: &StoredMail) -> Markup {
     html! {
         td.to title=(all.join(", ")) {
             @match all.as_slice() {
-                [first, _, rest @ ..] => { (first) " and " (rest.len() + 1) " more" }
-                few => (few.concat())
+                [] => span.nobody { "nobody" },
+                [one] => (one),
+                // The address is cut where there is no room, and the number is not.
+                [first, rest @ ..] => div.several { span.first { (first) } span { " and " (rest.len()) " more" } },
             }
         }
     }

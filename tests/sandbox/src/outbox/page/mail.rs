@@ -79,7 +79,7 @@ fn head(mail: &StoredMail, told: Option<&Told>) -> Markup {
         ("Bcc", mail.bcc.join(", ")),
         ("Reply-To", mail.reply_to.join(", ")),
         ("Attachments", mail.attachments.join(", ")),
-        ("Became", told.map(Told::words).unwrap_or_default()),
+        ("Outcome", told.map(Told::words).unwrap_or_default()),
         ("Tags", pairs.join(", ")),
         (
             "Configuration set",
