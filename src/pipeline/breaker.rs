@@ -56,6 +56,17 @@ pub enum Transition<C> {
     },
 }
 
+/// What the account said of itself before a probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountWord {
+    /// It refuses every mail.
+    Refuses,
+    /// It sends, and its quota is not used up.
+    Sends,
+    /// It could not be asked.
+    Nothing,
+}
+
 /// What an open breaker has to say of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status<C> {

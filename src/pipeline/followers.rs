@@ -6,7 +6,12 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::task::JoinMap;
 use tracing::{info, warn};
 
-use super::{breaker::MailGate, gates::Gates, rate::Limiter, receive_limit::ReceiveLimit};
+use super::{
+    breaker::{AccountWord, MailGate},
+    gates::Gates,
+    rate::Limiter,
+    receive_limit::ReceiveLimit,
+};
 use crate::{
     ports::{Account, AccountFacts, EnforcementStatus, Queue},
     template_store::Knowledge,
@@ -87,18 +92,19 @@ async fn follow_queue(limit: Arc<ReceiveLimit>, queue: Arc<dyn Queue>) {
 async fn ask_account(mail: Arc<MailGate>, account: Arc<dyn Account>) {
     loop {
         mail.account_check().await;
-        let refused = match account.facts().await {
-            Ok(facts) => !may_send(&facts),
+        let word = match account.facts().await {
+            Ok(facts) if may_send(&facts) => AccountWord::Sends,
+            Ok(_) => AccountWord::Refuses,
             Err(failure) => {
                 warn!(
                     error.r#type = failure.error.code,
                     "the state of the SES account cannot be read, and a mail tries whether it \
                      sends again: {failure}"
                 );
-                false
+                AccountWord::Nothing
             }
         };
-        mail.account_checked(refused);
+        mail.account_checked(word);
     }
 }
 

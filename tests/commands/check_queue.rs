@@ -65,7 +65,7 @@ async fn a_refusal_without_a_known_code_is_a_missing_right_as_for_the_daemon() {
         let done = stage.run(&["check"]).await;
         done.exits(1);
         let finding = done.finding(check);
-        let remedy = "→ give the role sqs:ReceiveMessage, sqs:DeleteMessage, ";
+        let remedy = "→ give the role what it lacks of sqs:ReceiveMessage, sqs:DeleteMessage, ";
         assert!(finding.contains(remedy), "{done}");
     }
 }

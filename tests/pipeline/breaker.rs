@@ -1,5 +1,7 @@
 //! The mail breaker: what opens it and what does not, and how it closes.
 
+use std::time::Duration;
+
 use organizer_notifier::ports::{AccountCause, AccountFailureKind, SendFailureKind};
 
 use crate::rig::{
@@ -295,4 +297,62 @@ async fn a_message_behind_it_is_held_under_its_lease() {
     drop(daemon.stop().await);
     rig.pass(secs(21)).await;
     assert_eq!(rig.queue.state("dana"), Some((1, Standing::Visible)));
+}
+
+/// A daily quota that is used up for ten minutes; after that `bad` is refused for itself, for ever.
+fn with_a_used_up_quota(rig: &Rig) -> Duration {
+    let over = rig.now() + mins(10);
+    // Mails to the simulator do not count against the quota.
+    rig.mailer.script_witnesses(|_| accept());
+    rig.mailer.script(move |send| match send.key.as_str() {
+        _ if send.at < over => fail(SendFailureKind::AccountWide(AccountCause::DailyQuota)),
+        "bad" => fail(SendFailureKind::Refused),
+        _ => accept(),
+    });
+    rig.account.script(move |now| {
+        let mut says = facts(50.0);
+        says.max_24_hour_send = Some(50_000.0);
+        says.sent_last_24_hours = if now < over { 50_000.0 } else { 10.0 };
+        Ok(says)
+    });
+    over
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_always_refused_keeps_no_other_out_once_the_quota_is_back() {
+    for concurrency in [1, 2] {
+        let rig = Rig::with(|settings| settings.concurrency = concurrency).await;
+        let daemon = rig.start_warm().await;
+        let over = with_a_used_up_quota(&rig);
+        rig.publish("bad").await;
+        rig.pass(mins(1)).await;
+        let good = rig.publish_many("good", 10).await;
+        rig.until(|| good.iter().all(|name| rig.mailer.times_mailed(name) == 1))
+            .await;
+        assert!(rig.now() < over + mins(5), "{:?}", rig.now() - over);
+        rig.until(|| rig.queue.is_empty()).await;
+        assert_eq!(
+            rig.outcomes("bad"),
+            ["rejected"; 2],
+            "as often as its receives"
+        );
+        drop(daemon.stop().await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_cannot_be_mailed_keep_no_other_out_once_the_quota_is_back() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    let over = with_a_used_up_quota(&rig);
+    rig.publish("first").await;
+    rig.pass(mins(1)).await;
+    for number in 0..12 {
+        rig.publish_to(&format!("nobody-{number}"), "nobody").await;
+    }
+    let good = rig.publish_many("good", 10).await;
+    rig.until(|| good.iter().all(|name| rig.mailer.times_mailed(name) == 1))
+        .await;
+    assert!(rig.now() < over + mins(2), "{:?}", rig.now() - over);
+    drop(daemon.stop().await);
 }

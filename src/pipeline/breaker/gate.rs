@@ -9,8 +9,8 @@ use tokio::{
 };
 
 use super::{
-    Answer, MailBreaker, MailCause, Permission, Receiving, Said, Standing, Status, Ticket,
-    Transition, Unanswered, Verdict, WitnessPermission,
+    AccountWord, Answer, MailBreaker, MailCause, Permission, Receiving, Said, Standing, Status,
+    Ticket, Transition, Unanswered, Verdict, WitnessPermission,
 };
 use crate::{mutex::Mutex, ports::SendFailure};
 
@@ -189,8 +189,8 @@ impl MailGate {
     }
 
     /// Takes in what came of it; see [`MailBreaker::end_account_check`].
-    pub fn account_checked(&self, refused: bool) {
-        self.change(|breaker, now| breaker.end_account_check(refused, now));
+    pub fn account_checked(&self, word: AccountWord) {
+        self.change(|breaker, now| breaker.end_account_check(word, now));
     }
 
     /// Tells the breaker how many messages may be held at once, and how long one mail takes at the

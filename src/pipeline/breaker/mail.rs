@@ -16,7 +16,7 @@ use self::{
     suspects::{Evidence, Suspects},
     witness::Witness,
 };
-use super::{MailCause, Said, Status, Transition};
+use super::{AccountWord, MailCause, Said, Status, Transition};
 use crate::backoff::Backoff;
 
 /// Transient failures of this many distinct messages in a row open the breaker. So do refusals of as
@@ -348,6 +348,8 @@ impl MailBreaker {
         if let Some(open) = &mut self.open {
             open.receive_at = now + open.receives.next_delay();
             open.received_at = now;
+            open.receives_without_word += 1;
+            open.hear_witness_beside_account(open.receives_without_word > DISTINCT_FAILURES_LIMIT);
         }
     }
 
@@ -365,15 +367,17 @@ impl MailBreaker {
 
     /// Takes in what the account said: that it refuses all mails still, so that no probe is worth its
     /// message, or anything else, which is for the probe to find out.
-    pub fn end_account_check(&mut self, refused: bool, now: Instant) {
+    pub fn end_account_check(&mut self, word: AccountWord, now: Instant) {
         let checked = self.open.as_mut();
         let Some(open) = checked.filter(|open| open.check == Check::Running) else {
             return;
         };
-        if refused {
-            open.schedule(now + self.probes.next_delay());
-        } else {
-            open.check = Check::Done;
+        match word {
+            AccountWord::Refuses => open.schedule(now + self.probes.next_delay()),
+            AccountWord::Sends | AccountWord::Nothing => {
+                open.check = Check::Done;
+                open.account_sends = word == AccountWord::Sends;
+            }
         }
     }
 

@@ -113,11 +113,11 @@ async fn a_paused_account_is_asked_and_where_it_cannot_be_it_is_left_to_the_prob
     let mut waiting = wait(&gate, "a");
     let begun = Instant::now();
     gate.account_check().await;
-    gate.account_checked(true);
+    gate.account_checked(AccountWord::Refuses);
     gate.account_check().await;
     assert_eq!(begun.elapsed(), 3 * SECOND);
     assert!(waiting.poll().is_none());
-    gate.account_checked(false);
+    gate.account_checked(AccountWord::Sends);
     assert!(waiting.poll().expect("the probe").is_probe());
 }
 

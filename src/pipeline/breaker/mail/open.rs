@@ -32,6 +32,10 @@ pub(super) struct Open {
     pub(super) check: Check,
     /// Whether a witness would say nothing of the cause.
     pub(super) witness_is_mute: bool,
+    /// Whether the account said before this probe that it sends.
+    pub(super) account_sends: bool,
+    /// How many messages were received alone since a probe was last answered.
+    pub(super) receives_without_word: usize,
     /// When one more message may be received although some are held.
     pub(super) receive_at: Instant,
     pub(super) receives: Backoff,
@@ -68,6 +72,8 @@ impl Open {
             probing: false,
             check: Check::before_probe(cause),
             witness_is_mute: is_beyond_witness(cause),
+            account_sends: false,
+            receives_without_word: 0,
             receive_at: probe_at,
             receives: Backoff::probes(),
             received_at: now,
@@ -150,7 +156,18 @@ impl Open {
 
     pub(super) fn schedule(&mut self, at: Instant) {
         self.probe_at = at;
+        self.account_sends = false;
         self.check = Check::before_probe(self.cause);
+    }
+
+    /// The account says that it has a quota again, and no message can confirm it: one was refused for
+    /// itself, or those that were received alone were not even sent. A witness tells then, so that one
+    /// bad message does not keep out all others.
+    pub(super) fn hear_witness_beside_account(&mut self, messages_are_mute: bool) {
+        let is_quota = self.cause == MailCause::Account(AccountCause::DailyQuota);
+        if is_quota && self.account_sends && messages_are_mute {
+            self.witness_is_mute = false;
+        }
     }
 
     /// Whether it has been open since the start, for nothing that the service said.

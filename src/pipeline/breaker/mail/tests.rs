@@ -311,14 +311,18 @@ fn a_suspended_account_is_asked_before_each_probe() {
     assert!(bench.ask(ticket).is_none() && !bench.breaker.wants_probe_message(bench.now));
     assert!(bench.begin_check());
     assert!(!bench.begin_check());
-    bench.breaker.end_account_check(true, bench.now);
+    bench
+        .breaker
+        .end_account_check(AccountWord::Refuses, bench.now);
     bench.pass(1);
     assert!(!bench.begin_check());
     bench.pass(1);
     bench.breaker.leave(ticket);
     for _ in 0..2 {
         assert!(bench.begin_check());
-        bench.breaker.end_account_check(false, bench.now);
+        bench
+            .breaker
+            .end_account_check(AccountWord::Sends, bench.now);
         let probe = bench.begin("a");
         bench.report(probe, Err(SUSPENDED));
         bench.pass(60);

@@ -13,7 +13,7 @@ enum Step {
     Abandon(usize),
     Pass(u64),
     BeginCheck,
-    EndCheck(bool),
+    EndCheck(AccountWord),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -36,7 +36,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0_usize..8).prop_map(Step::Abandon),
         3 => (0_u64..70).prop_map(Step::Pass),
         1 => Just(Step::BeginCheck),
-        2 => any::<bool>().prop_map(Step::EndCheck),
+        2 => prop_oneof![
+            Just(AccountWord::Refuses),
+            Just(AccountWord::Sends),
+            Just(AccountWord::Nothing)
+        ]
+        .prop_map(Step::EndCheck),
     ];
     prop::collection::vec(step, 0..120)
 }
@@ -94,7 +99,7 @@ proptest! {
                 Step::BeginCheck => {
                     bench.begin_check();
                 }
-                Step::EndCheck(refused) => bench.breaker.end_account_check(refused, bench.now),
+                Step::EndCheck(word) => bench.breaker.end_account_check(word, bench.now),
             }
             prop_assert!(sending.iter().filter(|permission| permission.is_probe()).count() <= 1);
         }
@@ -102,10 +107,10 @@ proptest! {
         for permission in sending {
             bench.breaker.abandon(&permission, bench.now);
         }
-        bench.breaker.end_account_check(false, bench.now);
+        bench.breaker.end_account_check(AccountWord::Nothing, bench.now);
         bench.pass(60);
         if bench.begin_check() {
-            bench.breaker.end_account_check(false, bench.now);
+            bench.breaker.end_account_check(AccountWord::Nothing, bench.now);
         }
         if tickets.is_empty() {
             prop_assert_eq!(bench.breaker.wants_probe_message(bench.now), bench.breaker.is_open());

@@ -84,7 +84,9 @@ fn at_the_start_a_paused_account_is_asked_before_the_next_witness() {
     bench.pass(60);
     assert!(!bench.witness(Ok(Standing::Good)), "before it was asked");
     assert!(bench.begin_check());
-    bench.breaker.end_account_check(false, bench.now);
+    bench
+        .breaker
+        .end_account_check(AccountWord::Sends, bench.now);
     assert!(bench.witness(Ok(Standing::Good)));
 }
 
