@@ -339,20 +339,3 @@ async fn a_message_that_is_always_refused_keeps_no_other_out_once_the_quota_is_b
         drop(daemon.stop().await);
     }
 }
-
-#[tokio::test(start_paused = true)]
-async fn messages_that_cannot_be_mailed_keep_no_other_out_once_the_quota_is_back() {
-    let rig = Rig::new().await;
-    let daemon = rig.start_warm().await;
-    let over = with_a_used_up_quota(&rig);
-    rig.publish("first").await;
-    rig.pass(mins(1)).await;
-    for number in 0..12 {
-        rig.publish_to(&format!("nobody-{number}"), "nobody").await;
-    }
-    let good = rig.publish_many("good", 10).await;
-    rig.until(|| good.iter().all(|name| rig.mailer.times_mailed(name) == 1))
-        .await;
-    assert!(rig.now() < over + mins(2), "{:?}", rig.now() - over);
-    drop(daemon.stop().await);
-}

@@ -348,8 +348,6 @@ impl MailBreaker {
         if let Some(open) = &mut self.open {
             open.receive_at = now + open.receives.next_delay();
             open.received_at = now;
-            open.receives_without_word += 1;
-            open.hear_witness_beside_account(open.receives_without_word > DISTINCT_FAILURES_LIMIT);
         }
     }
 

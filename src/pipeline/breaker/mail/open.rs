@@ -34,8 +34,6 @@ pub(super) struct Open {
     pub(super) witness_is_mute: bool,
     /// Whether the account said before this probe that it sends.
     pub(super) account_sends: bool,
-    /// How many messages were received alone since a probe was last answered.
-    pub(super) receives_without_word: usize,
     /// When one more message may be received although some are held.
     pub(super) receive_at: Instant,
     pub(super) receives: Backoff,
@@ -73,7 +71,6 @@ impl Open {
             check: Check::before_probe(cause),
             witness_is_mute: is_beyond_witness(cause),
             account_sends: false,
-            receives_without_word: 0,
             receive_at: probe_at,
             receives: Backoff::probes(),
             received_at: now,
@@ -160,12 +157,11 @@ impl Open {
         self.check = Check::before_probe(self.cause);
     }
 
-    /// The account says that it has a quota again, and no message can confirm it: one was refused for
-    /// itself, or those that were received alone were not even sent. A witness tells then, so that one
-    /// bad message does not keep out all others.
-    pub(super) fn hear_witness_beside_account(&mut self, messages_are_mute: bool) {
+    /// A probe was refused for itself, though the account says that it has a quota again. A witness
+    /// tells then, so that one bad message does not keep out all others.
+    pub(super) fn hear_witness_beside_account(&mut self) {
         let is_quota = self.cause == MailCause::Account(AccountCause::DailyQuota);
-        if is_quota && self.account_sends && messages_are_mute {
+        if is_quota && self.account_sends {
             self.witness_is_mute = false;
         }
     }

@@ -271,12 +271,12 @@ impl MailBreaker {
             _ => None,
         };
         let changed = cause.and_then(|cause| open.change(cause, Said::of(failure), now));
-        let is_its_own = matches!(
+        if matches!(
             failure.kind,
             SendFailureKind::Refused | SendFailureKind::RecipientNotVerified
-        );
-        open.hear_witness_beside_account(is_its_own);
-        open.receives_without_word = 0;
+        ) {
+            open.hear_witness_beside_account();
+        }
         open.schedule(now + delay);
         changed
     }
