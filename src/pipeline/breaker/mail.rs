@@ -372,10 +372,8 @@ impl MailBreaker {
         };
         match word {
             AccountWord::Refuses => open.schedule(now + self.probes.next_delay()),
-            AccountWord::Sends | AccountWord::Nothing => {
-                open.check = Check::Done;
-                open.account_sends = word == AccountWord::Sends;
-            }
+            AccountWord::Sends => open.check = Check::DoneAndSends,
+            AccountWord::Nothing => open.check = Check::Done,
         }
     }
 

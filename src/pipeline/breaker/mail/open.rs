@@ -32,8 +32,6 @@ pub(super) struct Open {
     pub(super) check: Check,
     /// Whether a witness would say nothing of the cause.
     pub(super) witness_is_mute: bool,
-    /// Whether the account said before this probe that it sends.
-    pub(super) account_sends: bool,
     /// When one more message may be received although some are held.
     pub(super) receive_at: Instant,
     pub(super) receives: Backoff,
@@ -51,6 +49,8 @@ pub(super) enum Check {
     Due,
     Running,
     Done,
+    /// Done, and the account says that it sends.
+    DoneAndSends,
 }
 
 impl Open {
@@ -70,7 +70,6 @@ impl Open {
             probing: false,
             check: Check::before_probe(cause),
             witness_is_mute: is_beyond_witness(cause),
-            account_sends: false,
             receive_at: probe_at,
             receives: Backoff::probes(),
             received_at: now,
@@ -102,7 +101,7 @@ impl Open {
         if self.since_start && !affordable {
             return false;
         }
-        let due = now >= self.receive_at && self.check == Check::Done && !self.probing;
+        let due = now >= self.receive_at && self.check.is_done() && !self.probing;
         if waiting.is_empty() {
             return due && self.may_probe(now);
         }
@@ -120,7 +119,7 @@ impl Open {
     }
 
     pub(super) fn may_probe(&self, now: Instant) -> bool {
-        !self.probing && self.check == Check::Done && self.probe_at <= now
+        !self.probing && self.check.is_done() && self.probe_at <= now
     }
 
     pub(super) fn probe_in_future(&self, now: Instant) -> Option<Instant> {
@@ -153,7 +152,6 @@ impl Open {
 
     pub(super) fn schedule(&mut self, at: Instant) {
         self.probe_at = at;
-        self.account_sends = false;
         self.check = Check::before_probe(self.cause);
     }
 
@@ -161,7 +159,7 @@ impl Open {
     /// tells then, so that one bad message does not keep out all others.
     pub(super) fn hear_witness_beside_account(&mut self) {
         let is_quota = self.cause == MailCause::Account(AccountCause::DailyQuota);
-        if is_quota && self.account_sends {
+        if is_quota && self.check == Check::DoneAndSends {
             self.witness_is_mute = false;
         }
     }
@@ -236,6 +234,10 @@ fn is_beyond_witness(cause: MailCause) -> bool {
 }
 
 impl Check {
+    fn is_done(self) -> bool {
+        matches!(self, Self::Done | Self::DoneAndSends)
+    }
+
     /// Suspended and paused accounts, and those whose quota is used up, say so when asked, which costs
     /// no message.
     pub(super) fn before_probe(cause: MailCause) -> Self {
