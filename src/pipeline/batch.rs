@@ -6,7 +6,7 @@ use tokio::{task::JoinError, time::timeout};
 use tracing::{error, warn};
 
 use crate::{
-    ports::{EntryFailure, QueueFailure, obstacle::Obstacle},
+    ports::{EntryFailure, QueueFailure},
     telemetry::throttle::Throttle,
 };
 
@@ -15,10 +15,10 @@ use crate::{
 pub(super) struct Unanswered {
     /// The type of the error.
     pub(super) error_type: String,
-    /// What kept the call from being looked at, where it was that.
-    pub(super) obstacle: Option<Obstacle>,
     /// Whether it does not pass by itself.
     pub(super) is_definite: bool,
+    /// What to do about it, where that is known.
+    pub(super) remedy: Option<&'static str>,
 }
 
 impl Unanswered {
@@ -26,8 +26,8 @@ impl Unanswered {
     pub(super) fn of(error_type: &str) -> Self {
         Self {
             error_type: error_type.to_owned(),
-            obstacle: None,
             is_definite: false,
+            remedy: None,
         }
     }
 }
@@ -46,8 +46,9 @@ pub(super) async fn batch_answers(
         Ok(Err(failure)) => {
             let unanswered = Unanswered {
                 error_type: failure.error.code.clone(),
-                obstacle: failure.error.obstacle,
                 is_definite: failure.is_definite(),
+                remedy: (failure.is_definite() || failure.error.obstacle.is_some())
+                    .then(|| failure.remedy()),
             };
             let remedy = failure.is_definite().then(|| failure.remedy());
             let remedy = remedy.map(|remedy| format!("; {remedy}"));

@@ -304,8 +304,8 @@ impl Failures {
         // A start proves that the queue is there.
         let remedy = match failure.kind {
             QueueFailureKind::NotFound if failure.error.obstacle.is_none() => {
-                "it was there at the start, so somebody has deleted it, and its messages with it: make it \
-                 again, with its redrive policy"
+                "it was there at the start, so it was deleted, or access to it was taken away: look, and \
+                 make it again, with its redrive policy, where it is gone"
             }
             _ => failure.remedy(),
         };

@@ -104,7 +104,11 @@ pub(crate) fn outcome(
         error.and_then(|(_, text)| text),
     );
     let mut text = sentence(ending, last, reason);
-    if notes.unknown > 0 && ending == Ending::Sent {
+    if notes.unknown > 0 && ending == Ending::LeaseLost && !last {
+        "lost its lease before it was known whether its mail was sent: one attempt had no answer; it \
+         returns to the queue"
+            .clone_into(&mut text);
+    } else if notes.unknown > 0 && ending == Ending::Sent {
         text.push_str("; an attempt before had no answer, so the mail may have gone out twice");
     } else if notes.unknown > 0 && !says_unknown(ending) {
         text.push_str("; one attempt had no answer: the mail may have been sent");
@@ -153,25 +157,27 @@ pub(crate) fn not_deleted(
         );
         return;
     }
-    let text = match notes.email_id {
-        _ if given_up => {
-            "the message was not deleted from the queue, so it comes again and may be mailed again; if its \
-             mail was sent,"
+    let fate = match (given_up, last) {
+        (true, false) => {
+            "the message was not deleted from the queue, so it comes again and may be mailed again;"
         }
-        Some(_) => {
+        (true, true) => {
+            "the message was not deleted from the queue, on its last receive: the queue will dead-letter it;"
+        }
+        (false, _) => {
             "the message's lease was lost before the delete was confirmed, on its last receive: \
-             the queue may dead-letter it; its mail was sent, so"
+             the queue may dead-letter it;"
         }
-        None => {
-            "the message's lease was lost before the delete was confirmed, on its last receive: \
-             the queue may dead-letter it; if its mail was sent,"
-        }
+    };
+    let mailed = match notes.email_id {
+        Some(_) => "its mail was sent, so",
+        None => "if its mail was sent,",
     };
     error!(
         messaging.message.id = message_id,
         notifier.notification.id = notes.notification_id(),
         notifier.email.id = notes.email_id,
-        "{text} do not redrive it"
+        "{fate} {mailed} do not redrive it"
     );
 }
 

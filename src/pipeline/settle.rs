@@ -23,10 +23,7 @@ use super::{
 };
 use crate::{
     backoff::{Backoff, Jitter},
-    ports::{
-        BATCH_MAX, EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle,
-        obstacle::Obstacle,
-    },
+    ports::{BATCH_MAX, EntryFailure, EntryFailureKind, Queue, QueueFailure, ReceiptHandle},
     telemetry::throttle::Throttle,
     text::format_duration,
 };
@@ -163,9 +160,9 @@ impl Settler {
         let was_told = keeps_failing.take().is_some();
         // While others still fail it is not over.
         if was_told
-            && result == SettleResult::Done
             && self.keep_failing.load(Ordering::Relaxed) == 0
-            && let Some(lasted) = self.deletes_failing.reset()
+            && let Some(lasted) = self.deletes_failing.pause()
+            && result != SettleResult::GivenUp
         {
             info!("deletes work again after {}", format_duration(lasted));
         }
@@ -278,11 +275,10 @@ impl Settler {
     /// what does not pass by itself.
     fn report_failing_delete(&self, began: Instant, failed: &Unanswered) {
         self.health.deleting_fails(Some(&failed.error_type));
-        if self.deletes_failing.due().is_some() {
-            let remedy = failed.obstacle.map_or(
-                "check the role's sqs:DeleteMessage and SQS itself",
-                Obstacle::remedy,
-            );
+        if self.deletes_failing.due_since(began).is_some() {
+            let remedy = failed
+                .remedy
+                .unwrap_or("check the role's sqs:DeleteMessage and SQS itself");
             error!(
                 error.r#type = failed.error_type,
                 notifier.delete.failing_s = began.elapsed().as_secs(),

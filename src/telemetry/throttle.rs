@@ -64,6 +64,15 @@ impl Throttle {
         Some(mem::take(&mut state.suppressed))
     }
 
+    /// The fault is over. Returns how long it lasted, if it was logged. Unlike after [`Self::reset`] the
+    /// next one's first line waits for its turn, so that one that comes and goes is told once a period.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        let mut state = self.state.lock();
+        let since = state.since.take()?;
+        let is_told = state.written.is_some_and(|written| written >= since);
+        is_told.then(|| since.elapsed())
+    }
+
     /// Starts again, since the fault is over. Returns how long it lasted, if it was logged.
     pub(crate) fn reset(&self) -> Option<Duration> {
         let ended = mem::take(&mut *self.state.lock());
@@ -76,6 +85,20 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fault_that_comes_and_goes_is_told_and_ended_once_a_period() {
+        let throttle = Throttle::default();
+        assert_eq!(throttle.pause(), None);
+        assert_eq!(throttle.due(), Some(0));
+        advance(Duration::from_secs(5)).await;
+        assert_eq!(throttle.pause(), Some(Duration::from_secs(5)));
+        assert_eq!(throttle.due(), None, "it was told in this minute");
+        assert_eq!(throttle.pause(), None);
+        advance(Duration::from_mins(1)).await;
+        assert_eq!(throttle.due(), Some(1));
+        assert_eq!(throttle.pause(), Some(Duration::ZERO));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn one_a_minute_is_due_and_tells_of_the_others() {

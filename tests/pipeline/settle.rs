@@ -1,6 +1,9 @@
 //! Deletes that fail: what they hold, and how it ends.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use organizer_notifier::ports::{EntryFailureKind, QueueFailureKind, obstacle::Obstacle};
 
@@ -80,6 +83,27 @@ async fn deletes_that_are_not_allowed_are_told_of_at_once() {
     assert_eq!(daemon.unready(), ["deletes keep failing: Scripted"]);
     rig.queue.react(|_| Reaction::Pass);
     rig.until(|| rig.queue.is_empty()).await;
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletes_that_are_refused_now_and_then_are_told_once_a_minute() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    let deletes = AtomicUsize::new(0);
+    rig.queue.react(move |call| match call.operation {
+        Operation::Delete if deletes.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) => {
+            Reaction::Fail(QueueFailureKind::AccessDenied)
+        }
+        _ => Reaction::Pass,
+    });
+    for number in 0..10 {
+        rig.publish(&format!("event-{number}")).await;
+        rig.pass(secs(4)).await;
+    }
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.errors("deletes keep failing").len(), 1);
+    assert_eq!(rig.said("deletes work again").len(), 1);
     drop(daemon.stop().await);
 }
 

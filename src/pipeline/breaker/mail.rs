@@ -370,6 +370,10 @@ impl MailBreaker {
         let Some(open) = checked.filter(|open| open.check == Check::Running) else {
             return;
         };
+        // What the account said before holds no more.
+        if word != AccountWord::Sends {
+            open.forget_account();
+        }
         match word {
             AccountWord::Refuses => open.schedule(now + self.probes.next_delay()),
             AccountWord::Sends => open.check = Check::DoneAndSends,

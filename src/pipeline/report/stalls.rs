@@ -100,7 +100,7 @@ fn silent(silence: &Silence, rate: Option<f64>) {
         format_duration(silence.lasts),
         held_in_words(silence.held, silence.oldest),
         if silence.held == 1 {
-            ", and no other waits, so that it may be the only one that fails"
+            ", and no other here"
         } else {
             ""
         },

@@ -164,6 +164,11 @@ impl Open {
         }
     }
 
+    /// The account refuses, or could not be asked: what a witness cannot know it cannot tell.
+    pub(super) fn forget_account(&mut self) {
+        self.witness_is_mute |= is_beyond_witness(self.cause);
+    }
+
     /// Whether it has been open since the start, for nothing that the service said.
     pub(super) fn is_unclear_start(&self) -> bool {
         self.since_start && self.has_no_word()

@@ -294,7 +294,8 @@ impl MailBreaker {
                 let counts = self.witness.accepted(standing, now);
                 let unclear = matches!(
                     open.cause,
-                    MailCause::Refused | MailCause::Account(AccountCause::AccessDenied)
+                    MailCause::Refused
+                        | MailCause::Account(AccountCause::AccessDenied | AccountCause::DailyQuota)
                 );
                 if unclear && !counts {
                     open.witness_is_mute = true;
