@@ -24,7 +24,6 @@ use async_trait::async_trait;
 use thiserror::Error;
 
 pub use self::remedies::Remedy;
-pub(crate) use self::remedies::SEND_FAILS;
 pub use self::template::{
     BucketFailureKind, TemplateFailure, TemplateFailureKind, TemplateFile, TemplateSource,
     TemplateVersion,

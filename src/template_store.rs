@@ -27,6 +27,8 @@ use crate::{
         TemplateVersion,
     },
     telemetry::{LIFECYCLE, throttle::Throttle},
+    text::format_duration,
+    timing::START_REFUSED_MAX,
 };
 
 mod doubts;
@@ -402,9 +404,10 @@ impl TemplateStore {
         let Some(in_force) = &known.in_force else {
             if is_news || is_asked {
                 let goes_on = if failure.is_definite() {
-                    ", but a start is given up after 3 minutes of refusals"
+                    let longest = format_duration(START_REFUSED_MAX);
+                    format!(", but a start is given up after {longest} of refusals")
                 } else {
-                    ""
+                    String::new()
                 };
                 error!(
                     "no template: {failure} ({location}{refused}); {remedy}; it is fetched again by \

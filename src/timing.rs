@@ -3,6 +3,11 @@
 
 use std::time::Duration;
 
+/// How long a start is tried again that is refused: new roles and policies take time to reach all of
+/// AWS, and a task may start seconds after them. An orchestrator's health check has failed before, so that a
+/// version that cannot start is seen as one, and never takes the place of one that works.
+pub const START_REFUSED_MAX: Duration = Duration::from_mins(3);
+
 /// The longest that flushing telemetry may take at the very end of a drain.
 pub const TELEMETRY_FLUSH_TIME: Duration = Duration::from_secs(3);
 

@@ -142,15 +142,13 @@ async fn many_bad_messages_keep_no_good_one_where_the_account_may_not_be_asked()
 async fn holds(seed: u64) -> anyhow::Result<()> {
     let schedule = draw(seed);
     let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schedules");
-    let plan = Plan {
-        programs: vec![PathBuf::from(env!("CARGO_BIN_EXE_organizer-notifier"))],
-        logs: logs.join(seed.to_string()),
-        messages: 0,
+    let programs = vec![PathBuf::from(env!("CARGO_BIN_EXE_organizer-notifier"))];
+    let plan = Plan::of_schedule(
         seed,
-        short: true,
-        history: true,
-        receives: schedule.receives,
-    };
+        schedule.receives,
+        programs,
+        logs.join(seed.to_string()),
+    );
     let played = play(&schedule, plan).await?;
     let failures = played.failures.join("\n");
     assert!(

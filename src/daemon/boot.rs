@@ -19,14 +19,9 @@ use crate::{
     telemetry::throttle::Throttle,
     template_store::TemplateStore,
     text::format_duration,
+    timing::START_REFUSED_MAX,
 };
 
-/// How long a definite refusal is tried again: new roles and policies take time to reach all of
-/// AWS, and a task may start seconds after them. An orchestrator's health check has failed before, so that a
-/// version that cannot start is seen as one, and never takes the place of one that works.
-const REFUSALS_RETRIED_FOR: Duration = Duration::from_mins(3);
-/// What a start says that was refused for all of that time.
-const GIVEN_UP: &str = "given up after 3 minutes of refusals, and the process ends";
 /// How long nothing else is asked while the queue's call is not looked at.
 const QUEUE_ASKED_ALONE_FOR: Duration = Duration::from_mins(1);
 /// How often a refused template is fetched again: often enough to find one that is put there while
@@ -121,7 +116,10 @@ async fn prove_queue(
         };
         let remedy = failure.remedy();
         if attempts.refusals.last_too_long(failure.is_definite()) {
-            bail!("the queue {url} cannot be used: {failure}; {remedy}; {GIVEN_UP}");
+            bail!(
+                "the queue {url} cannot be used: {failure}; {remedy}; {}",
+                given_up()
+            );
         }
         if attempts.throttle.due().is_some() {
             let goes_on = attempts.refusals.goes_on();
@@ -152,7 +150,7 @@ async fn await_template(store: &TemplateStore) -> anyhow::Result<()> {
         if let Some(failure) = known.failure {
             let text = failure.text_at(store.location());
             if refusals.last_too_long(is_definite) {
-                bail!("{text}; {GIVEN_UP}");
+                bail!("{text}; {}", given_up());
             }
             if throttle.due().is_some() {
                 error!("not started yet: {text}; {}", refusals.goes_on());
@@ -235,7 +233,7 @@ impl Refusals {
             self.since = None;
             return false;
         }
-        self.since.get_or_insert_with(Instant::now).elapsed() >= REFUSALS_RETRIED_FOR
+        self.since.get_or_insert_with(Instant::now).elapsed() >= START_REFUSED_MAX
     }
 
     /// What becomes of the start after this failure, as a clause.
@@ -243,9 +241,15 @@ impl Refusals {
         match self.since {
             Some(since) => format!(
                 "the start is tried again, for another {} at most",
-                format_duration(REFUSALS_RETRIED_FOR.saturating_sub(since.elapsed()))
+                format_duration(START_REFUSED_MAX.saturating_sub(since.elapsed()))
             ),
             None => "the start is tried again until it works".to_owned(),
         }
     }
+}
+
+/// What a start says that was refused for too long, as a clause.
+fn given_up() -> String {
+    let lasted = format_duration(START_REFUSED_MAX);
+    format!("given up after {lasted} of refusals, and the process ends")
 }

@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{error, warn};
 
 use self::{held::Held, stalls::Stalls};
 use super::batch::batch_answers;
@@ -51,6 +51,7 @@ pub struct Leases {
     wake_keeper: Notify,
     /// Lines of renewals that fail, and of those that are refused.
     failing: Throttle,
+    ended: Throttle,
     refused: Throttle,
     /// Lines of a process that stood still.
     stalled: Throttle,
@@ -89,6 +90,7 @@ impl Leases {
             state: Mutex::default(),
             wake_keeper: Notify::new(),
             failing: Throttle::default(),
+            ended: Throttle::default(),
             refused: Throttle::default(),
             stalled: Throttle::default(),
         })
@@ -206,11 +208,13 @@ impl Leases {
             }
             if held.is_lost(now) {
                 held.lose();
-                // The message's outcome, or the failing delete, is told in a line of its own.
-                debug!(
-                    messaging.message.id = held.message_id,
-                    "lease lost: its deadline passed before a renewal was confirmed"
-                );
+                if let Some(suppressed) = self.ended.due() {
+                    warn!(
+                        messaging.message.id = held.message_id,
+                        notifier.suppressed = suppressed,
+                        "lease lost: its deadline passed before a renewal was confirmed"
+                    );
+                }
                 continue;
             }
             if let Some(wanted) = held.begin_renewal(now, self.length) {

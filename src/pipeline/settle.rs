@@ -70,7 +70,7 @@ pub struct Settler {
     wait_max: Duration,
     /// Lines for a person, while deletes keep failing.
     deletes_failing: Throttle,
-    /// How many deletes a line has told of, or would have.
+    /// How many deletes keep failing now.
     keep_failing: AtomicUsize,
 }
 
@@ -293,12 +293,16 @@ impl Settler {
 impl Requests {
     /// Hands one entry to the batches and waits for its answer, if its call begins in time.
     async fn submit(&self, entry: Entry, wait_max: Duration) -> Answer {
-        let (begun, begins) = oneshot::channel();
+        let (begun, mut begins) = oneshot::channel();
         let (done, answer) = oneshot::channel();
         // Without its task, or where the queue answered for fewer entries, there is no answer.
         drop(self.jobs.send(Job { entry, begun, done }));
-        if timeout(wait_max, begins).await.is_err() {
-            return Err(Unanswered::of("timeout"));
+        if timeout(wait_max, &mut begins).await.is_err() {
+            // From here on the call cannot begin, unless it has at this very moment.
+            begins.close();
+            if begins.try_recv().is_err() {
+                return Err(Unanswered::of("timeout"));
+            }
         }
         answer
             .await

@@ -40,9 +40,6 @@ impl Remedy for QueueFailureKind {
     }
 }
 
-/// What to do where SES fails or does not answer.
-pub(crate) const SEND_FAILS: &str = "check the AWS Health Dashboard and the network to SES";
-
 impl Remedy for SendFailureKind {
     fn remedy(self) -> &'static str {
         match self {
@@ -50,7 +47,9 @@ impl Remedy for SendFailureKind {
                 "look for another program that uses up the account's rate, or ask for a higher one in \
                  Service Quotas"
             }
-            Self::Transient | Self::OutcomeUnknown => SEND_FAILS,
+            Self::Transient | Self::OutcomeUnknown => {
+                "check the AWS Health Dashboard and the network to SES"
+            }
             Self::AccountWide(cause) => cause.remedy(),
             Self::Refused => "read SES's answer",
             Self::RecipientNotVerified => AccountCause::Sandbox.remedy(),
@@ -184,9 +183,9 @@ impl AccountCause {
             }
             Self::Credentials => CREDENTIALS,
             Self::AccessDenied => {
-                "give the role ses:SendEmail on the sender's identity and on the configuration set: \
-                 the one in email.configuration_set, else the identity's default one, which \
-                 `aws sesv2 get-email-identity` names"
+                "give the role ses:SendEmail on the sender's identity and on the configuration set. \
+                 Where email.configuration_set names none, the identity may have one by default: \
+                 `aws sesv2 get-email-identity` names it"
             }
             Self::Sandbox => {
                 "ask for production access in the SES console, or verify the recipients' addresses"

@@ -98,15 +98,7 @@ async fn one(seed: u64, programs: Vec<PathBuf>) -> anyhow::Result<Played> {
         Err(failed) if failed.kind() != ErrorKind::NotFound => return Err(failed.into()),
         _ => {}
     }
-    let plan = Plan {
-        programs,
-        logs: logs.clone(),
-        messages: 0,
-        seed,
-        short: true,
-        history: true,
-        receives: schedule.receives,
-    };
+    let plan = Plan::of_schedule(seed, schedule.receives, programs, logs.clone());
     let played = play(&schedule, plan).await?;
     fs::write(logs.join("verdict.txt"), played.failures.join("\n"))?;
     Ok(played)

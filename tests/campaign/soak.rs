@@ -38,13 +38,8 @@ struct Sample {
 pub(crate) async fn soak(minutes: u64, seed: u64, programs: Vec<PathBuf>) -> anyhow::Result<bool> {
     let logs = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/soak");
     let plan = Plan {
-        programs,
-        logs: logs.clone(),
-        messages: 0,
-        seed,
-        short: true,
         history: false,
-        receives: RECEIVES,
+        ..Plan::of_schedule(seed, RECEIVES, programs, logs.clone())
     };
     let mut world = World::new(plan).await?;
     let settings = [

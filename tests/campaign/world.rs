@@ -67,6 +67,26 @@ pub(crate) struct Plan {
     pub(crate) receives: u32,
 }
 
+impl Plan {
+    /// What a schedule is played with, which brings messages of its own.
+    pub(crate) fn of_schedule(
+        seed: u64,
+        receives: u32,
+        programs: Vec<PathBuf>,
+        logs: PathBuf,
+    ) -> Self {
+        Self {
+            programs,
+            logs,
+            messages: 0,
+            seed,
+            short: true,
+            history: true,
+            receives,
+        }
+    }
+}
+
 /// CIS's `maxReceiveCount`.
 pub(crate) const RECEIVES: u32 = 2;
 

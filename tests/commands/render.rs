@@ -342,6 +342,14 @@ async fn a_corrected_message_says_the_same_to_another_recipient() {
             r#"{"mailto": "mailto:dana@exmaple.com", "organizer": "dana[at]exmaple.com", "uid": "1"}"#,
         ),
         (
+            "quoted.json",
+            r#"{"mailto": "dana@exmaple.com", "organizer": "\"dana@exmaple.com\" <dana@exmaple.com>", "uid": "1"}"#,
+        ),
+        (
+            "letters.json",
+            r#"{"mailto": "dana@exämple.com", "organizer": "dana@exämple.com", "uid": "1"}"#,
+        ),
+        (
             "longer.json",
             r#"{"mailto": "dana@exmaple.com", "organizer": "jordana@exmaple.com", "uid": "1"}"#,
         ),
@@ -373,6 +381,8 @@ async fn a_corrected_message_says_the_same_to_another_recipient() {
         ("cis.json", "dana[at]example.com"),
         ("named.json", "Dana <dana@example.com>"),
         ("at.json", "dana[at]example.com"),
+        ("quoted.json", "\"dana@exmaple.com\" <dana@example.com>"),
+        ("letters.json", "dana@example.com"),
         ("longer.json", "jordana@exmaple.com"),
         ("other.json", "boss[at]example.com"),
     ] {

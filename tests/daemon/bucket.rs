@@ -178,7 +178,7 @@ async fn a_bucket_that_cannot_be_read_is_told_at_the_start_and_no_message_is_tou
     let expected = format!(
         "no template: GetObject: PermanentRedirect: the bucket is in eu-west-1 {}; keep the template in a \
          bucket of the daemon's own region (aws.region, REGION); it is fetched again by itself, but a \
-         start is given up after 3 minutes of refusals",
+         start is given up after 3m of refusals",
         place()
     );
     assert_eq!(told.message(), expected);

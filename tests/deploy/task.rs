@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use organizer_notifier::ports::SendRate;
+use organizer_notifier::{ports::SendRate, timing::START_REFUSED_MAX};
 use serde_json::{Value, json};
 
 use crate::image::Image;
@@ -35,15 +35,6 @@ fn the_daemon_is_done_before_it_is_killed_and_leaves_time_to_the_collector() {
     }
 }
 
-/// How long a start is tried that is refused, by what the daemon's source says.
-fn patience() -> u64 {
-    let boot = text("src/daemon/boot.rs");
-    let (_, rest) = boot
-        .split_once("const REFUSALS_RETRIED_FOR: Duration = Duration::from_mins(")
-        .unwrap();
-    60 * rest.split(')').next().unwrap().parse::<u64>().unwrap()
-}
-
 #[test]
 fn a_version_that_cannot_start_is_unhealthy_before_it_ends_by_itself() {
     let check = Stack::with(&[]).container("daemon").unwrap()["HealthCheck"].clone();
@@ -58,7 +49,7 @@ fn a_version_that_cannot_start_is_unhealthy_before_it_ends_by_itself() {
     // The circuit breaker counts tasks that are not healthy, and none that end by themselves.
     let known = begins + interval * retries;
     assert!(known <= 120, "{known} s");
-    let patience = patience();
+    let patience = START_REFUSED_MAX.as_secs();
     assert!(
         patience >= known + 30,
         "a start ends after {patience} s, and is judged after {known} s"

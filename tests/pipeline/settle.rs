@@ -9,9 +9,9 @@ use organizer_notifier::ports::{EntryFailureKind, QueueFailureKind, obstacle::Ob
 
 use crate::rig::{Operation, Reaction, Rig, Standing, assert_about, millis, mins, secs};
 
-fn failing_deletes(rig: &Rig) {
-    rig.queue.react(|call| match call.operation {
-        Operation::Delete => Reaction::Fail(QueueFailureKind::Transient),
+fn failing_deletes(rig: &Rig, reaction: Reaction) {
+    rig.queue.react(move |call| match call.operation {
+        Operation::Delete => reaction.clone(),
         _ => Reaction::Pass,
     });
 }
@@ -20,7 +20,7 @@ fn failing_deletes(rig: &Rig) {
 async fn deletes_that_fail_keep_leases_and_permits_until_receiving_stops_by_itself() {
     let rig = Rig::with(|settings| settings.concurrency = 4).await;
     let daemon = rig.start_warm().await;
-    failing_deletes(&rig);
+    failing_deletes(&rig, Reaction::Fail(QueueFailureKind::Transient));
     let names = rig.publish_many("event", 20).await;
     rig.pass(secs(5)).await;
     let from = rig.now();
@@ -53,7 +53,7 @@ async fn deletes_that_fail_keep_leases_and_permits_until_receiving_stops_by_itse
 async fn deletes_that_have_failed_for_a_minute_are_told_of_once_a_minute() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
-    failing_deletes(&rig);
+    failing_deletes(&rig, Reaction::Fail(QueueFailureKind::Transient));
     rig.publish_many("event", 5).await;
     let began = rig.now();
     rig.pass(mins(10)).await;
@@ -73,10 +73,7 @@ async fn deletes_that_have_failed_for_a_minute_are_told_of_once_a_minute() {
 async fn deletes_that_are_not_allowed_are_told_of_at_once() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
-    rig.queue.react(|call| match call.operation {
-        Operation::Delete => Reaction::Fail(QueueFailureKind::AccessDenied),
-        _ => Reaction::Pass,
-    });
+    failing_deletes(&rig, Reaction::Fail(QueueFailureKind::AccessDenied));
     rig.publish("event").await;
     rig.pass(secs(5)).await;
     assert_eq!(rig.errors("deletes keep failing: mails were sent").len(), 1);
@@ -111,10 +108,7 @@ async fn deletes_that_are_refused_now_and_then_are_told_once_a_minute() {
 async fn deletes_that_nobody_looks_at_are_told_of_with_what_stands_in_the_way() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
-    rig.queue.react(|call| match call.operation {
-        Operation::Delete => Reaction::Bar(Obstacle::Expired),
-        _ => Reaction::Pass,
-    });
+    failing_deletes(&rig, Reaction::Bar(Obstacle::Expired));
     rig.publish("event").await;
     rig.pass(mins(2)).await;
     let told = rig.errors("deletes keep failing");
@@ -197,7 +191,7 @@ async fn a_delete_that_hangs_is_repeated_and_one_that_worked_unseen_does_no_harm
 async fn after_twelve_hours_it_is_given_up_with_a_word_not_to_redrive() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
-    failing_deletes(&rig);
+    failing_deletes(&rig, Reaction::Fail(QueueFailureKind::Transient));
     rig.publish("dana").await;
     rig.until_outcomes("dana", 1).await;
     let sent = rig.now();

@@ -58,7 +58,7 @@ async fn an_hour_of_throttling_is_told_each_minute_and_costs_no_message() {
     assert_eq!(
         failure,
         "the last failure: SendEmail: Scripted: Throttled; look for another program that uses up the \
-         account's rate, or ask for a higher one in Service Quotas; what is held is tried again by itself"
+         account's rate, or ask for a higher one in Service Quotas; what is held goes on by itself then"
     );
     assert_eq!(told[1].fields["error.type"], "Scripted");
     assert_eq!(told[1].fields["notifier.held"], "4");
@@ -94,7 +94,7 @@ async fn one_message_that_fails_beside_nothing_else_is_told_each_minute() {
     assert!(told[0].text.contains("the rate is unlimited"));
     assert!(told[0].text.ends_with(
         "SendEmail: Scripted: Transient; check the AWS Health Dashboard and the network to SES; what is \
-         held is tried again by itself; the rate is unlimited"
+         held goes on by itself then; the rate is unlimited"
     ));
     assert!(daemon.unready()[0].starts_with(SILENT));
     drop(daemon.stop().await);

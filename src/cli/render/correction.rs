@@ -90,25 +90,27 @@ fn correct(event: &mut Value, settings: &Settings, address: &str) -> anyhow::Res
 fn shown_anew(shown: &str, old: &str, settings: &Settings, address: &str) -> Option<String> {
     let old = alone(old, settings);
     let with_at = shown.replace(AT, "@");
-    if !alone(&with_at, settings).eq_ignore_ascii_case(&old) {
+    if old.is_empty() || !alone(&with_at, settings).eq_ignore_ascii_case(&old) {
         return None;
     }
     for (written, new) in [
         (old.clone(), address.to_owned()),
         (old.replace('@', AT), address.replace('@', AT)),
     ] {
+        // The last one, since a name that stands before an address may look like one.
         let at = shown
             .to_ascii_lowercase()
-            .find(&written.to_ascii_lowercase());
+            .rfind(&written.to_ascii_lowercase());
         if let Some(at) = at {
             let (before, rest) = shown.split_at(at);
             return Some(format!("{before}{new}{}", &rest[written.len()..]));
         }
     }
-    None
+    // It is written otherwise, such as with a domain in letters of its own language.
+    Some(address.to_owned())
 }
 
-/// The one address in a text without what may stand around it, or else the text itself.
+/// The address in a text that holds one, without a name or `mailto:` before it. Otherwise the text.
 fn alone(text: &str, settings: &Settings) -> String {
     match recipients(text, &settings.sender).as_deref() {
         Ok([one]) => one.as_str().to_owned(),

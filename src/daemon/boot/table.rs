@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 use tracing::{error, warn};
 
-use super::{Attempts, GIVEN_UP};
+use super::{Attempts, given_up};
 use crate::ports::table::{Drops, LedgerTable, TableFacts, TableFailure};
 
 /// AWS refuses requests whose clock is 5 minutes off. Long before that it is worth a word.
@@ -35,7 +35,10 @@ pub(super) async fn prove(table: &dyn LedgerTable) -> anyhow::Result<Option<Stri
         }
         let text = trouble.text;
         if attempts.refusals.last_too_long(true) {
-            bail!("the ledger's table {name} cannot be used: {text}; {GIVEN_UP}");
+            bail!(
+                "the ledger's table {name} cannot be used: {text}; {}",
+                given_up()
+            );
         }
         if attempts.throttle.due().is_some() {
             let goes_on = attempts.refusals.goes_on();

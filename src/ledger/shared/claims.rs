@@ -95,9 +95,9 @@ impl Claims {
         may_begin
     }
 
-    /// Whether a send has begun that may have gone.
-    pub(super) fn may_be_sent(&self) -> bool {
-        self.may_be_sent
+    /// Whether a send has begun that may have gone, the last one or one before it.
+    pub(super) fn may_have_gone(&self) -> bool {
+        self.may_be_sent || self.has_unanswered
     }
 
     /// Whether others may know what became of the mail, and this receipt does not.
@@ -119,7 +119,7 @@ impl Claims {
     /// claim stays: until it ends nobody sends. That goes for a send without an answer too where one after
     /// it was refused: this task may have been deaf to its event, and another may hear it yet.
     pub(super) fn left(&mut self) -> Vec<String> {
-        if self.may_be_sent || self.has_unanswered {
+        if self.may_have_gone() {
             Vec::new()
         } else {
             std::mem::take(&mut self.owners)

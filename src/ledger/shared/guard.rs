@@ -259,7 +259,7 @@ impl SendGuard for SharedGuard {
     }
 
     async fn hear(&self) -> String {
-        if !self.claims.lock().may_be_sent() {
+        if !self.claims.lock().may_have_gone() {
             return self.memory.hear().await;
         }
         tokio::select! {

@@ -155,6 +155,18 @@ async fn what_may_have_gone_is_left_to_its_event_although_a_later_attempt_was_re
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_event_at_another_task_is_heard_although_a_later_attempt_was_refused() {
+    let table = Arc::default();
+    let (one, other) = (task(&table), task(&table));
+    let guard = begin_send(&one, "a").await;
+    assert!(guard.begin_send());
+    guard.not_sent();
+    other.ledger.hear("a", "mail-1").await;
+    let heard = tokio::time::timeout(seconds(60), guard.hear()).await;
+    assert_eq!(heard.as_deref(), Ok("mail-1"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_claim_without_a_send_is_taken_back() {
     let table = Arc::default();
     let one = task(&table);

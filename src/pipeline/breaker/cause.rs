@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::ports::{
-    AccountCause, BucketFailureKind, CallError, Failure, Remedy, SEND_FAILS, TemplateFailureKind,
-    obstacle::Obstacle,
+    AccountCause, BucketFailureKind, CallError, Failure, Remedy, SendFailureKind,
+    TemplateFailureKind, obstacle::Obstacle,
 };
 
 /// Why a breaker is open.
@@ -158,7 +158,7 @@ impl Cause for MailCause {
                 "read SES's answer in this line and correct the sender, the configuration set, \
                  the account or the template"
             }
-            Self::Failing => SEND_FAILS,
+            Self::Failing => SendFailureKind::Transient.remedy(),
             Self::Account(cause) => cause.remedy(),
         })
     }

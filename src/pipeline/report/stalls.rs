@@ -109,7 +109,7 @@ fn silent(silence: &Silence, rate: Option<f64>) {
                 text,
                 remedy: Some(remedy),
                 ..
-            }) => format!("the last failure: {text}; {remedy}; what is held is tried again by itself"),
+            }) => format!("the last failure: {text}; {remedy}; what is held goes on by itself then"),
             Some(said) => format!("the last failure: {}", said.text),
             None => "nothing has failed since the last mail".to_owned(),
         },

@@ -220,20 +220,7 @@ async fn an_ended_lease_is_not_acted_on() {
         held.take("11", handle("11"), Held::mark());
         let letters = ids(2).into_iter().map(|id| (id.clone(), letter(&id, &id)));
         let letters = letters.collect();
-        let (_signals, receiver) = mpsc::unbounded_channel();
-        let mut stop = Stop::new(receiver);
-        let mut progress = Progress::begin();
-        let acted = act(
-            way,
-            &ids(2),
-            &letters,
-            &mut held,
-            &mut stop,
-            &mut progress,
-            async |_, _| true,
-        )
-        .await;
-        let done = acted.done;
+        let done = acted_undisturbed(way, &ids(2), &letters, &mut held).await;
         let (ended, other): (Vec<_>, Vec<_>) = done
             .into_iter()
             .partition(|(_, done)| *done == Done::LeaseEnded);
@@ -243,6 +230,21 @@ async fn an_ended_lease_is_not_acted_on() {
     }
     assert_eq!(sent.calls(), [["11"]]);
     assert_eq!(deletes(&queue), [["11"], ["11"]]);
+}
+
+/// What was done where no signal comes and every line is taken.
+async fn acted_undisturbed(
+    way: Way<'_>,
+    ids: &[String],
+    letters: &BTreeMap<String, DeadLetter>,
+    held: &mut Held<'_>,
+) -> Vec<(String, Done)> {
+    let (_signals, receiver) = mpsc::unbounded_channel();
+    let mut stop = Stop::new(receiver);
+    let mut progress = Progress::begin();
+    let tell = async |_: &[(String, Done)], _: &mut Stop| true;
+    let acted = act(way, ids, letters, held, &mut stop, &mut progress, tell).await;
+    acted.done
 }
 
 #[tokio::test(start_paused = true)]
