@@ -105,6 +105,37 @@ async fn deletes_that_are_refused_now_and_then_are_told_once_a_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn deletes_work_again_once_the_last_one_that_failed_does() {
+    let rig = Rig::new().await;
+    let daemon = rig.start_warm().await;
+    let first = rig.now() + mins(2);
+    let last = first + mins(5);
+    rig.queue.react(move |call| {
+        let is_stubborn = call.names.iter().any(|name| name == "stubborn");
+        let until = if is_stubborn { last } else { first };
+        match call.operation {
+            Operation::Delete if call.at < until => Reaction::Fail(QueueFailureKind::Transient),
+            _ => Reaction::Pass,
+        }
+    });
+    rig.publish("stubborn").await;
+    // In a call of its own.
+    rig.pass(secs(1)).await;
+    rig.publish("other").await;
+    rig.until(|| rig.queue.state("other").is_none()).await;
+    rig.pass(mins(2)).await;
+    assert!(rig.said("deletes work again").is_empty());
+    rig.until(|| rig.queue.is_empty()).await;
+    rig.pass(secs(1)).await;
+    let over = rig.said("deletes work again after ");
+    assert_eq!(over.len(), 1);
+    let lasted = &over[0].text["deletes work again after ".len()..];
+    // The last attempt comes within seconds after it works again.
+    assert!(lasted == "6m 59s" || lasted.starts_with("7m"), "{lasted}");
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
 async fn deletes_that_nobody_looks_at_are_told_of_with_what_stands_in_the_way() {
     let rig = Rig::new().await;
     let daemon = rig.start_warm().await;
