@@ -20,7 +20,7 @@ pub enum Jitter {
 
 /// Delays that double until they reach a cap. It never gives up: the caller that asks for delays
 /// also knows when to stop. Sleeping is the caller's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Backoff {
     policy: ExponentialBackoff,
     cap: Duration,

@@ -11,6 +11,7 @@
 mod cause;
 mod gate;
 mod mail;
+mod probe_receives;
 mod template;
 
 use tokio::time::{Duration, Instant};

@@ -6,8 +6,8 @@ use tokio::time::{Duration, Instant};
 
 use super::{
     breaker::{
-        Blame, Cause, MailBreaker, MailGate, Pass, Standing, TemplateGate, Transition,
-        UnansweredPass, WitnessPass,
+        Blame, Cause, MailBreaker, MailGate, Pass, Standing, TemplateBreaker, TemplateGate,
+        Transition, UnansweredPass, WitnessPass,
     },
     health_state::{HealthState, Part},
     rate::Limiter,
@@ -165,6 +165,12 @@ impl Gates {
             report::field_missing(placeholder, field, version);
         }
         blame
+    }
+
+    /// A message ended before any mail of it was tried: as a probe it says nothing.
+    pub(crate) fn ended_untried(&self) {
+        self.mail.ended_untried();
+        self.template.tell(TemplateBreaker::ended_untried);
     }
 
     /// The template's store knows this now, and knew that before.

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::{
+    future::join_all,
+    stream::{self, StreamExt},
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep, timeout, timeout_at},
@@ -157,6 +160,9 @@ impl Settler {
     pub async fn delete(&self, lease: &Lease, failed: impl FnMut()) -> SettleResult {
         let mut keeps_failing = None;
         let result = self.delete_at_last(lease, failed, &mut keeps_failing).await;
+        if result == SettleResult::Done {
+            self.delete_older(lease).await;
+        }
         let was_told = keeps_failing.take().is_some();
         // While others still fail it is not over.
         if was_told
@@ -200,6 +206,25 @@ impl Settler {
                 () = sleep(backoff.next_delay()) => {}
                 () = self.drain.wait_closed() => return SettleResult::GivenUp,
             }
+        }
+    }
+
+    /// Deletes what the queue gave under the same message id before: that can have been another copy, which
+    /// the newest handle does not delete. One try each, for a copy that stays is known as sent when it
+    /// comes again.
+    async fn delete_older(&self, lease: &Lease) {
+        let older = lease.older_receipts();
+        if older.is_empty() {
+            return;
+        }
+        let asked = older.into_iter().map(|receipt| {
+            self.deletes
+                .submit((receipt, Duration::ZERO), self.wait_max)
+        });
+        tokio::select! {
+            biased;
+            _answers = join_all(asked) => {}
+            () = self.drain.wait_closed() => {}
         }
     }
 

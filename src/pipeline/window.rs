@@ -66,6 +66,8 @@ struct State {
     aside: usize,
     /// How many of those held are held beside the window.
     beside: usize,
+    /// How many of these are so for moments only.
+    briefly: usize,
 }
 
 /// A held message that is not on its way to the mail service, until dropped: it settles, or waits for
@@ -77,7 +79,10 @@ pub struct Aside<'a>(&'a Window);
 /// refused, or whether it was sent. It is held beside the window, so that the others go on meanwhile,
 /// and can show whose fault it is.
 #[derive(Debug)]
-pub struct Beside<'a>(&'a Window);
+pub struct Beside<'a> {
+    window: &'a Window,
+    briefly: bool,
+}
 
 impl Window {
     /// A window of size one that grows up to `concurrency` sends at once, at least one.
@@ -94,6 +99,7 @@ impl Window {
                 settling: 0,
                 aside: 0,
                 beside: 0,
+                briefly: 0,
             }),
             changes: watch::Sender::new(()),
             slots: Arc::new(Semaphore::new(concurrency)),
@@ -233,9 +239,25 @@ impl Window {
 
     /// Takes in that a held message waits for a word from outside. At most once at a time for each.
     pub fn hold_beside(&self) -> Beside<'_> {
-        self.state.lock().beside += 1;
+        self.beside(false)
+    }
+
+    /// The same where that word comes or is given up within moments. The places beside the window have
+    /// room for `concurrency` of these; the next one waits.
+    pub fn hold_briefly_beside(&self) -> Beside<'_> {
+        self.beside(true)
+    }
+
+    fn beside(&self, briefly: bool) -> Beside<'_> {
+        let mut state = self.state.lock();
+        state.beside += 1;
+        state.briefly += usize::from(briefly);
+        drop(state);
         self.changes.send_replace(());
-        Beside(self)
+        Beside {
+            window: self,
+            briefly,
+        }
     }
 
     /// How many messages are held that do not wait for a word from outside.
@@ -336,8 +358,9 @@ impl Drop for Aside<'_> {
 
 impl Drop for Beside<'_> {
     fn drop(&mut self) {
-        let mut state = self.0.state.lock();
+        let mut state = self.window.state.lock();
         state.beside = state.beside.saturating_sub(1);
+        state.briefly = state.briefly.saturating_sub(usize::from(self.briefly));
     }
 }
 
@@ -352,8 +375,10 @@ impl State {
         } else {
             self.limit.saturating_sub(self.but_for_those_beside())
         };
-        // However many are held beside it, one place stays for another message.
-        free.max(usize::from(self.others() == 0))
+        // However many wait beside it for a verdict, one place stays for another message, which may bring
+        // that.
+        let all_wait = self.others() + self.briefly == 0;
+        free.max(usize::from(all_wait))
     }
 
     /// How many are held in the window itself.

@@ -114,6 +114,9 @@ pub(crate) async fn work(shared: Arc<Shared>, delivery: Delivery) -> Finished {
     let waiting = delivering.progress.wait();
     let ending = worker.bounded(body).await;
     drop(waiting);
+    if notes.lock().attempts == 0 {
+        delivering.gates.ended_untried();
+    }
     let receive_count = worker.receive_count();
     let max_receive_count = delivering.max_receive_count.get();
     let (outcome, settlement) = conclude(ending, receive_count, max_receive_count);

@@ -339,3 +339,33 @@ async fn a_message_that_is_always_refused_keeps_no_other_out_once_the_quota_is_b
         drop(daemon.stop().await);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_which_no_mail_can_be_made_cost_no_probe() {
+    // Each attempt spends the whole budget, so that nothing is held when the breaker opens.
+    let rig = Rig::with(|settings| {
+        settings.max_elapsed = secs(1);
+        settings.email.witness = false;
+    })
+    .await;
+    let daemon = rig.start_warm().await;
+    let over = rig.now() + mins(10);
+    rig.mailer.script(move |send| {
+        if send.at < over {
+            slow_fail(secs(2), SendFailureKind::Transient)
+        } else {
+            accept()
+        }
+    });
+    rig.publish_many("opener", 3).await;
+    rig.until(|| !rig.errors(STOPPED).is_empty()).await;
+    rig.pass(over - rig.now()).await;
+    for number in 0..12 {
+        rig.publish_to(&format!("nobody-{number}"), "").await;
+    }
+    let good = rig.publish_many("good", 5).await;
+    rig.until(|| good.iter().all(|name| rig.mailer.times_mailed(name) == 1))
+        .await;
+    assert!(rig.now() < over + mins(2), "{:?}", rig.now() - over);
+    drop(daemon.stop().await);
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use organizer_notifier::ports::{
-    QueueFailureKind, SendFailureKind,
+    QueueFailureKind, SendFailureKind, SendRate,
     table::{ClockDifference, TableFailureKind},
 };
 
@@ -413,5 +413,27 @@ async fn a_read_that_is_denied_is_told_once_a_minute_and_one_failed_batch_is_not
         rig.pass(millis(700)).await;
     }
     assert!(rig.said("sent mails cannot be written").is_empty());
+    drop(daemon.stop().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn mails_that_waited_for_a_table_keep_the_rate_once_they_go_without_it() {
+    let rig = Rig::with_table(|settings| {
+        settings.concurrency = 64;
+        settings.email.max_send_rate = SendRate::PerSecond(5.0);
+    })
+    .await;
+    let daemon = rig.start_warm().await;
+    rig.table.fail(TableFailureKind::Transient);
+    let names = rig.publish_many("m", 40).await;
+    rig.until(|| rig.queue.is_empty()).await;
+    let mails = rig.mailer.mails();
+    let (began, _) = mails.iter().find(|(_, key)| names.contains(key)).unwrap();
+    let within = |time| {
+        let first = |(at, _): &&(Duration, String)| *at >= *began && *at <= *began + time;
+        mails.iter().filter(first).count()
+    };
+    assert!(within(secs(1)) <= 11, "{} in one second", within(secs(1)));
+    assert!(within(secs(4)) <= 26, "{} in four seconds", within(secs(4)));
     drop(daemon.stop().await);
 }

@@ -161,6 +161,14 @@ impl MailGate {
         self.breaker.lock().probe_receive_started(Instant::now());
     }
 
+    /// Takes in that a message ended before it was tried; see [`MailBreaker::ended_untried`].
+    pub fn ended_untried(&self) {
+        // While it is closed nobody waits for that.
+        if self.is_open() {
+            self.change(MailBreaker::ended_untried);
+        }
+    }
+
     /// Waits until something may be received, and says how much.
     pub async fn receiving(&self) -> Receiving {
         self.wait(|breaker, now| {

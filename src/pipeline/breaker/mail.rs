@@ -346,8 +346,15 @@ impl MailBreaker {
     /// Takes in that the message is being received: the next may be after a growing delay.
     pub fn probe_receive_started(&mut self, now: Instant) {
         if let Some(open) = &mut self.open {
-            open.receive_at = now + open.receives.next_delay();
-            open.received_at = now;
+            open.receives.started(now);
+        }
+    }
+
+    /// Takes in that a message ended before it was tried: where it was received as the probe, another
+    /// may be received in its place.
+    pub fn ended_untried(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open {
+            open.receives.ended_untried(now);
         }
     }
 

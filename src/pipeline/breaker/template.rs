@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Cause, Receiving, Status, TemplateCause, Transition};
+use super::{Cause, Receiving, Status, TemplateCause, Transition, probe_receives::ProbeReceives};
 use crate::{
     backoff::Backoff,
     ports::TemplateVersion,
@@ -57,7 +57,6 @@ pub struct TemplateBreaker {
     missing: BTreeMap<String, BTreeSet<String>>,
     /// Those that lacked one before: a mail has shown since that they are at fault themselves.
     at_fault: BTreeSet<String>,
-    probes: Backoff,
     /// Whether to wake those that wait.
     wake_waiters: bool,
 }
@@ -67,7 +66,7 @@ struct Open {
     placeholder: String,
     since: Instant,
     /// When the next single message may be received.
-    receive_at: Instant,
+    receives: ProbeReceives,
 }
 
 /// Whose fault it is that a message lacks a field.
@@ -205,7 +204,6 @@ impl TemplateBreaker {
             missing: BTreeMap::new(),
             lacking: BTreeSet::new(),
             at_fault: BTreeSet::new(),
-            probes: Backoff::probes(),
             wake_waiters: false,
         }
     }
@@ -295,12 +293,11 @@ impl TemplateBreaker {
             };
             return (blame, closed);
         }
-        self.probes.reset();
         self.wake_waiters = true;
         self.open = Some(Open {
             placeholder: placeholder.clone(),
             since: now,
-            receive_at: now + self.probes.next_delay(),
+            receives: ProbeReceives::new(now, now + Backoff::probes().next_delay()),
         });
         let cause = TemplateCause::FieldMissing { placeholder };
         (Blame::Template, Some(Transition::Opened { cause }))
@@ -309,13 +306,22 @@ impl TemplateBreaker {
     /// Takes in that a single message is being received: the next may be after a growing delay.
     pub fn probe_receive_started(&mut self, now: Instant) {
         if let Some(open) = &mut self.open {
-            open.receive_at = now + self.probes.next_delay();
+            open.receives.started(now);
+        }
+    }
+
+    /// Takes in that a message ended before a mail was written of it: where it was received as the single
+    /// one, another may be received in its place.
+    pub fn ended_untried(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open {
+            open.receives.ended_untried(now);
+            self.wake_waiters = true;
         }
     }
 
     /// When a single message may be received, while it is open.
     pub fn receive_at(&self) -> Option<Instant> {
-        self.open.as_ref().map(|open| open.receive_at)
+        self.open.as_ref().map(|open| open.receives.at())
     }
 
     /// What there is to say of it while it is open.

@@ -40,6 +40,11 @@ impl Lease {
         self.with(|held| held.receive_count)
     }
 
+    /// The handles under which the message was received before the newest.
+    pub fn older_receipts(&self) -> Vec<ReceiptHandle> {
+        self.with(|held| held.older.clone())
+    }
+
     /// The longest visibility that the queue still grants, in whole seconds.
     pub fn longest(&self) -> Duration {
         self.with(|held| held.longest(Instant::now()))

@@ -1,6 +1,6 @@
 //! One lease as the table keeps it: plain state that gets the time as an argument.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use tokio::{sync::Notify, time::Instant};
 use tracing::warn;
@@ -11,12 +11,16 @@ use crate::ports::{EntryFailure, EntryFailureKind, ReceiptHandle};
 /// receipt, and refuses a second more (Amazon SQS API reference, `ChangeMessageVisibility`). We stay
 /// a minute short of that, for clocks and requests that take their time.
 const VISIBILITY_MAX: Duration = Duration::from_mins(12 * 60 - 1);
+/// So many handles of one message are kept beside the newest.
+const OLDER_HANDLES_MAX: usize = 4;
 /// The first pause after a failed renewal; it doubles.
 const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(500);
 
 pub(super) struct Held {
     pub(super) message_id: String,
     pub(super) receipt: ReceiptHandle,
+    /// The handles before that, the newest last: each may be of another copy.
+    pub(super) older: Vec<ReceiptHandle>,
     /// Bumped with each new receipt handle.
     pub(super) generation: u64,
     /// How often the message was received, by the latest delivery that came in.
@@ -46,6 +50,7 @@ impl Held {
         Self {
             message_id,
             receipt,
+            older: Vec::new(),
             generation: 0,
             receive_count: 0,
             received_at,
@@ -66,7 +71,10 @@ impl Held {
         received_at: Instant,
         length: Duration,
     ) {
-        self.receipt = receipt;
+        if self.older.len() == OLDER_HANDLES_MAX {
+            self.older.remove(0);
+        }
+        self.older.push(mem::replace(&mut self.receipt, receipt));
         self.generation += 1;
         self.received_at = received_at;
         self.confirmed(received_at, length);

@@ -226,3 +226,19 @@ async fn a_message_is_given_back_within_the_twelve_hours() {
     let left = Duration::from_secs(12 * hour - 60 - 45);
     assert!(given.is_some_and(|given| given <= left), "{given:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_came_twice_is_deleted_by_both_handles() {
+    let rig = rig(&[], Answer::Done);
+    let lease = rig.lease("m");
+    let again = rig.leases.adopt("m", handle("copy"), Instant::now());
+    assert!(again.is_none(), "one lease");
+    let settled = rig.settler.delete(&lease, || ()).await;
+    assert_eq!(settled, SettleResult::Done);
+    let asked = rig.queue.asked();
+    let handles: Vec<_> = asked.iter().flat_map(|asked| &asked.entries).collect();
+    assert_eq!(
+        handles,
+        [&("copy".to_owned(), None), &("m".to_owned(), None)]
+    );
+}

@@ -383,3 +383,22 @@ fn suspects_up_to_the_full_size_take_no_place_of_the_window() {
     assert_eq!(window.try_hold(10).len(), 4);
     drop(suspects);
 }
+
+#[test]
+fn those_that_stand_beside_the_window_for_moments_are_as_many_as_it_holds() {
+    let window = Window::new(2);
+    for _ in 0..8 {
+        window.grow();
+    }
+    let mut held = Vec::new();
+    let mut beside = Vec::new();
+    while let Some(place) = window.try_hold(1).pop() {
+        held.push(place);
+        beside.push(window.hold_briefly_beside());
+        assert!(held.len() <= 4, "{}", held.len());
+    }
+    assert_eq!(held.len(), 4);
+    beside.pop();
+    held.pop();
+    assert_eq!(window.try_hold(10).len(), 1);
+}

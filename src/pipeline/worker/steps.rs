@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::Worker;
@@ -21,6 +21,7 @@ use crate::{
         window::Sending,
     },
     ports::{CallError, SendFailure, SendFailureKind, TemplateVersion},
+    timing::TABLE_CALL_TIMEOUT,
 };
 
 /// The longest pause between the attempts of a message on its last receive while draining.
@@ -131,13 +132,7 @@ impl Worker<'_> {
                 () = pass.outdated() => return Ok(None),
             }
         };
-        let turn = async {
-            tokio::select! {
-                () = context.limiter.take(mail.to.len()) => true,
-                () = pass.outdated() => false,
-            }
-        };
-        if !self.wait(pin!(turn)).await? {
+        if !self.wait_turn(mail.to.len(), &pass).await? {
             return Ok(None);
         }
         let needed = context.send_timeout + context.ledger.claim_takes();
@@ -149,6 +144,18 @@ impl Worker<'_> {
             return Err(Ending::Drained);
         }
         Ok(pass.is_current().then_some((pass, slot)))
+    }
+
+    /// Waits until the rate allows a mail of so many recipients, and takes their share. False where the
+    /// breaker moved on meanwhile.
+    async fn wait_turn(&self, recipients: usize, pass: &Pass) -> Result<bool, Ending> {
+        let turn = async {
+            tokio::select! {
+                () = self.context.limiter.take(recipients) => true,
+                () = pass.outdated() => false,
+            }
+        };
+        self.wait(pin!(turn)).await
     }
 
     /// Claims the mail before all who may receive its message. `None` where another receipt of it has a
@@ -182,6 +189,7 @@ impl Worker<'_> {
                 never = hurried, if self.is_last_receive() => match never {},
             }
         };
+        let asked = Instant::now();
         match self.wait(pin!(claim)).await? {
             Claimed::Ours => {}
             Claimed::Sent { email_id } => {
@@ -213,6 +221,11 @@ impl Worker<'_> {
                 };
             }
         }
+        // A share of the rate is good for the moment it was taken in. Those that waited long for the table
+        // would all go at once, so that each takes another.
+        if asked.elapsed() > TABLE_CALL_TIMEOUT && !self.wait_turn(recipients, &pass).await? {
+            return Ok(None);
+        }
         // The claim may have taken its time.
         let lasts = self.lease.margin() >= context.send_timeout;
         let may_go = lasts && pass.is_current() && context.drain.may_send();
@@ -229,7 +242,7 @@ impl Worker<'_> {
         let drain = &self.context.drain;
         let _aside = self.context.window.step_aside();
         // Nothing is left to be done for it, and the others need not wait.
-        let _beside = self.context.window.hold_beside();
+        let _beside = self.context.window.hold_briefly_beside();
         let hurried = async {
             drain.wait_begun().await;
             sleep(RECORD_WAITED_DRAINING).await;

@@ -6,8 +6,7 @@ use tokio::time::{Duration, Instant};
 
 use super::{DISTINCT_FAILURES_LIMIT, Ticket};
 use crate::{
-    backoff::Backoff,
-    pipeline::breaker::{MailCause, Said, Transition},
+    pipeline::breaker::{MailCause, Said, Transition, probe_receives::ProbeReceives},
     ports::{AccountCause, SendFailure, SendFailureKind},
 };
 
@@ -33,10 +32,7 @@ pub(super) struct Open {
     /// Whether a witness would say nothing of the cause.
     pub(super) witness_is_mute: bool,
     /// When one more message may be received although some are held.
-    pub(super) receive_at: Instant,
-    pub(super) receives: Backoff,
-    /// When a message was received as the probe last; before the first one, when it opened.
-    pub(super) received_at: Instant,
+    pub(super) receives: ProbeReceives,
     /// Whether nothing was accepted since the start.
     since_start: bool,
     /// When each message was the probe last.
@@ -70,9 +66,7 @@ impl Open {
             probing: false,
             check: Check::before_probe(cause),
             witness_is_mute: is_beyond_witness(cause),
-            receive_at: probe_at,
-            receives: Backoff::probes(),
-            received_at: now,
+            receives: ProbeReceives::new(now, probe_at),
             since_start,
             tried: HashMap::new(),
         }
@@ -96,12 +90,12 @@ impl Open {
         } else {
             self.tried.len() < DISTINCT_FAILURES_LIMIT
                 || waiting.is_empty()
-                || now.duration_since(self.received_at) >= suspect_hold_max
+                || now.duration_since(self.receives.last()) >= suspect_hold_max
         };
         if self.since_start && !affordable {
             return false;
         }
-        let due = now >= self.receive_at && self.check.is_done() && !self.probing;
+        let due = now >= self.receives.at() && self.check.is_done() && !self.probing;
         if waiting.is_empty() {
             return due && self.may_probe(now);
         }
@@ -128,7 +122,7 @@ impl Open {
 
     /// When the next probe or the next receive is due, where that is in the future.
     pub(super) fn next_due(&self, now: Instant) -> Option<Instant> {
-        let times = [self.probe_at, self.receive_at];
+        let times = [self.probe_at, self.receives.at()];
         let future = times.into_iter().filter(|at| *at > now);
         future.min().filter(|_| !self.probing)
     }
@@ -145,6 +139,7 @@ impl Open {
     /// The message with this key becomes the probe; `turn` is larger than at any turn before.
     pub(super) fn begin_probe(&mut self, key: &str, turn: u64) {
         self.probing = true;
+        self.receives.tried();
         self.tried.insert(key.to_owned(), turn);
         self.tried
             .retain(|_, tried| *tried + TURNS_REMEMBERED > turn);

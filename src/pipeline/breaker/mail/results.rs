@@ -334,7 +334,7 @@ impl MailBreaker {
                 if alike && open.is_only_witnessed(now) {
                     open.witness_is_mute = true;
                     open.schedule(now);
-                    open.receive_at = now;
+                    open.receives.hasten(now);
                 }
                 None
             }

@@ -302,6 +302,30 @@ fn where_each_that_waits_has_been_the_probe_one_more_is_wanted_up_to_a_limit() {
 }
 
 #[test]
+fn a_message_that_ends_before_it_was_tried_makes_room_for_another_at_once() {
+    let mut bench = Bench::failing();
+    bench.pass(60);
+    for _ in 0..20 {
+        assert!(bench.breaker.wants_probe_message(bench.now));
+        bench.breaker.probe_receive_started(bench.now);
+        assert!(!bench.breaker.wants_probe_message(bench.now));
+        bench.breaker.ended_untried(bench.now);
+    }
+    // Only the one that was received last, and only until it is tried.
+    bench.breaker.probe_receive_started(bench.now);
+    let probe = bench.begin("tried");
+    bench.breaker.ended_untried(bench.now);
+    assert_eq!(bench.report(probe, TRANSIENT), None);
+    bench.arrive("tried");
+    assert!(!bench.breaker.wants_probe_message(bench.now));
+    bench.pass(2);
+    assert!(
+        bench.breaker.wants_probe_message(bench.now),
+        "the delays have not grown"
+    );
+}
+
+#[test]
 fn a_suspended_account_is_asked_before_each_probe() {
     let mut bench = Bench::new();
     bench.send("a", Err(SUSPENDED));
