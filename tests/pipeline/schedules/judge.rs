@@ -6,11 +6,12 @@
 mod mails;
 mod messages;
 mod processes;
+mod verdicts;
 
 use std::{fmt, time::Duration};
 
 use super::{
-    history::{AT_ONCE, History, Receive, Run},
+    history::{AT_ONCE, History, Line, Receive, Run},
     plan::{Body, Trouble},
     play::Played,
 };
@@ -39,12 +40,13 @@ const RULES: &[Rule] = &[
     ("stray", mails::stray),
     ("unclaimed", mails::unclaimed),
     ("unsettled", messages::unsettled),
-    ("dead", messages::dead),
+    ("dead", verdicts::dead),
+    ("unwitnessed", verdicts::unwitnessed),
     ("renewed", messages::renewed),
     ("unretried", messages::unretried),
     ("undeleted", messages::undeleted),
     ("overlapping", messages::overlapping),
-    ("crowded", messages::crowded),
+    ("crowded", processes::crowded),
     ("late", processes::late),
     ("after", processes::after),
     ("rate", processes::rate),
@@ -147,6 +149,14 @@ impl Case<'_> {
         receive
             .heard
             .is_none_or(|heard| heard > receive.at + AT_ONCE)
+    }
+
+    /// The line that tells how this receive ended. Where the message came again meanwhile, the later
+    /// receive has it.
+    fn line_of(&self, receive: &Receive) -> Option<&Line> {
+        let told = format!("{} of {}", receive.count, self.played.schedule.receives);
+        let mut lines = self.played.lines.iter();
+        lines.find(|line| line.id == receive.id && line.receive == told)
     }
 
     /// Everything about one message, in order.
