@@ -154,9 +154,16 @@ impl Case<'_> {
     /// The line that tells how this receive ended. Where the message came again meanwhile, the later
     /// receive has it.
     fn line_of(&self, receive: &Receive) -> Option<&Line> {
-        let told = format!("{} of {}", receive.count, self.played.schedule.receives);
         let mut lines = self.played.lines.iter();
-        lines.find(|line| line.id == receive.id && line.receive == told)
+        lines.find(|line| self.tells_of(line, receive))
+    }
+
+    /// Whether a line is of this receive, or of a later one that counts the same: copies of a message under
+    /// one id are counted for themselves.
+    fn tells_of(&self, line: &Line, receive: &Receive) -> bool {
+        line.id == receive.id
+            && line.at >= receive.at
+            && line.receive == format!("{} of {}", receive.count, self.played.schedule.receives)
     }
 
     /// Everything about one message, in order.

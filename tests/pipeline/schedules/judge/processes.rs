@@ -155,14 +155,18 @@ fn held(case: &Case<'_>, daemon: usize, at: Duration) -> usize {
     let ids = history.receives.iter().filter(|receive| {
         let mut sends = history.sends_of(receive.message);
         let has_failed = sends.any(|send| {
-            send.daemon == daemon && send.began <= at && send.told.is_none_or(|(_, told)| told != Told::Accepted)
+            send.daemon == daemon
+                && send.began <= at
+                && send.told.is_none_or(|(_, told)| told != Told::Accepted)
         });
         let lacks = has_needed_uid && case.body(receive.message) == Body::NoUid;
         receive.daemon == daemon
             && receive.heard.is_some_and(|heard| heard <= at)
             && !has_failed
             && !lacks
-            && !history.receives_of(receive.message).any(|(_, later)| later.id == receive.id && later.at > receive.at)
+            && !history
+                .receives_of(receive.message)
+                .any(|(_, later)| later.id == receive.id && later.at > receive.at)
             && case.line_of(receive).is_none_or(|line| line.at > at)
     });
     ids.count()

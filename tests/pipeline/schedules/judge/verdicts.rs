@@ -83,17 +83,35 @@ pub(super) fn unwitnessed(case: &Case<'_>) -> Vec<Found> {
     let history = case.history();
     let mut found = Vec::new();
     let unjudged = case.played.settings.max_elapsed.mul_f64(UNJUDGED_SHARE);
-    for receive in &history.receives {
-        let line = case.line_of(receive);
-        let Some(line) = line.filter(|line| line.outcome == "rejected") else {
+    let lines = case.played.lines.iter().enumerate();
+    for (place, line) in lines.filter(|(_, line)| line.outcome == "rejected") {
+        let mut receives = history.receives.iter().rev();
+        let receive = receives.find(|receive| case.tells_of(line, receive));
+        let Some(receive) = receive else { continue };
+        let mut all = history.receives_of(receive.message);
+        let elsewhere = all.any(|(_, other)| other.daemon != receive.daemon);
+        if elsewhere
+            && case.played.schedule.messages[receive.message]
+                .copy
+                .is_some()
+        {
+            // It does not show whose line it is.
             continue;
-        };
+        }
+        let ids = history.receives_of(receive.message).map(|(_, of)| &of.id);
+        let ids: Vec<_> = ids.collect();
+        let mut before = case.played.lines[..place].iter().rev();
+        let since = before.find(|line| ids.contains(&&line.id));
+        let since = since.map_or(Duration::ZERO, |line| line.at);
+        let mut sends = history.sends_of(receive.message).collect::<Vec<_>>();
+        sends.retain(|send| {
+            send.daemon == receive.daemon && since < send.began && send.began < line.at
+        });
         let may_be_bad = match case.body(receive.message) {
             Body::Malformed | Body::NoRecipient | Body::Control => true,
             Body::NoUid => case.had(line.at, |what| what == Trouble::FetchNeedsUid),
             Body::Plain | Body::Many(_) | Body::Unwanted => false,
         };
-        let sends = sends_of(case, receive, line.at);
         let refused = sends.into_iter().filter(|send| is_refused(send));
         let refused: Vec<_> = refused.collect();
         let why = match &refused[..] {
