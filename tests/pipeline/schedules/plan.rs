@@ -232,18 +232,22 @@ pub(super) fn any_schedule() -> impl Strategy<Value = Schedule> {
         (
             prop::collection::vec(message(), 1..24),
             prop::collection::vec(fault(troubles), 0..6),
+            prop::option::weighted(0.15, lapse()),
             prop::collection::vec(deed(), 0..5),
         )
-            .prop_map(move |(messages, faults, deeds)| Schedule {
-                mode,
-                daemons,
-                concurrency,
-                receives,
-                rate,
-                dice,
-                messages,
-                faults,
-                deeds,
+            .prop_map(move |(messages, mut faults, lapse, deeds)| {
+                faults.extend(lapse.into_iter().flatten());
+                Schedule {
+                    mode,
+                    daemons,
+                    concurrency,
+                    receives,
+                    rate,
+                    dice,
+                    messages,
+                    faults,
+                    deeds,
+                }
             })
     })
 }
@@ -277,12 +281,26 @@ fn message() -> impl Strategy<Value = Message> {
 
 fn fault(what: BoxedStrategy<Trouble>) -> impl Strategy<Value = Fault> {
     let lasts = prop_oneof![1_u64..30, 1_u64..300];
-    let percent = prop_oneof![3 => 5_u64..60, 1 => Just(100)];
+    let percent = prop_oneof![2 => 5_u64..60, 1 => Just(100)];
     (0_u64..120, lasts, percent, what).prop_map(|(from, lasts, percent, what)| Fault {
         from,
         lasts,
         percent,
         what,
+    })
+}
+
+/// Leases that cannot be renewed end while their messages wait for their mails to go.
+fn lapse() -> impl Strategy<Value = [Fault; 2]> {
+    let change = plain(&[ChangeFails, ChangeHangs]);
+    let send = plain(&[SendThrottled, SendTransient, SendPaused, SendHangs]);
+    (0_u64..30, 40_u64..80, change, send).prop_map(|(from, lasts, change, send)| {
+        [(change, lasts + 30), (send, lasts)].map(|(what, lasts)| Fault {
+            from,
+            lasts,
+            percent: 100,
+            what,
+        })
     })
 }
 
