@@ -157,19 +157,19 @@ class Tree:
             print(ran.stdout[-2000:], ran.stderr[-2000:], file=sys.stderr)
         return {int(number) + 1: rules.split() for number, rules in broken}
 
-    def build_harness(self):
-        """The campaign, before anything is broken: it holds a daemon, too."""
+    def campaign(self):
+        """The campaign's program. It is its own daemon, so the sound one plays with broken ones of its kind."""
         built = self.cargo("bench", "--locked", "--profile", "dev", "--bench", "campaign", "--no-run", build=True)
-        self.harness = re.search(r"Executable .* \((.+)\)", built.stderr)[1]
+        return re.search(r"Executable .* \((.+)\)", built.stderr)[1]
 
     def real(self, wanted):
         """The same with real daemons, until a rule that should has seen it, and how many were played."""
-        self.cargo("build", "--locked", "--bin", "organizer-notifier", build=True)
+        daemon = self.campaign()
         broken, played = {}, 0
         while played < REAL_SCHEDULES and not any(set(rules) & wanted for rules in broken.values()):
             ran = subprocess.run(
-                [self.harness, "--daemon", self.target / "debug/organizer-notifier", "--schedules", str(REAL_JOBS),
-                 "--seed", str(SEED + played), "--jobs", str(REAL_JOBS)],
+                [self.harness, "--daemon", daemon, "--schedules", str(REAL_JOBS), "--seed", str(SEED + played),
+                 "--jobs", str(REAL_JOBS)],
                 cwd=self.path, env=self.env, capture_output=True, text=True, errors="replace")
             if f"{REAL_JOBS} schedules played" not in ran.stdout:
                 print(ran.stdout[-2000:], ran.stderr[-2000:], file=sys.stderr)
@@ -210,7 +210,7 @@ def main():
             for path, source in tree.change(changes).items():
                 path.write_text(source)
         if options.real:
-            tree.build_harness()
+            tree.harness = shutil.copy(tree.campaign(), scratch)
         print("| change | seen by (in so many schedules) | first seen in |\n|---|---|---|", flush=True)
         for name, wanted, changes in chosen:
             wanted = set(wanted.split())

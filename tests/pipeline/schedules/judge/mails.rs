@@ -240,7 +240,8 @@ fn may_be_deaf(case: &Case<'_>, daemon: usize, from: Duration, to: Duration) -> 
             let by = accepted + patience;
             let mut heard = history.heard.iter();
             let heard = heard.any(|heard| {
-                heard.daemon == daemon && accepted <= heard.at && heard.at <= by.max(from)
+                let in_time = heard.at + AT_ONCE < by.max(from);
+                heard.daemon == daemon && accepted <= heard.at && in_time
             });
             by <= to && !heard
         })

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    super::history::{Answer, Receive, Send, Told},
+    super::{
+        history::{Answer, Receive, Send, Told},
+        plan::Copy,
+    },
     Case, Found, secs,
 };
 
@@ -39,7 +42,12 @@ pub(super) fn renewed(case: &Case<'_>) -> Vec<Found> {
         // What is put off is hidden for a minute or longer, as a lease may be.
         let given_up = case.line_of(receive).is_some_and(|line| {
             let is_back = matches!(line.outcome.as_str(), "rejected" | "released" | "lost");
-            is_back && line.at < later.asked && later.seconds >= Some(length)
+            // Copies under one id can be with two daemons, and a line does not say whose it is.
+            let copy = case.played.schedule.messages[receive.message].copy;
+            is_back
+                && !matches!(copy, Some(Copy::Again(_)))
+                && line.at < later.asked
+                && later.seconds >= Some(length)
         });
         if over || given_up {
             let (message, at) = (receive.message, later.asked);
