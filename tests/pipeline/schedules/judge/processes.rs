@@ -13,8 +13,8 @@ use super::{
     Case, Found,
 };
 
-/// A mail that waits for the table goes without it after this time.
-const TABLE_WAITED: Duration = Duration::from_secs(15);
+/// Calls on the table that fail or take their time put off those that are begun within this time.
+const TABLE_WAITED: Duration = Duration::from_secs(3);
 /// What the end of a process may take beyond its timetable: nothing is begun in it.
 const SLACK: Duration = Duration::from_millis(10);
 
@@ -73,13 +73,12 @@ pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
             let passed = (send.began - since).as_secs_f64();
             tokens = rate.max(1.0).min(passed.mul_add(rate, tokens));
             since = send.began;
-            // A mail has its turn before it has its claim: those that waited for the table go at once.
+            // Waits end at whole milliseconds, and the claim stands between the turn and the send. It may take
+            // a second before the mail needs another turn.
             let mut troubles = history.table_troubles.iter();
-            if troubles.any(|(at, _)| *at <= since && since <= *at + TABLE_WAITED) {
-                tokens = rate.max(1.0);
-            }
-            // Waits end at whole milliseconds, and the claim stands between the turn and the send.
-            if tokens < -2.0 {
+            let is_late = troubles.any(|(at, _)| *at <= since && since <= *at + TABLE_WAITED);
+            let least = if is_late { -2.0 - rate } else { -2.0 };
+            if tokens < least {
                 let text =
                     format!("{daemon} sent faster than {rate} recipients a second at {since:?}");
                 found.push(Found::general(text));
