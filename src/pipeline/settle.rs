@@ -161,6 +161,8 @@ impl Settler {
         let mut keeps_failing = None;
         let result = self.delete_at_last(lease, failed, &mut keeps_failing).await;
         if result == SettleResult::Done {
+            // There is nothing left to renew.
+            lease.end();
             self.delete_older(lease).await;
         }
         let was_told = keeps_failing.take().is_some();

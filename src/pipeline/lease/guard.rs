@@ -74,7 +74,7 @@ impl Lease {
         .await
     }
 
-    /// Nothing is renewed any more: the message is about to be given back.
+    /// Nothing is renewed any more: the message is deleted, or about to be given back.
     pub fn end(&self) {
         self.with(|held| held.ending = true);
     }

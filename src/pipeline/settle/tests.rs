@@ -1,5 +1,7 @@
 //! Batches of deletes and returns, over a scripted queue.
 
+use tokio_util::sync::CancellationToken;
+
 use super::*;
 use crate::{
     pipeline::lease::Leases,
@@ -241,4 +243,24 @@ async fn a_message_that_came_twice_is_deleted_by_both_handles() {
         handles,
         [&("copy".to_owned(), None), &("m".to_owned(), None)]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_came_twice_is_not_renewed_between_its_two_deletes() {
+    let rig = rig(&[], Answer::Done);
+    let lease = rig.lease("m");
+    assert!(
+        rig.leases
+            .adopt("m", handle("copy"), Instant::now())
+            .is_none()
+    );
+    tokio::spawn(Arc::clone(&rig.leases).keep(|| (), CancellationToken::new()));
+    // A renewal falls due while the first delete is under way.
+    sleep(LENGTH / 2 - BATCH_LINGER / 2).await;
+    let settled = rig.settler.delete(&lease, || ()).await;
+    assert_eq!(settled, SettleResult::Done);
+    let asked = rig.queue.asked();
+    let entries = asked.iter().flat_map(|asked| &asked.entries);
+    let renewed = entries.filter(|(_, visibility)| visibility.is_some());
+    assert_eq!(renewed.count(), 0);
 }

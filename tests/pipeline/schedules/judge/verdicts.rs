@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{
     super::{
         history::{AT_ONCE, Receive, Send, Told},
-        plan::{Body, Trouble},
+        plan::{Body, Copy, Trouble},
     },
     Case, Found,
 };
@@ -52,6 +52,7 @@ fn had_reason(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
     if case.run(receive.daemon).is_stopping(end)
         || Case::was_late(receive)
         || case.was_troubled(place)
+        || was_with_another(case, place, receive)
     {
         return true;
     }
@@ -72,6 +73,18 @@ fn had_reason(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
         "panicked" => count(|send| send.told.is_none()) > 0,
         _ => false,
     }
+}
+
+/// Whether its daemon held another copy under the same id with it: of those only the newest is renewed.
+fn was_with_another(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
+    let copy = case.played.schedule.messages[receive.message].copy;
+    let ended = |receive: &Receive| case.line_of(receive).map_or(Duration::MAX, |line| line.at);
+    let mut others = case.history().receives_of(receive.message);
+    matches!(copy, Some(Copy::Again(_)))
+        && others.any(|(number, other)| {
+            let overlap = other.at <= ended(receive) && receive.at <= ended(other);
+            number != place && other.id == receive.id && other.daemon == receive.daemon && overlap
+        })
 }
 
 /// What is rejected for refusals was refused, another mail begun after that was accepted, and it was
@@ -115,7 +128,7 @@ pub(super) fn unwitnessed(case: &Case<'_>) -> Vec<Found> {
             [] if may_be_bad => continue,
             [] => "no refusal",
             [_] => "one refusal",
-            [first, .., last] if last.began >= told(first) + unjudged => continue,
+            [first, .., last] if last.began + AT_ONCE >= told(first) + unjudged => continue,
             [.., first, last] if last.began + AT_ONCE < told(first) + SECOND_TRY_AFTER => {
                 "two refusals at once"
             }
