@@ -30,7 +30,8 @@ pub(super) fn dead(case: &Case<'_>) -> Vec<Found> {
         }
         let mut receives = history
             .receives_of(*message)
-            .filter(|(_, receive)| receive.id == *id);
+            // What was deleted was another copy under this id.
+            .filter(|(_, receive)| receive.id == *id && receive.deleted.is_none());
         if let Some((_, receive)) =
             receives.find(|(place, receive)| !had_reason(case, *place, receive))
         {
@@ -78,11 +79,11 @@ fn had_reason(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
 /// Whether its daemon held another copy under the same id with it: of those only the newest is renewed.
 fn was_with_another(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
     let copy = case.played.schedule.messages[receive.message].copy;
-    let ended = |receive: &Receive| case.line_of(receive).map_or(Duration::MAX, |line| line.at);
+    let ends = |receive: &Receive| receive.hidden.iter().map(|(_, until)| *until).max();
     let mut others = case.history().receives_of(receive.message);
     matches!(copy, Some(Copy::Again(_)))
         && others.any(|(number, other)| {
-            let overlap = other.at <= ended(receive) && receive.at <= ended(other);
+            let overlap = Some(other.at) <= ends(receive) && Some(receive.at) <= ends(other);
             number != place && other.id == receive.id && other.daemon == receive.daemon && overlap
         })
 }
