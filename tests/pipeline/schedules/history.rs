@@ -133,6 +133,8 @@ pub(super) struct Send {
     pub(super) recipients: usize,
     pub(super) mailed: Option<Duration>,
     pub(super) told: Option<(Duration, Told)>,
+    /// When its sender had an answer or waited no longer.
+    pub(super) ended: Option<Duration>,
 }
 
 /// A daemon received an event of this send.

@@ -6,11 +6,12 @@
 mod mails;
 mod messages;
 mod processes;
+mod verdicts;
 
 use std::{fmt, time::Duration};
 
 use super::{
-    history::{AT_ONCE, History, Receive, Run},
+    history::{AT_ONCE, History, Line, Receive, Run},
     plan::{Body, Trouble},
     play::Played,
 };
@@ -39,12 +40,13 @@ const RULES: &[Rule] = &[
     ("stray", mails::stray),
     ("unclaimed", mails::unclaimed),
     ("unsettled", messages::unsettled),
-    ("dead", messages::dead),
+    ("dead", verdicts::dead),
+    ("unwitnessed", verdicts::unwitnessed),
     ("renewed", messages::renewed),
     ("unretried", messages::unretried),
     ("undeleted", messages::undeleted),
     ("overlapping", messages::overlapping),
-    ("crowded", messages::crowded),
+    ("crowded", processes::crowded),
     ("late", processes::late),
     ("after", processes::after),
     ("rate", processes::rate),
@@ -147,6 +149,21 @@ impl Case<'_> {
         receive
             .heard
             .is_none_or(|heard| heard > receive.at + AT_ONCE)
+    }
+
+    /// The line that tells how this receive ended. Where the message came again meanwhile, the later
+    /// receive has it.
+    fn line_of(&self, receive: &Receive) -> Option<&Line> {
+        let mut lines = self.played.lines.iter();
+        lines.find(|line| self.tells_of(line, receive))
+    }
+
+    /// Whether a line is of this receive, or of a later one that counts the same: copies of a message under
+    /// one id are counted for themselves.
+    fn tells_of(&self, line: &Line, receive: &Receive) -> bool {
+        line.id == receive.id
+            && line.at >= receive.at
+            && line.receive == format!("{} of {}", receive.count, self.played.schedule.receives)
     }
 
     /// Everything about one message, in order.

@@ -232,18 +232,22 @@ pub(super) fn any_schedule() -> impl Strategy<Value = Schedule> {
         (
             prop::collection::vec(message(), 1..24),
             prop::collection::vec(fault(troubles), 0..6),
+            prop::option::weighted(0.2, lapse()),
             prop::collection::vec(deed(), 0..5),
         )
-            .prop_map(move |(messages, faults, deeds)| Schedule {
-                mode,
-                daemons,
-                concurrency,
-                receives,
-                rate,
-                dice,
-                messages,
-                faults,
-                deeds,
+            .prop_map(move |(messages, mut faults, lapse, deeds)| {
+                faults.extend(lapse.into_iter().flatten());
+                Schedule {
+                    mode,
+                    daemons,
+                    concurrency,
+                    receives,
+                    rate,
+                    dice,
+                    messages,
+                    faults,
+                    deeds,
+                }
             })
     })
 }
@@ -277,12 +281,28 @@ fn message() -> impl Strategy<Value = Message> {
 
 fn fault(what: BoxedStrategy<Trouble>) -> impl Strategy<Value = Fault> {
     let lasts = prop_oneof![1_u64..30, 1_u64..300];
-    let percent = prop_oneof![3 => 5_u64..60, 1 => Just(100)];
-    (0_u64..120, lasts, percent, what).prop_map(|(from, lasts, percent, what)| Fault {
+    let percent = prop_oneof![2 => 5_u64..60, 1 => Just(100)];
+    // Most messages come early.
+    let from = prop_oneof![0_u64..20, 0_u64..120];
+    (from, lasts, percent, what).prop_map(|(from, lasts, percent, what)| Fault {
         from,
         lasts,
         percent,
         what,
+    })
+}
+
+/// Leases that cannot be renewed end while their messages wait for an answer, or for its event.
+fn lapse() -> impl Strategy<Value = [Fault; 2]> {
+    let change = plain(&[ChangeFails, ChangeHangs]);
+    let send = prop_oneof![2 => Just(SendHangs), 1 => plain(&[SendThrottled, SendPaused])];
+    (0_u64..10, 5_u64..45, change, send).prop_map(|(from, lasts, change, send)| {
+        [(change, lasts + 60), (send, lasts)].map(|(what, lasts)| Fault {
+            from,
+            lasts,
+            percent: 100,
+            what,
+        })
     })
 }
 
@@ -295,7 +315,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (1_u64..90).prop_map(Act::Freeze),
         1 => (0_usize..3).prop_map(Act::Reload),
     ];
-    (0_u64..200, what).prop_map(|(at, what)| Deed { at, what })
+    let at = prop_oneof![0_u64..40, 0_u64..200];
+    (at, what).prop_map(|(at, what)| Deed { at, what })
 }
 
 /// A trouble that this mode can meet.

@@ -40,6 +40,16 @@ pub(super) struct Ports {
     is_killed: AtomicBool,
 }
 
+/// A send under way, until dropped.
+struct UnderWay<'a>(&'a Stage, usize);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let now = self.0.now();
+        self.0.history().sends[self.1].ended = Some(now);
+    }
+}
+
 /// The feedback queue as one daemon sees it.
 struct Ears(Arc<Ports>);
 
@@ -220,9 +230,11 @@ impl Mailer for Ports {
                 recipients: mail.to.len(),
                 mailed: None,
                 told: None,
+                ended: None,
             });
             history.sends.len() - 1
         };
+        let _under_way = UnderWay(&self.stage, send);
         let taken = Taken {
             key: tags.key.clone(),
             purpose: tags.purpose,

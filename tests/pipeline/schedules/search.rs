@@ -1,6 +1,7 @@
 //! Plays many schedules, and makes one that breaks a rule as small as it can.
 
 use std::{
+    collections::BTreeMap,
     hash::{BuildHasher, RandomState},
     sync::{
         Mutex,
@@ -65,8 +66,45 @@ impl Search {
 
     /// Plays them on all cores, and fails at the first that breaks a rule.
     pub(super) fn run(&self) {
-        let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
         let broken = Mutex::new(None);
+        self.on_all_cores(|number| {
+            let found = self.try_one(number);
+            let holds = found.is_none();
+            if let Some(found) = found {
+                lock(&broken).get_or_insert(found);
+            }
+            holds
+        });
+        if let Some(broken) = lock(&broken).take() {
+            panic!("{}", self.told(&broken));
+        }
+    }
+
+    /// Plays them all, says which rules each broke, and fails if one broke any.
+    pub(super) fn count(&self) {
+        let broken = Mutex::new(BTreeMap::new());
+        self.on_all_cores(|number| {
+            let mut rules: Vec<_> = judge(&play(&self.draw(number).current()))
+                .iter()
+                .map(|breach| breach.rule)
+                .collect();
+            rules.dedup();
+            if !rules.is_empty() {
+                lock(&broken).insert(number, rules);
+            }
+            true
+        });
+        let broken = lock(&broken);
+        for (number, rules) in &*broken {
+            println!("schedule {number} breaks {}", rules.join(" "));
+        }
+        let (broken, all) = (broken.len(), self.count);
+        assert_eq!(broken, 0, "of {all} schedules so many break a rule");
+    }
+
+    /// Has each schedule played by its number, until all are or one says no.
+    fn on_all_cores(&self, play: impl Fn(u64) -> bool + Sync) {
+        let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         std::thread::scope(|scope| {
             for _ in 0..cores {
@@ -76,43 +114,42 @@ impl Search {
                         if number >= self.count {
                             break;
                         }
-                        if let Some(found) = self.try_one(self.from + number) {
+                        if !play(self.from + number) {
                             stop.store(true, Ordering::Relaxed);
-                            lock(&broken).get_or_insert(found);
                         }
                         self.tell_progress(number + 1);
                     }
                 });
             }
         });
-        if let Some(broken) = lock(&broken).take() {
-            panic!("{}", self.told(&broken));
-        }
     }
 
     fn tell_progress(&self, played: u64) {
         if played.is_multiple_of(PROGRESS_EVERY) {
             eprintln!(
-                "{played} of {} schedules of seed {} broke no rule",
+                "{played} of {} schedules of seed {} played",
                 self.count, self.seed
             );
         }
     }
 
-    /// Plays the schedule with this number, and makes it smaller where it breaks a rule.
-    fn try_one(&self, number: u64) -> Option<Broken> {
+    fn draw(&self, number: u64) -> impl ValueTree<Value = Schedule> + use<> {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&self.seed.to_le_bytes());
         bytes[8..16].copy_from_slice(&number.to_le_bytes());
         let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let mut runner = TestRunner::new_with_rng(Config::default(), random);
-        let mut tree = any_schedule().new_tree(&mut runner).unwrap();
+        any_schedule().new_tree(&mut runner).unwrap()
+    }
+
+    /// Plays the schedule with this number, and makes it smaller where it breaks a rule.
+    fn try_one(&self, number: u64) -> Option<Broken> {
+        let mut tree = self.draw(number);
         let mut schedule = tree.current();
         let mut breaches = judge(&play(&schedule));
         let rule = breaches.first()?.rule;
         let began = Instant::now();
-        let as_drawn = std::env::var_os("SCHEDULES_AS_DRAWN").is_some();
-        while !as_drawn && began.elapsed() < SHRINKS_FOR && tree.simplify() {
+        while began.elapsed() < SHRINKS_FOR && tree.simplify() {
             let smaller = tree.current();
             let found = (0..TRIES).find_map(|_| {
                 let breaches = judge(&play(&smaller));

@@ -15,6 +15,8 @@ use super::{
 
 /// What is learnt from an event needs this long to be acted on.
 const LEARNING: Duration = Duration::from_secs(2);
+/// A feedback queue that works again is received from within this time.
+const RECEIVED_AGAIN: Duration = Duration::from_secs(62);
 /// A table that failed is put aside for a while after.
 const TABLE_ASIDE: Duration = Duration::from_secs(20);
 
@@ -179,12 +181,12 @@ pub(super) fn often(case: &Case<'_>) -> Vec<Found> {
     too_many.collect()
 }
 
-/// Where events are read a send without an answer waits for its event as long as one may take,
-/// before it is tried again. Not judged where events did not arrive as they should.
+/// Where events are read a send without an answer waits for its event as long as one may take, before it
+/// is tried again, unless its daemon can know that it hears nothing.
 pub(super) fn hasty(case: &Case<'_>) -> Vec<Found> {
-    let (history, schedule) = (case.history(), &case.played.schedule);
+    let history = case.history();
     let mut found = Vec::new();
-    if !schedule.reads_events() {
+    if !case.played.schedule.reads_events() {
         return found;
     }
     let patience = case.played.settings.feedback.patience;
@@ -203,13 +205,8 @@ pub(super) fn hasty(case: &Case<'_>) -> Vec<Found> {
             let of = Some(receive.message) == second.message && receive.daemon == second.daemon;
             of && told <= receive.heard.unwrap_or(receive.at) && receive.at <= second.began
         });
-        let excused = other_receive
-            || case.had(second.began, is_of_events)
-            // Without a table an event may have reached another daemon, and this one be deaf.
-            || history.daemons.len() > 1
-            // Where the process stands still the lease ends, and another receive begins anew.
-            || history.frozen(first.began, second.began) > Duration::ZERO;
-        if second.began + AT_ONCE < told + patience && !excused {
+        let is_early = second.began + AT_ONCE < told + patience;
+        if is_early && !other_receive && !may_be_deaf(case, second.daemon, told, second.began) {
             let message = second.message.unwrap_or_default();
             let waited = second.began.saturating_sub(told);
             let text =
@@ -220,11 +217,34 @@ pub(super) fn hasty(case: &Case<'_>) -> Vec<Found> {
     found
 }
 
-fn is_of_events(trouble: Trouble) -> bool {
-    matches!(
-        trouble,
-        Trouble::EventLate(_) | Trouble::EventLost | Trouble::EventOther | Trouble::FeedbackDown
-    )
+/// Whether a daemon may have known between these moments that events do not reach it. Those that share a
+/// table hear for each other.
+fn may_be_deaf(case: &Case<'_>, daemon: usize, from: Duration, to: Duration) -> bool {
+    let (history, schedule) = (case.history(), &case.played.schedule);
+    if schedule.has_table() {
+        return false;
+    }
+    let mut faults = schedule.faults.iter();
+    let not_received = faults.any(|fault| {
+        let is_over = secs(fault.from + fault.lasts) + RECEIVED_AGAIN < from;
+        fault.what == Trouble::FeedbackDown && secs(fault.from) <= to && !is_over
+    });
+    let patience = case.played.settings.feedback.patience;
+    let mut sends = history.sends.iter().filter(|send| send.daemon == daemon);
+    not_received
+        || sends.any(|send| {
+            let Some((accepted, Told::Accepted)) = send.told else {
+                return false;
+            };
+            // Deaf until it hears again, if it has heard nothing in all that time.
+            let by = accepted + patience;
+            let mut heard = history.heard.iter();
+            let heard = heard.any(|heard| {
+                let in_time = heard.at + AT_ONCE < by.max(from);
+                heard.daemon == daemon && accepted <= heard.at && in_time
+            });
+            by <= to && !heard
+        })
 }
 
 /// Who begins to send holds the message, and for as long as a send should take.

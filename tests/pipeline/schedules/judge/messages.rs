@@ -1,11 +1,11 @@
-//! Rules about messages under their leases: kept, settled, and not spent for nothing.
+//! Rules about messages under their leases: kept, and settled.
 
 use std::time::Duration;
 
 use super::{
     super::{
         history::{Answer, Receive, Send, Told},
-        plan::{Body, Trouble},
+        plan::Copy,
     },
     Case, Found, secs,
 };
@@ -18,92 +18,44 @@ const ASK: Duration = Duration::from_secs(3);
 
 /// Once all faults have ended every message comes to an end.
 pub(super) fn unsettled(case: &Case<'_>) -> Vec<Found> {
-    let left = &case.history().left;
-    // Behind a breaker of which a witness says nothing, a message that the mail service never takes is
-    // probed with until another one comes, and keeps it out where only one may be held.
-    if left
-        .iter()
-        .any(|message| case.body(*message) == Body::Unwanted)
-    {
-        return Vec::new();
-    }
-    left.iter()
-        .map(|message| Found::of(*message, format!("{message} is still in the queue")))
+    let left = case.history().left.iter();
+    left.map(|message| Found::of(*message, format!("{message} is still in the queue")))
         .collect()
 }
 
-/// A good message is dead-lettered only where each of its receives was spent for a reason.
-pub(super) fn dead(case: &Case<'_>) -> Vec<Found> {
-    let history = case.history();
-    let mut found = Vec::new();
-    for (id, message) in &history.dead {
-        match case.body(*message) {
-            Body::Malformed | Body::NoRecipient | Body::Unwanted => continue,
-            Body::NoUid if case.had(Duration::MAX, |what| what == Trouble::FetchNeedsUid) => {
-                continue;
-            }
-            Body::Plain | Body::Many(_) | Body::NoUid | Body::Control => {}
-        }
-        let mut receives = history
-            .receives_of(*message)
-            .filter(|(_, receive)| receive.id == *id);
-        if let Some((_, receive)) =
-            receives.find(|(place, receive)| !had_reason(case, *place, receive))
-        {
-            let (count, daemon) = (receive.count, receive.daemon);
-            let text = format!(
-                "{message} is dead, and its receive {count} by {daemon} was spent for nothing"
-            );
-            found.push(Found::of(*message, text));
-        }
-    }
-    found
-}
-
-/// Whether something explains that this receive was not the last.
-fn had_reason(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
-    let history = case.history();
-    let ends = receive.hidden.iter().map(|(_, until)| *until).max();
-    let end = ends.unwrap_or_default();
-    if case.run(receive.daemon).is_stopping(end)
-        || Case::was_late(receive)
-        || case.was_troubled(place)
-    {
-        return true;
-    }
-    let mut sends = history.sends_of(receive.message).filter(|send| {
-        send.daemon == receive.daemon && receive.at <= send.began && send.began <= end
-    });
-    sends.any(|send| !matches!(send.told, Some((_, Told::Accepted))))
-        // What waits for a breaker spends no receive, and a twin waits for the other's end.
-        || case.played.schedule.messages[receive.message].copy.is_some()
-}
-
-/// A lease is not renewed once it is known to be settled.
+/// A lease is not renewed once it is known to be settled, nor after the message was given up.
 pub(super) fn renewed(case: &Case<'_>) -> Vec<Found> {
     let history = case.history();
+    let length = case.played.settings.queue.visibility_timeout.as_secs();
     let mut found = Vec::new();
     for later in history
         .settles
         .iter()
         .filter(|settle| settle.seconds > Some(0))
     {
+        let receive = &history.receives[later.receive];
         let mut settles = history.settles_of(later.receive);
         let over = settles.any(|earlier| {
             let is_over = earlier.seconds.is_none() && earlier.answer == Some(Answer::Done);
             is_over && earlier.ended.is_some_and(|ended| ended < later.asked)
         });
-        if over {
-            let message = history.receives[later.receive].message;
-            let text = format!(
-                "{message}'s lease was renewed at {:?}, after its delete",
-                later.asked
-            );
+        // What is put off is hidden for a minute or longer, as a lease may be.
+        let given_up = case.line_of(receive).is_some_and(|line| {
+            let is_back = matches!(line.outcome.as_str(), "rejected" | "released" | "lost");
+            // Copies under one id can be with two daemons, and a line does not say whose it is.
+            let copy = case.played.schedule.messages[receive.message].copy;
+            is_back
+                && !matches!(copy, Some(Copy::Again(_)))
+                && line.at < later.asked
+                && later.seconds >= Some(length)
+        });
+        if over || given_up {
+            let (message, at) = (receive.message, later.asked);
+            let after = if over { "delete" } else { "end" };
+            let text = format!("{message}'s lease was renewed at {at:?}, after its {after}");
             found.push(Found::of(message, text));
         }
     }
-    // What was given back is not renewed either: the last word on a lease that is not deleted, and not
-    // left to its end, is what its holder wanted.
     found
 }
 
@@ -197,30 +149,6 @@ pub(super) fn overlapping(case: &Case<'_>) -> Vec<Found> {
                 pair[1].asked
             );
             found.push(Found::of(message, text));
-        }
-    }
-    found
-}
-
-/// No daemon sends more mails at once than its window is large, suspects and probes apart.
-pub(super) fn crowded(case: &Case<'_>) -> Vec<Found> {
-    let history = case.history();
-    let most = 2 * case.played.schedule.concurrency + 1;
-    let mut found = Vec::new();
-    for send in &history.sends {
-        let under_way = history.sends.iter().filter(|other| {
-            let is_mail = other.message.is_some() && other.daemon == send.daemon;
-            let ended = other.told.map_or(Duration::MAX, |(at, _)| at);
-            is_mail && other.began <= send.began && ended > send.began
-        });
-        let under_way = under_way.count();
-        if under_way > most {
-            let text = format!(
-                "{} sent {under_way} mails at once at {:?}",
-                send.daemon, send.began
-            );
-            found.push(Found::general(text));
-            break;
         }
     }
     found

@@ -13,6 +13,8 @@ use super::{
     Case, Found,
 };
 
+/// A mail that waits for the table goes without it after this time.
+const TABLE_WAITED: Duration = Duration::from_secs(15);
 /// What the end of a process may take beyond its timetable: nothing is begun in it.
 const SLACK: Duration = Duration::from_millis(10);
 
@@ -59,10 +61,6 @@ pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
     let history = case.history();
     let is_of_the_account =
         |trouble| matches!(trouble, Trouble::AccountDenied | Trouble::AccountFails);
-    // A mail has its turn before it has its claim: those that waited for the table go at once.
-    if !history.table_troubles.is_empty() {
-        return Vec::new();
-    }
     let rate = match case.played.schedule.rate {
         Rate::PerSecond(rate) => f64::from(rate),
         Rate::Account(rate) if !case.had(Duration::MAX, is_of_the_account) => f64::from(rate),
@@ -75,6 +73,11 @@ pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
             let passed = (send.began - since).as_secs_f64();
             tokens = rate.max(1.0).min(passed.mul_add(rate, tokens));
             since = send.began;
+            // A mail has its turn before it has its claim: those that waited for the table go at once.
+            let mut troubles = history.table_troubles.iter();
+            if troubles.any(|(at, _)| *at <= since && since <= *at + TABLE_WAITED) {
+                tokens = rate.max(1.0);
+            }
             // Waits end at whole milliseconds, and the claim stands between the turn and the send.
             if tokens < -2.0 {
                 let text =
@@ -86,6 +89,87 @@ pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
         }
     }
     found
+}
+
+/// No daemon sends more mails at once than its window is large, a probe apart, and none holds more
+/// messages that nothing is wrong with than are sent at once, with those held ready beside them. Until a
+/// first mail was accepted that is one.
+pub(super) fn crowded(case: &Case<'_>) -> Vec<Found> {
+    let history = case.history();
+    let concurrency = case.played.schedule.concurrency;
+    let mut found = Vec::new();
+    for daemon in 0..history.daemons.len() {
+        let sends: Vec<_> = history
+            .sends
+            .iter()
+            .filter(|send| send.daemon == daemon && send.message.is_some())
+            .collect();
+        let crowd = sends.iter().find_map(|send| {
+            let under_way = sends.iter().filter(|other| {
+                other.began <= send.began && other.ended.is_none_or(|ended| ended > send.began)
+            });
+            let under_way = under_way.count();
+            (under_way > concurrency + 1).then_some(("sent", under_way, send.began))
+        });
+        let crowd = crowd.or_else(|| {
+            let received = history.receives.iter().filter_map(|receive| receive.heard);
+            let mut held = received.map(|at| ("held", held(case, daemon, at), at));
+            held.find(|(_, held, at)| *held > room(case, daemon, *at))
+        });
+        if let Some((what, count, at)) = crowd {
+            let text = format!("{daemon} {what} {count} at once at {at:?}");
+            found.push(Found::general(text));
+        }
+    }
+    found
+}
+
+/// How many messages this daemon may hold that nothing is wrong with.
+fn room(case: &Case<'_>, daemon: usize, at: Duration) -> usize {
+    let history = case.history();
+    let mut sends = history.sends.iter().enumerate();
+    let has_mailed = sends.any(|(number, send)| {
+        let answered = matches!(send.told, Some((told, Told::Accepted)) if told <= at);
+        let mut heard = history.heard.iter();
+        send.daemon == daemon
+            && send.message.is_some()
+            && (answered || heard.any(|heard| heard.send == number && heard.at <= at))
+    });
+    let concurrency = case.played.schedule.concurrency;
+    if has_mailed {
+        concurrency + concurrency / 5 + 1
+    } else {
+        // A probe may have been received beside it.
+        2
+    }
+}
+
+/// How many messages it holds at this moment of which no send has failed. Where the daemons share a table
+/// one may wait for another's claim, which is not seen.
+fn held(case: &Case<'_>, daemon: usize, at: Duration) -> usize {
+    let history = case.history();
+    if case.played.schedule.has_table() {
+        return 0;
+    }
+    let has_needed_uid = case.had(at, |what| what == Trouble::FetchNeedsUid);
+    let ids = history.receives.iter().filter(|receive| {
+        let mut sends = history.sends_of(receive.message);
+        let has_failed = sends.any(|send| {
+            send.daemon == daemon
+                && send.began <= at
+                && send.told.is_none_or(|(_, told)| told != Told::Accepted)
+        });
+        let lacks = has_needed_uid && case.body(receive.message) == Body::NoUid;
+        receive.daemon == daemon
+            && receive.heard.is_some_and(|heard| heard <= at)
+            && !has_failed
+            && !lacks
+            && !history
+                .receives_of(receive.message)
+                .any(|(_, later)| later.id == receive.id && later.at > receive.at)
+            && case.line_of(receive).is_none_or(|line| line.at > at)
+    });
+    ids.count()
 }
 
 /// The sums of each daemon agree with its receives, and all sums with all lines.
