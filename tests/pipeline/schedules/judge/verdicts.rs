@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{
     super::{
         history::{AT_ONCE, Receive, Send, Told},
-        plan::{Body, Copy, Trouble},
+        plan::{Body, Trouble},
     },
     Case, Found,
 };
@@ -49,12 +49,9 @@ pub(super) fn dead(case: &Case<'_>) -> Vec<Found> {
 fn had_reason(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
     let ends = receive.hidden.iter().map(|(_, until)| *until).max();
     let end = ends.unwrap_or_default();
-    // Of two copies under one id only one is deleted.
-    let copy = case.played.schedule.messages[receive.message].copy;
     if case.run(receive.daemon).is_stopping(end)
         || Case::was_late(receive)
         || case.was_troubled(place)
-        || matches!(copy, Some(Copy::Again(_)))
     {
         return true;
     }
