@@ -84,7 +84,7 @@ MUTATIONS = [
         let slots = Arc::new(Semaphore::new(state.concurrency));
         let replaced = std::mem::replace(&mut state.slots, slots);""")]),
     ("more is received than there is room for", "crowded", [
-        (WINDOW, "        free.max(usize::from(self.others() == 0))", "        free.max(BATCH_MAX)")]),
+        (WINDOW, "free.max(usize::from(all_wait))", "free.max(usize::from(all_wait)).max(BATCH_MAX)")]),
     ("a stop takes more than its grace", "late", [
         ("src/pipeline/drain.rs", "grace.saturating_sub(TELEMETRY_FLUSH_TIME)", "grace + TELEMETRY_FLUSH_TIME")]),
     ("events are read on after the end", "after", [

@@ -13,6 +13,8 @@ use super::{
     Case, Found,
 };
 
+/// Calls on the table that fail or take their time put off those that are begun within this time.
+const TABLE_WAITED: Duration = Duration::from_secs(3);
 /// What the end of a process may take beyond its timetable: nothing is begun in it.
 const SLACK: Duration = Duration::from_millis(10);
 
@@ -64,12 +66,6 @@ pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
         Rate::Account(rate) if !case.had(Duration::MAX, is_of_the_account) => f64::from(rate),
         Rate::Account(_) | Rate::Unlimited => return Vec::new(),
     };
-    // A claim may take a second, and those that had their turns meanwhile go together.
-    let while_claiming = if case.played.schedule.has_table() {
-        rate
-    } else {
-        0.0
-    };
     let mut found = Vec::new();
     for daemon in 0..history.daemons.len() {
         let (mut tokens, mut since) = (rate.max(1.0), Duration::ZERO);
@@ -77,8 +73,12 @@ pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
             let passed = (send.began - since).as_secs_f64();
             tokens = rate.max(1.0).min(passed.mul_add(rate, tokens));
             since = send.began;
-            // Waits end at whole milliseconds, and the claim stands between the turn and the send.
-            if tokens < -2.0 - while_claiming {
+            // Waits end at whole milliseconds, and the claim stands between the turn and the send. It may take
+            // a second before the mail needs another turn.
+            let mut troubles = history.table_troubles.iter();
+            let is_late = troubles.any(|(at, _)| *at <= since && since <= *at + TABLE_WAITED);
+            let least = if is_late { -2.0 - rate } else { -2.0 };
+            if tokens < least {
                 let text =
                     format!("{daemon} sent faster than {rate} recipients a second at {since:?}");
                 found.push(Found::general(text));
