@@ -5,26 +5,34 @@ use std::collections::BTreeSet;
 use crate::stack::Stack;
 use crate::text;
 
-/// The blocks of commands of a page, in order.
-fn blocks(page: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
+/// The blocks of commands of a page, in order, each with all of the page that stands before it.
+fn blocks_after(page: &str) -> Vec<(&str, String)> {
+    let mut found: Vec<(&str, String)> = Vec::new();
     let mut inside = false;
-    for line in page.lines() {
+    let mut at = 0;
+    for line in page.split_inclusive('\n') {
         match line.trim() {
             "```sh" => {
                 inside = true;
-                found.push(String::new());
+                found.push((&page[..at], String::new()));
             }
             "```" => inside = false,
             command if inside => {
-                let block = found.last_mut().unwrap();
+                let (_, block) = found.last_mut().unwrap();
                 block.push_str(command);
                 block.push('\n');
             }
             _ => {}
         }
+        at += line.len();
     }
     found
+}
+
+/// The blocks of commands of a page, in order.
+fn blocks(page: &str) -> Vec<String> {
+    let all = blocks_after(page).into_iter();
+    all.map(|(_, block)| block).collect()
 }
 
 fn is_name(char: char) -> bool {
@@ -80,11 +88,11 @@ fn every_command_uses_only_what_was_set_before_it() {
     for page in ["deploy/README.md", "deploy/options.md", "deploy/runbook.md"] {
         let page_text = text(page);
         let mut set = BTreeSet::from(["PWD".to_owned()]);
-        for block in blocks(&page_text) {
+        for (before, block) in blocks_after(&page_text) {
             set.extend(set_by(&block));
             // A value that only the reader knows is a name in backquotes before, with what it is.
             for name in used_by(&block) {
-                let told = page_text.contains(&format!("`{name}`"));
+                let told = before.contains(&format!("`{name}`"));
                 assert!(
                     set.contains(&name) || told,
                     "{page}: {name} is set nowhere before\n{block}"
