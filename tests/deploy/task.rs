@@ -59,9 +59,10 @@ fn a_version_that_cannot_start_is_unhealthy_before_it_ends_by_itself() {
     let entrypoint = Image::read().entrypoint();
     assert_eq!(check["Command"], json!(["CMD", entrypoint, "healthcheck"]));
     let deployment = Stack::with(&[]).resource("Service")["DeploymentConfiguration"].clone();
+    // Also where one between them got well.
     assert_eq!(
         deployment["DeploymentCircuitBreaker"],
-        json!({ "Enable": true, "Rollback": true })
+        json!({ "Enable": true, "Rollback": true, "ResetOnHealthyTask": false })
     );
     assert_eq!(deployment["MinimumHealthyPercent"], 100);
 }
