@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::image::Image;
 use crate::stack::{OTHERWISE, Stack};
-use crate::{settings, text, yaml};
+use crate::{a_lease_holds_a_send, settings, text, yaml};
 
 /// What ECS allows on Fargate.
 const STOP_TIMEOUT_MAX: u64 = 120;
@@ -32,6 +32,13 @@ fn the_daemon_is_done_before_it_is_killed_and_leaves_time_to_the_collector() {
             let collector = number(&collector["StopTimeout"]);
             assert!(grace + collector <= SPOT_NOTICE);
         }
+    }
+}
+
+#[test]
+fn the_stacks_own_times_raise_no_warning() {
+    for stack in Stack::both() {
+        a_lease_holds_a_send(&settings(&stack.environment("daemon")));
     }
 }
 
