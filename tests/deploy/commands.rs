@@ -170,6 +170,11 @@ fn what_stops_or_removes_can_be_pasted_alone() {
             .map(|part| block.find(part).unwrap_or_else(|| panic!("{part}")));
         assert!(places.is_sorted(), "{block}");
         if removes {
+            // A cluster of the stack's own is deleted, too, which ECS refuses while any task is in it.
+            assert!(block.contains(
+                "list-tasks --cluster \"$cluster\" ${others:+\"--service-name=$service\"} "
+            ));
+            assert!(block.contains("\nothers=") && block.contains("ParameterKey=='ClusterName'"));
             // As it is printed it finds no stack.
             assert!(block.contains("\nstack=STACK\n"));
         } else {

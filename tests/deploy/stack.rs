@@ -304,6 +304,13 @@ fn what_holds_messages_outlives_the_stack_but_not_a_first_try_that_failed() {
         );
         assert_eq!(raw[name]["UpdateReplacePolicy"], "Retain", "{name}");
     }
+    // The policy goes by a creation that is taken back alone: what a deleted one leaves has to be found.
+    let page = text("deploy/README.md");
+    let (_, failed) = page
+        .split_once("\n### If the first deployment fails\n")
+        .unwrap();
+    let told = failed.split("\n### ").next().unwrap();
+    assert!(told.contains("`aws sqs list-queues --queue-name-prefix organizer-notifier-`"));
     // The log says why the first try failed.
     assert_eq!(raw["LogGroup"]["DeletionPolicy"], "Retain");
     assert!(
