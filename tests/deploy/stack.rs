@@ -310,6 +310,7 @@ fn what_holds_messages_outlives_the_stack_but_not_a_first_try_that_failed() {
         .split_once("\n### If the first deployment fails\n")
         .unwrap();
     let told = failed.split("\n### ").next().unwrap();
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(told.contains("`aws sqs list-queues --queue-name-prefix organizer-notifier-`"));
     // The log says why the first try failed.
     assert_eq!(raw["LogGroup"]["DeletionPolicy"], "Retain");
