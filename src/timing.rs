@@ -26,6 +26,12 @@ pub fn lease_call_timeout(lease_length: Duration) -> Duration {
     (lease_length / 6).min(LEASE_CALL_TIMEOUT_MAX)
 }
 
+/// What should be left of a lease when its renewal starts, at half its length: a send that begins right then, and
+/// the renewal.
+pub fn needed_at_renewal(lease_length: Duration, send_timeout: Duration) -> Duration {
+    send_timeout + lease_call_timeout(lease_length)
+}
+
 /// How long a mailer waits for the answer to a send: its timeout, and as long again, since a late answer
 /// is still an answer, and another attempt after an unknown outcome may mail a second time.
 pub fn longest_send(send_timeout: Duration) -> Duration {

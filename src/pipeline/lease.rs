@@ -100,8 +100,9 @@ impl Leases {
     /// there is no second lease: the handle is replaced, since only the newest one is sure to delete.
     ///
     /// `asked_at` is when the receive request was sent. The queue began to count somewhere between
-    /// that and now; for an answer to a long poll we assume that it took no longer on its way than
-    /// a call may, and count from there. Where the process has stood still since the request, the
+    /// that and now, and nothing says when: an answer to a long poll may have been long on its way. So the
+    /// lease counts from the request, but no more than half of it is taken for gone, so that a lease
+    /// shorter than a long poll is renewed at once instead of lost. Where the process has stood still since the request, the
     /// answer may have come at any time in between, and the lease counts from before that.
     pub fn adopt(
         self: &Arc<Self>,
@@ -112,7 +113,7 @@ impl Leases {
         let now = Instant::now();
         self.ran(now);
         let mut state = self.state.lock();
-        let latest = now.checked_sub(lease_call_timeout(self.length));
+        let latest = now.checked_sub(self.length / 2);
         let latest = latest
             .into_iter()
             .chain(state.stalls.unread_since(asked_at, now));

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use organizer_notifier::telemetry::names::{metric, ours};
+use serde_json::{Value, json};
 
 use crate::stack::{OTHERWISE, Stack};
 use crate::{settings, strings, text, yaml};
@@ -166,9 +167,13 @@ fn alarms_say_where_the_runbook_is_and_reach_whoever_is_named() {
         if kind != "AWS::CloudWatch::Alarm" {
             continue;
         }
-        for actions in ["AlarmActions", "OKActions"] {
-            let topic = "arn:aws:sns:eu-central-1:123456789012:a";
-            assert_eq!(strings(&alarm[actions]), [topic], "{name}");
+        let topic = "arn:aws:sns:eu-central-1:123456789012:a";
+        assert_eq!(strings(&alarm["AlarmActions"]), [topic], "{name}");
+        // That no more came in the next minute is no good news.
+        if name == "MoreDeadLettersAlarm" {
+            assert!(alarm["OKActions"].is_null(), "{name}");
+        } else {
+            assert_eq!(strings(&alarm["OKActions"]), [topic], "{name}");
         }
         let description = alarm["AlarmDescription"].as_str().unwrap();
         assert!(description.contains("deploy/runbook.md"), "{name}");
@@ -204,6 +209,7 @@ fn every_alarm_is_there_without_asking_and_those_on_the_daemons_metrics_go_with_
         "ErrorLinesAlarm",
         "OldestMessageAlarm",
         "DeadLettersAlarm",
+        "MoreDeadLettersAlarm",
         "NoTaskAlarm",
         "BounceRateAlarm",
     ] {
@@ -213,7 +219,8 @@ fn every_alarm_is_there_without_asking_and_those_on_the_daemons_metrics_go_with_
     let more: Vec<_> = on.keys().filter(|name| !off.contains_key(*name)).collect();
     let expected = [
         "BreakerAlarm",
-        "LeaseMarginAlarm",
+        "LostLeasesAlarm",
+        "NoTelemetryAlarm",
         "QueueLagAlarm",
         "RejectedAlarm",
         "TemplateAgeAlarm",
@@ -221,14 +228,22 @@ fn every_alarm_is_there_without_asking_and_those_on_the_daemons_metrics_go_with_
     assert_eq!(more, expected);
     let all = alarms(&everything());
     assert!(alarms(&Stack::with(&[("LedgerTable", "create")])).contains_key("WithoutTableAlarm"));
-    assert_eq!(all.len(), on.len() + 3, "feedback's, the table's two");
+    assert!(alarms(&Stack::with(&[("Feedback", "on")])).contains_key("DeafAlarm"));
+    assert_eq!(all.len(), on.len() + 4, "feedback's two, the table's two");
+    let none = alarms(&Stack::with(&[("MinTasks", "0"), ("MaxTasks", "0")]));
+    let fewer: Vec<_> = on.keys().filter(|name| !none.contains_key(*name)).collect();
+    assert_eq!(
+        fewer,
+        ["NoTaskAlarm", "NoTelemetryAlarm"],
+        "nobody is to run"
+    );
 }
 
 #[test]
 fn silence_is_an_alarm_only_where_it_means_that_nothing_runs() {
     for (name, alarm) in alarms(&everything()) {
         let expected = match name.as_str() {
-            "NoTaskAlarm" => "breaching",
+            "NoTaskAlarm" | "NoTelemetryAlarm" => "breaching",
             "BounceRateAlarm" | "ComplaintRateAlarm" => "ignore",
             _ => "notBreaching",
         };
@@ -304,10 +319,21 @@ fn thresholds_follow_the_settings_that_they_are_about() {
         threshold("TemplateAgeAlarm"),
         3 * settings.template.ttl.as_secs()
     );
-    // A lease is renewed at its half, so a send that begins while the answer is under way is not late.
-    let half = settings.queue.visibility_timeout.as_secs() / 2;
-    assert!(threshold("LeaseMarginAlarm") < half - 2);
-    assert!(threshold("LeaseMarginAlarm") + 5 >= settings.email.timeout.as_secs());
+}
+
+#[test]
+fn a_lease_that_ends_is_counted_as_what_it_is() {
+    // A send begins only with a margin that lasts for it, so that however late renewals come no margin is short:
+    // messages are lost instead, at WARN.
+    let alarm = &alarms(&everything())["LostLeasesAlarm"];
+    let dimension = json!({"Name": ours::OUTCOME, "Value": "lost"});
+    assert!(text("src/pipeline/outcome.rs").contains("Self::Lost => \"lost\""));
+    assert_eq!(alarm["Dimensions"][1], dimension);
+    assert_eq!(alarm["ComparisonOperator"], "GreaterThanThreshold");
+    assert!(alarm["Threshold"].as_u64().unwrap() <= 2, "few are enough");
+    for (name, alarm) in alarms(&everything()) {
+        assert_ne!(alarm["MetricName"], metric::LEASE_MARGIN, "{name}");
+    }
 }
 
 #[test]

@@ -39,6 +39,12 @@ fn the_template_holds_the_file() {
 #[test]
 fn the_parameter_chooses_the_exporters_and_the_alarms_metrics_come_by_either() {
     let classic = running(&Stack::with(&[]));
+    let started = strings(&classic["service"]["extensions"]);
+    assert_eq!(
+        started,
+        [] as [&str; 0],
+        "nothing that is not used can fail"
+    );
     assert_eq!(exporters(&classic, "traces"), ["awsxray"]);
     assert_eq!(exporters(&classic, "metrics"), ["awsemf"]);
     let otlp = running(&Stack::with(OTHERWISE));
@@ -68,13 +74,16 @@ fn every_part_that_is_used_is_there_and_signs_for_its_service() {
             assert_eq!(processors.first().unwrap(), "memory_limiter");
             assert_eq!(processors.last().unwrap(), "batch");
         }
-        for (exporter, service, endpoint) in [
+        let used = ["traces", "metrics"].map(|pipeline| exporters(&config, pipeline));
+        let used = used.concat();
+        for (name, service, endpoint) in [
             ("otlphttp/traces", "xray", "traces_endpoint"),
             ("otlphttp/metrics", "monitoring", "metrics_endpoint"),
         ] {
-            let exporter = &config["exporters"][exporter];
+            let exporter = &config["exporters"][name];
             let signs = exporter["auth"]["authenticator"].as_str().unwrap();
-            assert!(started.contains(signs), "{signs} is not started");
+            let is_used = used.iter().any(|one| one == name);
+            assert_eq!(started.contains(signs), is_used, "{signs}");
             assert_eq!(config["extensions"][signs]["service"], service);
             assert_eq!(config["extensions"][signs]["region"], "eu-central-1");
             let host = format!("https://{service}.eu-central-1.amazonaws.com/v1/");

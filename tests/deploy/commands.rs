@@ -5,26 +5,34 @@ use std::collections::BTreeSet;
 use crate::stack::Stack;
 use crate::text;
 
-/// The blocks of commands of a page, in order.
-fn blocks(page: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
+/// The blocks of commands of a page, in order, each with all of the page that stands before it.
+fn blocks_after(page: &str) -> Vec<(&str, String)> {
+    let mut found: Vec<(&str, String)> = Vec::new();
     let mut inside = false;
-    for line in page.lines() {
+    let mut at = 0;
+    for line in page.split_inclusive('\n') {
         match line.trim() {
             "```sh" => {
                 inside = true;
-                found.push(String::new());
+                found.push((&page[..at], String::new()));
             }
             "```" => inside = false,
             command if inside => {
-                let block = found.last_mut().unwrap();
+                let (_, block) = found.last_mut().unwrap();
                 block.push_str(command);
                 block.push('\n');
             }
             _ => {}
         }
+        at += line.len();
     }
     found
+}
+
+/// The blocks of commands of a page, in order.
+fn blocks(page: &str) -> Vec<String> {
+    let all = blocks_after(page).into_iter();
+    all.map(|(_, block)| block).collect()
 }
 
 fn is_name(char: char) -> bool {
@@ -79,12 +87,12 @@ fn used_by(commands: &str) -> BTreeSet<String> {
 fn every_command_uses_only_what_was_set_before_it() {
     for page in ["deploy/README.md", "deploy/options.md", "deploy/runbook.md"] {
         let page_text = text(page);
-        let mut set = BTreeSet::from(["PWD".to_owned()]);
-        for block in blocks(&page_text) {
+        let mut set = BTreeSet::from(["HOME", "PWD"].map(str::to_owned));
+        for (before, block) in blocks_after(&page_text) {
             set.extend(set_by(&block));
             // A value that only the reader knows is a name in backquotes before, with what it is.
             for name in used_by(&block) {
-                let told = page_text.contains(&format!("`{name}`"));
+                let told = before.contains(&format!("`{name}`"));
                 assert!(
                     set.contains(&name) || told,
                     "{page}: {name} is set nowhere before\n{block}"
@@ -135,14 +143,40 @@ fn what_stops_or_removes_can_be_pasted_alone() {
                 "{function} is defined by another block\n{block}"
             );
         }
-        let target = block.find("register-scalable-target").unwrap();
-        assert!(target < block.find("--desired-count 0").unwrap());
+        // A terminal may still have those of another stack.
+        for own in ["AWS_REGION", "stack"] {
+            assert!(set.contains(own), "{own} is left to chance\n{block}");
+        }
+        let order: &[&str] = if removes {
+            // A task that begins to end goes from the first list to the second.
+            &[
+                "set -eu",
+                "register-scalable-target",
+                "--desired-count 0",
+                "list RUNNING",
+                "list STOPPED",
+                "wait tasks-stopped",
+                "delete-stack",
+            ]
+        } else {
+            &[
+                "ends_with(ParameterKey, 'Tasks')",
+                "register-scalable-target",
+                "--desired-count 0",
+            ]
+        };
+        let places = order
+            .iter()
+            .map(|part| block.find(part).unwrap_or_else(|| panic!("{part}")));
+        assert!(places.is_sorted(), "{block}");
         if removes {
-            // A task that has begun to end is in no list.
-            assert!(block.find("list-tasks").unwrap() < target);
-            let guard = block.find("set -eu").unwrap();
-            let waits = block.find("wait tasks-stopped").unwrap();
-            assert!(guard < waits && waits < block.find("delete-stack").unwrap());
+            // A cluster of the stack's own is deleted, too, which ECS refuses while any task is in it.
+            assert!(block.contains(
+                "list-tasks --cluster \"$cluster\" ${others:+\"--service-name=$service\"} "
+            ));
+            assert!(block.contains("\nothers=") && block.contains("ParameterKey=='ClusterName'"));
+            // As it is printed it finds no stack.
+            assert!(block.contains("\nstack=STACK\n"));
         } else {
             // A template that lies there by chance has no say in an emergency.
             assert!(!block.contains("cloudformation.yaml"), "{block}");
@@ -176,6 +210,75 @@ fn the_program_is_told_where_to_get_before_the_runbook_calls_it() {
         // The sentence that has the link may name the program itself.
         let before = told.saturating_sub(first);
         assert!(before < 200, "{before} bytes before the link");
+    }
+}
+
+/// The action that a command of AWS's CLI needs; none where it asks nobody.
+fn action(service: &str, operation: &str) -> Option<String> {
+    let operation = match (service, operation) {
+        ("configure" | "sts", _) => return None,
+        ("logs", "tail") => "filter-log-events",
+        ("ecs", "wait") => "describe-tasks",
+        ("cloudformation", "wait") => "describe-stacks",
+        ("ecr", "get-login-password") => "get-authorization-token",
+        _ => operation,
+    };
+    let service = if service == "sesv2" { "ses" } else { service };
+    let words = operation.split('-');
+    let name = words.map(|word| word[..1].to_uppercase() + &word[1..]);
+    Some(format!("{service}:{}", name.collect::<String>()))
+}
+
+#[test]
+fn who_operates_is_told_the_rights_for_every_command() {
+    let guide = text("deploy/README.md");
+    let section = |heading: &str, level: &str| {
+        let (_, rest) = guide.split_once(heading).unwrap();
+        rest.split(level).next().unwrap().to_owned()
+    };
+    let rights = section("\n### Rights\n", "\n### ");
+    let mut commands = text("deploy/runbook.md");
+    commands += &section("\n### Run a command\n", "\n## ");
+    commands += &section("\n### Stop all mailing\n", "\n## ");
+    let mut seen = 0;
+    for rest in commands.split("aws ").skip(1) {
+        let mut words =
+            rest.split(|char: char| !(char.is_ascii_lowercase() || "-2".contains(char)));
+        let (service, operation) = (words.next().unwrap(), words.next().unwrap());
+        if let Some(action) = action(service, operation) {
+            assert!(rights.contains(&format!("`{action}`")), "{action}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 30, "this test sees too little");
+}
+
+#[test]
+fn commands_are_such_as_bash_and_zsh_take_on_linux_and_macos() {
+    for page in ["deploy/README.md", "deploy/options.md", "deploy/runbook.md"] {
+        for block in blocks(&text(page)) {
+            for word in block.split_whitespace() {
+                let name = word.strip_prefix('$').unwrap_or_default();
+                let is_bare = !name.is_empty() && name.chars().all(is_name);
+                assert!(!is_bare, "{page}: zsh makes one word of {word}\n{block}");
+            }
+            for line in block.lines() {
+                assert!(!line.starts_with('#'), "{page}: zsh runs {line}");
+            }
+            for special in [
+                "commands",
+                "functions",
+                "options",
+                "parameters",
+                "path",
+                "status",
+            ] {
+                assert!(!set_by(&block).contains(special), "{page}: {special}");
+            }
+            for only in ["sed -i", "date -", "sha256sum", "readlink", "xargs -r"] {
+                assert!(!block.contains(only), "{page}: {only}\n{block}");
+            }
+        }
     }
 }
 

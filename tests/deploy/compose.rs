@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::image::Image;
-use crate::{settings, strings, text, yaml};
+use crate::{a_lease_holds_a_send, settings, strings, text, yaml};
 
 fn services() -> Value {
     yaml::read(&text("deploy/compose.yaml"))["services"].clone()
@@ -22,6 +22,7 @@ fn environment(service: &Value) -> BTreeMap<String, String> {
 fn the_daemon_takes_the_variables() {
     let variables = environment(&services()["daemon"]);
     let settings = settings(&variables);
+    a_lease_holds_a_send(&settings);
     let local = &variables["AWS_ENDPOINT_URL"];
     assert!(
         settings
@@ -71,6 +72,9 @@ fn the_setup_makes_what_the_daemon_is_configured_with() {
     assert!(variables["SENDER"].contains("<events@example.com>"));
     let publish = strings(&services["publish"]["command"]);
     assert!(publish.contains(&format!("--queue-url={}", variables["SQS_URL"])));
+    // The CLI tries the first call again and tells its error at the end: a loop around it would do neither.
+    assert!(services["setup"]["environment"]["AWS_MAX_ATTEMPTS"].is_string());
+    assert!(!script.contains("until ") && !script.contains("/dev/null"));
     // Compose would replace what follows a dollar.
     assert!(!script.contains('$'));
 }

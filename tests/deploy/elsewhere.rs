@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::image::Image;
 use crate::stack::{OTHERWISE, Stack};
-use crate::{settings, text, yaml};
+use crate::{a_lease_holds_a_send, settings, text, yaml};
 
 /// The documents of the manifest, by kind.
 fn manifest() -> BTreeMap<String, Value> {
@@ -19,12 +19,12 @@ fn manifest() -> BTreeMap<String, Value> {
 
 /// What the page asks the reader to replace in the manifest, with what such a value looks like.
 const YOURS: &[(&str, &str)] = &[
-    ("ACCOUNT", "123456789012"),
-    ("REGION", "eu-central-1"),
-    ("TAG", "0.1.0"),
-    ("QUEUE", "notify-organizer"),
-    ("REPOSITORY", "email-templates"),
-    ("SENDER", "events@example.com"),
+    ("YOUR_ACCOUNT", "123456789012"),
+    ("YOUR_REGION", "eu-central-1"),
+    ("YOUR_TAG", "0.1.0"),
+    ("YOUR_QUEUE", "notify-organizer"),
+    ("YOUR_REPOSITORY", "email-templates"),
+    ("YOUR_SENDER", "events@example.com"),
 ];
 
 fn number(value: &Value) -> u64 {
@@ -55,10 +55,11 @@ fn the_daemon_takes_the_manifests_variables_and_is_done_before_it_is_killed() {
     let settings = settings(&variables.collect());
     let stop = number(&pod["terminationGracePeriodSeconds"]);
     assert!(settings.grace.as_secs() + 5 <= stop);
+    a_lease_holds_a_send(&settings);
 }
 
 #[test]
-fn what_is_the_readers_in_the_manifest_stands_in_capitals_and_is_listed() {
+fn what_is_the_readers_in_the_manifest_is_listed_and_the_name_of_nothing_else() {
     let page = text("deploy/elsewhere.md");
     let manifest = text("deploy/kubernetes.yaml");
     for (name, own) in YOURS {
@@ -68,7 +69,16 @@ fn what_is_the_readers_in_the_manifest_stands_in_capitals_and_is_listed() {
         );
         assert!(manifest.contains(name), "{name} is not in the manifest");
         assert!(!manifest.contains(own), "{own} is nobody's");
+        // Replaced everywhere at once, it must hit no variable's name.
+        let name = format!("name: {name}");
+        assert!(!manifest.contains(&name), "{name} is a variable");
     }
+    // The first line says what they begin with.
+    let (_, values) = manifest.split_once('\n').unwrap();
+    let others = YOURS
+        .iter()
+        .fold(values.to_owned(), |text, (name, _)| text.replace(name, ""));
+    assert!(!others.contains("YOUR_"), "one is not listed");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! `CloudWatch`'s metric math, as far as the template writes it: numbers, names of series, four operations, two
-//! comparisons, `IF` and `FILL`. A point that is missing makes what is computed of it missing.
+//! comparisons, `IF`, `FILL` and `DIFF`. A point that is missing makes what is computed of it missing.
 
 use std::collections::BTreeMap;
 
@@ -111,6 +111,15 @@ impl Reader<'_> {
                     .map(|((condition, yes), no)| if (*condition)? > 0.0 { yes } else { no })
                     .collect()
             }
+            "DIFF" => {
+                self.must("(");
+                let value = self.comparison();
+                self.must(")");
+                let before = std::iter::once(None).chain(value.iter().copied());
+                with(&value, &before.take(self.length).collect(), |now, then| {
+                    now - then
+                })
+            }
             "FILL" => {
                 self.must("(");
                 let value = self.comparison();
@@ -161,6 +170,7 @@ fn an_expression_is_evaluated_with_its_gaps() {
     for (expression, expected) in [
         ("b / a", [None, Some(2.0), None, None]),
         ("1 + 2 * a - (a)", [None, Some(5.0), None, Some(7.0)]),
+        ("DIFF(b)", [None, Some(0.0), Some(1.0), None]),
         ("FILL(a, REPEAT)", [None, Some(4.0), Some(4.0), Some(6.0)]),
         (
             "FILL(FILL(a, REPEAT), 1)",

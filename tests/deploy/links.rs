@@ -75,6 +75,7 @@ fn every_link_leads_somewhere_and_every_page_is_reached() {
         "deploy/elsewhere.md",
         "deploy/options.md",
         "deploy/runbook.md",
+        "deploy/scale.md",
         "deploy/telemetry.md",
         "tests/README.md",
         "tests/bench/README.md",

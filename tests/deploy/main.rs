@@ -33,6 +33,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use organizer_notifier::config::{Flags, Settings, load};
+use organizer_notifier::timing::needed_at_renewal;
 use serde_json::Value;
 
 /// A file of the repository.
@@ -77,6 +78,13 @@ pub(crate) fn settings(variables: &BTreeMap<String, String>) -> Settings {
         }
         Err(problems) => panic!("{problems}"),
     }
+}
+
+/// What `check` asks of a lease, or warns: half of it, which is left at a renewal, holds a send.
+pub(crate) fn a_lease_holds_a_send(settings: &Settings) {
+    let lease = settings.queue.visibility_timeout;
+    let needed = needed_at_renewal(lease, settings.email.timeout);
+    assert!(lease / 2 >= needed, "{lease:?} is too short: {needed:?}");
 }
 
 /// The strings of a list.

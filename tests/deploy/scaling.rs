@@ -1,5 +1,5 @@
-//! The scaling: the template's own expression, target and cooldowns, in a model of target tracking, over loads of
-//! every shape. The model follows what AWS says of it: a scale-out needs three minutes over the target, a scale-in
+//! The scaling: the template's own expression, statistics, target, bounds and cooldowns, in a model of target
+//! tracking, over loads of every shape. The model follows what AWS says of it: a scale-out needs three minutes over the target, a scale-in
 //! fifteen under nine tenths of it, and the new number is the one that would bring the value to the target.
 
 #![expect(
@@ -161,22 +161,86 @@ const LOADS: &[Load] = &[
 /// What the template says of the scaling.
 struct Policy {
     expression: String,
+    /// Of each series of the expression: metric and statistic.
+    series: BTreeMap<String, (String, String)>,
+    target: f64,
+    least: f64,
+    most: f64,
     out_cooldown: usize,
     in_cooldown: usize,
 }
 
 impl Policy {
-    fn read() -> Self {
-        let policy = Stack::with(&[]).resource("ScalingPolicy");
+    /// With the values that the guide's formulas give for an account.
+    fn read(account: Account) -> Self {
+        let most = account.ceiling().to_string();
+        let backlog = account.backlog_per_task().round().to_string();
+        let stack = Stack::with(&[
+            ("MaxTasks", most.as_str()),
+            ("BacklogPerTask", backlog.as_str()),
+        ]);
+        let number = |value: &Value| value.as_str().unwrap().parse::<f64>().unwrap();
+        let bounds = stack.resource("ScalableTarget");
+        let policy = stack.resource("ScalingPolicy");
         let tracking = &policy["TargetTrackingScalingPolicyConfiguration"];
-        let metrics = tracking["CustomizedMetricSpecification"]["Metrics"].as_array();
+        let metrics = &tracking["CustomizedMetricSpecification"]["Metrics"];
+        let metrics = metrics.as_array().unwrap();
         let returned = |metric: &&Value| metric["ReturnData"] == true;
-        let expression = metrics.unwrap().iter().find(returned).unwrap()["Expression"].clone();
+        let expression = metrics.iter().find(returned).unwrap()["Expression"].clone();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let measured = metrics.iter().filter(|one| one["MetricStat"].is_object());
+        let series = measured.map(|one| {
+            let stat = &one["MetricStat"];
+            let about = (text(&stat["Metric"]["MetricName"]), text(&stat["Stat"]));
+            (text(&one["Id"]), about)
+        });
         let minutes = |key: &str| usize::try_from(tracking[key].as_u64().unwrap()).unwrap() / 60;
         Self {
-            expression: expression.as_str().unwrap().to_owned(),
+            expression: text(&expression),
+            series: series.collect(),
+            target: number(&tracking["TargetValue"]),
+            least: number(&bounds["MinCapacity"]),
+            most: number(&bounds["MaxCapacity"]),
             out_cooldown: minutes("ScaleOutCooldown"),
             in_cooldown: minutes("ScaleInCooldown"),
+        }
+    }
+}
+
+/// What services measure in a minute: one value or several.
+struct Measured {
+    waiting: f64,
+    new: f64,
+    /// Nothing where the count of tasks has no point.
+    running: Option<f64>,
+}
+
+impl Measured {
+    /// A point of a series, as its statistic makes one of the values.
+    fn point(&self, metric: &str, statistic: &str) -> Option<f64> {
+        let values = match metric {
+            "ApproximateNumberOfMessagesVisible" => vec![self.waiting],
+            // It comes in parts.
+            "NumberOfMessagesSent" => vec![self.new * 0.75, self.new * 0.25],
+            // In percent, of each task.
+            "CPUUtilization" => vec![7.0; self.running.unwrap_or_default() as usize],
+            other => panic!("{other} is not known here"),
+        };
+        let sum = || values.iter().sum::<f64>();
+        (!values.is_empty()).then(|| match statistic {
+            "Sum" => sum(),
+            "SampleCount" => values.len() as f64,
+            "Average" => sum() / values.len() as f64,
+            "Maximum" => values.iter().copied().fold(0.0, f64::max),
+            other => panic!("{other} is not known here"),
+        })
+    }
+
+    /// Minutes that a metric is late.
+    fn late(metric: &str, load: &Load) -> usize {
+        match metric {
+            "CPUUtilization" => load.late.1,
+            _ => load.late.0,
         }
     }
 }
@@ -221,11 +285,11 @@ fn all_newest(points: &[f64], count: usize, is_so: impl Fn(f64) -> bool) -> bool
 }
 
 fn play(load: &Load, account: Account, policy: &Policy) -> Story {
-    let target = account.backlog_per_task().round();
+    let target = policy.target;
     let mut story = Story::default();
-    let (mut waiting, mut wanted) = (0.0_f64, 1.0_f64);
+    let (mut waiting, mut wanted) = (0.0_f64, policy.least);
     let mut begun: Vec<usize> = vec![0];
-    let (mut backlog, mut coming, mut tasks): (Series, Series, Series) = Default::default();
+    let mut measured: Vec<Measured> = Vec::new();
     let (mut out_at, mut in_at): (Option<usize>, Option<usize>) = (None, None);
     for minute in 0..load.minutes {
         begun.resize(wanted as usize, minute + START);
@@ -239,14 +303,18 @@ fn play(load: &Load, account: Account, policy: &Policy) -> Story {
         if (load.mails)(minute) {
             waiting = (waiting - account.carries(running)).max(0.0);
         }
-        backlog.push(Some(waiting));
-        coming.push(Some(new));
-        tasks.push((running > 0.0 && !(load.gap)(minute)).then_some(running));
-        let series = BTreeMap::from([
-            ("waiting", arrived(&backlog, load.late.0)),
-            ("coming", arrived(&coming, load.late.0)),
-            ("tasks", arrived(&tasks, load.late.1)),
-        ]);
+        measured.push(Measured {
+            waiting,
+            new,
+            running: (!(load.gap)(minute)).then_some(running),
+        });
+        let seen = &measured[measured.len().saturating_sub(WINDOW + 10)..];
+        let series = policy.series.iter().map(|(id, (metric, statistic))| {
+            let points = seen.iter().map(|one| one.point(metric, statistic));
+            let late = Measured::late(metric, load);
+            (id.as_str(), arrived(&points.collect::<Series>(), late))
+        });
+        let series: BTreeMap<_, _> = series.collect();
         let points: Vec<f64> = evaluate(&policy.expression, &series)
             .into_iter()
             .flatten()
@@ -257,7 +325,7 @@ fn play(load: &Load, account: Account, policy: &Policy) -> Story {
             .map_or(wanted, |point| (wanted * point / target).ceil());
         if all_newest(&points, OUT_AFTER, |point| point > target) {
             if cool(out_at, policy.out_cooldown) && fitting > wanted {
-                wanted = fitting.min(account.ceiling());
+                wanted = fitting.min(policy.most);
                 out_at = Some(minute);
             }
         } else if all_newest(&points, IN_AFTER, |point| point < 0.9 * target)
@@ -265,7 +333,7 @@ fn play(load: &Load, account: Account, policy: &Policy) -> Story {
             && cool(out_at, policy.in_cooldown)
             && fitting < wanted
         {
-            wanted = fitting.max(1.0);
+            wanted = fitting.max(policy.least);
             in_at = Some(minute);
         }
         story.wanted.push(wanted);
@@ -290,16 +358,19 @@ const ACCOUNTS: [Account; 2] = [
 ];
 
 #[test]
-fn tasks_follow_every_load_without_turning_back_and_stay_under_the_ceiling() {
-    let policy = Policy::read();
+fn tasks_follow_every_load_without_turning_back_within_the_stacks_bounds() {
     assert!(LOADS.len() >= 10);
     for account in ACCOUNTS {
+        let policy = Policy::read(account);
+        // AWS holds to these, whatever the policy wants: `MinTasks`, which is one here, and `MaxTasks`.
+        assert_eq!((policy.least, policy.most), (1.0, account.ceiling()));
         for load in LOADS {
             let story = play(load, account, &policy);
             let most = story.wanted.iter().copied().fold(0.0, f64::max);
             let about = format!("{}, {} mails/s: {most} tasks", load.name, account.rate);
-            assert!(most <= account.ceiling(), "{about}");
-            assert!(story.wanted.iter().all(|wanted| *wanted >= 1.0), "{about}");
+            assert!(most <= policy.most, "{about}");
+            let least = story.wanted.iter().copied().fold(f64::MAX, f64::min);
+            assert!(least >= policy.least, "{about}, {least} at least");
             let turns = story.turns();
             assert!(turns <= load.turns, "{about}, {turns} turns");
             // Where mails come in slower than they can go out, all have gone in the end.
@@ -315,12 +386,12 @@ fn tasks_follow_every_load_without_turning_back_and_stay_under_the_ceiling() {
 
 #[test]
 fn a_flood_brings_tasks_within_eight_minutes_and_a_quiet_night_none() {
-    let policy = Policy::read();
     let flood = LOADS
         .iter()
         .find(|load| load.name == "a flood at once")
         .unwrap();
     for account in ACCOUNTS {
+        let policy = Policy::read(account);
         let story = play(flood, account, &policy);
         let more = story
             .running
@@ -338,7 +409,7 @@ fn a_flood_brings_tasks_within_eight_minutes_and_a_quiet_night_none() {
 
 #[test]
 fn a_count_that_comes_late_is_not_taken_for_none() {
-    let expression = Policy::read().expression;
+    let expression = Policy::read(ACCOUNTS[0]).expression;
     let of = |tasks: [Option<f64>; 4]| {
         let series = BTreeMap::from([
             ("waiting", vec![Some(3000.0); 4]),

@@ -17,7 +17,12 @@ use crate::expression::{Series, evaluate};
 use crate::stack::Stack;
 use crate::text;
 
-/// What metrics say in each minute, by name and by the values of their dimensions but the first.
+/// The two queues beside the one that the daemon works for, as the series of their metrics are told apart.
+const DEAD_LETTERS: &str = "the dead-letter queue";
+const FEEDBACK: &str = "the feedback queue";
+
+/// What metrics say in each minute, by name and by whose they are: one of those queues, or the values of the
+/// dimensions but the first. Of what an alarm counts the samples of, it is their number.
 struct World {
     minutes: usize,
     series: BTreeMap<(String, String), Series>,
@@ -31,7 +36,9 @@ impl World {
             series: BTreeMap::new(),
         };
         world.set("CPUUtilization", "", 0..minutes, 1.0);
+        world.set("notifier.messages.held", "", 0..minutes, 1.0);
         world.set("notifier.breaker.open", "", 0..minutes, 0.0);
+        world.set("notifier.feedback.deaf", "", 0..minutes, 0.0);
         world.set("notifier.template.age", "", 0..minutes, 150.0);
         world.set("ApproximateAgeOfOldestMessage", "", 0..minutes, 0.0);
         world
@@ -50,6 +57,15 @@ impl World {
         }
     }
 
+    /// Nothing comes of what the daemon measures.
+    fn measures_nothing(&mut self, minutes: std::ops::Range<usize>) {
+        let own = self.series.keys().map(|(metric, _)| metric);
+        let own: Vec<_> = own.filter(|name| name.starts_with("notifier.")).collect();
+        for metric in own.into_iter().cloned().collect::<Vec<_>>() {
+            self.unset(&metric, minutes.clone());
+        }
+    }
+
     fn points(&mut self, metric: &str, of: &str) -> &mut Series {
         let key = (metric.to_owned(), of.to_owned());
         self.series
@@ -65,14 +81,12 @@ impl World {
         let dimensions = metric["Dimensions"].as_array().into_iter().flatten();
         let others =
             dimensions.filter(|one| one["Name"].as_str().unwrap().starts_with("notifier."));
-        let of = others.map(|one| one["Value"].as_str().unwrap()).collect();
         // The feedback and the dead-letter queue have the same metrics as the queue.
-        let queue = metric["Dimensions"][0]["Value"]
-            .as_str()
-            .unwrap_or_default();
-        if queue.contains("Feedback") || queue.contains("DeadLetter") {
-            return vec![None; self.minutes];
-        }
+        let of = match metric["Dimensions"][0]["Value"].as_str() {
+            Some("<FeedbackQueue.QueueName>") => FEEDBACK.to_owned(),
+            Some("<DeadLetterQueue.QueueName>") => DEAD_LETTERS.to_owned(),
+            _ => others.map(|one| one["Value"].as_str().unwrap()).collect(),
+        };
         let found = self.series.get(&(name, of));
         found.cloned().unwrap_or_else(|| vec![None; self.minutes])
     }
@@ -184,8 +198,10 @@ fn a_quiet_night_and_a_busy_hour_ring_nothing() {
     assert_eq!(ringing(&world, 0), names(&[]));
     world.set("notifier.outcomes", "", 60..120, 500.0);
     world.set("notifier.outcomes", "rejected", 60..120, 2.0);
+    // A task that stood still once.
+    world.set("notifier.outcomes", "lost", 70..72, 1.0);
     world.set("notifier.queue.lag", "", 60..120, 3.0);
-    world.set("notifier.lease.margin", "", 60..120, 50.0);
+    world.set("ApproximateAgeOfOldestMessage", FEEDBACK, 60..120, 20.0);
     world.set("ApproximateAgeOfOldestMessage", "", 60..120, 12.0);
     world.set("notifier.ledger.without_table", "", 60..120, 0.0);
     assert_eq!(ringing(&world, 0), names(&[]));
@@ -196,9 +212,12 @@ fn a_loop_of_tasks_that_cannot_start_is_told_although_a_task_is_always_there() {
     let mut world = World::quiet(120);
     // Each lives for three minutes, and the next one is there half a minute later.
     world.set("error_lines", "", 30..120, 1.0);
-    world.unset("notifier.breaker.open", 30..120);
-    world.unset("notifier.template.age", 30..120);
-    assert_eq!(ringing(&world, 0), names(&["ErrorLinesAlarm"]));
+    world.measures_nothing(30..120);
+    assert_eq!(
+        ringing(&world, 0),
+        names(&["ErrorLinesAlarm", "NoTelemetryAlarm"])
+    );
+    assert_eq!(rings(&ALARMS["NoTelemetryAlarm"], &world)[0], 44);
     let on = rings(&ALARMS["ErrorLinesAlarm"], &world);
     assert_eq!(on.first(), Some(&30), "it rings with the first line");
 }
@@ -207,10 +226,61 @@ fn a_loop_of_tasks_that_cannot_start_is_told_although_a_task_is_always_there() {
 fn no_task_at_all_is_told_after_five_minutes() {
     let mut world = World::quiet(120);
     world.unset("CPUUtilization", 30..120);
-    world.unset("notifier.breaker.open", 30..120);
-    world.unset("notifier.template.age", 30..120);
-    assert_eq!(ringing(&world, 0), names(&["NoTaskAlarm"]));
+    world.measures_nothing(30..120);
+    assert_eq!(
+        ringing(&world, 0),
+        names(&["NoTaskAlarm", "NoTelemetryAlarm"])
+    );
     assert_eq!(rings(&ALARMS["NoTaskAlarm"], &world)[0], 34);
+}
+
+#[test]
+fn a_collector_that_ends_or_never_starts_is_told_although_mails_go_out() {
+    let mut world = World::quiet(120);
+    world.measures_nothing(30..120);
+    assert_eq!(ringing(&world, 0), names(&["NoTelemetryAlarm"]));
+    assert_eq!(rings(&ALARMS["NoTelemetryAlarm"], &world)[0], 44);
+    // A point that comes late, or one that is lost, is none.
+    let mut world = World::quiet(120);
+    world.measures_nothing(30..40);
+    assert_eq!(ringing(&world, 0), names(&[]));
+}
+
+#[test]
+fn a_dead_letter_rings_and_so_does_each_that_comes_to_it() {
+    let mut world = World::quiet(120);
+    let visible = "ApproximateNumberOfMessagesVisible";
+    // An idle queue reports nothing, so the first has none before it.
+    world.set(visible, DEAD_LETTERS, 20..50, 1.0);
+    world.set(visible, DEAD_LETTERS, 50..80, 3.0);
+    world.set(visible, DEAD_LETTERS, 80..90, 2.0);
+    world.set(visible, DEAD_LETTERS, 90..120, 0.0);
+    let expected = names(&["DeadLettersAlarm", "MoreDeadLettersAlarm"]);
+    assert_eq!(ringing(&world, 0), expected);
+    let lying: Vec<_> = (20..90).collect();
+    assert_eq!(rings(&ALARMS["DeadLettersAlarm"], &world), lying);
+    assert_eq!(rings(&ALARMS["MoreDeadLettersAlarm"], &world), [50]);
+}
+
+#[test]
+fn an_event_that_nobody_reads_rings_and_so_does_a_task_that_hears_of_none() {
+    let mut world = World::quiet(120);
+    world.set("ApproximateAgeOfOldestMessage", FEEDBACK, 20..40, 400.0);
+    assert_eq!(ringing(&world, 0), names(&["FeedbackAlarm"]));
+    let mut world = World::quiet(120);
+    world.set("notifier.feedback.deaf", "", 30..120, 1.0);
+    assert_eq!(ringing(&world, 0), names(&["DeafAlarm"]));
+    assert_eq!(rings(&ALARMS["DeafAlarm"], &world)[0], 44);
+}
+
+#[test]
+fn leases_that_end_ring_where_they_are_more_than_one_or_two() {
+    let mut world = World::quiet(120);
+    world.set("notifier.outcomes", "", 20..25, 4.0);
+    world.set("notifier.outcomes", "lost", 20..22, 1.0);
+    assert_eq!(ringing(&world, 0), names(&[]));
+    world.set("notifier.outcomes", "lost", 60..61, 20.0);
+    assert_eq!(ringing(&world, 0), names(&["LostLeasesAlarm"]));
 }
 
 #[test]
@@ -220,6 +290,9 @@ fn a_start_from_zero_rings_until_the_first_sample_and_the_guide_says_so() {
     let on = rings(&ALARMS["NoTaskAlarm"], &world);
     let expected: Vec<_> = (4..32).collect();
     assert_eq!(on, expected, "over with the first sample");
+    world.measures_nothing(0..32);
+    let on = rings(&ALARMS["NoTelemetryAlarm"], &world);
+    assert_eq!(on, [14, 19, 24, 29], "over with the first value");
     for page in [
         "deploy/README.md",
         "deploy/runbook.md",
@@ -280,7 +353,6 @@ fn rejections_ring_where_they_are_many_and_not_where_one_is_alone() {
 fn what_goes_slowly_or_badly_rings() {
     for (metric, value, expected) in [
         ("notifier.queue.lag", 90.0, "QueueLagAlarm"),
-        ("notifier.lease.margin", 12.0, "LeaseMarginAlarm"),
         ("notifier.template.age", 1000.0, "TemplateAgeAlarm"),
         ("Reputation.BounceRate", 0.06, "BounceRateAlarm"),
         ("Reputation.ComplaintRate", 0.002, "ComplaintRateAlarm"),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::image::Image;
 use crate::stack::{OTHERWISE, Stack};
-use crate::{settings, text, yaml};
+use crate::{a_lease_holds_a_send, settings, text, yaml};
 
 /// What ECS allows on Fargate.
 const STOP_TIMEOUT_MAX: u64 = 120;
@@ -36,6 +36,13 @@ fn the_daemon_is_done_before_it_is_killed_and_leaves_time_to_the_collector() {
 }
 
 #[test]
+fn the_stacks_own_times_raise_no_warning() {
+    for stack in Stack::both() {
+        a_lease_holds_a_send(&settings(&stack.environment("daemon")));
+    }
+}
+
+#[test]
 fn a_version_that_cannot_start_is_unhealthy_before_it_ends_by_itself() {
     let check = Stack::with(&[]).container("daemon").unwrap()["HealthCheck"].clone();
     let interval = number(&check["Interval"]);
@@ -59,9 +66,10 @@ fn a_version_that_cannot_start_is_unhealthy_before_it_ends_by_itself() {
     let entrypoint = Image::read().entrypoint();
     assert_eq!(check["Command"], json!(["CMD", entrypoint, "healthcheck"]));
     let deployment = Stack::with(&[]).resource("Service")["DeploymentConfiguration"].clone();
+    // Also where one between them got well.
     assert_eq!(
         deployment["DeploymentCircuitBreaker"],
-        json!({ "Enable": true, "Rollback": true })
+        json!({ "Enable": true, "Rollback": true, "ResetOnHealthyTask": false })
     );
     assert_eq!(deployment["MinimumHealthyPercent"], 100);
 }

@@ -12,7 +12,7 @@ use crate::{
         queue_name,
     },
     text::format_duration,
-    timing::lease_call_timeout,
+    timing::needed_at_renewal,
 };
 
 const RIGHTS: &str = "queue rights";
@@ -90,7 +90,7 @@ fn check_lease(target: &Target<'_>) -> Finding {
     let length = target.settings.queue.visibility_timeout;
     let send = target.settings.email.timeout;
     let left = length / 2;
-    let needed = send + lease_call_timeout(length);
+    let needed = needed_at_renewal(length, send);
     if left < needed {
         let found = format!(
             "queue.visibility_timeout is {}: when it is renewed, at half of it, {} are left, and a \
