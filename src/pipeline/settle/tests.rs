@@ -256,7 +256,7 @@ async fn a_message_that_came_twice_is_not_renewed_between_its_two_deletes() {
     );
     tokio::spawn(Arc::clone(&rig.leases).keep(|| (), CancellationToken::new()));
     // A renewal falls due while the first delete is under way.
-    sleep((LENGTH - BATCH_LINGER) / 2).await;
+    sleep(Duration::from_millis(29_990)).await;
     let settled = rig.settler.delete(&lease, || ()).await;
     assert_eq!(settled, SettleResult::Done);
     let asked = rig.queue.asked();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     super::{
-        history::{AT_ONCE, Receive, Send, Told},
+        history::{AT_ONCE, Line, Receive, Send, Told},
         plan::{Body, Copy, Trouble},
     },
     Case, Found,
@@ -109,10 +109,11 @@ pub(super) fn unwitnessed(case: &Case<'_>) -> Vec<Found> {
             // It does not show whose line it is.
             continue;
         }
-        let ids = history.receives_of(receive.message).map(|(_, of)| &of.id);
-        let ids: Vec<_> = ids.collect();
-        let mut before = case.played.lines[..place].iter().rev();
-        let since = before.find(|line| ids.contains(&&line.id));
+        let mine = |of: &Line| {
+            let mut all = history.receives_of(receive.message);
+            all.any(|(_, other)| other.daemon == receive.daemon && case.tells_of(of, other))
+        };
+        let since = case.played.lines[..place].iter().rev().find(|of| mine(of));
         let since = since.map_or(Duration::ZERO, |line| line.at);
         let mut sends = history.sends_of(receive.message).collect::<Vec<_>>();
         sends.retain(|send| {
