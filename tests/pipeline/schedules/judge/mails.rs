@@ -201,9 +201,10 @@ pub(super) fn hasty(case: &Case<'_>) -> Vec<Found> {
         let Some((told, Told::Unknown)) = first.told else {
             continue;
         };
+        // Where the lease ended meanwhile, the message's next receive begins anew.
         let other_receive = history.receives.iter().any(|receive| {
             let of = Some(receive.message) == second.message && receive.daemon == second.daemon;
-            of && told <= receive.heard.unwrap_or(receive.at) && receive.at <= second.began
+            of && first.began <= receive.heard.unwrap_or(receive.at) && receive.at <= second.began
         });
         let is_early = second.began + AT_ONCE < told + patience;
         if is_early && !other_receive && !may_be_deaf(case, second.daemon, told, second.began) {
