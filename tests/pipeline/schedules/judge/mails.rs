@@ -244,7 +244,7 @@ fn may_be_deaf(case: &Case<'_>, daemon: usize, from: Duration, to: Duration) -> 
                 let in_time = heard.at + AT_ONCE < by.max(from);
                 heard.daemon == daemon && accepted <= heard.at && in_time
             });
-            by <= to && !heard
+            by <= to + AT_ONCE && !heard
         })
 }
 
