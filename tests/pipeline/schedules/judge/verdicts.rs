@@ -30,7 +30,8 @@ pub(super) fn dead(case: &Case<'_>) -> Vec<Found> {
         }
         let mut receives = history
             .receives_of(*message)
-            .filter(|(_, receive)| receive.id == *id);
+            // One that was deleted was of another copy under this id.
+            .filter(|(_, receive)| receive.id == *id && receive.deleted.is_none());
         if let Some((_, receive)) =
             receives.find(|(place, receive)| !had_reason(case, *place, receive))
         {
