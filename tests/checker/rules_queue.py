@@ -47,13 +47,15 @@ def unreasonable(world, notice, receive):
     unsettled = world.settle_trouble(receive)
     outcome = world.outcome(receive)
     name = outcome.name if outcome else None
+    good = receive.copy.good
     if name == "rejected":
-        if not any(call.answer and not call.ok for call in sends) and notice.mails:
+        if not any(refuses(call) for call in sends) and (good or notice.mails):
             return "was rejected without a refusal, though it could be mailed"
         return None
     if name in ("deferred", "exhausted"):
         held_us = receive.ended["us"] - receive.us
         struck = any(call.struck and receive.seq < call.seq < end for call in client.calls)
+        struck = struck and not good
         return None if failed or struck or held_us >= 60_000_000 else f"was {name} without a failure"
     if name == "released":
         return "was released without a stop"
@@ -63,10 +65,16 @@ def unreasonable(world, notice, receive):
         return "panicked"
     if failed or unsettled:
         return None
-    given_back = [done for _, seconds, done in world.settling(receive.handle) if seconds is not None]
-    if given_back and not sends and not notice.mails:
+    lease = receive.call.request.get("VisibilityTimeout")
+    given_back = any(seconds not in (None, lease) for _, seconds, _ in world.settling(receive.handle))
+    if given_back and not sends and not notice.mails and not good:
         return None
     return "was not stopped, refused, unanswered or disturbed"
+
+
+def refuses(call):
+    """Whether SES refused a mail: neither throttling nor a fault of its own."""
+    return call.answer is not None and 400 <= call.answer["status"] < 500 and call.answer["status"] != 429
 
 
 def unwitnessed(world):
@@ -84,7 +92,7 @@ def unwitnessed(world):
             if outcome.ms - receive.ms >= 60_000 or blind(world, receive.client):
                 continue
             mine = [c for c in notice.sends if c.client == receive.client and receive.seq < c.seq < receive.end_seq]
-            refused = [c for c in mine if c.answer and 400 <= c.answer["status"] < 500 and c.answer["status"] != 429]
+            refused = [c for c in mine if refuses(c)]
             if not refused:
                 continue
             first, last = refused[0], refused[-1]
