@@ -164,6 +164,10 @@ class Client:
     def first_mark(self, *names):
         return next((mark for mark in self.marks if mark["mark"] in names), None)
 
+    def told(self, field):
+        """What is said of its configuration where it was started, if anything is."""
+        return (self.first_mark("started") or {}).get(field)
+
     @property
     def signal(self):
         return self.first_mark("signal")

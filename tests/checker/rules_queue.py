@@ -186,13 +186,10 @@ def lasts(world, receive, since, within=ACT_US):
 def crowded(world):
     """A client holds no more messages than its concurrency and what the design allows beside it.
 
-    Heuristic, and judged only with `--concurrency N`: N on their way, a fifth more ready, up to 40 (at most N) in their
-    first delete, N suspects and N that wait for an event. Leases that were given a visibility other than that of
-    their receive count as given back.
+    Heuristic, and judged only where the mark `started` or `--concurrency` tells N: N on their way, a fifth more
+    ready, up to 40 (at most N) in their first delete, N suspects and N that wait for an event. Leases that were
+    given a visibility other than that of their receive count as given back.
     """
-    if not world.concurrency:
-        return
-    most = 3 * world.concurrency + world.concurrency // 5 + min(world.concurrency, 40)
     changes = defaultdict(list)
     for receive in world.history.receives.values():
         if receive.copy.queue not in world.history.queues or receive.call is None or not receive.call.heard():
@@ -204,6 +201,10 @@ def crowded(world):
                 end = min(end, call.ms)
         changes[receive.client] += [(receive.ms, 1, receive), (end, -1, receive)]
     for client, list_of in changes.items():
+        concurrency = world.history.client(client).told("concurrency") or world.concurrency
+        if not concurrency:
+            continue
+        most = 3 * concurrency + concurrency // 5 + min(concurrency, 40)
         held = 0
         for _, change, receive in sorted(list_of, key=lambda one: (one[0], one[1])):
             held += change

@@ -181,6 +181,20 @@ class Queues(Case):
         self.assert_breaks("crowded", concurrency=1)
         self.assert_breaks(concurrency=2)
 
+    def test_a_mark_tells_each_clients_concurrency(self):
+        for client, concurrency in (("a", 1), ("b", 2)):
+            self.story.mark("started", client, concurrency=concurrency)
+            for key in range(2, 9):
+                self.story.arrive(key * 10 + concurrency)
+                self.story.receive(client, key=key * 10 + concurrency)
+            self.assert_breaks("crowded", concurrency=32)
+        self.setUp()
+        self.story.mark("started", concurrency=2)
+        for key in range(2, 9):
+            self.story.arrive(key)
+            self.story.receive(key=key)
+        self.assert_breaks(concurrency=1)
+
     def test_a_delete_may_wait_two_seconds_for_a_record_in_a_table(self):
         self.story.receive(lasts=30)
         self.story.claim("a", "sending")
