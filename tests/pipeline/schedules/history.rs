@@ -47,8 +47,10 @@ pub(super) struct History {
     pub(super) claims: Vec<Claim>,
     /// When the table had taken in which message's mail as sent.
     pub(super) records: Vec<(Duration, usize)>,
-    /// When a call of a daemon on the table met with trouble.
+    /// When a call of a daemon on the table failed, or its answer came too late.
     pub(super) table_troubles: Vec<(Duration, usize)>,
+    /// When one took its time and was answered.
+    pub(super) table_slow: Vec<(Duration, usize)>,
     /// What each message ended with, at last.
     pub(super) dead: Vec<(String, usize)>,
     pub(super) left: Vec<usize>,

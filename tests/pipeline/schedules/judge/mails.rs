@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use organizer_notifier::timing::lease_call_timeout;
-
 use super::{
     super::{
         history::{AT_ONCE, Send, Told},
@@ -251,7 +249,7 @@ fn may_be_deaf(case: &Case<'_>, daemon: usize, from: Duration, to: Duration) -> 
 pub(super) fn unheld(case: &Case<'_>) -> Vec<Found> {
     let history = case.history();
     let settings = &case.played.settings;
-    let on_its_way = lease_call_timeout(settings.queue.visibility_timeout) + AT_ONCE;
+    let on_its_way = settings.queue.visibility_timeout / 2 + AT_ONCE;
     let mut found = Vec::new();
     for send in &history.sends {
         let Some(message) = send.message.filter(|message| *message != NO_MESSAGE) else {
@@ -261,8 +259,8 @@ pub(super) fn unheld(case: &Case<'_>) -> Vec<Found> {
             .receives_of(message)
             .filter(|(_, of)| of.daemon == send.daemon);
         let held = mine.any(|(_, receive)| {
-            // An answer is taken to be on its way for no longer than a call may be. Where one took longer
-            // the lease ends sooner than its holder can know, but not before its first renewal.
+            // A lease counts from its receive's request, but no more than half of it is taken for gone. Where
+            // the answer took longer it ends sooner than its holder can know, but not before its first renewal.
             let heard = receive.heard.unwrap_or_default();
             let late = heard > receive.at + on_its_way;
             if late && history.frozen(receive.at, send.began) > Duration::ZERO {

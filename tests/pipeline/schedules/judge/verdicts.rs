@@ -116,7 +116,7 @@ pub(super) fn unwitnessed(case: &Case<'_>) -> Vec<Found> {
             [] if may_be_bad => continue,
             [] => "no refusal",
             [_] => "one refusal",
-            [first, .., last] if last.began >= told(first) + unjudged => continue,
+            [first, .., last] if last.began + AT_ONCE >= told(first) + unjudged => continue,
             [.., first, last] if last.began + AT_ONCE < told(first) + SECOND_TRY_AFTER => {
                 "two refusals at once"
             }
