@@ -82,6 +82,8 @@ pub(super) struct Receive {
     /// Which message of the schedule it is, and its id in the queue.
     pub(super) message: usize,
     pub(super) id: String,
+    /// Which copy it is of those under this id.
+    pub(super) key: Option<u64>,
     pub(super) count: u32,
     /// Until when it is hidden, by when that was set.
     pub(super) hidden: Vec<(Duration, Duration)>,
