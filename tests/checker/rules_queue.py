@@ -1,6 +1,6 @@
 """Rules about messages under their leases: kept, settled, and not spent for nothing."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from history import CHANGES, DELETES
 from world import Finding
@@ -188,7 +188,8 @@ def crowded(world):
 
     Heuristic, and judged only where the mark `started` or `--concurrency` tells N: N on their way, a fifth more
     ready, up to 40 (at most N) in their first delete, N suspects and N that wait for an event. Leases that were
-    given a visibility other than that of their receive count as given back.
+    given a visibility other than that of their receive count as given back, and so does what a line says has
+    ended. Copies under one SQS message id count once.
     """
     changes = defaultdict(list)
     for receive in world.history.receives.values():
@@ -199,17 +200,23 @@ def crowded(world):
         for call, seconds, done in world.settling(receive.handle):
             if done and seconds is not None and seconds != asked:
                 end = min(end, call.ms)
+        outcome = world.outcome(receive)
+        if outcome and outcome.ms >= receive.ms:
+            end = min(end, outcome.ms)
         changes[receive.client] += [(receive.ms, 1, receive), (end, -1, receive)]
     for client, list_of in changes.items():
         concurrency = world.history.client(client).told("concurrency") or world.concurrency
         if not concurrency:
             continue
         most = 3 * concurrency + concurrency // 5 + min(concurrency, 40)
-        held = 0
+        held = Counter()
         for _, change, receive in sorted(list_of, key=lambda one: (one[0], one[1])):
-            held += change
-            if held > most:
-                yield Finding(f"{client} held {held} messages at once, more than {most}", receive.record)
+            held[receive.copy.message] += change
+            if change < 0:
+                continue
+            count = sum(leases > 0 for leases in held.values())
+            if count > most:
+                yield Finding(f"{client} held {count} messages at once, more than {most}", receive.record)
                 break
 
 

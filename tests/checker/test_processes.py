@@ -105,6 +105,8 @@ class Processes(Case):
         line = self.story.at(5).log_line
         self.assert_breaks("contradicted", log=[line("deferred")])
         self.assert_breaks(log=[line("deferred", text="deferred: the mail may have been sent")])
+        lost = "lost its lease before it was known whether its mail was sent"
+        self.assert_breaks(log=[line("lost", text=lost)])
 
     def test_a_log_that_says_it_dropped_lines_need_not_have_one_for_each_outcome(self):
         self.story.receive()

@@ -181,6 +181,23 @@ class Queues(Case):
         self.assert_breaks("crowded", concurrency=1)
         self.assert_breaks(concurrency=2)
 
+    def test_what_a_line_says_has_ended_is_not_held(self):
+        lines = []
+        for key in range(2, 9):
+            self.story.arrive(key)
+            handle = self.story.receive(key=key)
+            self.story.change(handle, 30, key=key, heard="reset")
+            if key < 6:
+                lines.append(self.story.at(self.story.time + 0.01).log_line("lost", key))
+        self.assert_breaks("crowded", concurrency=1)
+        self.assert_breaks(concurrency=1, log=lines)
+
+    def test_copies_under_one_id_are_held_once(self):
+        for key in range(2, 9):
+            self.story.arrive(key, message="m1", how="copy", body=self.story.bodies[1])
+            self.story.receive(key=key, message="m1")
+        self.assert_breaks(concurrency=1)
+
     def test_a_mark_tells_each_clients_concurrency(self):
         for client, concurrency in (("a", 1), ("b", 2)):
             self.story.mark("started", client, concurrency=concurrency)
