@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{
     super::{
         history::{AT_ONCE, Receive, Send, Told},
-        plan::{Body, Trouble},
+        plan::{Body, Copy, Trouble},
     },
     Case, Found,
 };
@@ -50,9 +50,12 @@ pub(super) fn dead(case: &Case<'_>) -> Vec<Found> {
 fn had_reason(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
     let ends = receive.hidden.iter().map(|(_, until)| *until).max();
     let end = ends.unwrap_or_default();
+    // Of two copies under one id that are held at once the one that came last is renewed.
+    let copy = case.played.schedule.messages[receive.message].copy;
     if case.run(receive.daemon).is_stopping(end)
         || Case::was_late(receive)
         || case.was_troubled(place)
+        || matches!(copy, Some(Copy::Again(_)))
     {
         return true;
     }
