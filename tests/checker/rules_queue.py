@@ -86,7 +86,10 @@ def unwitnessed(world):
                 continue
             if outcome.ms - receive.ms >= 60_000 or blind(world, receive.client):
                 continue
-            mine = [c for c in notice.sends if c.client == receive.client and receive.seq < c.seq < receive.end_seq]
+            # Copies under one id are one message to whoever holds them at once.
+            twin = world.twin(receive)
+            since = min(receive.seq, twin["seq"]) if twin else receive.seq
+            mine = [c for c in notice.sends if c.client == receive.client and since < c.seq < receive.end_seq]
             refused = [c for c in mine if c.answer and 400 <= c.answer["status"] < 500 and c.answer["status"] != 429]
             if not refused:
                 continue

@@ -50,12 +50,10 @@ pub(super) fn dead(case: &Case<'_>) -> Vec<Found> {
 fn had_reason(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
     let ends = receive.hidden.iter().map(|(_, until)| *until).max();
     let end = ends.unwrap_or_default();
-    // Of two copies under one id that are held at once the one that came last is renewed.
-    let copy = case.played.schedule.messages[receive.message].copy;
     if case.run(receive.daemon).is_stopping(end)
         || Case::was_late(receive)
         || case.was_troubled(place)
-        || matches!(copy, Some(Copy::Again(_)))
+        || was_with_another(case, place, receive)
     {
         return true;
     }
@@ -76,6 +74,18 @@ fn had_reason(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
         "panicked" => count(|send| send.told.is_none()) > 0,
         _ => false,
     }
+}
+
+/// Whether its daemon held another copy under the same id with it: of those only the newest is renewed.
+fn was_with_another(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
+    let copy = case.played.schedule.messages[receive.message].copy;
+    let ended = |receive: &Receive| case.line_of(receive).map_or(Duration::MAX, |line| line.at);
+    let mut others = case.history().receives_of(receive.message);
+    matches!(copy, Some(Copy::Again(_)))
+        && others.any(|(number, other)| {
+            let overlap = other.at <= ended(receive) && receive.at <= ended(other);
+            number != place && other.id == receive.id && other.daemon == receive.daemon && overlap
+        })
 }
 
 /// What is rejected for refusals was refused, another mail begun after that was accepted, and it was
@@ -119,7 +129,7 @@ pub(super) fn unwitnessed(case: &Case<'_>) -> Vec<Found> {
             [] if may_be_bad => continue,
             [] => "no refusal",
             [_] => "one refusal",
-            [first, .., last] if last.began >= told(first) + unjudged => continue,
+            [first, .., last] if last.began + AT_ONCE >= told(first) + unjudged => continue,
             [.., first, last] if last.began + AT_ONCE < told(first) + SECOND_TRY_AFTER => {
                 "two refusals at once"
             }
