@@ -48,13 +48,15 @@ def unreasonable(world, notice, receive):
     unsettled = world.settle_trouble(receive)
     outcome = world.outcome(receive)
     name = outcome.name if outcome else None
+    good = receive.copy.good
     if name == "rejected":
-        if not any(call.answer and not call.ok for call in sends) and notice.mails:
+        if not any(refuses(call) for call in sends) and (good or notice.mails):
             return "was rejected without a refusal, though it could be mailed"
         return None
     if name in ("deferred", "exhausted"):
         held_us = receive.ended["us"] - receive.us
         struck = any(call.struck and receive.seq < call.seq < end for call in client.calls)
+        struck = struck and not good
         return None if failed or struck or held_us >= 60_000_000 else f"was {name} without a failure"
     if name == "released":
         return "was released without a stop"
@@ -66,10 +68,16 @@ def unreasonable(world, notice, receive):
         return "panicked"
     if failed or unsettled:
         return None
-    given_back = [done for _, seconds, done in world.settling(receive.handle) if seconds is not None]
-    if given_back and not sends and not notice.mails:
+    lease = receive.call.request.get("VisibilityTimeout")
+    given_back = any(seconds not in (None, lease) for _, seconds, _ in world.settling(receive.handle))
+    if given_back and not sends and not notice.mails and not good:
         return None
     return "was not stopped, refused, unanswered or disturbed"
+
+
+def refuses(call):
+    """Whether SES refused a mail: neither throttling nor a fault of its own."""
+    return call.answer is not None and 400 <= call.answer["status"] < 500 and call.answer["status"] != 429
 
 
 def unwitnessed(world):
@@ -90,7 +98,7 @@ def unwitnessed(world):
             twin = world.twin(receive)
             since = min(receive.seq, twin["seq"]) if twin else receive.seq
             mine = [c for c in notice.sends if c.client == receive.client and since < c.seq < receive.end_seq]
-            refused = [c for c in mine if c.answer and 400 <= c.answer["status"] < 500 and c.answer["status"] != 429]
+            refused = [c for c in mine if refuses(c)]
             if not refused:
                 continue
             first, last = refused[0], refused[-1]
@@ -184,13 +192,10 @@ def lasts(world, receive, since, within=ACT_US):
 def crowded(world):
     """A client holds no more messages than its concurrency and what the design allows beside it.
 
-    Heuristic, and judged only with `--concurrency N`: N on their way, a fifth more ready, up to 40 (at most N) in their
-    first delete, N suspects and N that wait for an event. Leases that were given a visibility other than that of
-    their receive count as given back.
+    Heuristic, and judged only where the mark `started` or `--concurrency` tells N: N on their way, a fifth more
+    ready, up to 40 (at most N) in their first delete, N suspects and N that wait for an event. Leases that were
+    given a visibility other than that of their receive count as given back.
     """
-    if not world.concurrency:
-        return
-    most = 3 * world.concurrency + world.concurrency // 5 + min(world.concurrency, 40)
     changes = defaultdict(list)
     for receive in world.history.receives.values():
         if receive.copy.queue not in world.history.queues or receive.call is None or not receive.call.heard():
@@ -202,6 +207,10 @@ def crowded(world):
                 end = min(end, call.ms)
         changes[receive.client] += [(receive.ms, 1, receive), (end, -1, receive)]
     for client, list_of in changes.items():
+        concurrency = world.history.client(client).told("concurrency") or world.concurrency
+        if not concurrency:
+            continue
+        most = 3 * concurrency + concurrency // 5 + min(concurrency, 40)
         held = 0
         for _, change, receive in sorted(list_of, key=lambda one: (one[0], one[1])):
             held += change

@@ -40,6 +40,14 @@ class Processes(Case):
             self.story.at(at / 100).send(tags={"notification-id": "zz", "witness": "1"})
         self.assert_breaks("fast")
 
+    def test_a_rate_of_its_own_counts_in_place_of_the_accounts(self):
+        account = self.story.call("a", "ses:GetAccount", {})
+        self.story.end(account, body={"SendQuota": {"MaxSendRate": 1000}})
+        self.story.mark("started", rate=10)
+        for at in range(30):
+            self.story.at(at / 100).send(tags={"notification-id": "zz", "witness": "1"})
+        self.assert_breaks("fast")
+
     def test_a_burst_and_then_the_rate_is_not(self):
         account = self.story.call("a", "ses:GetAccount", {})
         self.story.end(account, body={"SendQuota": {"MaxSendRate": 10}})

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use sandbox::Sandbox;
-use serde_json::json;
+use serde_json::{Number, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::watch;
@@ -94,8 +94,21 @@ impl Launch {
             child,
         };
         let limited = !self.limits.is_none();
-        daemon.mark("started", json!({ "pid": pid, "limited": limited }));
+        daemon.mark(
+            "started",
+            json!({
+                "pid": pid,
+                "limited": limited,
+                "concurrency": self.number("concurrency"),
+                "rate": self.number("email.max_send_rate"),
+            }),
+        );
         Ok(daemon)
+    }
+
+    /// A setting that is a number.
+    fn number(&self, key: &str) -> Option<Number> {
+        serde_json::from_str(self.settings.get(key)?).ok()
     }
 }
 
