@@ -17,7 +17,8 @@ def dead(world):
     """Each receive of a message that was dead-lettered was spent for a reason.
 
     Heuristic, in favour of the accused: see `unreasonable`. A receive without any reason is exact evidence that
-    somebody let a message go for nothing.
+    somebody let a message go for nothing. Of two copies under one SQS message id that a client holds at once it
+    renews the one that came last, so that the other's receive can be spent.
     """
     for notice in world.notices:
         for copy in notice.copies:
@@ -59,6 +60,8 @@ def unreasonable(world, notice, receive):
         return None if failed or struck or held_us >= 60_000_000 else f"was {name} without a failure"
     if name == "released":
         return "was released without a stop"
+    if name != "panicked" and world.twin(receive):
+        return None
     if name in ("lost", "sent", "duplicate", "ignored"):
         return None if unsettled else f"ended as {name}, and nothing was wrong with its lease or its delete"
     if name == "panicked":
@@ -91,7 +94,10 @@ def unwitnessed(world):
                 continue
             if outcome.ms - receive.ms >= 60_000 or blind(world, receive.client):
                 continue
-            mine = [c for c in notice.sends if c.client == receive.client and receive.seq < c.seq < receive.end_seq]
+            # Copies under one id are one message to whoever holds them at once.
+            twin = world.twin(receive)
+            since = min(receive.seq, twin["seq"]) if twin else receive.seq
+            mine = [c for c in notice.sends if c.client == receive.client and since < c.seq < receive.end_seq]
             refused = [c for c in mine if refuses(c)]
             if not refused:
                 continue

@@ -1,5 +1,7 @@
 //! Batches of deletes and returns, over a scripted queue.
 
+use tokio_util::sync::CancellationToken;
+
 use super::*;
 use crate::{
     pipeline::lease::Leases,
@@ -153,7 +155,10 @@ async fn a_delete_confirmed_for_an_old_handle_is_repeated_with_the_new_one() {
     };
     let (settled, ()) = tokio::join!(rig.settler.delete(&lease, || ()), replace);
     assert_eq!(settled, SettleResult::Done);
-    assert_eq!(rig.queue.asked()[1].entries, [("newer".to_owned(), None)]);
+    assert_eq!(
+        rig.queue.asked()[1].entries,
+        [("newer".to_owned(), None), ("m".to_owned(), None)]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -241,4 +246,25 @@ async fn a_message_that_came_twice_is_deleted_by_both_handles() {
         handles,
         [&("copy".to_owned(), None), &("m".to_owned(), None)]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_message_is_deleted_by_both_handles_it_is_not_renewed() {
+    let rig = rig(&[Answer::Late(Duration::from_secs(2))], Answer::Done);
+    let lease = rig.lease("m");
+    assert!(
+        rig.leases
+            .adopt("m", handle("copy"), Instant::now())
+            .is_none()
+    );
+    let keeper = tokio::spawn(Arc::clone(&rig.leases).keep(|| (), CancellationToken::new()));
+    tokio::time::sleep(Duration::from_secs(29)).await;
+    let settled = rig.settler.delete(&lease, || ()).await;
+    assert_eq!(settled, SettleResult::Done);
+    drop(lease);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let asked = rig.queue.asked();
+    let renewals = asked.iter().flat_map(|asked| &asked.entries);
+    assert_eq!(renewals.filter(|(_, to)| to.is_some()).count(), 0);
+    keeper.abort();
 }
