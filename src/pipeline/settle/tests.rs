@@ -268,3 +268,23 @@ async fn while_a_message_is_deleted_by_both_handles_it_is_not_renewed() {
     assert_eq!(renewals.filter(|(_, to)| to.is_some()).count(), 0);
     keeper.abort();
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_while_it_is_given_back_is_a_lease_of_its_own() {
+    let rig = rig(&[], Answer::Call(QueueFailureKind::Transient));
+    let lease = rig.lease("m");
+    let give_back = rig.settler.give_back(&lease, Duration::from_secs(2));
+    let again = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        rig.leases.adopt("m", handle("again"), Instant::now())
+    };
+    let (settled, again) = tokio::join!(give_back, again);
+    assert!(matches!(
+        settled,
+        SettleResult::LeaseLost | SettleResult::GivenUp
+    ));
+    assert!(!again.expect("a lease of its own").is_lost());
+    let asked = rig.queue.asked();
+    let mut handles = asked.iter().flat_map(|asked| &asked.entries);
+    assert!(handles.all(|(handle, _)| handle == "m"));
+}
