@@ -121,7 +121,9 @@ impl Leases {
         // The keeper looks again: there is a new lease, or this one has another next moment.
         self.wake_keeper.notify_one();
         if let Some(held) = state.newest(message_id) {
-            if !held.is_lost(now) {
+            // What is being given back came again since that had its effect, though nobody heard so. It is
+            // another's work now: its worker would give that receive back too.
+            if !held.is_lost(now) && !held.ending {
                 held.replace(receipt, received_at, self.length);
                 return None;
             }

@@ -125,10 +125,21 @@ impl RateLimiter {
 
     /// Gives back what was taken for a mail that does not go.
     pub fn give_back(&mut self, recipients: usize, now: Instant) {
+        self.give_back_late(recipients, Duration::ZERO, now);
+    }
+
+    /// The same of what was taken so long ago: what time has restored of it by now is used up.
+    pub fn give_back_late(&mut self, recipients: usize, taken_ago: Duration, now: Instant) {
         self.advance(now);
-        let recipients = number(recipients.max(1));
-        self.taken = (self.taken - recipients).max(0.0);
-        self.tokens = (self.tokens + recipients).min(most_tokens(self.rate));
+        // An unlimited rate restores at once, and what was taken of it counts all the same.
+        let restored = if taken_ago.is_zero() {
+            0.0
+        } else {
+            self.rate * taken_ago.as_secs_f64()
+        };
+        let left = (number(recipients.max(1)) - restored).max(0.0);
+        self.taken = (self.taken - left).max(0.0);
+        self.tokens = (self.tokens + left).min(most_tokens(self.rate));
     }
 
     /// When the bucket will be out of debt, if nothing is taken or throttled until then.

@@ -22,7 +22,7 @@ use super::{
     batch::{Unanswered, batch_answers},
     drain::Drain,
     health_state::HealthState,
-    lease::Lease,
+    lease::{Call, Lease},
 };
 use crate::{
     backoff::{Backoff, Jitter},
@@ -160,11 +160,6 @@ impl Settler {
     pub async fn delete(&self, lease: &Lease, failed: impl FnMut()) -> SettleResult {
         let mut keeps_failing = None;
         let result = self.delete_at_last(lease, failed, &mut keeps_failing).await;
-        if result == SettleResult::Done {
-            // There is nothing left to renew.
-            lease.end();
-            self.delete_older(lease).await;
-        }
         let was_told = keeps_failing.take().is_some();
         // While others still fail it is not over.
         if was_told
@@ -211,25 +206,6 @@ impl Settler {
         }
     }
 
-    /// Deletes what the queue gave under the same message id before: that can have been another copy, which
-    /// the newest handle does not delete. One try each, for a copy that stays is known as sent when it
-    /// comes again.
-    async fn delete_older(&self, lease: &Lease) {
-        let older = lease.older_receipts();
-        if older.is_empty() {
-            return;
-        }
-        let asked = older.into_iter().map(|receipt| {
-            self.deletes
-                .submit((receipt, Duration::ZERO), self.wait_max)
-        });
-        tokio::select! {
-            biased;
-            _answers = join_all(asked) => {}
-            () = self.drain.wait_closed() => {}
-        }
-    }
-
     /// Makes the message visible again in `after`, or as late as the queue allows. The lease is no
     /// longer renewed: if this keeps failing, the lease ends, and the message is visible then.
     pub async fn give_back(&self, lease: &Lease, after: Duration) -> SettleResult {
@@ -265,7 +241,8 @@ impl Settler {
                 let call = lease.call().await;
                 // More than the cap leaves is refused, and the message would stay hidden to its end.
                 let entry = (call.receipt().clone(), after.min(lease.longest()));
-                let answer = requests.submit(entry, self.wait_max).await;
+                let newest = requests.submit(entry, self.wait_max);
+                let (answer, ()) = tokio::join!(newest, self.delete_older(&call, requests.action));
                 // Where the message came again meanwhile, an answer for the old handle says nothing
                 // of it.
                 if !call.is_superseded() {
@@ -296,6 +273,20 @@ impl Settler {
                 Err(Unanswered::of(&failure.code))
             }
         }
+    }
+
+    /// Deletes what the queue gave under the same message id before: that can be another copy, which the
+    /// newest handle does not delete. A copy that stays all the same comes again, and is known as sent.
+    async fn delete_older(&self, call: &Call<'_>, action: Action) {
+        let older = match action {
+            Action::Delete => call.older_receipts(),
+            Action::GiveBack => Vec::new(),
+        };
+        let asked = older.into_iter().map(|receipt| {
+            let entry = (receipt, Duration::ZERO);
+            self.deletes.submit(entry, self.wait_max)
+        });
+        join_all(asked).await;
     }
 
     /// One line a minute for all deletes together, once one has failed for a minute, or was refused for

@@ -8,7 +8,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, bail};
 use tokio::process::Command;
 
-use super::world::{CONCURRENCY, HISTORY, World};
+use super::world::{HISTORY, World};
 
 /// The history, and what is broken in it, or what was judged.
 pub(crate) async fn verdict(world: &World) -> anyhow::Result<(PathBuf, Result<String, String>)> {
@@ -26,11 +26,7 @@ pub(crate) async fn verdict(world: &World) -> anyhow::Result<(PathBuf, Result<St
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/checker/check.py");
     let mut arguments: Vec<OsString> = vec!["-B".into(), program.into(), history.clone().into()];
     arguments.extend(world.logs().into_iter().map(OsString::from));
-    let concurrency = CONCURRENCY.to_string();
-    let options = [("--mode", mode), ("--concurrency", &concurrency)];
-    for (name, value) in options {
-        arguments.extend([name.into(), value.into()]);
-    }
+    arguments.extend(["--mode".into(), mode.into()]);
     let ended = Command::new("python3")
         .args(arguments)
         .stdin(Stdio::null())

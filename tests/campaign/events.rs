@@ -146,6 +146,10 @@ impl World {
         let at_millis = self.sandbox().clock.now_millis();
         let published = Published { at_millis, poison };
         self.published.insert(uid.clone(), published);
+        if !poison {
+            let history = &self.sandbox().history;
+            history.mark("good", json!({ "word": uid }));
+        }
         uid
     }
 }

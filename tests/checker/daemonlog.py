@@ -26,7 +26,8 @@ class Outcome:
     @property
     def may_have_gone(self):
         """Whether the line says that a mail may have gone out."""
-        return "may have been sent" in self.line.get("message", "")
+        message = self.line.get("message", "")
+        return "may have been sent" in message or "before it was known whether its mail was sent" in message
 
 
 class Log:

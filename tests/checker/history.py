@@ -120,6 +120,8 @@ class Copy:
         self.receives = []
         self.deleted = self.dead = None
         self.kind, self.notification, self.event = read_body(record["body"], self.message)
+        # Whether its publisher says that nothing is wrong with it.
+        self.good = False
 
 
 class Mail:
@@ -161,6 +163,10 @@ class Client:
 
     def first_mark(self, *names):
         return next((mark for mark in self.marks if mark["mark"] in names), None)
+
+    def told(self, field):
+        """What is said of its configuration where it was started, if anything is."""
+        return (self.first_mark("started") or {}).get(field)
 
     @property
     def signal(self):
@@ -228,6 +234,7 @@ class History:
         self.calls, self.receives, self.mails, self.clients = {}, {}, {}, {}
         self.copies, self.redrive, self.items, self.feedback = {}, {}, [], defaultdict(list)
         self.attributes, self.witnesses, self.unjoined, self.connections = {}, [], [], {}
+        self.good = set()
         for number, line in enumerate(lines, 1):
             if line.strip():
                 self._take(line, number)
@@ -326,6 +333,8 @@ class History:
     def _take_mark(self, record, _):
         if record.get("client"):
             self.client(record["client"]).marks.append(record)
+        elif record["mark"] == "good":
+            self.good.add(record["word"])
 
     @staticmethod
     def _close(copy, record):
@@ -343,6 +352,7 @@ class History:
                     self.notices[key] = Notice(*key)
                     by_notification[copy.notification].append(self.notices[key])
                 self.notices[key].copies.append(copy)
+                copy.good = not self.good.isdisjoint(re.findall(r"[\w-]+", copy.record["body"]))
         for call in self.calls.values():
             if call.op != SEND:
                 continue

@@ -38,7 +38,7 @@ def after(world):
 
 
 def fast(world):
-    """No client asks SES for more than the rate: that of the account as it was told, or `--rate`.
+    """No client asks SES for more than its rate: that of its mark, `--rate`, or the account's as it was told.
 
     Heuristic: a bucket of one second's recipients and a tenth more, a quarter of a second of jitter, at least two
     recipients, and whatever the size of the mail that goes while the bucket is not in debt. Not judged for a client
@@ -47,7 +47,7 @@ def fast(world):
     for client in world.history.clients.values():
         told = [(c.answer["body"] or {}).get("SendQuota", {}).get("MaxSendRate") for c in client.calls
                 if c.op == "ses:GetAccount" and c.ok and c.answer.get("body")]
-        rate = world.rate or max((one for one in told if one), default=None)
+        rate = client.told("rate") or world.rate or max((one for one in told if one), default=None)
         if not rate or not 0 < rate <= 1000:
             continue
         most = max(rate, 1.0) * 1.1 + max(rate * 0.25, 2.0)

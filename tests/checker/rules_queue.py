@@ -1,6 +1,6 @@
 """Rules about messages under their leases: kept, settled, and not spent for nothing."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from history import CHANGES, DELETES
 from world import Finding
@@ -17,7 +17,8 @@ def dead(world):
     """Each receive of a message that was dead-lettered was spent for a reason.
 
     Heuristic, in favour of the accused: see `unreasonable`. A receive without any reason is exact evidence that
-    somebody let a message go for nothing.
+    somebody let a message go for nothing. Of two copies under one SQS message id that a client holds at once it
+    renews the one that came last, so that the other's receive can be spent.
     """
     for notice in world.notices:
         for copy in notice.copies:
@@ -47,26 +48,36 @@ def unreasonable(world, notice, receive):
     unsettled = world.settle_trouble(receive)
     outcome = world.outcome(receive)
     name = outcome.name if outcome else None
+    good = receive.copy.good
     if name == "rejected":
-        if not any(call.answer and not call.ok for call in sends) and notice.mails:
+        if not any(refuses(call) for call in sends) and (good or notice.mails):
             return "was rejected without a refusal, though it could be mailed"
         return None
     if name in ("deferred", "exhausted"):
         held_us = receive.ended["us"] - receive.us
         struck = any(call.struck and receive.seq < call.seq < end for call in client.calls)
+        struck = struck and not good
         return None if failed or struck or held_us >= 60_000_000 else f"was {name} without a failure"
     if name == "released":
         return "was released without a stop"
+    if name != "panicked" and world.twin(receive):
+        return None
     if name in ("lost", "sent", "duplicate", "ignored"):
         return None if unsettled else f"ended as {name}, and nothing was wrong with its lease or its delete"
     if name == "panicked":
         return "panicked"
     if failed or unsettled:
         return None
-    given_back = [done for _, seconds, done in world.settling(receive.handle) if seconds is not None]
-    if given_back and not sends and not notice.mails:
+    lease = receive.call.request.get("VisibilityTimeout")
+    given_back = any(seconds not in (None, lease) for _, seconds, _ in world.settling(receive.handle))
+    if given_back and not sends and not notice.mails and not good:
         return None
     return "was not stopped, refused, unanswered or disturbed"
+
+
+def refuses(call):
+    """Whether SES refused a mail: neither throttling nor a fault of its own."""
+    return call.answer is not None and 400 <= call.answer["status"] < 500 and call.answer["status"] != 429
 
 
 def unwitnessed(world):
@@ -83,8 +94,11 @@ def unwitnessed(world):
                 continue
             if outcome.ms - receive.ms >= 60_000 or blind(world, receive.client):
                 continue
-            mine = [c for c in notice.sends if c.client == receive.client and receive.seq < c.seq < receive.end_seq]
-            refused = [c for c in mine if c.answer and 400 <= c.answer["status"] < 500 and c.answer["status"] != 429]
+            # Copies under one id are one message to whoever holds them at once.
+            twin = world.twin(receive)
+            since = min(receive.seq, twin["seq"]) if twin else receive.seq
+            mine = [c for c in notice.sends if c.client == receive.client and since < c.seq < receive.end_seq]
+            refused = [c for c in mine if refuses(c)]
             if not refused:
                 continue
             first, last = refused[0], refused[-1]
@@ -178,13 +192,11 @@ def lasts(world, receive, since, within=ACT_US):
 def crowded(world):
     """A client holds no more messages than its concurrency and what the design allows beside it.
 
-    Heuristic, and judged only with `--concurrency N`: N on their way, a fifth more ready, up to 40 (at most N) in their
-    first delete, N suspects and N that wait for an event. Leases that were given a visibility other than that of
-    their receive count as given back.
+    Heuristic, and judged only where the mark `started` or `--concurrency` tells N: N on their way, a fifth more
+    ready, up to 40 (at most N) in their first delete, N suspects and N that wait for an event. Leases that were
+    given a visibility other than that of their receive count as given back, and so does what a line says has
+    ended. Copies under one SQS message id count once.
     """
-    if not world.concurrency:
-        return
-    most = 3 * world.concurrency + world.concurrency // 5 + min(world.concurrency, 40)
     changes = defaultdict(list)
     for receive in world.history.receives.values():
         if receive.copy.queue not in world.history.queues or receive.call is None or not receive.call.heard():
@@ -194,13 +206,23 @@ def crowded(world):
         for call, seconds, done in world.settling(receive.handle):
             if done and seconds is not None and seconds != asked:
                 end = min(end, call.ms)
+        outcome = world.outcome(receive)
+        if outcome and outcome.ms >= receive.ms:
+            end = min(end, outcome.ms)
         changes[receive.client] += [(receive.ms, 1, receive), (end, -1, receive)]
     for client, list_of in changes.items():
-        held = 0
+        concurrency = world.history.client(client).told("concurrency") or world.concurrency
+        if not concurrency:
+            continue
+        most = 3 * concurrency + concurrency // 5 + min(concurrency, 40)
+        held = Counter()
         for _, change, receive in sorted(list_of, key=lambda one: (one[0], one[1])):
-            held += change
-            if held > most:
-                yield Finding(f"{client} held {held} messages at once, more than {most}", receive.record)
+            held[receive.copy.message] += change
+            if change < 0:
+                continue
+            count = sum(leases > 0 for leases in held.values())
+            if count > most:
+                yield Finding(f"{client} held {count} messages at once, more than {most}", receive.record)
                 break
 
 

@@ -39,7 +39,7 @@ class Story:
         return record["seq"]
 
     def arrive(self, key=1, queue="q", body=None, message=None, how="sent"):
-        body = body or json.dumps({"uid": f"event {key}"})
+        body = body or json.dumps({"uid": f"event-{key}"})
         self.bodies[key] = body
         message = message or f"m{key}"
         self.note("arrived", queue=queue, key=key, message=message, how=how, visible_at=self.ms, sent_at=self.ms, body=body)
@@ -116,6 +116,10 @@ class Story:
             name = f"q#m{key}#{digest(self.bodies[key], 16)}"
             self.note("item", call, table="t", key=name, item=item)
         self.end(call, status=200 if ok else 500, code=None if ok else "InternalServerError")
+
+    def good(self, key=1):
+        """Says that a mail can be made of a message."""
+        self.note("mark", mark="good", word=f"event-{key}")
 
     def mark(self, mark, client="a", **fields):
         self.note("mark", mark=mark, client=client, **fields)

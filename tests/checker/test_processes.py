@@ -40,6 +40,14 @@ class Processes(Case):
             self.story.at(at / 100).send(tags={"notification-id": "zz", "witness": "1"})
         self.assert_breaks("fast")
 
+    def test_a_rate_of_its_own_counts_in_place_of_the_accounts(self):
+        account = self.story.call("a", "ses:GetAccount", {})
+        self.story.end(account, body={"SendQuota": {"MaxSendRate": 1000}})
+        self.story.mark("started", rate=10)
+        for at in range(30):
+            self.story.at(at / 100).send(tags={"notification-id": "zz", "witness": "1"})
+        self.assert_breaks("fast")
+
     def test_a_burst_and_then_the_rate_is_not(self):
         account = self.story.call("a", "ses:GetAccount", {})
         self.story.end(account, body={"SendQuota": {"MaxSendRate": 10}})
@@ -97,6 +105,8 @@ class Processes(Case):
         line = self.story.at(5).log_line
         self.assert_breaks("contradicted", log=[line("deferred")])
         self.assert_breaks(log=[line("deferred", text="deferred: the mail may have been sent")])
+        lost = "lost its lease before it was known whether its mail was sent"
+        self.assert_breaks(log=[line("lost", text=lost)])
 
     def test_a_log_that_says_it_dropped_lines_need_not_have_one_for_each_outcome(self):
         self.story.receive()

@@ -75,9 +75,7 @@ MUTATIONS = [
         let pass = context.gates.mail.pass(key);""")]),
     ("what was sent is left in the queue", "undeleted", [
         (OUTCOME, "(Outcome::Sent, Settlement::Delete)", "(Outcome::Sent, Settlement::Leave)")]),
-    ("leases are renewed after they are settled", "renewed", [
-        (WORKER, "    drop(lease);", "    mem::forget(lease);"),
-        (SETTLE, "            lease.end();\n            self.delete_older", "            self.delete_older")]),
+    ("leases are renewed after they are settled", "renewed", [(WORKER, "    drop(lease);", "    mem::forget(lease);")]),
     ("a delete is tried once", "unretried", [(SETTLE, "if lease.is_at_cap() {", "if true {")]),
     ("who settles does not wait for a renewal", "overlapping", [(LEASE, "if held.busy {", "if false {")]),
     ("what is being settled is renewed", "overlapping", [(HELD, "if self.busy || self.ending ||", "if self.ending ||")]),

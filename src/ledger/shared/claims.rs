@@ -12,9 +12,9 @@ const OWNERS_MAX: usize = 64;
 pub(super) struct Claims {
     /// The ids of claims of which one may stand, the oldest first.
     owners: Vec<String>,
-    /// Until when a send may begin under the claim that stands.
+    /// Until when a send may begin, under the claim that stands or without one.
     begins_until: Option<Instant>,
-    without_table: Without,
+    went_by: WentBy,
     /// Until when somebody else's claim may stand.
     other_until: Option<Instant>,
     /// A send has begun that may have gone.
@@ -25,13 +25,13 @@ pub(super) struct Claims {
     is_in_doubt: bool,
 }
 
-/// Whether what this process remembers has to do, since the table is put aside.
+/// What lets the mail go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-enum Without {
+enum WentBy {
     #[default]
-    Never,
-    Before,
-    Now,
+    Table,
+    /// At least once what this process remembers has had to do, since the table was put aside.
+    Memory,
 }
 
 impl Claims {
@@ -44,9 +44,6 @@ impl Claims {
         }
         self.owners.push(owner.to_owned());
         self.begins_until = None;
-        if self.without_table == Without::Now {
-            self.without_table = Without::Before;
-        }
         earlier
     }
 
@@ -79,16 +76,16 @@ impl Claims {
         Some(until.duration_since(now)).filter(|remaining| !remaining.is_zero())
     }
 
-    /// The mail goes without the table. Whether it does so for the first time.
-    pub(super) fn go_without(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.without_table, Without::Now);
-        before == Without::Never
+    /// The mail goes without the table. A send may begin until then: later the table may answer again, and
+    /// somebody else have claimed the mail. Whether it goes without for the first time.
+    pub(super) fn go_without(&mut self, begins_until: Instant) -> bool {
+        self.begins_until = Some(begins_until);
+        std::mem::replace(&mut self.went_by, WentBy::Memory) == WentBy::Table
     }
 
     /// A send is about to begin. False if nothing allows it any more.
     pub(super) fn begin_send(&mut self, now: Instant) -> bool {
-        let in_time = self.begins_until.is_some_and(|until| now <= until);
-        let may_begin = self.without_table == Without::Now || in_time;
+        let may_begin = self.begins_until.is_some_and(|until| now <= until);
         self.is_in_doubt |= self.may_be_sent;
         self.has_unanswered |= self.may_be_sent && may_begin;
         self.may_be_sent |= may_begin;

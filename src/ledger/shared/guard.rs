@@ -131,7 +131,7 @@ impl SharedGuard {
     }
 
     fn without(&self, claims: &mut Claims) -> Claimed {
-        if claims.go_without() {
+        if claims.go_without(Instant::now() + CLAIM_COUNTS_FOR) {
             self.shared.reach.went_without();
             self.shared.instruments.metrics.sent_without_table();
         }

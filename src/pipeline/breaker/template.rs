@@ -274,7 +274,8 @@ impl TemplateBreaker {
             return (Blame::Message, closed);
         }
         self.lacking.insert(key.to_owned());
-        if self.is_open() {
+        if let Some(open) = &mut self.open {
+            open.receives.tried();
             return (Blame::Template, closed);
         }
         let placeholder = placeholder.to_owned();

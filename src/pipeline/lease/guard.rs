@@ -40,11 +40,6 @@ impl Lease {
         self.with(|held| held.receive_count)
     }
 
-    /// The handles under which the message was received before the newest.
-    pub fn older_receipts(&self) -> Vec<ReceiptHandle> {
-        self.with(|held| held.older.clone())
-    }
-
     /// The longest visibility that the queue still grants, in whole seconds.
     pub fn longest(&self) -> Duration {
         self.with(|held| held.longest(Instant::now()))
@@ -74,7 +69,7 @@ impl Lease {
         .await
     }
 
-    /// Nothing is renewed any more: the message is deleted, or about to be given back.
+    /// Nothing is renewed any more: the message is about to be given back.
     pub fn end(&self) {
         self.with(|held| held.ending = true);
     }
@@ -143,6 +138,11 @@ impl Call<'_> {
     /// The handle to call with.
     pub fn receipt(&self) -> &ReceiptHandle {
         &self.receipt
+    }
+
+    /// The handles under which the message was received before that, as far as they are kept.
+    pub fn older_receipts(&self) -> Vec<ReceiptHandle> {
+        self.lease.with(|held| held.older.clone())
     }
 
     /// Whether the handle was replaced since, so that the call's answer says nothing.

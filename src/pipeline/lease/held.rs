@@ -33,7 +33,7 @@ pub(super) struct Held {
     failures: u32,
     /// A call for this lease is under way.
     pub(super) busy: bool,
-    /// Nothing more is renewed: the message is deleted, or being given back.
+    /// Nothing more is renewed: the message is being given back.
     pub(super) ending: bool,
     /// Whether the loss has been noticed, and its waiters woken.
     pub(super) lost: bool,

@@ -2,7 +2,7 @@
 
 use tokio::{
     sync::{self, watch},
-    time::{self, Instant},
+    time::{self, Duration, Instant},
 };
 
 use super::RateLimiter;
@@ -75,6 +75,16 @@ impl Limiter {
     pub fn give_back(&self, recipients: usize) {
         let mut state = self.state.lock();
         state.rate.give_back(recipients, Instant::now());
+        drop(state);
+        self.changes.send_replace(());
+    }
+
+    /// Gives back a share that was taken so long ago: what time has restored of it by now is used up.
+    pub fn give_back_late(&self, recipients: usize, taken_ago: Duration) {
+        let mut state = self.state.lock();
+        state
+            .rate
+            .give_back_late(recipients, taken_ago, Instant::now());
         drop(state);
         self.changes.send_replace(());
     }

@@ -271,3 +271,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_share_that_is_given_back_late_is_worth_what_time_has_not_restored() {
+    let start = Instant::now();
+    let mut rate = RateLimiter::new(SendRate::PerSecond(2.0), start);
+    let at = |seconds| start + Duration::from_secs(seconds);
+    assert!(rate.try_take(21, start));
+    // Twenty are owed, and six are restored.
+    rate.give_back_late(21, Duration::from_secs(3), at(3));
+    assert!(rate.try_take(1, at(3)), "its own debt does not stop it");
+    // All that was taken is restored by now: there is nothing to give back.
+    let mut rate = RateLimiter::new(SendRate::PerSecond(2.0), start);
+    for _ in 0..8 {
+        let taken = rate.try_take(1, start);
+        rate.give_back_late(1, Duration::from_secs(1), start);
+        assert!(taken || rate.in_debt());
+    }
+    assert!(
+        !rate.try_take(1, start),
+        "those that come late go one by one"
+    );
+}

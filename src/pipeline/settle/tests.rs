@@ -155,7 +155,10 @@ async fn a_delete_confirmed_for_an_old_handle_is_repeated_with_the_new_one() {
     };
     let (settled, ()) = tokio::join!(rig.settler.delete(&lease, || ()), replace);
     assert_eq!(settled, SettleResult::Done);
-    assert_eq!(rig.queue.asked()[1].entries, [("newer".to_owned(), None)]);
+    assert_eq!(
+        rig.queue.asked()[1].entries,
+        [("newer".to_owned(), None), ("m".to_owned(), None)]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -246,21 +249,42 @@ async fn a_message_that_came_twice_is_deleted_by_both_handles() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_came_twice_is_not_renewed_between_its_two_deletes() {
-    let rig = rig(&[], Answer::Done);
+async fn while_a_message_is_deleted_by_both_handles_it_is_not_renewed() {
+    let rig = rig(&[Answer::Late(Duration::from_secs(2))], Answer::Done);
     let lease = rig.lease("m");
     assert!(
         rig.leases
             .adopt("m", handle("copy"), Instant::now())
             .is_none()
     );
-    tokio::spawn(Arc::clone(&rig.leases).keep(|| (), CancellationToken::new()));
-    // A renewal falls due while the first delete is under way.
-    sleep(Duration::from_millis(29_990)).await;
+    let keeper = tokio::spawn(Arc::clone(&rig.leases).keep(|| (), CancellationToken::new()));
+    tokio::time::sleep(Duration::from_secs(29)).await;
     let settled = rig.settler.delete(&lease, || ()).await;
     assert_eq!(settled, SettleResult::Done);
+    drop(lease);
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let asked = rig.queue.asked();
-    let entries = asked.iter().flat_map(|asked| &asked.entries);
-    let renewed = entries.filter(|(_, visibility)| visibility.is_some());
-    assert_eq!(renewed.count(), 0);
+    let renewals = asked.iter().flat_map(|asked| &asked.entries);
+    assert_eq!(renewals.filter(|(_, to)| to.is_some()).count(), 0);
+    keeper.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_while_it_is_given_back_is_a_lease_of_its_own() {
+    let rig = rig(&[], Answer::Call(QueueFailureKind::Transient));
+    let lease = rig.lease("m");
+    let give_back = rig.settler.give_back(&lease, Duration::from_secs(2));
+    let again = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        rig.leases.adopt("m", handle("again"), Instant::now())
+    };
+    let (settled, again) = tokio::join!(give_back, again);
+    assert!(matches!(
+        settled,
+        SettleResult::LeaseLost | SettleResult::GivenUp
+    ));
+    assert!(!again.expect("a lease of its own").is_lost());
+    let asked = rig.queue.asked();
+    let mut handles = asked.iter().flat_map(|asked| &asked.entries);
+    assert!(handles.all(|(handle, _)| handle == "m"));
 }

@@ -222,9 +222,13 @@ impl Worker<'_> {
             }
         }
         // A share of the rate is good for the moment it was taken in. Those that waited long for the table
-        // would all go at once, so that each takes another.
-        if asked.elapsed() > TABLE_CALL_TIMEOUT && !self.wait_turn(recipients, &pass).await? {
-            return Ok(None);
+        // would all go at once, so that each takes another. A stop has no time for that.
+        let waited = asked.elapsed();
+        if waited > TABLE_CALL_TIMEOUT && !context.drain.has_begun() {
+            context.limiter.give_back_late(recipients, waited);
+            if !self.wait_turn(recipients, &pass).await? {
+                return Ok(None);
+            }
         }
         // The claim may have taken its time.
         let lasts = self.lease.margin() >= context.send_timeout;

@@ -1,7 +1,6 @@
 //! How a daemon is started: its surroundings, what it may use of the machine, and who reads its standard error.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use sandbox::Sandbox;
-use serde_json::json;
+use serde_json::{Number, json};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::watch;
@@ -61,7 +60,7 @@ impl Launch {
         let output =
             File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let name = name_of(&log);
-        let mut command = self.limits.command(program);
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env(ROLE, "1")
@@ -80,6 +79,7 @@ impl Launch {
         }
         let mut child: Child = command.spawn().context("the daemon cannot be started")?;
         let pid = child.id().context("the daemon has no process id")?;
+        self.limits.impose(pid)?;
         let daemon = Daemon {
             sandbox: Arc::clone(&self.sandbox),
             name,
@@ -94,8 +94,21 @@ impl Launch {
             child,
         };
         let limited = !self.limits.is_none();
-        daemon.mark("started", json!({ "pid": pid, "limited": limited }));
+        daemon.mark(
+            "started",
+            json!({
+                "pid": pid,
+                "limited": limited,
+                "concurrency": self.number("concurrency"),
+                "rate": self.number("email.max_send_rate"),
+            }),
+        );
         Ok(daemon)
+    }
+
+    /// A setting that is a number.
+    fn number(&self, key: &str) -> Option<Number> {
+        serde_json::from_str(self.settings.get(key)?).ok()
     }
 }
 
@@ -104,38 +117,34 @@ impl Limits {
         self == Self::default()
     }
 
-    /// The program, under these limits. The shell sets them and becomes the program.
-    fn command(self, program: &Path) -> Command {
-        if self.is_none() {
-            return Command::new(program);
-        }
-        let mut script = String::new();
-        for (flag, most) in [("n", self.files), ("v", self.memory_kib)] {
-            if let Some(most) = most {
-                // Writing into a string cannot fail.
-                let _infallible = write!(script, "ulimit -S -{flag} {most} && ");
-            }
-        }
-        script.push_str("exec \"$0\" \"$@\"");
-        let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(script).arg(program);
-        command
+    /// Holds the process to them. The program itself cannot: it would do so at a time of its own.
+    fn impose(self, pid: u32) -> anyhow::Result<()> {
+        self.set(pid, |most, _| most)
     }
 
     /// Gives the process what the system allows.
     pub(super) fn lift(self, pid: u32) -> anyhow::Result<()> {
+        self.set(pid, |_, maximum| maximum)
+    }
+
+    fn set(
+        self,
+        pid: u32,
+        current: fn(Option<u64>, Option<u64>) -> Option<u64>,
+    ) -> anyhow::Result<()> {
         let process = Pid::from_raw(pid.cast_signed());
-        for (resource, limited) in [
-            (Resource::Nofile, self.files.is_some()),
-            (Resource::As, self.memory_kib.is_some()),
+        let memory = self.memory_kib.map(|most| u64::from(most) * 1024);
+        for (resource, most) in [
+            (Resource::Nofile, self.files.map(u64::from)),
+            (Resource::As, memory),
         ] {
-            if limited {
+            if most.is_some() {
                 let maximum = getrlimit(resource).maximum;
-                let all = Rlimit {
-                    current: maximum,
+                let limit = Rlimit {
+                    current: current(most, maximum),
                     maximum,
                 };
-                prlimit(process, resource, all).context("the limits cannot be lifted")?;
+                prlimit(process, resource, limit).context("the limits cannot be set")?;
             }
         }
         Ok(())

@@ -47,8 +47,10 @@ pub(super) struct History {
     pub(super) claims: Vec<Claim>,
     /// When the table had taken in which message's mail as sent.
     pub(super) records: Vec<(Duration, usize)>,
-    /// When a call of a daemon on the table met with trouble.
+    /// When a call of a daemon on the table failed, or its answer came too late.
     pub(super) table_troubles: Vec<(Duration, usize)>,
+    /// When one took its time and was answered.
+    pub(super) table_slow: Vec<(Duration, usize)>,
     /// What each message ended with, at last.
     pub(super) dead: Vec<(String, usize)>,
     pub(super) left: Vec<usize>,
@@ -80,6 +82,8 @@ pub(super) struct Receive {
     /// Which message of the schedule it is, and its id in the queue.
     pub(super) message: usize,
     pub(super) id: String,
+    /// Which copy it is of those under this id.
+    pub(super) key: Option<u64>,
     pub(super) count: u32,
     /// Until when it is hidden, by when that was set.
     pub(super) hidden: Vec<(Duration, Duration)>,

@@ -167,6 +167,7 @@ impl Ports {
             sent_at: None,
             trace_carriers: BTreeMap::new(),
         };
+        let key = self.stage.sqs.key_of("q", &receipt);
         let now = self.stage.now();
         let mut history = self.stage.history();
         let place = history.receives.len();
@@ -176,6 +177,7 @@ impl Ports {
             at: now,
             message: self.stage.message_of(&received.body),
             id: received.id.clone(),
+            key,
             count: received.receive_count,
             hidden: vec![(now, now + visibility)],
             deleted: None,

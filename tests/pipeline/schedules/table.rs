@@ -32,9 +32,13 @@ impl Ports {
         self.alive(operation).await;
         let failed = |kind| Err(Failure::new(kind, call_error(operation, "Scripted")));
         let trouble = self.stage.trouble(Class::Table);
-        if trouble.is_some() {
-            let now = self.stage.now();
-            self.stage.history().table_troubles.push((now, self.daemon));
+        if let Some(trouble) = trouble {
+            let met = (self.stage.now(), self.daemon);
+            let mut history = self.stage.history();
+            match trouble {
+                Trouble::TableSlow(millis) if is_in_time(millis) => history.table_slow.push(met),
+                _ => history.table_troubles.push(met),
+            }
         }
         match trouble {
             None => call().await,
@@ -42,10 +46,9 @@ impl Ports {
             Some(Trouble::TableFails) => failed(TableFailureKind::Transient),
             Some(Trouble::TableDenied) => failed(TableFailureKind::AccessDenied),
             Some(Trouble::TableSlow(millis)) => {
-                let takes = Duration::from_millis(millis);
-                sleep(takes.min(TABLE_CALL_TIMEOUT)).await;
+                sleep(Duration::from_millis(millis).min(TABLE_CALL_TIMEOUT)).await;
                 let answer = call().await;
-                if takes < TABLE_CALL_TIMEOUT {
+                if is_in_time(millis) {
                     answer
                 } else {
                     failed(TableFailureKind::Transient)
@@ -64,6 +67,11 @@ impl Ports {
         let notification = notification.split('.').next().unwrap_or_default();
         message_of_notification(notification, self.stage.schedule.messages.len())
     }
+}
+
+/// Whether an answer that takes so many milliseconds is waited for.
+fn is_in_time(millis: u64) -> bool {
+    Duration::from_millis(millis) < TABLE_CALL_TIMEOUT
 }
 
 #[async_trait]

@@ -199,6 +199,12 @@ impl Sqs {
         Some(policy.to_owned())
     }
 
+    /// Which copy in a queue a handle is of, by the `key` of the history's records; nothing for what was not
+    /// issued there.
+    pub fn key_of(&self, queue_name: &str, handle: &str) -> Option<u64> {
+        lock(&self.queues).get(queue_name)?.key_of(handle)
+    }
+
     /// Every message of a queue in the order of arrival; nothing where there is no such queue.
     pub fn snapshot(&self, queue_name: &str) -> Vec<MessageState> {
         let now = self.clock.now_millis();

@@ -139,7 +139,6 @@ impl Open {
     /// The message with this key becomes the probe; `turn` is larger than at any turn before.
     pub(super) fn begin_probe(&mut self, key: &str, turn: u64) {
         self.probing = true;
-        self.receives.tried();
         self.tried.insert(key.to_owned(), turn);
         self.tried
             .retain(|_, tried| *tried + TURNS_REMEMBERED > turn);
@@ -157,6 +156,11 @@ impl Open {
         if is_quota && self.check == Check::DoneAndSends {
             self.witness_is_mute = false;
         }
+    }
+
+    /// A witness may tell again, where one can know the cause at all.
+    pub(super) fn hear_witness_again(&mut self) {
+        self.witness_is_mute &= is_beyond_witness(self.cause);
     }
 
     /// The account refuses, or could not be asked: what a witness cannot know it cannot tell.

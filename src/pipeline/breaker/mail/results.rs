@@ -254,6 +254,7 @@ impl MailBreaker {
         let open = self.open.as_mut()?;
         debug_assert!(permission.is_probe);
         open.probing = false;
+        open.receives.tried();
         // The message fares as the witnesses did: their word holds.
         if open.is_refused_with(&failure.error.code)
             && self.witness.is_refused_with(&failure.error.code)
@@ -276,6 +277,10 @@ impl MailBreaker {
             SendFailureKind::Refused | SendFailureKind::RecipientNotVerified
         ) {
             open.hear_witness_beside_account();
+            // The message may be at fault itself, and what the last witness was refused for may be over.
+            if !self.witness.is_refused_for_itself() {
+                open.hear_witness_again();
+            }
         }
         open.schedule(now + delay);
         changed

@@ -314,8 +314,8 @@ fn a_message_that_ends_before_it_was_tried_makes_room_for_another_at_once() {
     // Only the one that was received last, and only until it is tried.
     bench.breaker.probe_receive_started(bench.now);
     let probe = bench.begin("tried");
-    bench.breaker.ended_untried(bench.now);
     assert_eq!(bench.report(probe, TRANSIENT), None);
+    bench.breaker.ended_untried(bench.now);
     bench.arrive("tried");
     assert!(!bench.breaker.wants_probe_message(bench.now));
     bench.pass(2);

@@ -166,6 +166,13 @@ impl Witness {
             .is_some_and(|(refused, _)| refused == code)
     }
 
+    /// Whether what the last one was refused with concerned witnesses alone before.
+    pub(super) fn is_refused_for_itself(&self) -> bool {
+        self.refusal
+            .as_ref()
+            .is_some_and(|(code, _)| self.is_own(code))
+    }
+
     /// Whether one more message may be rejected on unproven word.
     pub(super) fn trust_unproven(&mut self) -> bool {
         self.unproven += 1;

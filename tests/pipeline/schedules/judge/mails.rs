@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use organizer_notifier::timing::lease_call_timeout;
-
 use super::{
     super::{
         history::{AT_ONCE, Send, Told},
@@ -201,13 +199,23 @@ pub(super) fn hasty(case: &Case<'_>) -> Vec<Found> {
         let Some((told, Told::Unknown)) = first.told else {
             continue;
         };
-        // Where the lease ended meanwhile, the message's next receive begins anew.
         let other_receive = history.receives.iter().any(|receive| {
             let of = Some(receive.message) == second.message && receive.daemon == second.daemon;
-            of && first.began <= receive.heard.unwrap_or(receive.at) && receive.at <= second.began
+            of && told <= receive.heard.unwrap_or(receive.at) && receive.at <= second.began
+        });
+        // A copy takes its turn when the one that waits loses its lease.
+        let is_lost = case.played.lines.iter().any(|line| {
+            let mut receives = history.receives.iter();
+            let is_its = receives
+                .any(|receive| receive.id == line.id && Some(receive.message) == second.message);
+            line.outcome == "lost" && told <= line.at && line.at <= second.began && is_its
         });
         let is_early = second.began + AT_ONCE < told + patience;
-        if is_early && !other_receive && !may_be_deaf(case, second.daemon, told, second.began) {
+        if is_early
+            && !is_lost
+            && !other_receive
+            && !may_be_deaf(case, second.daemon, told, second.began)
+        {
             let message = second.message.unwrap_or_default();
             let waited = second.began.saturating_sub(told);
             let text =
@@ -252,7 +260,7 @@ fn may_be_deaf(case: &Case<'_>, daemon: usize, from: Duration, to: Duration) -> 
 pub(super) fn unheld(case: &Case<'_>) -> Vec<Found> {
     let history = case.history();
     let settings = &case.played.settings;
-    let on_its_way = lease_call_timeout(settings.queue.visibility_timeout) + AT_ONCE;
+    let on_its_way = settings.queue.visibility_timeout / 2 + AT_ONCE;
     let mut found = Vec::new();
     for send in &history.sends {
         let Some(message) = send.message.filter(|message| *message != NO_MESSAGE) else {
@@ -262,8 +270,8 @@ pub(super) fn unheld(case: &Case<'_>) -> Vec<Found> {
             .receives_of(message)
             .filter(|(_, of)| of.daemon == send.daemon);
         let held = mine.any(|(_, receive)| {
-            // An answer is taken to be on its way for no longer than a call may be. Where one took longer
-            // the lease ends sooner than its holder can know, but not before its first renewal.
+            // A lease counts from its receive's request, but no more than half of it is taken for gone. Where
+            // the answer took longer it ends sooner than its holder can know, but not before its first renewal.
             let heard = receive.heard.unwrap_or_default();
             let late = heard > receive.at + on_its_way;
             if late && history.frozen(receive.at, send.began) > Duration::ZERO {

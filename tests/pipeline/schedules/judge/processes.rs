@@ -75,7 +75,8 @@ pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
             since = send.began;
             // Waits end at whole milliseconds, and the claim stands between the turn and the send. It may take
             // a second before the mail needs another turn.
-            let mut troubles = history.table_troubles.iter();
+            let slow = history.table_slow.iter();
+            let mut troubles = history.table_troubles.iter().chain(slow);
             let is_late = troubles.any(|(at, _)| *at <= since && since <= *at + TABLE_WAITED);
             let least = if is_late { -2.0 - rate } else { -2.0 };
             if tokens < least {
@@ -135,21 +136,24 @@ fn room(case: &Case<'_>, daemon: usize, at: Duration) -> usize {
             && (answered || heard.any(|heard| heard.send == number && heard.at <= at))
     });
     let concurrency = case.played.schedule.concurrency;
-    if has_mailed {
-        concurrency + concurrency / 5 + 1
+    // Who waits for another's claim or for its record in a table is not seen; so many do not count.
+    let waiting = if case.played.schedule.has_table() {
+        concurrency
     } else {
-        // A probe may have been received beside it.
-        2
-    }
+        0
+    };
+    waiting
+        + if has_mailed {
+            concurrency + concurrency / 5 + 1
+        } else {
+            // A probe may have been received beside it.
+            2
+        }
 }
 
-/// How many messages it holds at this moment of which no send has failed. Where the daemons share a table
-/// one may wait for another's claim, which is not seen.
+/// How many messages it holds at this moment of which no send has failed.
 fn held(case: &Case<'_>, daemon: usize, at: Duration) -> usize {
     let history = case.history();
-    if case.played.schedule.has_table() {
-        return 0;
-    }
     let has_needed_uid = case.had(at, |what| what == Trouble::FetchNeedsUid);
     let ids = history.receives.iter().filter(|receive| {
         let mut sends = history.sends_of(receive.message);

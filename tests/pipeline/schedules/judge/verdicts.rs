@@ -1,7 +1,7 @@
 //! Rules about messages that are not mailed: each receive was spent for a reason, and nobody is blamed
 //! for what ails all.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     super::{
@@ -20,7 +20,11 @@ const UNJUDGED_SHARE: f64 = 0.95;
 pub(super) fn dead(case: &Case<'_>) -> Vec<Found> {
     let history = case.history();
     let mut found = Vec::new();
-    for (id, message) in &history.dead {
+    let mut dead = history.dead.clone();
+    dead.sort_unstable();
+    // Copies under one id stand in it as often as they are dead.
+    dead.dedup();
+    for (id, message) in &dead {
         match case.body(*message) {
             Body::Malformed | Body::NoRecipient | Body::Unwanted => continue,
             Body::NoUid if case.had(Duration::MAX, |what| what == Trouble::FetchNeedsUid) => {
@@ -28,64 +32,128 @@ pub(super) fn dead(case: &Case<'_>) -> Vec<Found> {
             }
             Body::Plain | Body::Many(_) | Body::NoUid | Body::Control => {}
         }
-        let mut receives = history
-            .receives_of(*message)
-            // What was deleted was another copy under this id.
-            .filter(|(_, receive)| receive.id == *id && receive.deleted.is_none());
-        if let Some((_, receive)) =
-            receives.find(|(place, receive)| !had_reason(case, *place, receive))
-        {
-            let (count, daemon) = (receive.count, receive.daemon);
-            let text = format!(
-                "{message} is dead, and its receive {count} by {daemon} was spent for nothing"
-            );
-            found.push(Found::of(*message, text));
+        let mut copies: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (place, receive) in history.receives_of(*message) {
+            if receive.id == *id {
+                copies
+                    .entry(receive.key)
+                    .or_default()
+                    .push((place, receive));
+            }
+        }
+        for receives in copies.into_values() {
+            // Another copy under this id was deleted, or is still to be received.
+            let is_alive = receives.iter().any(|(_, of)| of.deleted.is_some())
+                || receives.len() < case.played.schedule.receives as usize;
+            let mut receives = receives.into_iter();
+            let wasted =
+                receives.find(|(place, receive)| !is_alive && !had_reason(case, *place, receive));
+            if let Some((_, receive)) = wasted {
+                let (count, daemon) = (receive.count, receive.daemon);
+                let text = format!(
+                    "{message} is dead, and its receive {count} by {daemon} was spent for nothing"
+                );
+                found.push(Found::of(*message, text));
+            }
         }
     }
     found
 }
 
 /// Whether something explains that this receive was not the last: what was seen, or what its line
-/// says, where that was seen too.
+/// says, where that was seen too. Trouble explains a lease that ran out, not one that was given back.
 fn had_reason(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
-    let ends = receive.hidden.iter().map(|(_, until)| *until).max();
-    let end = ends.unwrap_or_default();
-    if case.run(receive.daemon).is_stopping(end)
-        || Case::was_late(receive)
-        || case.was_troubled(place)
-        || was_with_another(case, place, receive)
+    let copy = case.played.schedule.messages[receive.message].copy;
+    let is_copied = matches!(copy, Some(Copy::Again(_)));
+    let together = held_together(case, place, receive);
+    let ends = together.iter().map(|(_, of)| hidden_to(of));
+    let begins = together.iter().map(|(_, of)| of.at);
+    let (since, until) = (begins.min(), ends.max());
+    let (since, until) = (since.unwrap_or(receive.at), until.unwrap_or_default());
+    // Copies under one id that are held at once end together, and a line does not say whose it is.
+    let tells_of = |line: &&Line| {
+        let of_copy = line.id == receive.id && (since..=until).contains(&line.at);
+        case.tells_of(line, receive) || is_copied && of_copy
+    };
+    let lines: Vec<_> = case.played.lines.iter().filter(tells_of).collect();
+    if lines
+        .iter()
+        .any(|line| explains(case, receive, since, line))
     {
         return true;
     }
-    let Some(line) = case.line_of(receive) else {
-        return false;
-    };
-    let sends = sends_of(case, receive, line.at);
+    let lease = case.played.settings.queue.visibility_timeout.as_secs();
+    let mut settles = case.history().settles_of(place);
+    let is_given_back = settles
+        .any(|settle| settle.effect.is_some() && settle.seconds.is_some_and(|asked| asked < lease))
+        || !is_copied && !lines.is_empty() && lines.iter().all(|line| gives_back(line));
+    let mut together = together.into_iter();
+    !is_given_back
+        && (case.run(receive.daemon).is_stopping(hidden_to(receive))
+            || together.any(|(place, of)| Case::was_late(of) || case.was_troubled(place)))
+}
+
+/// This receive, and those of other copies under its id that its daemon held at the same time: they are
+/// worked on as one.
+fn held_together<'a>(
+    case: &'a Case<'_>,
+    place: usize,
+    receive: &'a Receive,
+) -> Vec<(usize, &'a Receive)> {
+    let mut together = vec![(place, receive)];
+    loop {
+        let mut others = case.history().receives_of(receive.message);
+        let next = others.find(|(place, other)| {
+            let is_mine = other.daemon == receive.daemon && other.id == receive.id;
+            let is_new = together.iter().all(|(known, _)| known != place);
+            let mut known = together.iter();
+            is_mine
+                && is_new
+                && known.any(|(_, of)| {
+                    let is_both = of.at < hidden_to(other) && other.at < hidden_to(of);
+                    of.key != other.key && is_both
+                })
+        });
+        let Some(next) = next else { return together };
+        together.push(next);
+    }
+}
+
+/// Until when it was hidden at the most.
+fn hidden_to(receive: &Receive) -> Duration {
+    let ends = receive.hidden.iter().map(|(_, until)| *until);
+    ends.max().unwrap_or_default()
+}
+
+/// Whether a message that ends so is put back by its daemon, now or later.
+fn gives_back(line: &Line) -> bool {
+    matches!(
+        line.outcome.as_str(),
+        "rejected" | "deferred" | "exhausted" | "released"
+    )
+}
+
+/// Whether what a line tells was seen.
+fn explains(case: &Case<'_>, receive: &Receive, since: Duration, line: &Line) -> bool {
+    if gives_back(line) && case.run(receive.daemon).is_stopping(line.at) {
+        return true;
+    }
+    let sends = sends_of(case, receive, since, line.at);
     let count = |wanted: fn(&Send) -> bool| sends.iter().filter(|send| wanted(send)).count();
     match line.outcome.as_str() {
         "rejected" => count(is_refused) > 0,
         "deferred" | "exhausted" => {
+            let last = sends.last().and_then(|send| send.told);
+            let has_failed = last.is_some_and(|(_, told)| told != Told::Accepted);
             let unanswered = count(|send| matches!(send.told, Some((_, Told::Unknown))));
             let is_last = receive.count >= case.played.schedule.receives;
             let budget = case.played.settings.max_elapsed * if is_last { 4 } else { 1 };
-            let held = line.at - receive.heard.unwrap_or(receive.at);
-            unanswered > 1 || held + AT_ONCE >= budget
+            let held = line.at - since;
+            has_failed && (unanswered > 1 || held + AT_ONCE >= budget)
         }
         "panicked" => count(|send| send.told.is_none()) > 0,
         _ => false,
     }
-}
-
-/// Whether its daemon held another copy under the same id with it: of those only the newest is renewed.
-fn was_with_another(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
-    let copy = case.played.schedule.messages[receive.message].copy;
-    let ends = |receive: &Receive| receive.hidden.iter().map(|(_, until)| *until).max();
-    let mut others = case.history().receives_of(receive.message);
-    matches!(copy, Some(Copy::Again(_)))
-        && others.any(|(number, other)| {
-            let overlap = Some(other.at) <= ends(receive) && Some(receive.at) <= ends(other);
-            number != place && other.id == receive.id && other.daemon == receive.daemon && overlap
-        })
 }
 
 /// What is rejected for refusals was refused, another mail begun after that was accepted, and it was
@@ -109,11 +177,10 @@ pub(super) fn unwitnessed(case: &Case<'_>) -> Vec<Found> {
             // It does not show whose line it is.
             continue;
         }
-        let mine = |of: &Line| {
-            let mut all = history.receives_of(receive.message);
-            all.any(|(_, other)| other.daemon == receive.daemon && case.tells_of(of, other))
-        };
-        let since = case.played.lines[..place].iter().rev().find(|of| mine(of));
+        let ids = history.receives_of(receive.message).map(|(_, of)| &of.id);
+        let ids: Vec<_> = ids.collect();
+        let mut before = case.played.lines[..place].iter().rev();
+        let since = before.find(|line| ids.contains(&&line.id));
         let since = since.map_or(Duration::ZERO, |line| line.at);
         let mut sends = history.sends_of(receive.message).collect::<Vec<_>>();
         sends.retain(|send| {
@@ -160,12 +227,16 @@ fn was_accepted(case: &Case<'_>, daemon: usize, first: &Send, last: &Send) -> bo
     })
 }
 
-/// The sends of this receive, up to this moment.
-fn sends_of<'a>(case: &'a Case<'_>, receive: &Receive, by: Duration) -> Vec<&'a Send> {
+/// The sends of this message by who received it, from one moment to the other.
+fn sends_of<'a>(
+    case: &'a Case<'_>,
+    receive: &Receive,
+    since: Duration,
+    by: Duration,
+) -> Vec<&'a Send> {
     let sends = case.history().sends_of(receive.message);
-    let of = sends.filter(|send| {
-        send.daemon == receive.daemon && receive.at <= send.began && send.began <= by
-    });
+    let of = sends
+        .filter(|send| send.daemon == receive.daemon && since <= send.began && send.began <= by);
     of.collect()
 }
 

@@ -372,6 +372,10 @@ impl Queue {
             .map(|entry| (&entry.message, entry.state))
     }
 
+    pub(super) fn key_of(&self, handle: &str) -> Option<u64> {
+        self.receipt(handle).ok().map(|receipt| receipt.key)
+    }
+
     fn receipt(&self, handle: &str) -> Result<Receipt, ServiceError> {
         Receipt::decode(handle, self.identity).ok_or_else(|| invalid_handle(handle))
     }
