@@ -5,7 +5,8 @@ use std::time::Duration;
 use organizer_notifier::ports::{AccountCause, AccountFailureKind, SendFailureKind};
 
 use crate::rig::{
-    Operation, Rig, Standing, accept, assert_about, facts, fail, millis, mins, secs, slow_fail,
+    Daemon, Operation, Rig, Standing, accept, assert_about, facts, fail, millis, mins, secs,
+    slow_fail,
 };
 
 const STOPPED: &str = "sending has stopped";
@@ -127,8 +128,9 @@ async fn what_concerns_one_message_or_our_pace_never_opens_it() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn with_nothing_held_one_message_at_a_time_is_received_as_the_probe() {
+/// An outage of ten minutes that has opened the breaker, with nothing held and without witnesses; and
+/// when it is over.
+async fn outage_with_nothing_held() -> (Rig, Daemon, Duration) {
     // Each attempt spends the whole budget, so that nothing is held when the breaker opens.
     let rig = Rig::with(|settings| {
         settings.max_elapsed = secs(1);
@@ -146,6 +148,12 @@ async fn with_nothing_held_one_message_at_a_time_is_received_as_the_probe() {
     });
     rig.publish_many("opener", 3).await;
     rig.until(|| !rig.errors(STOPPED).is_empty()).await;
+    (rig, daemon, over)
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_nothing_held_one_message_at_a_time_is_received_as_the_probe() {
+    let (rig, daemon, _) = outage_with_nothing_held().await;
     let opened = rig.now();
     rig.publish_many("later", 30).await;
     rig.pass(mins(9)).await;
@@ -342,23 +350,7 @@ async fn a_message_that_is_always_refused_keeps_no_other_out_once_the_quota_is_b
 
 #[tokio::test(start_paused = true)]
 async fn messages_of_which_no_mail_can_be_made_cost_no_probe() {
-    // Each attempt spends the whole budget, so that nothing is held when the breaker opens.
-    let rig = Rig::with(|settings| {
-        settings.max_elapsed = secs(1);
-        settings.email.witness = false;
-    })
-    .await;
-    let daemon = rig.start_warm().await;
-    let over = rig.now() + mins(10);
-    rig.mailer.script(move |send| {
-        if send.at < over {
-            slow_fail(secs(2), SendFailureKind::Transient)
-        } else {
-            accept()
-        }
-    });
-    rig.publish_many("opener", 3).await;
-    rig.until(|| !rig.errors(STOPPED).is_empty()).await;
+    let (rig, daemon, over) = outage_with_nothing_held().await;
     rig.pass(over - rig.now()).await;
     for number in 0..12 {
         rig.publish_to(&format!("nobody-{number}"), "").await;

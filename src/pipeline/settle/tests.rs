@@ -288,3 +288,28 @@ async fn what_comes_again_while_it_is_given_back_is_a_lease_of_its_own() {
     let mut handles = asked.iter().flat_map(|asked| &asked.entries);
     assert!(handles.all(|(handle, _)| handle == "m"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_was_confirmed_counts_at_a_stop_though_an_older_handles_hangs() {
+    let rig = rig(&[Answer::Done], Answer::Hang);
+    let others: Vec<_> = (0..9).map(|n| rig.lease(&format!("m{n}"))).collect();
+    let lease = rig.lease("m");
+    let again = rig.leases.adopt("m", handle("copy"), Instant::now());
+    assert!(again.is_none(), "one lease");
+    rig.drain.begin();
+    let closed = rig.drain.wait_closed();
+    let too_late = async {
+        closed.await;
+        Instant::now()
+    };
+    let deletes = async {
+        tokio::time::sleep(Duration::from_secs(23)).await;
+        let all = others.iter().chain([&lease]);
+        let settled = all.map(|lease| rig.settler.delete(lease, || ()));
+        futures_util::future::join_all(settled).await
+    };
+    let (closed_at, settled) = tokio::join!(too_late, deletes);
+    assert_eq!(rig.calls(), [10, 1], "the older handle's is another call");
+    assert!(closed_at < rig.began + Duration::from_secs(26));
+    assert!(settled.iter().all(|settled| *settled == SettleResult::Done));
+}

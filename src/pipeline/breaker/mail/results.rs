@@ -277,8 +277,8 @@ impl MailBreaker {
             SendFailureKind::Refused | SendFailureKind::RecipientNotVerified
         ) {
             open.hear_witness_beside_account();
-            // The message may be at fault itself, and what the last witness was refused for may be over.
-            if !self.witness.is_refused_for_itself() {
+            // The message may be at fault itself, and what the last witness was refused for be over.
+            if self.witness.was_refused_like_all() {
                 open.hear_witness_again();
             }
         }

@@ -166,11 +166,11 @@ impl Witness {
             .is_some_and(|(refused, _)| refused == code)
     }
 
-    /// Whether what the last one was refused with concerned witnesses alone before.
-    pub(super) fn is_refused_for_itself(&self) -> bool {
+    /// Whether the last one was refused, with a code that never concerned witnesses alone.
+    pub(super) fn was_refused_like_all(&self) -> bool {
         self.refusal
             .as_ref()
-            .is_some_and(|(code, _)| self.is_own(code))
+            .is_some_and(|(code, _)| !self.is_own(code))
     }
 
     /// Whether one more message may be rejected on unproven word.

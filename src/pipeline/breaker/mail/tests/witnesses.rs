@@ -404,3 +404,32 @@ fn with_another_template_what_was_accepted_before_proves_nothing() {
     bench.breaker.begin_with_another_template();
     assert_eq!(bench.refused("a"), Sent::Waits);
 }
+
+#[test]
+fn a_witness_tells_again_once_a_message_was_refused_for_itself() {
+    let mut bench = Bench::with_witnesses();
+    bench.send("x", Err(UNVERIFIED));
+    bench.pass(2);
+    assert!(bench.witness(Err((REFUSED, "ForAWhile"))));
+    bench.pass(4);
+    assert!(!bench.witness(Ok(Standing::Good)), "a message is to tell");
+    assert_eq!(bench.refused("bad"), Sent::Suspected);
+    bench.pass(10);
+    assert!(bench.witness(Ok(Standing::Good)));
+    assert_eq!(bench.cause(), None);
+}
+
+#[test]
+fn a_witness_that_was_accepted_and_proved_nothing_does_not_tell_again() {
+    let mut bench = Bench::with_witnesses();
+    bench.refused("a");
+    bench.pass(1);
+    bench.witness(Err((REFUSED, "Code")));
+    assert_eq!(bench.cause(), Some(MailCause::Refused));
+    bench.pass(2);
+    assert!(bench.witness(Ok(Standing::Limited)));
+    bench.pass(4);
+    assert_eq!(bench.refused("a"), Sent::Suspected);
+    bench.pass(60);
+    assert!(!bench.witness(Ok(Standing::Good)));
+}
