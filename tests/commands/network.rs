@@ -2,14 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sandbox::lock;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::{
-    TlsAcceptor,
-    rustls::{ServerConfig, crypto::aws_lc_rs, pki_types::PrivateKeyDer},
-};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// A server with a certificate of a CA that no machine knows, in front of one without TLS.
@@ -22,30 +17,11 @@ pub(crate) struct PrivateTls {
 impl PrivateTls {
     /// In front of the server at this URL; it speaks this protocol of ALPN.
     pub(crate) async fn before(url: &str, protocol: &str) -> Self {
-        let mut authority = CertificateParams::new(vec![]).unwrap();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let pem = authority.self_signed(&key).unwrap().pem();
-        let issuer = Issuer::new(authority, key);
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        let own = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(names).unwrap();
-        let certificate = certificate.signed_by(&own, &issuer).unwrap();
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::try_from(own.serialize_der()).unwrap(),
-            )
-            .unwrap();
-        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let tls = sandbox::tls::PrivateTls::new(protocol).unwrap();
+        let acceptor = tls.acceptor().clone();
         let behind = url.trim_start_matches("http://").to_owned();
         let files = tempfile::tempdir().unwrap();
-        std::fs::write(files.path().join("ca.pem"), pem).unwrap();
+        std::fs::write(files.path().join("ca.pem"), tls.authority()).unwrap();
         let (port, serving) = serve(move |stream| {
             let (acceptor, behind) = (acceptor.clone(), behind.clone());
             async move {

@@ -16,6 +16,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use sandbox::faults::{Fault, Rule};
 use sandbox::ses::destination::EventType;
 use sandbox::ses::publisher::{EventFault, EventRule};
+use sandbox::tls::PrivateTls;
 use sandbox::{Sandbox, lock};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -36,8 +37,13 @@ const SEED: u64 = 7;
 /// What the endpoint says, a line each.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Line {
-    /// Where it listens: AWS, and a collector that takes everything.
-    Listening { aws: String, collector: String },
+    /// Where it listens: AWS, and a collector that takes everything; over TLS with the certificate of
+    /// this authority, as PEM.
+    Listening {
+        aws: String,
+        authority: Option<String>,
+        collector: String,
+    },
     /// The first `ReceiveMessage` came, in microseconds since the Unix epoch.
     Receiving { at_micros: u64 },
     /// The first mail came.
@@ -77,8 +83,11 @@ async fn run(load: Load) -> anyhow::Result<()> {
     let sandbox = Sandbox::new();
     let aws = TcpListener::bind("127.0.0.1:0").await?;
     let collector = TcpListener::bind("127.0.0.1:0").await?;
+    let tls = load.tls.then(|| PrivateTls::new("http/1.1")).transpose()?;
+    let scheme = if load.tls { "https" } else { "http" };
     let listening = Line::Listening {
-        aws: format!("http://{}", aws.local_addr()?),
+        aws: format!("{scheme}://{}", aws.local_addr()?),
+        authority: tls.as_ref().map(|tls| tls.authority().to_owned()),
         collector: format!("http://{}", collector.local_addr()?),
     };
     let mails = Arc::new(Mutex::new(Mails::new(load.verify)));
@@ -90,7 +99,12 @@ async fn run(load: Load) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let serving = tokio::spawn({
         let (sandbox, stop) = (Arc::clone(&sandbox), stop.clone());
-        async move { sandbox.serve(aws, stop).await }
+        async move {
+            match tls {
+                Some(tls) => sandbox.serve_tls(aws, &tls, stop).await,
+                None => Ok(sandbox.serve(aws, stop).await),
+            }
+        }
     });
     tell(&listening)?;
     tokio::spawn(announce_receiving(Arc::clone(&sandbox)));
@@ -121,7 +135,7 @@ async fn run(load: Load) -> anyhow::Result<()> {
     // The process that is measured ends while there is still somebody to answer it.
     tokio::task::spawn_blocking(|| std::io::read_to_string(std::io::stdin())).await??;
     stop.cancel();
-    serving.await?;
+    serving.await??;
     Ok(())
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Load {
     pub(crate) events: Events,
     /// Whether there is a table for what was sent, which answers after 3 ms.
     pub(crate) table: bool,
+    /// Whether AWS is asked over TLS.
+    pub(crate) tls: bool,
     /// How long the run goes on after its last mail, or where there are none.
     pub(crate) rest: Duration,
     /// How long all of it may take.

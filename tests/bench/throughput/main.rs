@@ -210,6 +210,7 @@ impl Subject {
             Self::Heard => "with events",
             Self::Deaf => "no event comes",
             Self::Shared => "with a table",
+            Self::Whole => "table, events",
         }
     }
 }

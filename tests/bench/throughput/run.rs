@@ -38,11 +38,17 @@ pub(crate) enum Subject {
     Deaf,
     /// The release binary, telemetry off, that remembers in a table what it sent.
     Shared,
+    /// The same that reads two events of each mail.
+    Whole,
 }
 
 impl Subject {
     pub(crate) fn is_bare(self) -> bool {
         matches!(self, Self::BareLoop | Self::BareOnOneThread)
+    }
+
+    fn has_table(self) -> bool {
+        matches!(self, Self::Shared | Self::Whole)
     }
 }
 
@@ -132,15 +138,20 @@ pub(crate) async fn run(
     let load = Load {
         verify: !subject.is_bare(),
         events: match subject {
-            Subject::Heard => Events::Read,
+            Subject::Heard | Subject::Whole => Events::Read,
             Subject::Deaf => Events::Lost,
             _ => Events::Unread,
         },
-        table: subject == Subject::Shared,
+        table: subject.has_table(),
         ..load.clone()
     };
     let mut endpoint = Endpoint::start(place, &load)?;
-    let Line::Listening { aws, collector } = endpoint.line().await? else {
+    let Line::Listening {
+        aws,
+        authority,
+        collector,
+    } = endpoint.line().await?
+    else {
         bail!("the endpoint does not say where it listens");
     };
     let log = place.logs.join("subject.log");
@@ -154,12 +165,14 @@ pub(crate) async fn run(
         Subject::Daemon => daemon(place, &aws, concurrency),
         Subject::Traced => traced(daemon(place, &aws, concurrency), &collector),
         Subject::Heard | Subject::Deaf => heard(daemon(place, &aws, concurrency), &aws),
-        Subject::Shared => {
-            let mut command = daemon(place, &aws, concurrency);
-            command.args(["--set", &format!("ledger.table={}", load::TABLE)]);
-            command
-        }
+        Subject::Shared => shared(daemon(place, &aws, concurrency)),
+        Subject::Whole => heard(shared(daemon(place, &aws, concurrency)), &aws),
     };
+    if let Some(authority) = authority {
+        let file = place.logs.join("authority.pem");
+        fs::write(&file, authority)?;
+        command.env("SSL_CERT_FILE", file);
+    }
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -272,6 +285,11 @@ fn heard(mut daemon: Command, aws: &str) -> Command {
         .args(["--set", &format!("feedback.queue_url={url}")])
         .args(["--set", "feedback.patience=3s"])
         .args(["--set", &format!("email.configuration_set={}", load::SET)]);
+    daemon
+}
+
+fn shared(mut daemon: Command) -> Command {
+    daemon.args(["--set", &format!("ledger.table={}", load::TABLE)]);
     daemon
 }
 

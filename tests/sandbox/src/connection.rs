@@ -86,7 +86,7 @@ impl Connection {
 
 impl Connected<IncomingStream<'_, ResettableListener>> for Connection {
     fn connect_info(stream: IncomingStream<'_, ResettableListener>) -> Self {
-        stream.io().connection.clone()
+        stream.io().connection().clone()
     }
 }
 
@@ -97,6 +97,11 @@ pub struct ResettableStream {
 }
 
 impl ResettableStream {
+    /// What resets it.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     fn check(&self) -> io::Result<()> {
         if self.connection.reset.load(Ordering::Acquire) {
             // With no time to linger, closing sends a reset and not an orderly end.

@@ -15,13 +15,18 @@ pub mod s3;
 pub mod ses;
 pub mod sns;
 pub mod sqs;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use axum::{Router, middleware};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -105,6 +110,33 @@ impl Sandbox {
 
     /// Serves until `shutdown`; requests under way then are cut off, and it cannot serve again.
     pub async fn serve(self: &Arc<Self>, listener: TcpListener, shutdown: CancellationToken) {
+        let listener = ResettableListener::new(listener, self.history.clone());
+        self.serve_on(listener, shutdown).await;
+    }
+
+    /// Serves over TLS as [`serve`](Self::serve) does without.
+    ///
+    /// # Errors
+    ///
+    /// If the listener has no address.
+    #[cfg(feature = "tls")]
+    pub async fn serve_tls(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        tls: &tls::PrivateTls,
+        shutdown: CancellationToken,
+    ) -> io::Result<()> {
+        let listener = ResettableListener::new(listener, self.history.clone());
+        let listener = tls::TlsListener::before(listener, tls)?;
+        self.serve_on(listener, shutdown).await;
+        Ok(())
+    }
+
+    async fn serve_on<L>(self: &Arc<Self>, listener: L, shutdown: CancellationToken)
+    where
+        L: Listener<Addr: Debug>,
+        for<'a> Connection: Connected<IncomingStream<'a, L>>,
+    {
         let service = Router::new()
             .merge(admin::router())
             .merge(history::router())
@@ -113,7 +145,6 @@ impl Sandbox {
             .with_state(self.clone())
             .into_make_service_with_connect_info::<Connection>();
         let stop = self.stop.clone();
-        let listener = ResettableListener::new(listener, self.history.clone());
         let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
             shutdown.cancelled().await;
             stop.cancel();
