@@ -12,10 +12,13 @@ mod inspect;
 mod ready_body;
 mod s3;
 mod ses;
+mod signing;
+mod skew;
 mod sqs;
 mod surroundings;
+mod user_agent;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig,
@@ -27,6 +30,8 @@ use thiserror::Error;
 use self::{
     credentials::Kept,
     http::Http,
+    signing::Signing,
+    skew::Skew,
     surroundings::{Surroundings, WithoutEmpty},
 };
 use crate::trust::NoRoots;
@@ -54,6 +59,12 @@ pub enum Refusal {
     Roots(String),
 }
 
+impl From<rustls::Error> for Refusal {
+    fn from(error: rustls::Error) -> Self {
+        Self::Roots(error.to_string())
+    }
+}
+
 impl From<NoRoots> for Refusal {
     fn from(none: NoRoots) -> Self {
         Self::Roots(none.to_string())
@@ -65,6 +76,7 @@ pub struct AwsConfig {
     config: SdkConfig,
     /// Makes each client's connections its own; absent where tests give the client.
     http: Option<Http>,
+    skew: Arc<Skew>,
     /// Absent where there is no source of credentials.
     credentials: Option<Kept>,
     /// What the SDK's own sources give.
@@ -83,9 +95,10 @@ impl AwsConfig {
         let trusted = surroundings.trust()?;
         let (http, no_roots) = match trusted {
             Ok(http) => (http, None),
-            Err(none) => (Http::trusting(None), Some(none)),
+            Err(none) => (Http::trusting(Vec::new())?, Some(none)),
         };
-        let client = http.client();
+        let skew = Arc::default();
+        let client = http.client(&skew);
         let given = match region {
             Some(_) => None,
             None => surroundings.region(&client).await,
@@ -115,6 +128,7 @@ impl AwsConfig {
             region: given,
             endpoints,
             http: Some(http),
+            skew,
             ..Self::with(config, kept)
         })
     }
@@ -128,6 +142,7 @@ impl AwsConfig {
         Self {
             config: config.build(),
             http: None,
+            skew: Arc::default(),
             credentials: Some(kept),
             region: None,
             endpoints: Vec::new(),
@@ -149,6 +164,7 @@ impl AwsConfig {
             None => Self {
                 config,
                 http: None,
+                skew: Arc::default(),
                 credentials: None,
                 region: None,
                 endpoints: Vec::new(),
@@ -166,7 +182,7 @@ impl AwsConfig {
         }
         let mut config = self.config.to_builder().timeout_config(timeouts);
         config.set_http_client(match &self.http {
-            Some(http) => Some(http.client()),
+            Some(http) => Some(http.client(&self.skew)),
             None => self.config.http_client(),
         });
         config.build()
@@ -176,6 +192,11 @@ impl AwsConfig {
     fn one_attempt(&self, timeout: Duration) -> SdkConfig {
         let config = self.retried(timeout).into_builder();
         config.retry_config(RetryConfig::disabled()).build()
+    }
+
+    /// How the calls of one client are signed that are made for each mail.
+    fn signing(&self) -> Signing {
+        Signing::new(Arc::clone(&self.skew))
     }
 
     /// The region where one of the SDK's own sources gives it, and the endpoints that they set. They are

@@ -31,13 +31,14 @@ impl fmt::Display for NoRoots {
 
 impl std::error::Error for NoRoots {}
 
-/// Whether the machine has certificates, where `SSL_CERT_FILE` and `SSL_CERT_DIR` say or in the system's
+/// The machine's certificates, where `SSL_CERT_FILE` and `SSL_CERT_DIR` say or in the system's
 /// usual places.
-pub(crate) fn system() -> Result<(), NoRoots> {
+pub(crate) fn system() -> Result<RootCertStore, NoRoots> {
     let found = rustls_native_certs::load_native_certs();
-    let (usable, _) = RootCertStore::empty().add_parsable_certificates(found.certs);
-    if usable > 0 {
-        return Ok(());
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(found.certs);
+    if !roots.is_empty() {
+        return Ok(roots);
     }
     let named = [FILE, "SSL_CERT_DIR"]
         .into_iter()
@@ -52,6 +53,13 @@ pub(crate) fn system() -> Result<(), NoRoots> {
         }
     });
     Err(NoRoots { unread })
+}
+
+/// The certificates of a [`bundle`].
+pub(crate) fn roots(pem: &[u8]) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(pem).flatten());
+    roots
 }
 
 /// The certificates of a file that can be used, as PEM. What is wrong with it follows the file's name.

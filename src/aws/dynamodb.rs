@@ -27,6 +27,7 @@ use super::{
     AwsConfig,
     classify::Failure,
     ready_body::{ReadyBody, sending},
+    user_agent::UserAgent,
 };
 use crate::{
     ports::{
@@ -75,7 +76,10 @@ impl DynamoTable {
         let clock = TableClock::default();
         let config = |config| {
             let config = aws_sdk_dynamodb::config::Builder::from(&config);
-            config.interceptor(clock.clone())
+            config
+                .interceptor(clock.clone())
+                .interceptor(UserAgent::new())
+                .push_auth_scheme(aws.signing())
         };
         let writing = config(aws.one_attempt(timeout)).interceptor(ReadyBody);
         Self {

@@ -1,5 +1,13 @@
-//! The HTTP client of all calls: the SDK's own, with the certificates that AWS's variables name, and never
-//! through a proxy to this machine.
+//! The HTTP client of all calls, with the certificates that AWS's variables name: our own for direct
+//! connections, the SDK's through a proxy. This machine is never asked through one.
+
+mod direct;
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use aws_smithy_http_client::{
     Builder, ConnectorBuilder,
@@ -14,49 +22,65 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
     runtime_components::RuntimeComponents,
 };
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 
-use crate::proxy;
+use self::direct::Direct;
+use super::skew::Skew;
+use crate::{mutex::Mutex, proxy, trust};
 
 /// What a client's connections trust.
 #[derive(Clone, Debug)]
-pub(super) struct Http(Option<TlsContext>);
+pub(super) struct Http {
+    tls: Arc<ClientConfig>,
+    /// The same for the SDK's client; without it, it trusts the machine's certificates.
+    pem: Option<Vec<u8>>,
+}
 
 impl Http {
-    /// With the machine's certificates, as the SDK's default client.
-    pub(super) fn trusting_the_machine() -> Self {
-        Self(None)
+    /// With the machine's certificates, which are these.
+    pub(super) fn trusting_the_machine(roots: RootCertStore) -> Result<Self, rustls::Error> {
+        let tls = tls(roots)?;
+        Ok(Self { tls, pem: None })
     }
 
     /// With these certificates alone, in PEM; with none, TLS fails.
-    pub(super) fn trusting(pem: Option<Vec<u8>>) -> Self {
-        let mut store = TrustStore::empty();
-        if let Some(pem) = pem {
-            store = store.with_pem_certificate(pem);
-        }
-        let context = TlsContext::builder().with_trust_store(store).build();
-        Self(context.ok())
+    pub(super) fn trusting(pem: Vec<u8>) -> Result<Self, rustls::Error> {
+        let tls = tls(trust::roots(&pem))?;
+        let pem = Some(pem);
+        Ok(Self { tls, pem })
     }
 
-    /// A client with connections of its own.
-    pub(super) fn client(&self) -> SharedHttpClient {
-        let direct = self.with(ProxyConfig::disabled);
+    /// A client with connections of its own. Its answers tell by how much our clock is off.
+    pub(super) fn client(&self, skew: &Arc<Skew>) -> SharedHttpClient {
+        let direct = SharedHttpClient::new(DirectClient {
+            tls: Arc::clone(&self.tls),
+            skew: Arc::clone(skew),
+            pools: Mutex::default(),
+        });
         if proxy::is_set() {
             SharedHttpClient::new(Sorted {
                 direct,
-                proxied: self.with(ProxyConfig::from_env),
+                proxied: self.proxied(),
+                skew: Arc::clone(skew),
             })
         } else {
             direct
         }
     }
 
-    fn with(&self, proxy: fn() -> ProxyConfig) -> SharedHttpClient {
-        let context = self.0.clone();
+    fn proxied(&self) -> SharedHttpClient {
+        let context = self.pem.as_ref().and_then(|pem| {
+            let mut store = TrustStore::empty();
+            if !pem.is_empty() {
+                store = store.with_pem_certificate(pem.clone());
+            }
+            TlsContext::builder().with_trust_store(store).build().ok()
+        });
         // As the SDK builds its default client.
         Builder::new().build_with_connector_fn(move |settings, components| {
             let mut connector = ConnectorBuilder::default()
                 .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .proxy_config(proxy());
+                .proxy_config(ProxyConfig::from_env());
             connector.set_connector_settings(settings.cloned());
             connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
             if let Some(context) = &context {
@@ -67,11 +91,56 @@ impl Http {
     }
 }
 
+/// How connections are made safe. HTTP/1.1 is all that the services of ours speak.
+fn tls(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// Gives the calls of one client their pool. The settings of its calls are always the same, so that there
+/// is one; where they are not, each has its own.
+struct DirectClient {
+    tls: Arc<ClientConfig>,
+    skew: Arc<Skew>,
+    pools: Mutex<Vec<(Times, SharedHttpConnector)>>,
+}
+
+/// The times for connecting and for an answer, as a call's settings give them.
+type Times = (Option<Duration>, Option<Duration>);
+
+impl fmt::Debug for DirectClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectClient").finish_non_exhaustive()
+    }
+}
+
+impl HttpClient for DirectClient {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        _components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        let times = (settings.connect_timeout(), settings.read_timeout());
+        let mut pools = self.pools.lock();
+        if let Some((_, pool)) = pools.iter().find(|(of, _)| *of == times) {
+            return pool.clone();
+        }
+        let pool = SharedHttpConnector::new(Direct::new(&self.tls, &self.skew, settings));
+        pools.push((times, pool.clone()));
+        pool
+    }
+}
+
 /// Asks each host through the proxy that the variables name, or directly where that must be.
 #[derive(Debug)]
 struct Sorted<T> {
     direct: T,
     proxied: T,
+    skew: Arc<Skew>,
 }
 
 impl HttpClient for Sorted<SharedHttpClient> {
@@ -83,6 +152,7 @@ impl HttpClient for Sorted<SharedHttpClient> {
         SharedHttpConnector::new(Sorted {
             direct: self.direct.http_connector(settings, components),
             proxied: self.proxied.http_connector(settings, components),
+            skew: Arc::clone(&self.skew),
         })
     }
 }
@@ -90,10 +160,15 @@ impl HttpClient for Sorted<SharedHttpClient> {
 impl HttpConnector for Sorted<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         if host(request.uri()).is_some_and(proxy::is_bypassed) {
-            self.direct.call(request)
-        } else {
-            self.proxied.call(request)
+            return self.direct.call(request);
         }
+        let (answer, skew) = (self.proxied.call(request), Arc::clone(&self.skew));
+        let sent = SystemTime::now();
+        HttpConnectorFuture::new(async move {
+            let answer = answer.await?;
+            skew.learn(sent, SystemTime::now(), answer.headers());
+            Ok(answer)
+        })
     }
 }
 

@@ -17,6 +17,7 @@ use super::{
     AwsConfig,
     classify::Failure,
     ready_body::{ReadyBody, sending},
+    user_agent::UserAgent,
 };
 use crate::{
     notification::Mail,
@@ -55,6 +56,8 @@ impl SesMailer {
     ) -> Self {
         let config = Builder::from(&aws.one_attempt(longest_send(timeout)))
             .interceptor(ReadyBody)
+            .interceptor(UserAgent::new())
+            .push_auth_scheme(aws.signing())
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))

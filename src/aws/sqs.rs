@@ -24,6 +24,7 @@ use super::{
     classify::{Failure, entry_failure, refusal_kind},
     http::host,
     surroundings,
+    user_agent::UserAgent,
 };
 use crate::ports::{
     CallError, EntryFailure, Queue, QueueFacts, QueueFailure, QueueFailureKind, ReceiptHandle,
@@ -50,10 +51,15 @@ impl SqsQueue {
     /// The queue at `url`, received from with waits of at most `wait`; a delete or a visibility
     /// change may take `settle_timeout`.
     pub fn new(aws: &AwsConfig, url: String, wait: Duration, settle_timeout: Duration) -> Self {
+        let often = |config| {
+            let settings = client_settings(&config, &url);
+            let settings = settings.interceptor(UserAgent::new());
+            Client::from_conf(settings.push_auth_scheme(aws.signing()).build())
+        };
         Self {
             describing: client(&aws.retried(DESCRIBE_TIMEOUT), &url),
-            receiving: client(&aws.one_attempt(wait + RECEIVE_SLACK), &url),
-            settling: client(&aws.one_attempt(settle_timeout), &url),
+            receiving: often(aws.one_attempt(wait + RECEIVE_SLACK)),
+            settling: often(aws.one_attempt(settle_timeout)),
             url,
         }
     }
@@ -61,12 +67,15 @@ impl SqsQueue {
 
 /// A client for the queue at `url`.
 pub(super) fn client(config: &SdkConfig, url: &str) -> Client {
+    Client::from_conf(client_settings(config, url).build())
+}
+
+fn client_settings(config: &SdkConfig, url: &str) -> Builder {
     let settings = Builder::from(config);
-    let endpoint = asked_at(config, url);
-    Client::from_conf(match endpoint {
-        Some(endpoint) => settings.endpoint_url(endpoint).build(),
-        None => settings.build(),
-    })
+    match asked_at(config, url) {
+        Some(endpoint) => settings.endpoint_url(endpoint),
+        None => settings,
+    }
 }
 
 /// What a call about the queue at `url` needs besides the client's own settings.

@@ -183,7 +183,10 @@ impl Surroundings {
         };
         let bundle = set("AWS_CA_BUNDLE").map(of_variable).or_else(of_profile);
         let Some(Given { source, value }) = bundle else {
-            return Ok(trust::system().map(|()| Http::trusting_the_machine()));
+            return Ok(match trust::system() {
+                Ok(roots) => Ok(Http::trusting_the_machine(roots)?),
+                Err(none) => Err(none),
+            });
         };
         let pem = trust::bundle(Path::new(&value)).map_err(|fault| {
             Refusal::Setting(format!(
@@ -191,7 +194,7 @@ impl Surroundings {
                 value.escape_debug()
             ))
         })?;
-        Ok(Ok(Http::trusting(Some(pem))))
+        Ok(Ok(Http::trusting(pem)?))
     }
 
     /// The region, where a variable, the profile or the instance's metadata gives one. An empty variable
