@@ -156,7 +156,19 @@ impl AwsConfig {
         }
     }
 
-    /// Calls as configured. Must be called inside a tokio runtime.
+    /// Calls over our own connections, which trust these certificates alone. Must be called inside a
+    /// tokio runtime.
+    #[cfg(test)]
+    pub(crate) fn trusting(pem: &str, config: SdkConfig) -> Result<Self, Refusal> {
+        let http = Some(Http::trusting(pem.as_bytes().to_vec())?);
+        Ok(Self {
+            http,
+            ..Self::of(config)
+        })
+    }
+
+    /// Calls as configured, over the SDK's connections where the configuration has no client. Must be
+    /// called inside a tokio runtime.
     #[cfg(test)]
     pub(crate) fn of(config: SdkConfig) -> Self {
         match config.credentials_provider() {

@@ -162,9 +162,10 @@ impl Signer {
         config: &ConfigBag,
     ) -> Result<Option<Signed>, BoxError> {
         let text = |name| endpoint.get(name).and_then(Document::as_string);
-        let region = text("signingRegion")
-            .or_else(|| config.load::<SigningRegion>().map(AsRef::as_ref));
-        let service = text("signingName").or_else(|| config.load::<SigningName>().map(AsRef::as_ref));
+        let region =
+            text("signingRegion").or_else(|| config.load::<SigningRegion>().map(AsRef::as_ref));
+        let service =
+            text("signingName").or_else(|| config.load::<SigningName>().map(AsRef::as_ref));
         let (Some(credentials), Some(region), Some(service), Some(body), Some(target)) = (
             identity.data::<Credentials>(),
             region,

@@ -164,9 +164,21 @@ pub(crate) fn over(client: impl HttpClient + 'static) -> AwsConfig {
     config(Some(good_credentials()), Some(client.into_shared()), None)
 }
 
-/// AWS at this address, over the SDK's real HTTP client.
+/// AWS at this address, over our own connections without TLS.
 pub(crate) fn at(endpoint: &str) -> AwsConfig {
-    config(Some(good_credentials()), None, Some(endpoint))
+    at_trusting("", endpoint)
+}
+
+/// AWS at this address, over our own connections, which trust this authority alone.
+pub(crate) fn at_trusting(pem: &str, endpoint: &str) -> AwsConfig {
+    let config = settings(Some(good_credentials()), None, Some(endpoint));
+    AwsConfig::trusting(pem, config).unwrap()
+}
+
+/// The two ways to AWS at this address: our own connections, and the SDK's, which lead through proxies.
+pub(crate) fn ways_to(endpoint: &str) -> [AwsConfig; 2] {
+    let by_the_sdk = config(Some(good_credentials()), None, Some(endpoint));
+    [at(endpoint), by_the_sdk]
 }
 
 /// AWS at an address that is never asked, since these credentials do not allow a call.
@@ -202,12 +214,20 @@ pub(crate) fn mail() -> Mail {
 /// Our own address in tests.
 pub(crate) const SENDER: &str = "events@calendar.example";
 
-/// With the SDK's retries on, as the loader of the environment sets them.
 fn config(
     credentials: Option<SharedCredentialsProvider>,
     client: Option<SharedHttpClient>,
     endpoint: Option<&str>,
 ) -> AwsConfig {
+    AwsConfig::of(settings(credentials, client, endpoint))
+}
+
+/// With the SDK's retries on, as the loader of the environment sets them.
+fn settings(
+    credentials: Option<SharedCredentialsProvider>,
+    client: Option<SharedHttpClient>,
+    endpoint: Option<&str>,
+) -> SdkConfig {
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::from_static("eu-central-1"))
@@ -215,7 +235,7 @@ fn config(
     config.set_credentials_provider(credentials);
     config.set_http_client(client);
     config.set_endpoint_url(endpoint.map(ToOwned::to_owned));
-    AwsConfig::of(config.build())
+    config.build()
 }
 
 fn good_credentials() -> SharedCredentialsProvider {

@@ -19,7 +19,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::{body::SdkBody, retry::ErrorKind};
 use hyper::Uri;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{
         Client, Error,
@@ -51,11 +51,7 @@ impl Direct {
         tcp.enforce_http(false);
         // A request goes out in more than one piece, and Nagle's delay would hold back the last.
         tcp.set_nodelay(true);
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(ClientConfig::clone(tls))
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
+        let https = HttpsConnector::from((tcp, Arc::clone(tls)));
         let client = Client::builder(TokioExecutor::new())
             // Without it no connection is closed for being idle.
             .pool_timer(TokioTimer::new())
@@ -92,9 +88,9 @@ impl HttpConnector for Direct {
         HttpConnectorFuture::new(async move {
             let answer = match within {
                 None => answer.await,
-                Some(within) => timeout(within, answer).await.map_err(|_elapsed| {
-                    ConnectorError::timeout(TimedOut::boxed("read", within))
-                })?,
+                Some(within) => timeout(within, answer)
+                    .await
+                    .map_err(|_elapsed| ConnectorError::timeout(TimedOut::boxed("read", within)))?,
             };
             let answer = answer.map_err(failure)?;
             if answer.status().is_server_error()

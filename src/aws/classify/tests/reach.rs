@@ -7,8 +7,9 @@ use aws_credential_types::provider::{
 };
 use aws_sdk_sqs::config::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::test_util::NeverClient;
+use sandbox::tls::PrivateTls;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
@@ -20,7 +21,9 @@ use crate::{
         Tags,
         obstacle::Obstacle,
     },
-    testing::canned::{SENDER, at, key, mail, over, with_credentials, without_region},
+    testing::canned::{
+        SENDER, at_trusting, key, mail, over, ways_to, with_credentials, without_region,
+    },
 };
 
 /// A role that cannot be assumed, a metadata service that is gone.
@@ -76,8 +79,25 @@ where
     address.to_string()
 }
 
+/// The port of a server that speaks this protocol of ALPN over TLS, reads a request and ends the
+/// connection, and its authority.
+async fn over_tls(protocol: &str) -> (u16, String) {
+    let tls = PrivateTls::new(protocol).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = tls.acceptor().clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                read_request(&mut stream).await;
+            }
+        }
+    });
+    (port, tls.authority().to_owned())
+}
+
 /// Reads one whole request.
-async fn read_request(stream: &mut TcpStream) {
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) {
     let mut request = Vec::new();
     loop {
         assert_ne!(
@@ -103,19 +123,23 @@ async fn a_refused_connection_sent_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let failure = send(&at(&format!("http://{address}"))).await;
-    assert_eq!(failure.kind, Transient);
-    assert_eq!(failure.error.code, "connection");
-    assert!(failure.error.message.contains("refused"), "{failure}");
-    assert_eq!(failure.error.obstacle, Some(Obstacle::Refused));
+    for aws in ways_to(&format!("http://{address}")) {
+        let failure = send(&aws).await;
+        assert_eq!(failure.kind, Transient);
+        assert_eq!(failure.error.code, "connection");
+        assert!(failure.error.message.contains("refused"), "{failure}");
+        assert_eq!(failure.error.obstacle, Some(Obstacle::Refused));
+    }
 }
 
 #[tokio::test]
 async fn a_host_that_does_not_resolve_was_sent_nothing() {
-    let failure = send(&at("http://mail.invalid")).await;
-    assert_eq!(failure.kind, Transient);
-    assert_eq!(failure.error.code, "connection");
-    assert_eq!(failure.error.obstacle, Some(Obstacle::Unresolved));
+    for aws in ways_to("http://mail.invalid") {
+        let failure = send(&aws).await;
+        assert_eq!(failure.kind, Transient);
+        assert_eq!(failure.error.code, "connection");
+        assert_eq!(failure.error.obstacle, Some(Obstacle::Unresolved));
+    }
 }
 
 #[tokio::test]
@@ -129,8 +153,48 @@ async fn a_tls_handshake_that_fails_sent_nothing() {
             .unwrap();
     })
     .await;
-    let failure = send(&at(&format!("https://{address}"))).await;
+    for aws in ways_to(&format!("https://{address}")) {
+        let failure = send(&aws).await;
+        assert_eq!(failure.kind, Transient);
+        assert_eq!(failure.error.code, "connection");
+        assert_eq!(failure.error.obstacle, Some(Obstacle::NoTls));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_trusted_was_sent_nothing() {
+    let address = over_tls("http/1.1").await.0;
+    for aws in ways_to(&format!("https://localhost:{address}")) {
+        let failure = send(&aws).await;
+        assert_eq!(failure.kind, Transient);
+        assert_eq!(failure.error.code, "connection");
+        assert_eq!(failure.error.obstacle, Some(Obstacle::Untrusted));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_ends_the_handshake_with_an_alert_was_sent_nothing() {
+    // No protocol of ours.
+    let (port, authority) = over_tls("h3").await;
+    let failure = send(&at_trusting(
+        &authority,
+        &format!("https://localhost:{port}"),
+    ))
+    .await;
     assert_eq!(failure.kind, Transient);
+    assert_eq!(failure.error.code, "connection");
+    assert!(failure.error.message.contains("alert"), "{failure}");
+}
+
+#[tokio::test]
+async fn over_tls_a_connection_that_ends_after_the_request_may_have_sent() {
+    let (port, authority) = over_tls("http/1.1").await;
+    let failure = send(&at_trusting(
+        &authority,
+        &format!("https://localhost:{port}"),
+    ))
+    .await;
+    assert_eq!(failure.kind, OutcomeUnknown);
     assert_eq!(failure.error.code, "connection");
 }
 
@@ -140,19 +204,23 @@ async fn a_connection_that_is_not_made_in_time_sent_nothing() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     for timeout in [1, 3, 10, 60].map(Duration::from_secs) {
-        let failure = send_within(timeout, &at(&format!("https://{address}"))).await;
-        assert_eq!(failure.kind, Transient, "{timeout:?}");
-        assert_eq!(failure.error.code, "connection");
-        assert_eq!(failure.error.obstacle, Some(Obstacle::NoConnection));
+        for aws in ways_to(&format!("https://{address}")) {
+            let failure = send_within(timeout, &aws).await;
+            assert_eq!(failure.kind, Transient, "{timeout:?}");
+            assert_eq!(failure.error.code, "connection");
+            assert_eq!(failure.error.obstacle, Some(Obstacle::NoConnection));
+        }
     }
 }
 
 #[tokio::test]
 async fn a_connection_that_ends_after_the_request_may_have_sent() {
     let address = serving(async |mut stream: TcpStream| read_request(&mut stream).await).await;
-    let failure = send(&at(&format!("http://{address}"))).await;
-    assert_eq!(failure.kind, OutcomeUnknown);
-    assert_eq!(failure.error.code, "connection");
+    for aws in ways_to(&format!("http://{address}")) {
+        let failure = send(&aws).await;
+        assert_eq!(failure.kind, OutcomeUnknown);
+        assert_eq!(failure.error.code, "connection");
+    }
 }
 
 #[tokio::test]
@@ -162,9 +230,11 @@ async fn a_connection_that_is_reset_after_the_request_may_have_sent() {
         stream.set_zero_linger().unwrap();
     })
     .await;
-    let failure = send(&at(&format!("http://{address}"))).await;
-    assert_eq!(failure.kind, OutcomeUnknown);
-    assert_eq!(failure.error.code, "connection");
+    for aws in ways_to(&format!("http://{address}")) {
+        let failure = send(&aws).await;
+        assert_eq!(failure.kind, OutcomeUnknown);
+        assert_eq!(failure.error.code, "connection");
+    }
 }
 
 #[tokio::test]
@@ -176,23 +246,13 @@ async fn a_kept_connection_that_ends_after_the_second_request_may_have_sent() {
         read_request(&mut stream).await;
     })
     .await;
-    let aws = at(&format!("http://{address}"));
-    let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, "q", Duration::from_secs(10));
-    assert_eq!(
-        mailer
-            .send(Box::new(mail()), Tags::of(&key("tag")))
-            .await
-            .unwrap(),
-        "1"
-    );
-    assert_eq!(
-        mailer
-            .send(Box::new(mail()), Tags::of(&key("tag")))
-            .await
-            .unwrap_err()
-            .kind,
-        OutcomeUnknown
-    );
+    for aws in ways_to(&format!("http://{address}")) {
+        let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, "q", Duration::from_secs(10));
+        let key = key("tag");
+        let send = || mailer.send(Box::new(mail()), Tags::of(&key));
+        assert_eq!(send().await.unwrap(), "1");
+        assert_eq!(send().await.unwrap_err().kind, OutcomeUnknown);
+    }
 }
 
 #[tokio::test]
@@ -204,11 +264,9 @@ async fn an_answer_that_breaks_off_may_have_sent_where_it_said_so() {
             stream.write_all(answer.as_bytes()).await.unwrap();
         })
         .await;
-        assert_eq!(
-            send(&at(&format!("http://{address}"))).await.kind,
-            kind,
-            "{status}"
-        );
+        for aws in ways_to(&format!("http://{address}")) {
+            assert_eq!(send(&aws).await.kind, kind, "{status}");
+        }
     }
 }
 
