@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use organizer_notifier::ports::{
-    AccountCause, EntryFailureKind, QueueFailureKind, SendFailureKind, SendRate,
+use organizer_notifier::{
+    config::Settings,
+    ports::{AccountCause, EntryFailureKind, QueueFailureKind, SendFailureKind, SendRate},
 };
 
 use crate::rig::{
-    Operation, Reaction, Rig, Standing, accept, accept_after, assert_about, fail, millis, mins,
-    secs,
+    Operation, Reaction, Rig, Standing, Step, accept, accept_after, assert_about, fail, hang,
+    millis, mins, secs, slow_fail,
 };
 
 const OUR_FAULT: &str = "a bug in this program";
@@ -284,6 +285,72 @@ async fn one_lost_while_the_mail_goes_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_an_event_may_come_for_one_that_was_lost_its_next_receive_sends_nothing() {
+    // The lease ends after 15 s: after the send was given up, and before that.
+    for begins_after in [Duration::ZERO, secs(8)] {
+        let rig = Rig::with_feedback(secs(20), short).await;
+        let daemon = rig.start_warm().await;
+        answer_after(&rig, begins_after, hang().but_mailed());
+        lose_and_show(&rig).await;
+        rig.until(|| rig.queue.is_empty()).await;
+        assert_eq!(rig.queue.deliveries_of("dana").len(), 2);
+        assert_eq!(rig.mailer.times_mailed("dana"), 1);
+        let mut outcomes = rig.outcomes("dana");
+        outcomes.sort_unstable();
+        assert_eq!(outcomes, ["duplicate", "sent"]);
+        daemon.stop().await.is("received 8 = 7 sent + 1 duplicate");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_event_comes_for_one_that_was_lost_its_next_receive_sends_after_that_time() {
+    let rig = Rig::with_feedback(secs(1), short).await;
+    let daemon = rig.start_warm().await;
+    rig.publish_no_events();
+    answer_after(&rig, Duration::ZERO, hang());
+    lose_and_show(&rig).await;
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.outcomes("dana"), ["lost", "sent"]);
+    let sends = rig.mailer.sends_of("dana");
+    assert_about(sends[2].at - sends[1].at, secs(40), millis(100));
+    daemon.stop().await.is("received 8 = 7 sent + 1 lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_after_one_was_lost_is_sent_by_its_next_receive_at_once() {
+    let rig = Rig::with_feedback(secs(1), short).await;
+    let daemon = rig.start_warm().await;
+    let refused = slow_fail(secs(9), SendFailureKind::Transient);
+    answer_after(&rig, secs(8), refused);
+    lose_and_show(&rig).await;
+    rig.until(|| rig.queue.is_empty()).await;
+    assert_eq!(rig.outcomes("dana"), ["lost", "sent"]);
+    let sends = rig.mailer.sends_of("dana");
+    assert_about(sends[2].at - sends[1].at, secs(9), millis(100));
+    daemon.stop().await.is("received 8 = 7 sent + 1 lost");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_lost_at_a_stop_waits_for_an_event_no_longer_than_that_may_take() {
+    // The send begins 12 s before the stop and has no answer for 10 s. The lease ends after 15 s.
+    for (patience, took) in [(secs(3), secs(3)), (secs(15), secs(13))] {
+        let rig = Rig::with_feedback(secs(1), |settings| {
+            short(settings);
+            settings.feedback.patience = patience;
+        })
+        .await;
+        let daemon = rig.start_warm().await;
+        rig.publish_no_events();
+        answer_after(&rig, Duration::ZERO, hang());
+        lose(&rig).await;
+        rig.pass(secs(12)).await;
+        let end = daemon.stop().await;
+        assert_about(end.took, took, millis(500));
+        end.is("received 7 = 6 sent + 1 lost");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_send_that_its_lease_would_not_outlast_never_begins() {
     let rig = Rig::with(|settings| {
         settings.email.timeout = secs(15);
@@ -329,4 +396,39 @@ async fn one_lost_before_its_delete_is_told_as_a_last_receive_if_it_came_again_m
     assert_eq!(rig.outcomes("dana"), ["sent"]);
     assert_eq!(rig.errors("on its last receive").len(), 1);
     drop(daemon.stop().await);
+}
+
+fn short(settings: &mut Settings) {
+    settings.queue.visibility_timeout = secs(30);
+}
+
+/// The first attempt fails after this time, the second is answered so, and further ones are accepted.
+fn answer_after(rig: &Rig, before: Duration, answer: Step) {
+    rig.mailer.script(move |send| match send.number {
+        1 => slow_fail(before, SendFailureKind::Transient),
+        2 => answer,
+        _ => accept(),
+    });
+}
+
+/// A message whose lease ends with its first renewal, half its length after its receive.
+async fn lose(rig: &Rig) {
+    let mut is_lost = false;
+    rig.queue.react(move |call| {
+        if call.operation == Operation::Change && !std::mem::replace(&mut is_lost, true) {
+            Reaction::Entry("dana".to_owned(), EntryFailureKind::LeaseLost)
+        } else {
+            Reaction::Pass
+        }
+    });
+    rig.publish("dana").await;
+    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
+}
+
+/// The same, and it comes again at once.
+async fn lose_and_show(rig: &Rig) {
+    lose(rig).await;
+    rig.until(|| !rig.queue.calls_for(Operation::Change, "dana").is_empty())
+        .await;
+    rig.queue.make_visible("dana").await;
 }

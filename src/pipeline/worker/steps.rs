@@ -302,9 +302,10 @@ impl Worker<'_> {
     }
 
     /// Whether an event shows that the send which had no answer went out. Waits for it under the lease,
-    /// on nobody's time, while events arrive at all; the slot and the breaker do not wait with it. A
-    /// message that may have been mailed is not released at a stop: the event is awaited to the last
-    /// moment, as an answer is.
+    /// on nobody's time, while events arrive at all; the slot and the breaker do not wait with it. A lease
+    /// that ends meanwhile ends no wait, as it ends no send: the message may have come again to us, and its
+    /// turn would come too early. A message that may have been mailed is not released at a stop: the event
+    /// is awaited to the last moment, as an answer is.
     pub(super) async fn event_settles(
         &self,
         guard: &dyn SendGuard,
@@ -323,7 +324,7 @@ impl Worker<'_> {
             };
             // Given up during a stop it would be released, and mailed a second time within the second.
             if context.drain.has_begun() {
-                pending::<()>().await;
+                self.lease.lost().await;
             }
             settled
         };
@@ -331,7 +332,6 @@ impl Worker<'_> {
             tokio::select! {
                 biased;
                 _ = guard.hear() => Ok(Settled::ByEvent),
-                () = self.lease.lost() => Err(Ending::LeaseLost),
                 () = context.drain.wait_abandon() => Err(Ending::DrainedInSend),
                 settled = given_up => Ok(settled),
             }
@@ -340,6 +340,9 @@ impl Worker<'_> {
         context.instruments.metrics.settled_unknown(settled.name());
         let notes = self.notes.lock();
         report::unknown_settled(self.message, &notes, settled);
+        if settled != Settled::ByEvent && self.lease.is_lost() {
+            return Err(Ending::LeaseLost);
+        }
         Ok(settled == Settled::ByEvent)
     }
 

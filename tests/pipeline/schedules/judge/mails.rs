@@ -199,23 +199,8 @@ pub(super) fn hasty(case: &Case<'_>) -> Vec<Found> {
         let Some((told, Told::Unknown)) = first.told else {
             continue;
         };
-        let other_receive = history.receives.iter().any(|receive| {
-            let of = Some(receive.message) == second.message && receive.daemon == second.daemon;
-            of && told <= receive.heard.unwrap_or(receive.at) && receive.at <= second.began
-        });
-        // A copy takes its turn when the one that waits loses its lease.
-        let is_lost = case.played.lines.iter().any(|line| {
-            let mut receives = history.receives.iter();
-            let is_its = receives
-                .any(|receive| receive.id == line.id && Some(receive.message) == second.message);
-            line.outcome == "lost" && told <= line.at && line.at <= second.began && is_its
-        });
         let is_early = second.began + AT_ONCE < told + patience;
-        if is_early
-            && !is_lost
-            && !other_receive
-            && !may_be_deaf(case, second.daemon, told, second.began)
-        {
+        if is_early && !may_be_deaf(case, second.daemon, told, second.began) {
             let message = second.message.unwrap_or_default();
             let waited = second.began.saturating_sub(told);
             let text =
