@@ -2,6 +2,7 @@
 //! before [`classify`] has said what it means.
 
 pub mod classify;
+mod clock;
 mod codecommit;
 mod credentials;
 mod dead_letters;
@@ -13,12 +14,11 @@ mod ready_body;
 mod s3;
 mod ses;
 mod signing;
-mod skew;
 mod sqs;
 mod surroundings;
 mod user_agent;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig,
@@ -30,8 +30,6 @@ use thiserror::Error;
 use self::{
     credentials::Kept,
     http::Http,
-    signing::Signing,
-    skew::Skew,
     surroundings::{Surroundings, WithoutEmpty},
 };
 use crate::trust::NoRoots;
@@ -76,7 +74,6 @@ pub struct AwsConfig {
     config: SdkConfig,
     /// Makes each client's connections its own; absent where tests give the client.
     http: Option<Http>,
-    skew: Arc<Skew>,
     /// Absent where there is no source of credentials.
     credentials: Option<Kept>,
     /// What the SDK's own sources give.
@@ -97,8 +94,7 @@ impl AwsConfig {
             Ok(http) => (http, None),
             Err(none) => (Http::trusting(Vec::new())?, Some(none)),
         };
-        let skew = Arc::default();
-        let client = http.client(&skew);
+        let client = http.client();
         let given = match region {
             Some(_) => None,
             None => surroundings.region(&client).await,
@@ -128,7 +124,6 @@ impl AwsConfig {
             region: given,
             endpoints,
             http: Some(http),
-            skew,
             ..Self::with(config, kept)
         })
     }
@@ -142,7 +137,6 @@ impl AwsConfig {
         Self {
             config: config.build(),
             http: None,
-            skew: Arc::default(),
             credentials: Some(kept),
             region: None,
             endpoints: Vec::new(),
@@ -176,7 +170,6 @@ impl AwsConfig {
             None => Self {
                 config,
                 http: None,
-                skew: Arc::default(),
                 credentials: None,
                 region: None,
                 endpoints: Vec::new(),
@@ -194,7 +187,7 @@ impl AwsConfig {
         }
         let mut config = self.config.to_builder().timeout_config(timeouts);
         config.set_http_client(match &self.http {
-            Some(http) => Some(http.client(&self.skew)),
+            Some(http) => Some(http.client()),
             None => self.config.http_client(),
         });
         config.build()
@@ -204,11 +197,6 @@ impl AwsConfig {
     fn one_attempt(&self, timeout: Duration) -> SdkConfig {
         let config = self.retried(timeout).into_builder();
         config.retry_config(RetryConfig::disabled()).build()
-    }
-
-    /// How the calls of one client are signed that are made for each mail.
-    fn signing(&self) -> Signing {
-        Signing::new(Arc::clone(&self.skew))
     }
 
     /// The region where one of the SDK's own sources gives it, and the endpoints that they set. They are

@@ -4,7 +4,6 @@
 //! placeholders.
 
 mod bodies;
-mod clock;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -19,14 +18,13 @@ use aws_sdk_dynamodb::{
     },
 };
 
-use self::{
-    bodies::{ClaimBody, records},
-    clock::{TableClock, to_ms},
-};
+use self::bodies::{ClaimBody, records};
 use super::{
     AwsConfig,
     classify::Failure,
+    clock::{ServiceClock, to_ms},
     ready_body::{ReadyBody, sending},
+    signing::Signing,
     user_agent::UserAgent,
 };
 use crate::{
@@ -65,7 +63,7 @@ pub struct DynamoTable {
     calling: Client,
     /// Its requests have bodies of ours.
     writing: Client,
-    clock: TableClock,
+    clock: ServiceClock,
     name: String,
     keep: Duration,
 }
@@ -73,13 +71,13 @@ pub struct DynamoTable {
 impl DynamoTable {
     /// The table of this name. Items are kept for `keep`, and a call may take `timeout`.
     pub fn new(aws: &AwsConfig, name: String, keep: Duration, timeout: Duration) -> Self {
-        let clock = TableClock::default();
+        let clock = ServiceClock::default();
         let config = |config| {
             let config = aws_sdk_dynamodb::config::Builder::from(&config);
             config
                 .interceptor(clock.clone())
                 .interceptor(UserAgent::new())
-                .push_auth_scheme(aws.signing())
+                .push_auth_scheme(Signing::new(clock.clone()))
         };
         let writing = config(aws.one_attempt(timeout)).interceptor(ReadyBody);
         Self {

@@ -3,11 +3,7 @@
 
 mod direct;
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, mem, sync::Arc, time::Duration};
 
 use aws_smithy_http_client::{
     Builder, ConnectorBuilder,
@@ -20,12 +16,13 @@ use aws_smithy_runtime_api::client::{
         SharedHttpConnector,
     },
     orchestrator::HttpRequest,
+    result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 
 use self::direct::Direct;
-use super::skew::Skew;
 use crate::{mutex::Mutex, proxy, trust};
 
 /// What a client's connections trust.
@@ -50,18 +47,16 @@ impl Http {
         Ok(Self { tls, pem })
     }
 
-    /// A client with connections of its own. Its answers tell by how much our clock is off.
-    pub(super) fn client(&self, skew: &Arc<Skew>) -> SharedHttpClient {
+    /// A client with connections of its own.
+    pub(super) fn client(&self) -> SharedHttpClient {
         let direct = SharedHttpClient::new(DirectClient {
             tls: Arc::clone(&self.tls),
-            skew: Arc::clone(skew),
             pools: Mutex::default(),
         });
         if proxy::is_set() {
             SharedHttpClient::new(Sorted {
                 direct,
                 proxied: self.proxied(),
-                skew: Arc::clone(skew),
             })
         } else {
             direct
@@ -106,7 +101,6 @@ fn tls(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
 /// is one; where they are not, each has its own.
 struct DirectClient {
     tls: Arc<ClientConfig>,
-    skew: Arc<Skew>,
     pools: Mutex<Vec<(Times, SharedHttpConnector)>>,
 }
 
@@ -130,7 +124,7 @@ impl HttpClient for DirectClient {
         if let Some((_, pool)) = pools.iter().find(|(of, _)| *of == times) {
             return pool.clone();
         }
-        let pool = SharedHttpConnector::new(Direct::new(&self.tls, &self.skew, settings));
+        let pool = SharedHttpConnector::new(Direct::new(&self.tls, settings));
         pools.push((times, pool.clone()));
         pool
     }
@@ -141,7 +135,6 @@ impl HttpClient for DirectClient {
 struct Sorted<T> {
     direct: T,
     proxied: T,
-    skew: Arc<Skew>,
 }
 
 impl HttpClient for Sorted<SharedHttpClient> {
@@ -153,7 +146,6 @@ impl HttpClient for Sorted<SharedHttpClient> {
         SharedHttpConnector::new(Sorted {
             direct: self.direct.http_connector(settings, components),
             proxied: self.proxied.http_connector(settings, components),
-            skew: Arc::clone(&self.skew),
         })
     }
 }
@@ -161,13 +153,43 @@ impl HttpClient for Sorted<SharedHttpClient> {
 impl HttpConnector for Sorted<SharedHttpConnector> {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         if host(request.uri()).is_some_and(proxy::is_bypassed) {
-            return self.direct.call(request);
+            self.direct.call(request)
+        } else {
+            self.proxied.call(request)
         }
-        let (answer, skew) = (self.proxied.call(request), Arc::clone(&self.skew));
-        let sent = SystemTime::now();
+    }
+}
+
+/// Answers only when the body is in memory, whole, so that an interceptor can read it.
+#[derive(Debug)]
+pub(super) struct Whole<T>(T);
+
+impl Whole<SharedHttpClient> {
+    /// Through this client.
+    pub(super) fn of(client: SharedHttpClient) -> SharedHttpClient {
+        SharedHttpClient::new(Self(client))
+    }
+}
+
+impl HttpClient for Whole<SharedHttpClient> {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(Whole(self.0.http_connector(settings, components)))
+    }
+}
+
+impl HttpConnector for Whole<SharedHttpConnector> {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let answer = self.0.call(request);
         HttpConnectorFuture::new(async move {
-            let answer = answer.await?;
-            skew.learn(sent, SystemTime::now(), answer.headers());
+            let mut answer = answer.await?;
+            let body = mem::replace(answer.body_mut(), SdkBody::taken());
+            let body = ByteStream::new(body).collect().await;
+            let body = body.map_err(|broken| ConnectorError::io(broken.into()))?;
+            *answer.body_mut() = body.into_bytes().into();
             Ok(answer)
         })
     }

@@ -16,7 +16,9 @@ pub use self::events::read_letter;
 use super::{
     AwsConfig,
     classify::Failure,
+    clock::ServiceClock,
     ready_body::{ReadyBody, sending},
+    signing::Signing,
     user_agent::UserAgent,
 };
 use crate::{
@@ -54,10 +56,12 @@ impl SesMailer {
         queue: &str,
         timeout: Duration,
     ) -> Self {
+        let clock = ServiceClock::default();
         let config = Builder::from(&aws.one_attempt(longest_send(timeout)))
             .interceptor(ReadyBody)
+            .interceptor(clock.clone())
             .interceptor(UserAgent::new())
-            .push_auth_scheme(aws.signing())
+            .push_auth_scheme(Signing::new(clock))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))

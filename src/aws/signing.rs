@@ -7,7 +7,6 @@
 
 use std::{
     fmt::{self, Write as _},
-    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -29,7 +28,7 @@ use aws_types::{SigningName, region::SigningRegion};
 use hyper::header::HeaderValue;
 use sha2::{Digest, Sha256};
 
-use super::skew::Skew;
+use super::clock::ServiceClock;
 use crate::{mutex::Mutex, text::hex};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -53,12 +52,12 @@ pub(super) struct Signing {
 }
 
 impl Signing {
-    /// By a clock that is off by this.
-    pub(super) fn new(skew: Arc<Skew>) -> Self {
+    /// By this clock.
+    pub(super) fn new(clock: ServiceClock) -> Self {
         Self {
             signer: Signer {
                 general: sigv4::SigV4Signer::new(),
-                skew,
+                clock,
                 day: Mutex::default(),
                 second: Mutex::default(),
             },
@@ -85,7 +84,7 @@ impl AuthScheme for Signing {
 
 struct Signer {
     general: sigv4::SigV4Signer,
-    skew: Arc<Skew>,
+    clock: ServiceClock,
     day: Mutex<Option<Day>>,
     second: Mutex<Option<Second>>,
 }
@@ -179,7 +178,7 @@ impl Signer {
             return Ok(None);
         }
         let now = components.time_source().unwrap_or_default().now();
-        let second = self.second(self.skew.applied_to(now))?;
+        let second = self.second(self.clock.at(now))?;
         let date = second.text.as_str();
         let token = credentials.session_token();
 

@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use aws_smithy_runtime_api::{
@@ -31,22 +31,17 @@ use rustls::ClientConfig;
 use tokio::{net::TcpStream, time::timeout};
 use tower_service::Service;
 
-use super::super::{classify::chain, skew::Skew};
+use super::super::classify::chain;
 
 /// One pool of connections.
 pub(super) struct Direct {
     client: Client<Connect, SdkBody>,
-    skew: Arc<Skew>,
     read_timeout: Option<Duration>,
 }
 
 impl Direct {
     /// Over TLS where the URL says so. Both of the settings' times are kept.
-    pub(super) fn new(
-        tls: &Arc<ClientConfig>,
-        skew: &Arc<Skew>,
-        settings: &HttpConnectorSettings,
-    ) -> Self {
+    pub(super) fn new(tls: &Arc<ClientConfig>, settings: &HttpConnectorSettings) -> Self {
         let mut tcp = TcpConnector::new();
         tcp.enforce_http(false);
         // A request goes out in more than one piece, and Nagle's delay would hold back the last.
@@ -61,7 +56,6 @@ impl Direct {
             });
         Self {
             client,
-            skew: Arc::clone(skew),
             read_timeout: settings.read_timeout(),
         }
     }
@@ -83,8 +77,7 @@ impl HttpConnector for Direct {
         };
         let connection = capture_connection(&mut request);
         let answer = self.client.request(request);
-        let (within, skew) = (self.read_timeout, Arc::clone(&self.skew));
-        let sent = SystemTime::now();
+        let within = self.read_timeout;
         HttpConnectorFuture::new(async move {
             let answer = match within {
                 None => answer.await,
@@ -99,10 +92,8 @@ impl HttpConnector for Direct {
                 // The next call may meet a host that is well.
                 connected.poison();
             }
-            let answer = HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
-                .map_err(|error| ConnectorError::other(error.into(), None))?;
-            skew.learn(sent, SystemTime::now(), answer.headers());
-            Ok(answer)
+            HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
+                .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }

@@ -101,7 +101,7 @@ fn both_tables_answer_the_same_to_any_calls() {
                     .interceptor(ReadyBody)
                     .build(),
             ),
-            clock: TableClock::default(),
+            clock: ServiceClock::default(),
             name: "mails".to_owned(),
             keep: Duration::from_secs(DAY),
         }

@@ -1,11 +1,12 @@
-//! The table's clock, as its answers tell it.
+//! A service's clock, as its answers tell it. AWS refuses a signature whose time is off by five minutes, so
+//! that a machine with a wrong clock could make no call; and the tasks that share a table need one time.
 
 use std::{
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use aws_sdk_dynamodb::{
+use aws_sdk_sqs::{
     config::{
         ConfigBag, Intercept, RuntimeComponents,
         interceptors::BeforeDeserializationInterceptorContextRef,
@@ -24,23 +25,23 @@ const LEARN_EVERY: Duration = Duration::from_millis(500);
 /// Our two clocks may run apart by so much, which is more than they do by themselves.
 const STEADY: Duration = Duration::from_secs(1);
 
-/// The table's time. It runs by our clock that nobody sets, from what an answer told last. Clones are the
+/// The service's time. It runs by our clock that nobody sets, from what an answer told last. Clones are the
 /// same clock.
 #[derive(Clone, Debug, Default)]
-pub(super) struct TableClock(Arc<Mutex<Option<Told>>>);
+pub(super) struct ServiceClock(Arc<Mutex<Option<Told>>>);
 
 /// What an answer told.
 #[derive(Clone, Copy, Debug)]
 struct Told {
-    /// The table's time, since 1970.
+    /// The service's time, since 1970.
     theirs: Duration,
     /// Ours by then, since 1970, which somebody may set.
     ours: Duration,
     at: Instant,
 }
 
-impl TableClock {
-    /// The table's time now, in milliseconds since 1970. Until an answer has told, ours.
+impl ServiceClock {
+    /// The service's time now, in milliseconds since 1970. Until an answer has told, ours.
     pub(super) fn now_ms(&self) -> i64 {
         let told = *self.0.lock();
         to_ms(told.map_or_else(ours, |told| told.theirs + told.at.elapsed()))
@@ -63,6 +64,20 @@ impl TableClock {
         Some(ClockDifference::between(ours, theirs))
     }
 
+    /// The service's time at this time of ours, where that can be relied on; else ours.
+    pub(super) fn at(&self, ours_then: SystemTime) -> SystemTime {
+        let told = *self.0.lock();
+        let Some(told) = told.filter(|_| self.is_sure()) else {
+            return ours_then;
+        };
+        let (theirs, ours) = (told.theirs + told.at.elapsed(), ours());
+        let then = match theirs.checked_sub(ours) {
+            Some(ahead) => ours_then.checked_add(ahead),
+            None => ours_then.checked_sub(ours.saturating_sub(theirs)),
+        };
+        then.unwrap_or(ours_then)
+    }
+
     pub(super) fn learn(&self, date: &str) {
         let told = *self.0.lock();
         // A machine that slept counts no time of it, so what is recent may be wrong.
@@ -82,9 +97,9 @@ impl TableClock {
     }
 }
 
-impl Intercept for TableClock {
+impl Intercept for ServiceClock {
     fn name(&self) -> &'static str {
-        "TableClock"
+        "ServiceClock"
     }
 
     fn read_before_deserialization(
@@ -116,15 +131,15 @@ pub(super) fn to_ms(time: Duration) -> i64 {
 mod tests {
     use super::*;
 
-    fn told(ours_is_off_by: Duration, told_since: Duration) -> TableClock {
+    fn told(ours_is_off_by: Duration, told_since: Duration) -> ServiceClock {
         let at = Instant::now().checked_sub(told_since).unwrap();
         let theirs = Duration::from_hours(24);
         let ours = ours().checked_sub(told_since + ours_is_off_by).unwrap();
-        TableClock(Arc::new(Mutex::new(Some(Told { theirs, ours, at }))))
+        ServiceClock(Arc::new(Mutex::new(Some(Told { theirs, ours, at }))))
     }
 
     #[test]
-    fn the_tables_time_runs_on_whatever_becomes_of_ours() {
+    fn a_services_time_runs_on_whatever_becomes_of_ours() {
         let minute = Duration::from_mins(1);
         for off in [Duration::ZERO, Duration::from_hours(1)] {
             let expected = to_ms(Duration::from_hours(24) + minute);
@@ -136,7 +151,7 @@ mod tests {
     #[test]
     fn a_clock_that_was_set_or_told_nothing_is_not_relied_on() {
         let minute = Duration::from_mins(1);
-        assert!(!TableClock::default().is_sure());
+        assert!(!ServiceClock::default().is_sure());
         assert!(told(Duration::ZERO, minute).is_sure());
         assert!(!told(Duration::from_secs(3), minute).is_sure());
     }
