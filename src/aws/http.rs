@@ -3,7 +3,7 @@
 
 mod direct;
 
-use std::{fmt, mem, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use aws_smithy_http_client::{
     Builder, ConnectorBuilder,
@@ -16,10 +16,8 @@ use aws_smithy_runtime_api::client::{
         SharedHttpConnector,
     },
     orchestrator::HttpRequest,
-    result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
-use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 
 use self::direct::Direct;
@@ -157,41 +155,6 @@ impl HttpConnector for Sorted<SharedHttpConnector> {
         } else {
             self.proxied.call(request)
         }
-    }
-}
-
-/// Answers only when the body is in memory, whole, so that an interceptor can read it.
-#[derive(Debug)]
-pub(super) struct Whole<T>(T);
-
-impl Whole<SharedHttpClient> {
-    /// Through this client.
-    pub(super) fn of(client: SharedHttpClient) -> SharedHttpClient {
-        SharedHttpClient::new(Self(client))
-    }
-}
-
-impl HttpClient for Whole<SharedHttpClient> {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(Whole(self.0.http_connector(settings, components)))
-    }
-}
-
-impl HttpConnector for Whole<SharedHttpConnector> {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let answer = self.0.call(request);
-        HttpConnectorFuture::new(async move {
-            let mut answer = answer.await?;
-            let body = mem::replace(answer.body_mut(), SdkBody::taken());
-            let body = ByteStream::new(body).collect().await;
-            let body = body.map_err(|broken| ConnectorError::io(broken.into()))?;
-            *answer.body_mut() = body.into_bytes().into();
-            Ok(answer)
-        })
     }
 }
 

@@ -1,8 +1,9 @@
 //! The queue over SQS.
 
-mod answer;
-
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -13,18 +14,16 @@ use aws_sdk_sqs::{
     operation::get_queue_attributes::GetQueueAttributesOutput,
     types::{
         BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
-        DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName,
+        DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
     },
 };
 use serde::Deserialize;
 
-pub(super) use self::answer::received;
-use self::answer::{AnswerReader, reading};
 use super::{
     AwsConfig,
     classify::{Failure, entry_failure, refusal_kind},
     clock::ServiceClock,
-    http::{Whole, host},
+    http::host,
     signing::Signing,
     surroundings,
     user_agent::UserAgent,
@@ -56,19 +55,16 @@ impl SqsQueue {
     pub fn new(aws: &AwsConfig, url: String, wait: Duration, settle_timeout: Duration) -> Self {
         let clock = ServiceClock::default();
         let often = |config| {
-            client_settings(&config, &url)
+            let settings = client_settings(&config, &url)
                 .interceptor(clock.clone())
                 .interceptor(UserAgent::new())
-                .push_auth_scheme(Signing::new(clock.clone()))
+                .push_auth_scheme(Signing::new(clock.clone()));
+            Client::from_conf(settings.build())
         };
-        let receiving = aws.one_attempt(wait + RECEIVE_SLACK);
-        let whole = receiving.http_client().map(Whole::of);
-        let mut receiving = often(receiving).interceptor(AnswerReader);
-        receiving.set_http_client(whole);
         Self {
             describing: client(&aws.retried(DESCRIBE_TIMEOUT), &url),
-            receiving: Client::from_conf(receiving.build()),
-            settling: Client::from_conf(often(aws.one_attempt(settle_timeout)).build()),
+            receiving: often(aws.one_attempt(wait + RECEIVE_SLACK)),
+            settling: often(aws.one_attempt(settle_timeout)),
             url,
         }
     }
@@ -168,7 +164,7 @@ impl Queue for SqsQueue {
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure> {
-        let receive = self
+        let answer = self
             .receiving
             .receive_message()
             .queue_url(&self.url)
@@ -180,13 +176,15 @@ impl Queue for SqsQueue {
             .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
             .message_attribute_names("traceparent")
             .message_attribute_names("tracestate")
-            .send();
-        let (answer, read) = reading(receive).await;
-        let answer = answer.map_err(|error| Failure::new("ReceiveMessage", error).of_queue())?;
-        Ok(read.unwrap_or_else(|| {
-            let messages = answer.messages.unwrap_or_default().into_iter();
-            messages.filter_map(received).collect()
-        }))
+            .send()
+            .await
+            .map_err(|error| Failure::new("ReceiveMessage", error).of_queue())?;
+        Ok(answer
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(received)
+            .collect())
     }
 
     async fn delete(
@@ -264,6 +262,35 @@ pub(super) fn facts(
         redrive,
         retention: seconds(QueueAttributeName::MessageRetentionPeriod),
         default_visibility: seconds(QueueAttributeName::VisibilityTimeout),
+    })
+}
+
+/// A delivery in our terms. One without a handle could neither be settled nor renewed, so it is
+/// none; SQS always gives one.
+pub(super) fn received(message: Message) -> Option<ReceivedMessage> {
+    let system = message.attributes.unwrap_or_default();
+    let number = |name| system.get(&name).and_then(|text| text.parse::<u64>().ok());
+    let receive_count = number(MessageSystemAttributeName::ApproximateReceiveCount).unwrap_or(1);
+    let sent_at = number(MessageSystemAttributeName::SentTimestamp)
+        .map(|millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis));
+    let mut trace_carriers = BTreeMap::new();
+    if let Some(header) = system.get(&MessageSystemAttributeName::AwsTraceHeader) {
+        trace_carriers.insert("AWSTraceHeader".to_owned(), header.clone());
+    }
+    for (name, value) in message.message_attributes.unwrap_or_default() {
+        if let Some(text) = value.string_value {
+            trace_carriers.insert(name, text);
+        }
+    }
+    let receipt = message.receipt_handle?;
+    Some(ReceivedMessage {
+        // SQS always gives an id; the receipt handle distinguishes messages as well.
+        id: message.message_id.unwrap_or_else(|| receipt.clone()),
+        receipt: ReceiptHandle(receipt),
+        body: message.body.unwrap_or_default(),
+        receive_count: u32::try_from(receive_count.max(1)).unwrap_or(u32::MAX),
+        sent_at,
+        trace_carriers,
     })
 }
 
