@@ -59,7 +59,7 @@ ARG COMMIT=
 LABEL org.opencontainers.image.title="organizer-notifier" \
       org.opencontainers.image.description="Mails the organizer of every event that the Calendar Invite Server has created" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="1.0.0" \
       org.opencontainers.image.revision="$COMMIT"
 COPY --from=build /organizer-notifier /usr/local/bin/organizer-notifier
 # Empty, to be mounted over: `docker run -v ./config.toml:/etc/organizer-notifier/config.toml:ro`.

@@ -73,10 +73,9 @@ impl DynamoTable {
     pub fn new(aws: &AwsConfig, name: String, keep: Duration, timeout: Duration) -> Self {
         let clock = ServiceClock::default();
         let config = |config| {
-            let config = aws_sdk_dynamodb::config::Builder::from(&config);
-            config
+            aws_sdk_dynamodb::config::Builder::from(&config)
                 .interceptor(clock.clone())
-                .interceptor(UserAgent::new())
+                .interceptor(UserAgent::new(&config))
                 .push_auth_scheme(Signing::new(clock.clone()))
         };
         let writing = config(aws.one_attempt(timeout)).interceptor(ReadyBody);

@@ -57,10 +57,11 @@ impl SesMailer {
         timeout: Duration,
     ) -> Self {
         let clock = ServiceClock::default();
-        let config = Builder::from(&aws.one_attempt(longest_send(timeout)))
+        let config = aws.one_attempt(longest_send(timeout));
+        let config = Builder::from(&config)
             .interceptor(ReadyBody)
             .interceptor(clock.clone())
-            .interceptor(UserAgent::new())
+            .interceptor(UserAgent::new(&config))
             .push_auth_scheme(Signing::new(clock))
             .timeout_config(
                 TimeoutConfig::builder()

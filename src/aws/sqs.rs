@@ -57,7 +57,7 @@ impl SqsQueue {
         let often = |config| {
             let settings = client_settings(&config, &url)
                 .interceptor(clock.clone())
-                .interceptor(UserAgent::new())
+                .interceptor(UserAgent::new(&config))
                 .push_auth_scheme(Signing::new(clock.clone()));
             Client::from_conf(settings.build())
         };

@@ -21,7 +21,7 @@ fn manifest() -> BTreeMap<String, Value> {
 const YOURS: &[(&str, &str)] = &[
     ("YOUR_ACCOUNT", "123456789012"),
     ("YOUR_REGION", "eu-central-1"),
-    ("YOUR_TAG", "0.1.0"),
+    ("YOUR_TAG", "1.0.0"),
     ("YOUR_QUEUE", "notify-organizer"),
     ("YOUR_REPOSITORY", "email-templates"),
     ("YOUR_SENDER", "events@example.com"),

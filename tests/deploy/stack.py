@@ -34,7 +34,7 @@ NOT_MADE = {
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:topic"
-ALWAYS = {"ImageTag": "0.1.0", "Sender": "Events <events@example.com>", "SenderIdentity": "example.com"}
+ALWAYS = {"ImageTag": "1.0.0", "Sender": "Events <events@example.com>", "SenderIdentity": "example.com"}
 # Each choice is what goes together; every two choices of two rows meet in at least one stack.
 CHOICES = [
     [{}, {"SqsUrl": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/lambda", "DeadLetterQueueName": "dead"}, {"TopicArn": TOPIC},

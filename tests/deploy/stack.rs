@@ -11,7 +11,7 @@ pub(crate) const TEMPLATE: &str = "deploy/cloudformation.yaml";
 
 /// Parameters that have no default, and one of two of which one is needed.
 const REQUIRED: &[(&str, &str)] = &[
-    ("ImageTag", "0.1.0"),
+    ("ImageTag", "1.0.0"),
     ("VpcId", "vpc-1"),
     ("SubnetIds", "subnet-1,subnet-2"),
     ("CodecommitRepo", "email-templates"),
