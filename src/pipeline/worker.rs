@@ -311,9 +311,15 @@ impl Worker<'_> {
             Ending::Sent | Ending::SentByEvent | Ending::SentByRecord | Ending::AlreadySent
         );
         let (told, by) = match guard.heard() {
-            // Others may know more. The last moments of a stop leave no time for the question.
-            None if !is_settled && ending != Ending::DrainedInSend => {
-                (guard.look().await, Ending::SentByRecord)
+            // Others may know more. The last moments of a stop leave no time for the question, and one that
+            // the process slept through is at its last moments before anybody noticed.
+            None if !is_settled => {
+                let told = tokio::select! {
+                    biased;
+                    () = self.context.drain.wait_abandon() => None,
+                    told = guard.look() => told,
+                };
+                (told, Ending::SentByRecord)
             }
             heard => (heard, Ending::SentByEvent),
         };

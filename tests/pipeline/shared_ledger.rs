@@ -6,6 +6,7 @@ use organizer_notifier::ports::{
     QueueFailureKind, SendFailureKind, SendRate,
     table::{ClockDifference, TableFailureKind},
 };
+use tokio::time::advance;
 
 use crate::rig::{
     Daemon, Item, Rig, accept, accept_after, assert_about, fail, hang, millis, mins, secs,
@@ -116,6 +117,24 @@ async fn a_message_that_is_released_at_a_stop_has_no_claim() {
     let next = rig.start();
     rig.until(|| rig.queue.is_empty()).await;
     next.stop().await.is("received 1 = 1 sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_of_a_stop_that_the_process_slept_through_a_slow_table_takes_away_no_outcome() {
+    let rig = Rig::with_table(|_| {}).await;
+    let daemon = rig.start_warm().await;
+    rig.mailer.script(|_| hang());
+    rig.publish("dana").await;
+    rig.until(|| rig.mailer.sends_of("dana").len() == 1).await;
+    rig.table.answer_after(millis(900));
+    daemon.signal();
+    rig.pass(millis(1)).await;
+    // Past the moment at which workers must return.
+    advance(secs(26)).await;
+    let end = daemon.end().await;
+    assert_eq!(end.tally, "received 7 = 6 sent + 1 released");
+    assert!(end.took <= secs(1), "{:?}", end.took);
+    assert_eq!(rig.outcomes("dana"), ["released"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,13 +3,15 @@
 use super::{
     holds,
     plan::{
-        Act::Kill,
-        Body::Plain,
+        Act::{Freeze, Kill, Start, Terminate},
+        Body::{self, Plain, Unwanted},
         Deed, Fault, Message,
-        Mode::Both,
-        Rate::Unlimited,
+        Mode::{Both, Table},
+        Rate::{PerSecond, Unlimited},
         Schedule,
-        Trouble::{FeedbackDown, SendHangsMailed},
+        Trouble::{
+            ChangeFails, FeedbackDown, SendHangs, SendHangsMailed, SendThrottled, TableSlow,
+        },
     },
 };
 
@@ -22,11 +24,7 @@ fn what_a_killed_daemon_may_have_mailed_is_left_to_its_event() {
         receives: 3,
         rate: Unlimited,
         dice: 1,
-        messages: vec![Message {
-            at: 5,
-            body: Plain,
-            copy: None,
-        }],
+        messages: vec![message(5, Plain)],
         faults: vec![
             Fault {
                 from: 5,
@@ -46,4 +44,90 @@ fn what_a_killed_daemon_may_have_mailed_is_left_to_its_event() {
             what: Kill(0),
         }],
     });
+}
+
+#[test]
+fn a_stop_that_the_process_slept_through_leaves_no_message_without_an_outcome() {
+    holds(&Schedule {
+        mode: Table,
+        daemons: 2,
+        concurrency: 1,
+        receives: 2,
+        rate: PerSecond(4),
+        dice: 2_863_073_044_781_254_642,
+        messages: [0, 0, 0, 0, 3].map(|at| message(at, Plain)).to_vec(),
+        faults: vec![
+            Fault {
+                from: 64,
+                lasts: 231,
+                percent: 14,
+                what: TableSlow(1265),
+            },
+            Fault {
+                from: 2,
+                lasts: 82,
+                percent: 100,
+                what: ChangeFails,
+            },
+            Fault {
+                from: 2,
+                lasts: 22,
+                percent: 100,
+                what: SendHangs,
+            },
+        ],
+        deeds: vec![
+            Deed {
+                at: 25,
+                what: Start,
+            },
+            Deed {
+                at: 23,
+                what: Freeze(41),
+            },
+            Deed {
+                at: 18,
+                what: Terminate(0),
+            },
+        ],
+    });
+}
+
+#[test]
+fn a_line_of_another_daemon_hides_no_refusal_from_the_judge() {
+    holds(&Schedule {
+        mode: Both,
+        daemons: 2,
+        concurrency: 2,
+        receives: 4,
+        rate: Unlimited,
+        dice: 15_644_791_046_672_004_323,
+        messages: vec![message(6, Plain), message(0, Unwanted)],
+        faults: vec![
+            Fault {
+                from: 3,
+                lasts: 83,
+                percent: 100,
+                what: ChangeFails,
+            },
+            Fault {
+                from: 3,
+                lasts: 23,
+                percent: 100,
+                what: SendThrottled,
+            },
+        ],
+        deeds: vec![Deed {
+            at: 8,
+            what: Freeze(75),
+        }],
+    });
+}
+
+fn message(at: u64, body: Body) -> Message {
+    Message {
+        at,
+        body,
+        copy: None,
+    }
 }

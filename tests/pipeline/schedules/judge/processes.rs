@@ -167,6 +167,8 @@ fn held(case: &Case<'_>, daemon: usize, at: Duration) -> usize {
             && receive.heard.is_some_and(|heard| heard <= at)
             && !has_failed
             && !lacks
+            // A copy that came while the one before it was being deleted is deleted with it, without a line.
+            && receive.deleted.is_none_or(|deleted| deleted > at)
             && !history
                 .receives_of(receive.message)
                 .any(|(_, later)| later.id == receive.id && later.at > receive.at)

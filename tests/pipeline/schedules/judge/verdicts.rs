@@ -177,10 +177,12 @@ pub(super) fn unwitnessed(case: &Case<'_>) -> Vec<Found> {
             // It does not show whose line it is.
             continue;
         }
-        let ids = history.receives_of(receive.message).map(|(_, of)| &of.id);
-        let ids: Vec<_> = ids.collect();
-        let mut before = case.played.lines[..place].iter().rev();
-        let since = before.find(|line| ids.contains(&&line.id));
+        // Another daemon may tell of an earlier receive long after.
+        let is_its_own = |line: &&Line| {
+            let mut all = history.receives_of(receive.message);
+            all.any(|(_, of)| of.daemon == receive.daemon && case.tells_of(line, of))
+        };
+        let since = case.played.lines[..place].iter().rfind(is_its_own);
         let since = since.map_or(Duration::ZERO, |line| line.at);
         let mut sends = history.sends_of(receive.message).collect::<Vec<_>>();
         sends.retain(|send| {
