@@ -57,12 +57,6 @@ pub enum Refusal {
     Roots(String),
 }
 
-impl From<rustls::Error> for Refusal {
-    fn from(error: rustls::Error) -> Self {
-        Self::Roots(error.to_string())
-    }
-}
-
 impl From<NoRoots> for Refusal {
     fn from(none: NoRoots) -> Self {
         Self::Roots(none.to_string())

@@ -34,6 +34,7 @@ pub use composer::{Composer, Mail};
 pub use envelope::{Envelope, Malformed};
 pub use event::Event;
 pub use html::Html;
+pub(crate) use key::hex;
 pub use key::{EventHash, MailKey};
 pub use masked::masked_text;
 pub use placeholder::{Placeholder, Placeholders, Segment};

@@ -20,16 +20,6 @@ pub fn format_to_the_millisecond(duration: Duration) -> String {
     text.replace("days", "d").replace("day", "d")
 }
 
-/// Bytes in hexadecimal digits, two to each.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
-    let digits = bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]);
-    digits.collect()
-}
-
 /// A foreign text in a line of ours: without line ends, and without control characters that a
 /// terminal would obey.
 pub fn one_line(text: &str) -> String {

@@ -21,6 +21,7 @@ use aws_smithy_runtime_api::client::{
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 
 use self::direct::Direct;
+use super::Refusal;
 use crate::{mutex::Mutex, proxy, trust};
 
 /// What a client's connections trust.
@@ -33,13 +34,13 @@ pub(super) struct Http {
 
 impl Http {
     /// With the machine's certificates, which are these.
-    pub(super) fn trusting_the_machine(roots: RootCertStore) -> Result<Self, rustls::Error> {
+    pub(super) fn trusting_the_machine(roots: RootCertStore) -> Result<Self, Refusal> {
         let tls = tls(roots)?;
         Ok(Self { tls, pem: None })
     }
 
     /// With these certificates alone, in PEM; with none, TLS fails.
-    pub(super) fn trusting(pem: Vec<u8>) -> Result<Self, rustls::Error> {
+    pub(super) fn trusting(pem: Vec<u8>) -> Result<Self, Refusal> {
         let tls = tls(trust::roots(&pem))?;
         let pem = Some(pem);
         Ok(Self { tls, pem })
@@ -85,10 +86,11 @@ impl Http {
 }
 
 /// How connections are made safe. HTTP/1.1 is all that the services of ours speak.
-fn tls(roots: RootCertStore) -> Result<Arc<ClientConfig>, rustls::Error> {
+fn tls(roots: RootCertStore) -> Result<Arc<ClientConfig>, Refusal> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Refusal::Roots(error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -29,7 +29,7 @@ use hyper::header::HeaderValue;
 use sha2::{Digest, Sha256};
 
 use super::clock::ServiceClock;
-use crate::{mutex::Mutex, text::hex};
+use crate::{mutex::Mutex, notification::hex};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const DATE: &str = "x-amz-date";

@@ -4,8 +4,6 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::text::hex;
-
 /// The longest value of a tag that SES takes.
 const TAG_LEN_MAX: usize = 256;
 /// An id that no tag holds is replaced by so many bytes of its hash, in hexadecimal digits.
@@ -97,6 +95,16 @@ impl MailKey {
 fn fits_a_tag(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     (1..=TAG_LEN_MAX).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// Bytes in hexadecimal digits, two to each.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+    let digits = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]);
+    digits.collect()
 }
 
 #[cfg(test)]

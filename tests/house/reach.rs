@@ -74,9 +74,9 @@ const IMPURE: &[&str] = &[
 /// Crates, a `*` for the rest of the name, and the only places under `src` that may name them.
 const HOMES: &[(&str, &[&str])] = &[
     ("aws_*", &["aws.rs", "aws/", "testing/"]),
-    ("hyper", &["cli/healthcheck.rs"]),
+    ("hyper", &["aws/", "cli/healthcheck.rs"]),
     ("hyper_util", &["aws/", "cli/healthcheck.rs"]),
-    ("rustls*", &["trust.rs"]),
+    ("rustls*", &["aws/http.rs", "aws/http/", "trust.rs"]),
     ("reqwest", &["telemetry/"]),
     ("backoff", &["backoff.rs"]),
     ("figment", &["config/"]),
