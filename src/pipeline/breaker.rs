@@ -62,8 +62,10 @@ pub enum Transition<C> {
 pub enum AccountWord {
     /// It refuses every mail.
     Refuses,
-    /// It sends, and its quota is not used up.
+    /// It sends to everybody, and its quota is not used up.
     Sends,
+    /// The same, to verified addresses alone: it is in the sandbox.
+    SendsToVerified,
     /// It could not be asked.
     Nothing,
 }

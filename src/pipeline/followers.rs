@@ -93,8 +93,9 @@ async fn ask_account(mail: Arc<MailGate>, account: Arc<dyn Account>) {
     loop {
         mail.account_check().await;
         let word = match account.facts().await {
-            Ok(facts) if may_send(&facts) => AccountWord::Sends,
-            Ok(_) => AccountWord::Refuses,
+            Ok(facts) if !may_send(&facts) => AccountWord::Refuses,
+            Ok(facts) if facts.production_access => AccountWord::Sends,
+            Ok(_) => AccountWord::SendsToVerified,
             Err(failure) => {
                 warn!(
                     error.r#type = failure.error.code,

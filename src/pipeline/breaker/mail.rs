@@ -377,14 +377,11 @@ impl MailBreaker {
         let Some(open) = checked.filter(|open| open.check == Check::Running) else {
             return;
         };
-        // What the account said before holds no more.
-        if word != AccountWord::Sends {
+        if word == AccountWord::Refuses {
             open.forget_account();
-        }
-        match word {
-            AccountWord::Refuses => open.schedule(now + self.probes.next_delay()),
-            AccountWord::Sends => open.check = Check::DoneAndSends,
-            AccountWord::Nothing => open.check = Check::Done,
+            open.schedule(now + self.probes.next_delay());
+        } else {
+            open.end_check(word);
         }
     }
 

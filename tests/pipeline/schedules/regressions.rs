@@ -3,14 +3,15 @@
 use super::{
     holds,
     plan::{
-        Act::{Freeze, Kill, Start, Terminate},
+        Act::{Freeze, Interrupt, Kill, Start, Terminate},
         Body::{self, Plain, Unwanted},
         Deed, Fault, Message,
         Mode::{Both, Table},
         Rate::{PerSecond, Unlimited},
         Schedule,
         Trouble::{
-            ChangeFails, FeedbackDown, SendHangs, SendHangsMailed, SendThrottled, TableSlow,
+            ChangeFails, ChangeHangs, FeedbackDown, SendHangs, SendHangsMailed, SendThrottled,
+            SendUnverified, TableSlow,
         },
     },
 };
@@ -121,6 +122,59 @@ fn a_line_of_another_daemon_hides_no_refusal_from_the_judge() {
             at: 8,
             what: Freeze(75),
         }],
+    });
+}
+
+#[test]
+fn the_only_message_left_is_rejected_though_it_was_refused_after_the_sandbox() {
+    holds(&Schedule {
+        mode: Both,
+        daemons: 1,
+        concurrency: 1,
+        receives: 4,
+        rate: PerSecond(1),
+        dice: 7_883_836_085_045_478_082,
+        messages: vec![
+            message(0, Plain),
+            message(0, Plain),
+            message(0, Plain),
+            message(0, Plain),
+            message(0, Unwanted),
+        ],
+        faults: vec![
+            Fault {
+                from: 3,
+                lasts: 11,
+                percent: 100,
+                what: SendUnverified,
+            },
+            Fault {
+                from: 3,
+                lasts: 94,
+                percent: 100,
+                what: ChangeHangs,
+            },
+            Fault {
+                from: 3,
+                lasts: 34,
+                percent: 100,
+                what: SendThrottled,
+            },
+        ],
+        deeds: vec![
+            Deed {
+                at: 17,
+                what: Start,
+            },
+            Deed {
+                at: 21,
+                what: Start,
+            },
+            Deed {
+                at: 106,
+                what: Interrupt(1),
+            },
+        ],
     });
 }
 

@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant};
 
 use super::{DISTINCT_FAILURES_LIMIT, Ticket};
 use crate::{
-    pipeline::breaker::{MailCause, Said, Transition, probe_receives::ProbeReceives},
+    pipeline::breaker::{AccountWord, MailCause, Said, Transition, probe_receives::ProbeReceives},
     ports::{AccountCause, SendFailure, SendFailureKind},
 };
 
@@ -149,12 +149,11 @@ impl Open {
         self.check = Check::before_probe(self.cause);
     }
 
-    /// A probe was refused for itself, though the account says that it has a quota again. A witness
-    /// tells then, so that one bad message does not keep out all others.
+    /// A probe was refused for itself, though the account says that it has a quota again, or has left the
+    /// sandbox. A witness tells then, so that one bad message does not keep out all others.
     pub(super) fn hear_witness_beside_account(&mut self) {
-        let is_quota = self.cause == MailCause::Account(AccountCause::DailyQuota);
-        if is_quota && self.check == Check::DoneAndSends {
-            self.witness_is_mute = false;
+        if self.check == Check::DoneAndSends {
+            self.witness_is_mute &= !is_beyond_witness(self.cause);
         }
     }
 
@@ -163,7 +162,22 @@ impl Open {
         self.witness_is_mute &= is_beyond_witness(self.cause);
     }
 
-    /// The account refuses, or could not be asked: what a witness cannot know it cannot tell.
+    /// The account was asked, and does not refuse every mail.
+    pub(super) fn end_check(&mut self, word: AccountWord) {
+        let sends = match word {
+            AccountWord::Sends => true,
+            AccountWord::SendsToVerified => self.cause != MailCause::Account(AccountCause::Sandbox),
+            AccountWord::Refuses | AccountWord::Nothing => false,
+        };
+        if sends {
+            self.check = Check::DoneAndSends;
+        } else {
+            self.check = Check::Done;
+            self.forget_account();
+        }
+    }
+
+    /// What the account said before holds no more: what a witness cannot know it cannot tell.
     pub(super) fn forget_account(&mut self) {
         self.witness_is_mute |= is_beyond_witness(self.cause);
     }
@@ -242,20 +256,22 @@ impl Check {
         matches!(self, Self::Done | Self::DoneAndSends)
     }
 
-    /// Suspended and paused accounts, and those whose quota is used up, say so when asked, which costs
-    /// no message.
+    /// Suspended and paused accounts, those whose quota is used up and those in the sandbox say so when
+    /// asked, which costs no message.
     pub(super) fn before_probe(cause: MailCause) -> Self {
         match cause {
             MailCause::Account(
-                AccountCause::Suspended | AccountCause::Paused | AccountCause::DailyQuota,
+                AccountCause::Suspended
+                | AccountCause::Paused
+                | AccountCause::DailyQuota
+                | AccountCause::Sandbox,
             ) => Self::Due,
             MailCause::Account(
                 AccountCause::MailFromNotVerified
                 | AccountCause::SenderNotVerified
                 | AccountCause::ConfigurationSetMissing
                 | AccountCause::Credentials
-                | AccountCause::AccessDenied
-                | AccountCause::Sandbox,
+                | AccountCause::AccessDenied,
             )
             | MailCause::Starting
             | MailCause::Refused

@@ -276,7 +276,10 @@ impl MailBreaker {
             failure.kind,
             SendFailureKind::Refused | SendFailureKind::RecipientNotVerified
         ) {
-            open.hear_witness_beside_account();
+            // Who is unverified still is of the cause itself.
+            if failure.kind == SendFailureKind::Refused {
+                open.hear_witness_beside_account();
+            }
             // The message may be at fault itself, and what the last witness was refused for be over.
             if self.witness.was_refused_like_all() {
                 open.hear_witness_again();
@@ -300,7 +303,11 @@ impl MailBreaker {
                 let unclear = matches!(
                     open.cause,
                     MailCause::Refused
-                        | MailCause::Account(AccountCause::AccessDenied | AccountCause::DailyQuota)
+                        | MailCause::Account(
+                            AccountCause::AccessDenied
+                                | AccountCause::DailyQuota
+                                | AccountCause::Sandbox
+                        )
                 );
                 if unclear && !counts {
                     open.witness_is_mute = true;

@@ -39,6 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => prop_oneof![
             Just(AccountWord::Refuses),
             Just(AccountWord::Sends),
+            Just(AccountWord::SendsToVerified),
             Just(AccountWord::Nothing)
         ]
         .prop_map(Step::EndCheck),

@@ -152,9 +152,49 @@ fn recipients_refused_as_unverified_open_it_by_the_sandboxs_name_after_three() {
     let sandbox = MailCause::Account(AccountCause::Sandbox);
     assert_eq!(bench.cause(), Some(sandbox));
     // The simulator's word says nothing of that: a held message probes.
-    bench.pass(2);
-    assert!(!bench.witness(Ok(Standing::Good)));
-    assert_eq!(bench.tried("a", unverified), Sent::Suspected);
+    for word in [AccountWord::SendsToVerified, AccountWord::Nothing] {
+        bench.pass(60);
+        assert!(bench.begin_check());
+        bench.breaker.end_account_check(word, bench.now);
+        assert!(!bench.witness(Ok(Standing::Good)));
+        assert_eq!(bench.tried("a", unverified), Sent::Suspected);
+    }
+}
+
+#[test]
+fn a_message_refused_for_itself_keeps_no_account_out_that_has_left_the_sandbox() {
+    let unverified = Err((SendFailureKind::RecipientNotVerified, "MessageRejected"));
+    let refused = Err((REFUSED, "Code"));
+    let sandbox = Some(MailCause::Account(AccountCause::Sandbox));
+    let mut bench = Bench::with_witnesses();
+    let asked = |bench: &mut Bench, word| {
+        bench.pass(60);
+        // Asked already, and no probe since.
+        if bench.begin_check() {
+            bench.breaker.end_account_check(word, bench.now);
+        }
+    };
+    let probed = |bench: &mut Bench, word, result| {
+        asked(bench, word);
+        bench.tried("a", result);
+        assert_eq!(bench.cause(), sandbox);
+        asked(bench, word);
+        bench.witness(Ok(Standing::Good))
+    };
+    for key in ["a", "b", "c"] {
+        bench.tried(key, unverified);
+        bench.pass(2);
+        bench.witness(Ok(Standing::Limited));
+    }
+    for (word, result) in [
+        (AccountWord::SendsToVerified, refused),
+        (AccountWord::Nothing, refused),
+        (AccountWord::Sends, unverified),
+    ] {
+        assert!(!probed(&mut bench, word, result), "{word:?}");
+    }
+    assert!(probed(&mut bench, AccountWord::Sends, refused));
+    assert_eq!(bench.cause(), None);
 }
 
 #[test]
