@@ -24,6 +24,8 @@ use crate::{
 
 /// How long nothing else is asked while the queue's call is not looked at.
 const QUEUE_ASKED_ALONE_FOR: Duration = Duration::from_mins(1);
+/// What the table has said counts for this long: a start can wait for the queue for hours.
+const TABLE_WORD_COUNTS_FOR: Duration = Duration::from_secs(5);
 /// How often a refused template is fetched again: often enough to find one that is put there while
 /// refusals are retried.
 const TEMPLATE_RETRY_EVERY: Duration = Duration::from_secs(5);
@@ -48,7 +50,7 @@ pub(super) async fn prove(
     templates: &TemplateStore,
     reached: &CancellationToken,
 ) -> anyhow::Result<Facts> {
-    let (queue, (), account, without_table) = tokio::try_join!(
+    let (queue, (), account, (mut without_table, told_at)) = tokio::try_join!(
         prove_queue(&*world.queue, &settings.queue.url, reached),
         async {
             reached.cancelled().await;
@@ -63,12 +65,19 @@ pub(super) async fn prove(
         },
         async {
             reached.cancelled().await;
-            match &world.table {
-                Some(table) => table::prove(&**table).await,
-                None => Ok(None),
-            }
+            let without_table = match &world.table {
+                Some(table) => table::prove(&**table).await?,
+                None => None,
+            };
+            Ok((without_table, Instant::now()))
         },
     )?;
+    if without_table.is_some()
+        && told_at.elapsed() > TABLE_WORD_COUNTS_FOR
+        && let Some(table) = &world.table
+    {
+        without_table = table::prove(&**table).await?;
+    }
     refuse_dead_letters_as_feedback(settings, &queue)?;
     Ok(Facts {
         queue,

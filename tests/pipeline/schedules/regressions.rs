@@ -10,8 +10,8 @@ use super::{
         Rate::{PerSecond, Unlimited},
         Schedule,
         Trouble::{
-            ChangeFails, ChangeHangs, FeedbackDown, SendHangs, SendHangsMailed, SendThrottled,
-            SendUnverified, TableSlow,
+            ChangeFails, ChangeHangs, FeedbackDown, SendHangs, SendHangsMailed, SendRefused,
+            SendThrottled, SendUnverified, TableSlow, TableUnheard,
         },
     },
 };
@@ -173,6 +173,69 @@ fn the_only_message_left_is_rejected_though_it_was_refused_after_the_sandbox() {
             Deed {
                 at: 106,
                 what: Interrupt(1),
+            },
+        ],
+    });
+}
+
+#[test]
+fn a_start_that_waited_for_its_queue_asks_the_table_again() {
+    holds(&Schedule {
+        mode: Table,
+        daemons: 1,
+        concurrency: 32,
+        receives: 2,
+        rate: Unlimited,
+        dice: 5_394_847_270_659_909_394,
+        messages: vec![message(0, Plain)],
+        faults: vec![
+            Fault {
+                from: 0,
+                lasts: 1,
+                percent: 20,
+                what: SendRefused,
+            },
+            Fault {
+                from: 6,
+                lasts: 123,
+                percent: 53,
+                what: TableSlow(428),
+            },
+            Fault {
+                from: 2,
+                lasts: 48,
+                percent: 100,
+                what: TableUnheard,
+            },
+            Fault {
+                from: 1,
+                lasts: 102,
+                percent: 100,
+                what: ChangeFails,
+            },
+            Fault {
+                from: 1,
+                lasts: 42,
+                percent: 100,
+                what: SendHangs,
+            },
+        ],
+        deeds: vec![
+            Deed {
+                at: 34,
+                what: Kill(0),
+            },
+            Deed {
+                at: 178,
+                what: Terminate(2),
+            },
+            Deed {
+                at: 18,
+                what: Interrupt(2),
+            },
+            Deed {
+                at: 21,
+                what: Start,
             },
         ],
     });
