@@ -6,3 +6,4 @@ pub(crate) mod canned;
 pub(crate) mod polled;
 pub(crate) mod scripted;
 pub(crate) mod table;
+pub(crate) mod wire;

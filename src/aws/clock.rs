@@ -9,11 +9,14 @@ use std::{
 use aws_sdk_sqs::{
     config::{
         ConfigBag, Intercept, RuntimeComponents,
-        interceptors::BeforeDeserializationInterceptorContextRef,
+        interceptors::{
+            BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+        },
     },
     error::BoxError,
     primitives::{DateTime, DateTimeFormat},
 };
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use tokio::time::Instant;
 
 use crate::{mutex::Mutex, ports::obstacle::ClockDifference};
@@ -22,6 +25,8 @@ use crate::{mutex::Mutex, ports::obstacle::ClockDifference};
 const CUT_OFF: Duration = Duration::from_millis(500);
 /// Clocks do not run apart in so short a time, and there are two answers for each mail.
 const LEARN_EVERY: Duration = Duration::from_millis(500);
+/// A receive that waits for messages takes 30 s at most. What takes longer than this may have lain unread.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(40);
 /// Our two clocks may run apart by so much, which is more than they do by themselves.
 const STEADY: Duration = Duration::from_secs(1);
 
@@ -78,13 +83,17 @@ impl ServiceClock {
         then.unwrap_or(ours_then)
     }
 
+    /// Takes an answer's date for the service's time now, unless one was told just now.
     pub(super) fn learn(&self, date: &str) {
         let told = *self.0.lock();
         // A machine that slept counts no time of it, so what is recent may be wrong.
         let is_recent = told.is_some_and(|told| told.at.elapsed() < LEARN_EVERY);
-        if is_recent && self.is_sure() {
-            return;
+        if !is_recent || !self.is_sure() {
+            self.learn_at_once(date);
         }
+    }
+
+    fn learn_at_once(&self, date: &str) {
         let theirs = DateTime::from_str(date, DateTimeFormat::HttpDate);
         let theirs = theirs.ok().and_then(|date| date.to_millis().ok());
         if let Some(theirs) = theirs.and_then(|theirs| u64::try_from(theirs).ok()) {
@@ -102,17 +111,49 @@ impl Intercept for ServiceClock {
         "ServiceClock"
     }
 
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        config.interceptor_state().store_put(Sent(Instant::now()));
+        Ok(())
+    }
+
     fn read_before_deserialization(
         &self,
         context: &BeforeDeserializationInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
+        config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let Some(date) = context.response().headers().get("date") {
+        let answer = context.response();
+        let Some(date) = answer.headers().get("date") else {
+            return Ok(());
+        };
+        // A cache before the service may have kept it, and a process that stood still has not read it
+        // when it came.
+        let is_kept = answer.headers().get("age").is_some();
+        let sent = config.load::<Sent>();
+        if is_kept || sent.is_some_and(|sent| sent.0.elapsed() > ANSWERED_WITHIN) {
+            return Ok(());
+        }
+        if answer.status().is_success() {
             self.learn(date);
+        } else {
+            // What refuses a signature for its time tells the right one.
+            self.learn_at_once(date);
         }
         Ok(())
     }
+}
+
+/// When a call's last attempt was sent.
+#[derive(Debug)]
+struct Sent(Instant);
+
+impl Storable for Sent {
+    type Storer = StoreReplace<Self>;
 }
 
 /// Our time since 1970.
@@ -129,7 +170,80 @@ pub(super) fn to_ms(time: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
+
+    use aws_smithy_runtime_api::client::{
+        interceptors::context::{Input, InterceptorContext},
+        orchestrator::{HttpRequest, HttpResponse},
+        runtime_components::RuntimeComponentsBuilder,
+    };
+    use aws_smithy_types::body::SdkBody;
+    use tokio::time::advance;
+
     use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// An answer whose date is so much later than our time.
+    fn answer(status: u16, ahead: Duration) -> HttpResponse {
+        let date = DateTime::from(SystemTime::now() + ahead);
+        let date = date.fmt(DateTimeFormat::HttpDate).unwrap();
+        let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
+        answer.headers_mut().insert("date", date);
+        answer
+    }
+
+    /// One call, answered so after this time.
+    async fn hear(clock: &ServiceClock, took: Duration, answer: HttpResponse) {
+        let mut context = InterceptorContext::new(Input::erase(()));
+        context.set_request(HttpRequest::empty());
+        let components = RuntimeComponentsBuilder::for_tests().build().unwrap();
+        let mut config = ConfigBag::base();
+        let sent = clock.read_before_transmit(&(&context).into(), &components, &mut config);
+        sent.unwrap();
+        advance(took).await;
+        context.set_response(answer);
+        let heard = clock.read_before_deserialization(&(&context).into(), &components, &mut config);
+        heard.unwrap();
+    }
+
+    /// How far a clock is behind the service's, in whole minutes.
+    fn minutes_behind(clock: &ServiceClock) -> Option<u64> {
+        match clock.difference()? {
+            ClockDifference::Behind(by) => Some((by.as_secs() + 30) / 60),
+            ClockDifference::Ahead(_) => Some(0),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_a_cache_kept_tells_no_time() {
+        let clock = ServiceClock::default();
+        let mut cached = answer(200, HOUR);
+        cached.headers_mut().insert("age", "60");
+        hear(&clock, Duration::ZERO, cached).await;
+        assert_eq!(minutes_behind(&clock), None);
+        hear(&clock, Duration::ZERO, answer(200, HOUR)).await;
+        assert_eq!(minutes_behind(&clock), Some(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_may_have_lain_unread_tells_no_time() {
+        let clock = ServiceClock::default();
+        hear(&clock, Duration::from_secs(41), answer(200, HOUR)).await;
+        assert_eq!(minutes_behind(&clock), None);
+        // As long as a poll may take.
+        hear(&clock, Duration::from_secs(30), answer(200, HOUR)).await;
+        assert_eq!(minutes_behind(&clock), Some(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refusal_tells_the_time_at_once() {
+        let clock = ServiceClock::default();
+        hear(&clock, Duration::ZERO, answer(200, HOUR)).await;
+        hear(&clock, Duration::ZERO, answer(200, 2 * HOUR)).await;
+        assert_eq!(minutes_behind(&clock), Some(60), "it was told just now");
+        hear(&clock, Duration::ZERO, answer(403, 2 * HOUR)).await;
+        assert_eq!(minutes_behind(&clock), Some(120));
+    }
 
     fn told(ours_is_off_by: Duration, told_since: Duration) -> ServiceClock {
         let at = Instant::now().checked_sub(told_since).unwrap();

@@ -72,17 +72,19 @@ impl DynamoTable {
     /// The table of this name. Items are kept for `keep`, and a call may take `timeout`.
     pub fn new(aws: &AwsConfig, name: String, keep: Duration, timeout: Duration) -> Self {
         let clock = ServiceClock::default();
-        let config = |config| {
-            aws_sdk_dynamodb::config::Builder::from(&config)
-                .interceptor(clock.clone())
+        let timed =
+            |config: &_| aws_sdk_dynamodb::config::Builder::from(config).interceptor(clock.clone());
+        let often = || {
+            let config = aws.one_attempt(timeout);
+            timed(&config)
                 .interceptor(UserAgent::new(&config))
                 .push_auth_scheme(Signing::new(clock.clone()))
         };
-        let writing = config(aws.one_attempt(timeout)).interceptor(ReadyBody);
         Self {
-            describing: Client::from_conf(config(aws.retried(DESCRIBE_TIMEOUT)).build()),
-            calling: Client::from_conf(config(aws.one_attempt(timeout)).build()),
-            writing: Client::from_conf(writing.build()),
+            // Between its attempts the SDK corrects the clock itself.
+            describing: Client::from_conf(timed(&aws.retried(DESCRIBE_TIMEOUT)).build()),
+            calling: Client::from_conf(often().build()),
+            writing: Client::from_conf(often().interceptor(ReadyBody).build()),
             clock,
             name,
             keep,

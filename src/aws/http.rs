@@ -55,14 +55,15 @@ impl Http {
         if proxy::is_set() {
             SharedHttpClient::new(Sorted {
                 direct,
-                proxied: self.proxied(),
+                proxied: self.proxied(ProxyConfig::from_env()),
             })
         } else {
             direct
         }
     }
 
-    fn proxied(&self) -> SharedHttpClient {
+    /// The SDK's own client, by these proxies.
+    pub(super) fn proxied(&self, proxies: ProxyConfig) -> SharedHttpClient {
         let context = self.pem.as_ref().and_then(|pem| {
             let mut store = TrustStore::empty();
             if !pem.is_empty() {
@@ -74,7 +75,7 @@ impl Http {
         Builder::new().build_with_connector_fn(move |settings, components| {
             let mut connector = ConnectorBuilder::default()
                 .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
-                .proxy_config(ProxyConfig::from_env());
+                .proxy_config(proxies.clone());
             connector.set_connector_settings(settings.cloned());
             connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
             if let Some(context) = &context {
@@ -85,7 +86,8 @@ impl Http {
     }
 }
 
-/// How connections are made safe. HTTP/1.1 is all that the services of ours speak.
+/// How connections are made safe: with rustls's own cipher suites, of which the SDK leaves out two, those
+/// of `ChaCha20` but for RSA in TLS 1.2. HTTP/1.1 is all that we speak.
 fn tls(roots: RootCertStore) -> Result<Arc<ClientConfig>, Refusal> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
@@ -97,8 +99,8 @@ fn tls(roots: RootCertStore) -> Result<Arc<ClientConfig>, Refusal> {
     Ok(Arc::new(config))
 }
 
-/// Gives the calls of one client their pool. The settings of its calls are always the same, so that there
-/// is one; where they are not, each has its own.
+/// Gives the calls of one client their pool, one for each pair of times that they set. A service's client
+/// sets one pair; each source of credentials, which share a client, may set its own.
 struct DirectClient {
     tls: Arc<ClientConfig>,
     pools: Mutex<Vec<(Times, SharedHttpConnector)>>,

@@ -11,9 +11,13 @@ use std::{
 };
 
 use aws_credential_types::Credentials;
-use aws_runtime::auth::{HttpSignatureType, SigV4OperationSigningConfig, sigv4};
+use aws_runtime::{
+    auth::{HttpSignatureType, SigV4OperationSigningConfig, sigv4},
+    service_clock_skew::DisableClockSkewCorrection,
+};
 use aws_sdk_sqs::primitives::{DateTime, DateTimeFormat};
 use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
+use aws_smithy_async::time::StaticTimeSource;
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -120,15 +124,18 @@ impl Sign for Signer {
         components: &RuntimeComponents,
         config: &ConfigBag,
     ) -> Result<(), BoxError> {
-        let signed = self.signature(request, identity, &endpoint, components, config)?;
+        let time = self.time(components, config);
+        let signed = self.signature(request, identity, &endpoint, time, config)?;
         let Some(Signed {
             date,
             token,
             authorization,
         }) = signed
         else {
-            let general = &self.general;
-            return general.sign_http_request(request, identity, endpoint, components, config);
+            let standing = StaticTimeSource::new(time);
+            let components = components.to_builder().with_time_source(Some(standing));
+            let (general, components) = (&self.general, components.build()?);
+            return general.sign_http_request(request, identity, endpoint, &components, config);
         };
         let headers = request.headers_mut();
         headers.insert(DATE, date);
@@ -151,13 +158,23 @@ struct Signed {
 }
 
 impl Signer {
+    /// What a signature says of its time: AWS's, unless an operator has our own go uncorrected.
+    fn time(&self, components: &RuntimeComponents, config: &ConfigBag) -> SystemTime {
+        let now = components.time_source().unwrap_or_default().now();
+        let setting = config.load::<DisableClockSkewCorrection>();
+        if setting.is_some_and(DisableClockSkewCorrection::is_disabled) {
+            return now;
+        }
+        self.clock.at(now)
+    }
+
     /// `None` where the SDK has to sign.
     fn signature(
         &self,
         request: &HttpRequest,
         identity: &Identity,
         endpoint: &AuthSchemeEndpointConfig<'_>,
-        components: &RuntimeComponents,
+        time: SystemTime,
         config: &ConfigBag,
     ) -> Result<Option<Signed>, BoxError> {
         let text = |name| endpoint.get(name).and_then(Document::as_string);
@@ -177,8 +194,7 @@ impl Signer {
         if !is_plain(config) {
             return Ok(None);
         }
-        let now = components.time_source().unwrap_or_default().now();
-        let second = self.second(self.clock.at(now))?;
+        let second = self.second(time)?;
         let date = second.text.as_str();
         let token = credentials.session_token();
 

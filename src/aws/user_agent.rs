@@ -18,8 +18,8 @@ use aws_smithy_runtime_api::client::interceptors::disable_interceptor;
 use hyper::header::HeaderValue;
 
 /// Takes the place of four interceptors of the SDK's that cost a tenth of a call: it composes two headers
-/// on the program that calls, and two on the attempt, of which a call of ours has one, anew each time. A
-/// clock that is off is corrected by [`Signing`](super::signing::Signing).
+/// on the program that calls, and two on the attempt, anew each time. Only for clients whose calls have one
+/// attempt, and whose clock [`Signing`](super::signing::Signing) corrects.
 #[derive(Debug)]
 pub(super) struct UserAgent(HeaderValue);
 

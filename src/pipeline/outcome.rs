@@ -110,6 +110,18 @@ pub enum Ending {
     },
 }
 
+impl Ending {
+    /// The daemon stops while an event may still come for its send. Whose lease is lost is not ours to put
+    /// off.
+    pub fn unsettled(lease_is_lost: bool) -> Self {
+        if lease_is_lost {
+            Self::LeaseLost
+        } else {
+            Self::DrainedInSend
+        }
+    }
+}
+
 /// Decides what a message's ending means and what to do with it, given how often it was received
 /// (this time included) and the queue's limit, where it has one.
 ///

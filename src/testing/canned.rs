@@ -164,6 +164,12 @@ pub(crate) fn over(client: impl HttpClient + 'static) -> AwsConfig {
     config(Some(good_credentials()), Some(client.into_shared()), None)
 }
 
+/// AWS at this address, behind this HTTP client.
+pub(crate) fn over_to(client: impl HttpClient + 'static, endpoint: &str) -> AwsConfig {
+    let client = Some(client.into_shared());
+    config(Some(good_credentials()), client, Some(endpoint))
+}
+
 /// AWS at this address, over our own connections without TLS.
 pub(crate) fn at(endpoint: &str) -> AwsConfig {
     at_trusting("", endpoint)

@@ -7,9 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use aws_sdk_dynamodb::primitives::{DateTime, DateTimeFormat};
+use aws_smithy_http_client::test_util::capture_request;
+use aws_smithy_types::body::SdkBody;
+use axum::http::Response;
 
 use super::*;
-use crate::testing::canned::{Answer, Canned};
+use crate::testing::canned::{Answer, Canned, over};
 
 const DAY: u64 = 86_400;
 
@@ -214,6 +217,22 @@ async fn the_tables_clock_is_read_from_its_answers_and_claims_go_by_it() {
     let until: u64 = until.as_str().unwrap().parse().unwrap();
     let expected = (an_hour_ago + 58) * 1000;
     assert!(until.abs_diff(expected) < 5000, "{until} {expected}");
+}
+
+#[tokio::test]
+async fn what_the_sdk_tries_again_it_corrects_itself_and_the_clock_is_read_all_the_same() {
+    let answer = Response::builder()
+        .status(400)
+        .header("date", "Fri, 27 Nov 2026 03:30:00 GMT")
+        .body(SdkBody::from("{}"));
+    let (client, asked) = capture_request(Some(answer.unwrap()));
+    let second = Duration::from_secs(1);
+    let table = DynamoTable::new(&over(client), "mails".to_owned(), second, second);
+    table.describe().await.unwrap_err();
+    let asked = asked.expect_request();
+    // The SDK's own interceptors are all there, that of the clock among them.
+    assert!(asked.headers().get("amz-sdk-request").is_some());
+    assert!(table.clock().is_some());
 }
 
 #[tokio::test]

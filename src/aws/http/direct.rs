@@ -12,6 +12,7 @@ use std::{
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
+        connection::{CaptureSmithyConnection, ConnectionMetadata},
         http::{HttpConnector, HttpConnectorFuture, HttpConnectorSettings},
         orchestrator::{HttpRequest, HttpResponse},
         result::ConnectorError,
@@ -23,7 +24,7 @@ use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{
         Client, Error,
-        connect::{HttpConnector as TcpConnector, capture_connection},
+        connect::{CaptureConnection, HttpConnector as TcpConnector, capture_connection},
     },
     rt::{TokioExecutor, TokioIo, TokioTimer},
 };
@@ -76,6 +77,11 @@ impl HttpConnector for Direct {
             }
         };
         let connection = capture_connection(&mut request);
+        if let Some(asks) = request.extensions().get::<CaptureSmithyConnection>() {
+            // After an answer that may be tried again the SDK poisons its connection: the next call may
+            // meet a host that is well.
+            asks.set_connection_retriever(move || poisonable(&connection));
+        }
         let answer = self.client.request(request);
         let within = self.read_timeout;
         HttpConnectorFuture::new(async move {
@@ -86,23 +92,33 @@ impl HttpConnector for Direct {
                     .map_err(|_elapsed| ConnectorError::timeout(TimedOut::boxed("read", within)))?,
             };
             let answer = answer.map_err(failure)?;
-            if answer.status().is_server_error()
-                && let Some(connected) = connection.connection_metadata().as_ref()
-            {
-                // The next call may meet a host that is well.
-                connected.poison();
-            }
+            // An answer came, so the request went out. `reach` in `classify` would take a failure of the
+            // kind `other` for a call that was never sent.
             HttpResponse::try_from(answer.map(SdkBody::from_body_1_x))
-                .map_err(|error| ConnectorError::other(error.into(), None))
+                .map_err(|error| ConnectorError::io(error.into()))
         })
     }
 }
 
+/// A request's connection as the SDK knows it. `None` while there is none.
+fn poisonable(connection: &CaptureConnection) -> Option<ConnectionMetadata> {
+    connection.connection_metadata().as_ref()?;
+    let connection = connection.clone();
+    let metadata = ConnectionMetadata::builder()
+        .proxied(false)
+        .poison_fn(move || {
+            if let Some(connected) = connection.connection_metadata().as_ref() {
+                connected.poison();
+            }
+        });
+    Some(metadata.build())
+}
+
 /// What the SDK may try again, it tries again: the kinds are those of its own client.
 fn failure(error: Error) -> ConnectorError {
-    let find_io = || chain(&error).any(|cause| cause.is::<std::io::Error>());
+    let find_io = || chain(&error).any(<dyn StdError>::is::<std::io::Error>);
     let hyper = chain(&error).find_map(|cause| cause.downcast_ref::<hyper::Error>());
-    if chain(&error).any(|cause| cause.is::<TimedOut>()) {
+    if chain(&error).any(<dyn StdError>::is::<TimedOut>) {
         return ConnectorError::timeout(error.into());
     }
     match hyper {
@@ -172,3 +188,6 @@ impl fmt::Display for TimedOut {
 }
 
 impl StdError for TimedOut {}
+
+#[cfg(test)]
+mod tests;

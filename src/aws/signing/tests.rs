@@ -1,6 +1,5 @@
 //! Ours and the SDK's signer, side by side.
 
-use aws_smithy_async::time::StaticTimeSource;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_types::{body::SdkBody, config_bag::Layer};
 use aws_types::region::Region;
@@ -22,6 +21,7 @@ struct Call {
     body: Vec<u8>,
     has_body_in_memory: bool,
     signs_body: bool,
+    is_corrected: bool,
 }
 
 impl Call {
@@ -42,6 +42,7 @@ impl Call {
             body: b"{}".to_vec(),
             has_body_in_memory: true,
             signs_body: false,
+            is_corrected: true,
         }
     }
 
@@ -77,6 +78,7 @@ impl Call {
         operation.signing_options.normalize_uri_path = true;
         operation.signing_options.content_sha256_header = self.signs_body;
         layer.store_put(operation);
+        layer.store_put(DisableClockSkewCorrection::from(!self.is_corrected));
         let time = StaticTimeSource::from_secs(self.at);
         let components = RuntimeComponentsBuilder::for_tests()
             .with_time_source(Some(time))
@@ -190,24 +192,47 @@ fn what_is_out_of_the_ordinary_is_signed_by_the_sdk() {
     }
 }
 
+/// Ours, by a clock that is an hour behind AWS's.
+fn an_hour_behind() -> Signing {
+    let clock = ServiceClock::default();
+    let theirs = DateTime::from(SystemTime::now() + Duration::from_hours(1));
+    clock.learn(&theirs.fmt(DateTimeFormat::HttpDate).unwrap());
+    Signing::new(clock)
+}
+
 #[test]
 fn a_wrong_clock_signs_with_awss_time() {
-    let clock = ServiceClock::default();
-    let ours = Signing::new(clock.clone());
-    let usual = Call::usual();
-    let hour = Duration::from_hours(1);
-    let theirs = DateTime::from(SystemTime::now() + hour);
-    clock.learn(&theirs.fmt(DateTimeFormat::HttpDate).unwrap());
-    let signed = usual.signed_by(ours.signer());
-    // A date is cut off to a second.
-    let right = [hour.as_secs() - 1, hour.as_secs()].map(|ahead| Call {
-        at: usual.at + ahead,
-        ..usual.clone()
-    });
-    let mut right = right
-        .iter()
-        .map(|call| call.signed_by(&sigv4::SigV4Signer::new()));
-    assert!(right.any(|right| right == signed), "{signed:?}");
+    let ours = an_hour_behind();
+    // The second one by the SDK's signer.
+    for path in ["v2/email/outbound-emails", "a.b"] {
+        let call = Call {
+            uri: format!("https://email.eu-west-1.amazonaws.com/{path}"),
+            ..Call::usual()
+        };
+        let signed = call.signed_by(ours.signer());
+        // A date is cut off to a second.
+        let right = [3599, 3600].map(|ahead| Call {
+            at: call.at + ahead,
+            ..call.clone()
+        });
+        let mut right = right
+            .iter()
+            .map(|call| call.signed_by(&sigv4::SigV4Signer::new()));
+        assert!(right.any(|right| right == signed), "{signed:?}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_not_to_be_corrected_signs_with_its_own_time() {
+    let ours = an_hour_behind();
+    for path in ["v2/email/outbound-emails", "a.b"] {
+        let call = Call {
+            uri: format!("https://email.eu-west-1.amazonaws.com/{path}"),
+            is_corrected: false,
+            ..Call::usual()
+        };
+        agree(&ours, &call);
+    }
 }
 
 fn calls() -> impl Strategy<Value = Call> {

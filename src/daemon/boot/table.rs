@@ -8,7 +8,7 @@ use tracing::{error, warn};
 use super::{Attempts, given_up};
 use crate::ports::table::{Drops, LedgerTable, TableFacts, TableFailure};
 
-/// AWS refuses requests whose clock is 5 minutes off. Long before that it is worth a word.
+/// AWS refuses signatures whose time is 5 minutes off. Long before that it is worth a word.
 const CLOCK_TOLD_FROM: Duration = Duration::from_secs(30);
 
 /// Why the table cannot be used.
@@ -106,8 +106,8 @@ fn tell(table: &dyn LedgerTable, facts: &TableFacts) {
         && clock.size() >= CLOCK_TOLD_FROM
     {
         warn!(
-            "this machine's clock is {clock} the clock of the ledger's table {name}: claims go by the \
-             table's, but AWS refuses requests from a clock that is 5 minutes off; set it right"
+            "this machine's clock is {clock} the clock of the ledger's table {name}: claims and \
+             signatures go by AWS's; set it right"
         );
     }
 }

@@ -332,7 +332,7 @@ impl Worker<'_> {
             tokio::select! {
                 biased;
                 _ = guard.hear() => Ok(Settled::ByEvent),
-                () = context.drain.wait_abandon() => Err(Ending::DrainedInSend),
+                () = context.drain.wait_abandon() => Err(Ending::unsettled(self.lease.is_lost())),
                 settled = given_up => Ok(settled),
             }
         };

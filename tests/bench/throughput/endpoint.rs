@@ -100,9 +100,11 @@ async fn run(load: Load) -> anyhow::Result<()> {
     let serving = tokio::spawn({
         let (sandbox, stop) = (Arc::clone(&sandbox), stop.clone());
         async move {
-            match tls {
-                Some(tls) => sandbox.serve_tls(aws, &tls, stop).await,
-                None => Ok(sandbox.serve(aws, stop).await),
+            if let Some(tls) = tls {
+                sandbox.serve_tls(aws, &tls, stop).await
+            } else {
+                sandbox.serve(aws, stop).await;
+                Ok(())
             }
         }
     });

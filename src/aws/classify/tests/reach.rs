@@ -6,23 +6,28 @@ use aws_credential_types::provider::{
     error::CredentialsError, future::ProvideCredentials as Provided,
 };
 use aws_sdk_sqs::config::{ProvideCredentials, SharedCredentialsProvider};
-use aws_smithy_http_client::test_util::NeverClient;
+use aws_smithy_http_client::{proxy::ProxyConfig, test_util::NeverClient};
 use sandbox::tls::PrivateTls;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::oneshot,
 };
 
 use crate::{
-    aws::{AwsConfig, SesAccount, SesMailer},
+    aws::{AwsConfig, SesAccount, SesMailer, http::Http},
     ports::{
         Account, AccountCause, AccountFailureKind, Mailer, SendFailure,
         SendFailureKind::{AccountWide, OutcomeUnknown, Transient},
         Tags,
         obstacle::Obstacle,
     },
-    testing::canned::{
-        SENDER, at_trusting, key, mail, over, ways_to, with_credentials, without_region,
+    testing::{
+        canned::{
+            SENDER, at_trusting, key, mail, over, over_to, ways_to, with_credentials,
+            without_region,
+        },
+        wire::{next_request, read_request, serving},
     },
 };
 
@@ -64,21 +69,6 @@ async fn send_within(timeout: Duration, aws: &AwsConfig) -> SendFailure {
         .unwrap_err()
 }
 
-/// Takes the connections of one mailer, and does this with each.
-async fn serving<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> String
-where
-    F: Future<Output = ()> + Send,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            serve(stream).await;
-        }
-    });
-    address.to_string()
-}
-
 /// The port of a server that speaks this protocol of ALPN over TLS, reads a request and ends the
 /// connection, and its authority.
 async fn over_tls(protocol: &str) -> (u16, String) {
@@ -96,26 +86,11 @@ async fn over_tls(protocol: &str) -> (u16, String) {
     (port, tls.authority().to_owned())
 }
 
-/// Reads one whole request.
-async fn read_request(stream: &mut (impl AsyncRead + Unpin)) {
-    let mut request = Vec::new();
-    loop {
-        assert_ne!(
-            stream.read_buf(&mut request).await.unwrap(),
-            0,
-            "the request is whole"
-        );
-        let text = String::from_utf8_lossy(&request).to_ascii_lowercase();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else {
-            continue;
-        };
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        if length.unwrap().parse::<usize>().unwrap() <= body.len() {
-            return;
-        }
-    }
+/// Answers one send as SES does.
+async fn accept(stream: &mut TcpStream) {
+    read_request(stream).await;
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n{\"MessageId\":\"1\"}";
+    stream.write_all(answer.as_bytes()).await.unwrap();
 }
 
 #[tokio::test]
@@ -240,9 +215,7 @@ async fn a_connection_that_is_reset_after_the_request_may_have_sent() {
 #[tokio::test]
 async fn a_kept_connection_that_ends_after_the_second_request_may_have_sent() {
     let address = serving(async |mut stream: TcpStream| {
-        read_request(&mut stream).await;
-        let answer = "HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n{\"MessageId\":\"1\"}";
-        stream.write_all(answer.as_bytes()).await.unwrap();
+        accept(&mut stream).await;
         read_request(&mut stream).await;
     })
     .await;
@@ -268,6 +241,80 @@ async fn an_answer_that_breaks_off_may_have_sent_where_it_said_so() {
             assert_eq!(send(&aws).await.kind, kind, "{status}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_answer_with_a_header_that_is_no_text_is_read_all_the_same() {
+    let address = serving(async |mut stream: TcpStream| {
+        read_request(&mut stream).await;
+        let answer =
+            b"HTTP/1.1 200 OK\r\ndate: \xff\r\ncontent-length: 17\r\n\r\n{\"MessageId\":\"1\"}";
+        stream.write_all(answer).await.unwrap();
+    })
+    .await;
+    for aws in ways_to(&format!("http://{address}")) {
+        let mailer = SesMailer::new(&aws, SENDER.to_owned(), None, "q", Duration::from_secs(10));
+        let key = key("tag");
+        let sent = mailer.send(Box::new(mail()), Tags::of(&key)).await;
+        assert_eq!(sent.unwrap(), "1");
+    }
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_server_ended_was_sent_nothing() {
+    for (stays, way) in [(true, 0), (true, 1), (false, 0), (false, 1)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (ended, both_ended) = oneshot::channel();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let listener = stays.then_some(listener);
+            accept(&mut stream).await;
+            stream.shutdown().await.unwrap();
+            assert!(!next_request(&mut stream).await);
+            ended.send(()).unwrap();
+            let mut requests = 1;
+            if let Some(listener) = listener {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                accept(&mut stream).await;
+                requests += 1;
+                assert!(!next_request(&mut stream).await);
+            }
+            requests
+        });
+        let aws = &ways_to(&format!("http://{address}"))[way];
+        let mailer = SesMailer::new(aws, SENDER.to_owned(), None, "q", Duration::from_secs(10));
+        let key = key("tag");
+        let send = || mailer.send(Box::new(mail()), Tags::of(&key));
+        assert_eq!(send().await.unwrap(), "1");
+        both_ended.await.unwrap();
+        if stays {
+            assert_eq!(send().await.unwrap(), "1");
+        } else {
+            let failure = send().await.unwrap_err();
+            assert_eq!(failure.kind, Transient);
+            assert_eq!(failure.error.code, "connection");
+            assert_eq!(failure.error.obstacle, Some(Obstacle::Refused));
+        }
+        drop(mailer);
+        assert_eq!(server.await.unwrap(), if stays { 2 } else { 1 });
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_the_tunnel_sent_nothing() {
+    let proxy = serving(async |mut stream: TcpStream| {
+        read_request(&mut stream).await;
+        let answer = "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    })
+    .await;
+    let proxy = ProxyConfig::all(format!("http://{proxy}")).unwrap();
+    let client = Http::trusting(Vec::new()).unwrap().proxied(proxy);
+    let failure = send(&over_to(client, "https://mail.example")).await;
+    assert_eq!(failure.kind, Transient);
+    assert_eq!(failure.error.code, "connection");
+    assert_eq!(failure.error.obstacle, Some(Obstacle::Proxy));
 }
 
 #[tokio::test(start_paused = true)]
