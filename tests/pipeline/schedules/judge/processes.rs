@@ -69,7 +69,15 @@ pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
     let mut found = Vec::new();
     for daemon in 0..history.daemons.len() {
         let (mut tokens, mut since) = (rate.max(1.0), Duration::ZERO);
-        for send in history.sends.iter().filter(|send| send.daemon == daemon) {
+        let sends = || history.sends.iter().filter(|send| send.daemon == daemon);
+        // A late mail goes after those whose turn came later, and these can have many recipients.
+        let most = sends()
+            .map(|send| send.recipients)
+            .max()
+            .unwrap_or_default();
+        let most = f64::from(u32::try_from(most).unwrap_or(u32::MAX));
+        let late_for = TABLE_WAITED + Duration::from_secs_f64(most / rate.max(1.0));
+        for send in sends() {
             let passed = (send.began - since).as_secs_f64();
             tokens = rate.max(1.0).min(passed.mul_add(rate, tokens));
             since = send.began;
@@ -77,8 +85,8 @@ pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
             // a second before the mail needs another turn.
             let slow = history.table_slow.iter();
             let mut troubles = history.table_troubles.iter().chain(slow);
-            let is_late = troubles.any(|(at, _)| *at <= since && since <= *at + TABLE_WAITED);
-            let least = if is_late { -2.0 - rate } else { -2.0 };
+            let is_late = troubles.any(|(at, _)| *at <= since && since <= *at + late_for);
+            let least = if is_late { -2.0 - rate - most } else { -2.0 };
             if tokens < least {
                 let text =
                     format!("{daemon} sent faster than {rate} recipients a second at {since:?}");

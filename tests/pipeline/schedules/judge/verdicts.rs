@@ -87,9 +87,13 @@ fn had_reason(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
     let is_given_back = settles
         .any(|settle| settle.effect.is_some() && settle.seconds.is_some_and(|asked| asked < lease))
         || !is_copied && !lines.is_empty() && lines.iter().all(|line| gives_back(line));
+    // Of copies under one id only the newest is renewed.
+    let mut others = together.iter().map(|(_, of)| of);
+    let is_older = others.any(|of| of.key != receive.key && of.at > receive.at);
     let mut together = together.into_iter();
     !is_given_back
-        && (case.run(receive.daemon).is_stopping(hidden_to(receive))
+        && (is_older
+            || case.run(receive.daemon).is_stopping(hidden_to(receive))
             || together.any(|(place, of)| Case::was_late(of) || case.was_troubled(place)))
 }
 
