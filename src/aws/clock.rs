@@ -14,6 +14,7 @@ use aws_sdk_sqs::{
         },
     },
     error::BoxError,
+    operation::RequestId,
     primitives::{DateTime, DateTimeFormat},
 };
 use aws_smithy_types::config_bag::{Storable, StoreReplace};
@@ -131,11 +132,11 @@ impl Intercept for ServiceClock {
         let Some(date) = answer.headers().get("date") else {
             return Ok(());
         };
-        // A cache before the service may have kept it, and a process that stood still has not read it
-        // when it came.
-        let is_kept = answer.headers().get("age").is_some();
+        // What is before the service may have a clock of its own, or have kept an answer; and a process
+        // that stood still has not read it when it came.
+        let is_theirs = answer.request_id().is_some() && answer.headers().get("age").is_none();
         let sent = config.load::<Sent>();
-        if is_kept || sent.is_some_and(|sent| sent.0.elapsed() > ANSWERED_WITHIN) {
+        if !is_theirs || sent.is_some_and(|sent| sent.0.elapsed() > ANSWERED_WITHIN) {
             return Ok(());
         }
         if answer.status().is_success() {
@@ -170,7 +171,6 @@ pub(super) fn to_ms(time: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
-
     use aws_smithy_runtime_api::client::{
         interceptors::context::{Input, InterceptorContext},
         orchestrator::{HttpRequest, HttpResponse},
@@ -189,6 +189,7 @@ mod tests {
         let date = date.fmt(DateTimeFormat::HttpDate).unwrap();
         let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::empty());
         answer.headers_mut().insert("date", date);
+        answer.headers_mut().insert("x-amzn-requestid", "1");
         answer
     }
 
@@ -223,6 +224,18 @@ mod tests {
         assert_eq!(minutes_behind(&clock), None);
         hear(&clock, Duration::ZERO, answer(200, HOUR)).await;
         assert_eq!(minutes_behind(&clock), Some(60));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stands_before_the_service_tells_no_time() {
+        for status in [200, 403, 502] {
+            let clock = ServiceClock::default();
+            hear(&clock, Duration::ZERO, answer(status, HOUR)).await;
+            let mut of_a_gateway = answer(status, 2 * HOUR);
+            of_a_gateway.headers_mut().remove("x-amzn-requestid");
+            hear(&clock, Duration::from_secs(1), of_a_gateway).await;
+            assert_eq!(minutes_behind(&clock), Some(60), "{status}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -224,6 +224,7 @@ async fn what_the_sdk_tries_again_it_corrects_itself_and_the_clock_is_read_all_t
     let answer = Response::builder()
         .status(400)
         .header("date", "Fri, 27 Nov 2026 03:30:00 GMT")
+        .header("x-amzn-requestid", "1")
         .body(SdkBody::from("{}"));
     let (client, asked) = capture_request(Some(answer.unwrap()));
     let second = Duration::from_secs(1);
