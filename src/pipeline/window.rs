@@ -1,14 +1,24 @@
 //! How many messages may be held at once, and how many mails may be under way.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::{Instant, timeout_at},
+};
 
-use crate::{mutex::Mutex, ports::BATCH_MAX};
+use crate::{
+    backoff::{Backoff, Jitter, LONGEST_DELAY},
+    mutex::Mutex,
+    ports::BATCH_MAX,
+};
 
 /// At most this many messages that are being deleted do not count as held: what the settler has
 /// under way when it keeps up.
 const SETTLING_NOT_COUNTED_MAX: usize = 40;
+/// Where all that are held wait for a word from outside, one more is held after this, then after twice
+/// as long. That word mostly comes sooner: a witness is sent a second after a refusal.
+const ANOTHER_AFTER: Duration = Duration::from_secs(2);
 
 /// The window of a pipeline. Its size is how many mails may be under way: one at boot and after
 /// each [`shrink`](Window::shrink), then twice as many with each mail that is accepted, up to
@@ -68,6 +78,10 @@ struct State {
     beside: usize,
     /// How many of these are so for moments only.
     briefly: usize,
+    /// How long until one more is held while all wait; none since a mail was last accepted.
+    another: Option<Backoff>,
+    /// When one more may be held, once all wait.
+    another_at: Option<Instant>,
 }
 
 /// A held message that is not on its way to the mail service, until dropped: it settles, or waits for
@@ -100,6 +114,8 @@ impl Window {
                 aside: 0,
                 beside: 0,
                 briefly: 0,
+                another: None,
+                another_at: None,
             }),
             changes: watch::Sender::new(()),
             slots: Arc::new(Semaphore::new(concurrency)),
@@ -117,8 +133,7 @@ impl Window {
             if !held.is_empty() {
                 return held;
             }
-            // The sender lives as long as this window, so that this is never an error.
-            drop(changes.changed().await);
+            self.changed(&mut changes).await;
         }
     }
 
@@ -134,10 +149,21 @@ impl Window {
         self.wait_until(|state| state.is_worth_a_receive(max)).await;
     }
 
-    async fn wait_until(&self, condition: impl Fn(&State) -> bool) {
+    async fn wait_until(&self, condition: impl Fn(&mut State) -> bool) {
         let mut changes = self.changes.subscribe();
-        while !condition(&self.state.lock()) {
-            drop(changes.changed().await);
+        while !condition(&mut self.state.lock()) {
+            self.changed(&mut changes).await;
+        }
+    }
+
+    /// Waits until something changes, or one more may be held although all wait.
+    async fn changed(&self, changes: &mut watch::Receiver<()>) {
+        let another_at = self.state.lock().another_at;
+        let due = another_at.filter(|at| *at > Instant::now());
+        // The sender lives as long as this window, so that a change is never an error.
+        match due {
+            Some(at) => drop(timeout_at(at, changes.changed()).await),
+            None => drop(changes.changed().await),
         }
     }
 
@@ -147,6 +173,9 @@ impl Window {
         let mut state = self.state.lock();
         let count = state.free().min(max.max(1));
         state.held += count;
+        if count > 0 {
+            state.another_at = None;
+        }
         drop(state);
         std::iter::repeat_with(|| self.place())
             .take(count)
@@ -201,6 +230,7 @@ impl Window {
     /// Doubles the size: a mail was accepted.
     pub fn grow(&self) {
         let mut state = self.state.lock();
+        state.begin_another_anew();
         let size = state.size.saturating_mul(2).min(state.concurrency);
         let limit = state.limit.saturating_mul(2).max(state.held);
         let limit = limit.min(state.concurrency);
@@ -219,6 +249,7 @@ impl Window {
     /// longer count, and their success no longer proves anything.
     pub fn shrink(&self) {
         let mut state = self.state.lock();
+        state.begin_another_anew();
         state.size = 1;
         state.limit = 1;
         let replaced = std::mem::replace(&mut state.slots, Arc::new(Semaphore::new(1)));
@@ -369,16 +400,30 @@ impl State {
         self.size == self.concurrency
     }
 
-    fn free(&self) -> usize {
+    fn free(&mut self) -> usize {
         let free = if self.is_full_size() && self.deletes_work {
             self.total().saturating_sub(self.counted())
         } else {
             self.limit.saturating_sub(self.but_for_those_beside())
         };
-        // However many wait beside it for a verdict, one place stays for another message, which may bring
-        // that.
         let all_wait = self.others() + self.briefly == 0;
-        free.max(usize::from(all_wait))
+        if free > 0 || !all_wait {
+            return free;
+        }
+        // Another message may be accepted and so bring the word that all of them wait for: they must not
+        // keep it out. But each one that waits with them is one more that waits.
+        let at = *self.another_at.get_or_insert_with(|| {
+            let another = self
+                .another
+                .get_or_insert_with(|| Backoff::new(ANOTHER_AFTER, LONGEST_DELAY, Jitter::Quarter));
+            Instant::now() + another.next_delay()
+        });
+        usize::from(at <= Instant::now())
+    }
+
+    /// A mail was accepted, or the breaker closed: what waits has its word.
+    fn begin_another_anew(&mut self) {
+        (self.another, self.another_at) = (None, None);
     }
 
     /// How many are held in the window itself.
@@ -414,7 +459,7 @@ impl State {
         self.counted() > self.total() && self.others() > 0
     }
 
-    fn is_worth_a_receive(&self, max: usize) -> bool {
+    fn is_worth_a_receive(&mut self, max: usize) -> bool {
         let enough = if self.is_full_size() && self.held > 0 {
             self.ahead().min(max).clamp(1, BATCH_MAX)
         } else {

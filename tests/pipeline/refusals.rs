@@ -65,6 +65,28 @@ async fn without_witnesses_one_bad_message_is_dead_lettered_within_twice_the_ret
     drop(daemon.stop().await);
 }
 
+#[tokio::test(start_paused = true)]
+async fn until_a_witness_tells_few_messages_are_received_and_then_all_have_their_verdict() {
+    let rig = Rig::with(|settings| settings.concurrency = 2).await;
+    let daemon = rig.start_warm().await;
+    refuse_bad_ones(&rig);
+    let over = rig.now() + secs(15);
+    rig.mailer
+        .script_witnesses(move |send| if send.at < over { hang() } else { accept() });
+    let before = rig.queue.deliveries().len();
+    rig.publish_many("bad", 30).await;
+    let good = rig.publish_many("good", 5).await;
+    rig.pass(secs(15)).await;
+    let received = rig.queue.deliveries().len() - before;
+    // Two suspects beside the window and two in it, and others after two, four and eight seconds.
+    assert!((5..=7).contains(&received), "{received} were received");
+    until_mailed(&rig, &good).await;
+    rig.until(|| rig.queue.dead().len() == 30).await;
+    assert!(rig.now() < over + mins(3), "{:?}", rig.now() - over);
+    assert!(rig.errors(STOPPED).is_empty());
+    drop(daemon.stop().await);
+}
+
 /// Every mail is refused with a code that nobody knows for an hour, under load and with a deploy in
 /// its middle: none of the good ones is dead-lettered, and all are mailed when it is over.
 async fn outlast(rig: &Rig, from_the_start: bool) -> Daemon {

@@ -346,30 +346,64 @@ fn a_success_leaves_room_beside_those_that_stay() {
     drop(stubborn);
 }
 
-#[test]
-fn suspects_stand_beside_the_window_and_never_take_its_last_place() {
-    for concurrency in [1, 4] {
-        let window = Window::new(concurrency);
-        for _ in 0..8 {
-            window.grow();
-        }
-        let mut held = Vec::new();
-        let mut suspects = Vec::new();
-        for number in 0..40 {
-            let place = window.try_hold(1).pop();
-            assert!(place.is_some(), "{concurrency}: after {number} suspects");
-            held.extend(place);
-            suspects.push(window.hold_beside());
-        }
-        assert_eq!(window.held_in_good_faith(), 0);
-        // What is left for others is one place, and as many as before once the suspects are gone.
-        held.extend(window.try_hold(10));
-        assert_eq!(held.len(), 41, "{concurrency}");
-        assert!(window.try_hold(1).is_empty(), "{concurrency}");
-        drop(suspects);
-        held.clear();
-        assert_eq!(window.try_hold(10).len(), concurrency.min(10));
+/// As many suspects as there are places for at once. Each next one takes the place of `another`.
+fn all_suspects(window: &Arc<Window>) -> Vec<Place> {
+    let mut held = Vec::new();
+    while let Some(place) = window.try_hold(1).pop() {
+        held.push(place);
+        // A suspect stays one for the whole test.
+        std::mem::forget(window.hold_beside());
+        assert!(held.len() < 100, "each one makes room for the next");
     }
+    held
+}
+
+/// How many seconds pass until one more may be held, which is a suspect then, too.
+async fn another(window: &Arc<Window>, held: &mut Vec<Place>) -> f64 {
+    let began = Instant::now();
+    held.extend(window.hold(10).await);
+    std::mem::forget(window.hold_beside());
+    began.elapsed().as_secs_f64()
+}
+
+#[tokio::test(start_paused = true)]
+async fn suspects_take_no_place_for_good_and_make_room_for_one_more_ever_more_rarely() {
+    for concurrency in [1, 4] {
+        let window = proven(concurrency);
+        let mut held = all_suspects(&window);
+        assert_eq!(held.len(), concurrency + concurrency, "{concurrency}");
+        assert_eq!(window.held_in_good_faith(), 0);
+        for seconds in [2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0] {
+            let after = another(&window, &mut held).await;
+            // The delays have jitter.
+            let expected = seconds * 0.74..=f64::min(seconds * 1.26, 60.01);
+            assert!(expected.contains(&after), "{concurrency}: {after}");
+        }
+        assert_eq!(held.len(), 2 * concurrency + 7, "one each time");
+        // Whoever waits for room only, and for a batch of it, is woken as well.
+        window.room_for_one().await;
+        window.room_worth_a_receive(1).await;
+        for word in [Window::grow, Window::shrink] {
+            word(&window);
+            let after = another(&window, &mut held).await;
+            assert!(after <= 2.6, "it begins anew: {after}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_room_is_made_beside_one_that_may_still_be_accepted() {
+    let window = proven(2);
+    let mut held = all_suspects(&window);
+    another(&window, &mut held).await;
+    let on_its_way = window.hold(1).await;
+    let room = window.room_for_one();
+    assert!(
+        time::timeout(Duration::from_hours(1), room).await.is_err(),
+        "only that one can be waited for"
+    );
+    drop(on_its_way);
+    window.room_for_one().await;
 }
 
 #[test]
