@@ -6,12 +6,12 @@ use super::{
         Act::{Freeze, Interrupt, Kill, Start, Terminate},
         Body::{self, Plain, Unwanted},
         Deed, Fault, Message,
-        Mode::{Both, Table},
+        Mode::{Both, Feedback, Table},
         Rate::{PerSecond, Unlimited},
         Schedule,
         Trouble::{
-            ChangeFails, ChangeHangs, FeedbackDown, SendHangs, SendHangsMailed, SendRefused,
-            SendThrottled, SendUnverified, TableSlow, TableUnheard,
+            AccountSandbox, ChangeFails, ChangeHangs, FeedbackDown, SendHangs, SendHangsMailed,
+            SendRefused, SendThrottled, SendUnverified, TableSlow, TableUnheard,
         },
     },
 };
@@ -238,6 +238,26 @@ fn a_start_that_waited_for_its_queue_asks_the_table_again() {
                 what: Start,
             },
         ],
+    });
+}
+
+#[test]
+fn bad_messages_alone_do_not_keep_out_an_account_that_has_left_the_sandbox() {
+    holds(&Schedule {
+        mode: Feedback,
+        daemons: 1,
+        concurrency: 2,
+        receives: 3,
+        rate: PerSecond(4),
+        dice: 12_941_228_180_300_079_474,
+        messages: [0, 47, 0].map(|at| message(at, Unwanted)).to_vec(),
+        faults: vec![Fault {
+            from: 0,
+            lasts: 94,
+            percent: 100,
+            what: AccountSandbox,
+        }],
+        deeds: vec![Deed { at: 0, what: Start }],
     });
 }
 

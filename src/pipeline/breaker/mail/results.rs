@@ -281,7 +281,7 @@ impl MailBreaker {
                 open.hear_witness_beside_account();
             }
             // The message may be at fault itself, and what the last witness was refused for be over.
-            if self.witness.was_refused_like_all() {
+            if self.witness.was_refused_like_all() || self.witness.may_prove_more(now) {
                 open.hear_witness_again();
             }
         }

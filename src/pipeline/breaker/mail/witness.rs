@@ -11,6 +11,9 @@ use crate::backoff::Backoff;
 const AFTER_ACCEPTED: Duration = Duration::from_secs(1);
 /// After this many witnesses in a row without a word none is waited for.
 const WORDLESS_LIMIT: u32 = 3;
+/// What an account says of itself may have changed after this long: one that proved nothing by it is worth
+/// another.
+const WORTH_ANOTHER_AFTER: Duration = Duration::from_mins(5);
 /// On the word of witnesses whose account cannot be asked, this many messages in a row are rejected.
 const UNPROVEN_LIMIT: u32 = 3;
 
@@ -36,6 +39,8 @@ pub(super) struct Witness {
     wordless: u32,
     /// Whether the last one with a word said nothing of the suspects.
     mute: bool,
+    /// When the last one was accepted, if that proved nothing.
+    proved_nothing_at: Option<Instant>,
     /// How many messages were rejected on unproven word since a mail to an organizer was accepted.
     unproven: u32,
     /// What the last one was refused with, and when, until one is accepted.
@@ -54,6 +59,7 @@ impl Witness {
             backoff,
             wordless: 0,
             mute: false,
+            proved_nothing_at: None,
             unproven: 0,
             refusal: None,
             own_codes: BTreeSet::new(),
@@ -102,6 +108,7 @@ impl Witness {
             Standing::Limited => true,
             Standing::Unknown => self.unproven >= UNPROVEN_LIMIT,
         };
+        self.proved_nothing_at = self.mute.then_some(now);
         if self.mute {
             self.not_before = Some(now + self.backoff.next_delay());
         } else {
@@ -125,6 +132,7 @@ impl Witness {
     /// It was refused with this code, which says something of the suspects or not.
     pub(super) fn refused(&mut self, code: &str, mute: bool, now: Instant) {
         self.refusal = Some((code.to_owned(), now));
+        self.proved_nothing_at = None;
         self.under_way = false;
         self.wordless = 0;
         self.mute = mute;
@@ -171,6 +179,13 @@ impl Witness {
         self.refusal
             .as_ref()
             .is_some_and(|(code, _)| !self.is_own(code))
+    }
+
+    /// Whether the last one proved nothing, for what the account said so long ago that it may say
+    /// something else by now.
+    pub(super) fn may_prove_more(&self, now: Instant) -> bool {
+        self.proved_nothing_at
+            .is_some_and(|at| now.saturating_duration_since(at) >= WORTH_ANOTHER_AFTER)
     }
 
     /// Whether one more message may be rejected on unproven word.

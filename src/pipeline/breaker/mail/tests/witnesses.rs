@@ -460,7 +460,7 @@ fn a_witness_tells_again_once_a_message_was_refused_for_itself() {
 }
 
 #[test]
-fn a_witness_that_was_accepted_and_proved_nothing_does_not_tell_again() {
+fn a_witness_that_was_accepted_and_proved_nothing_tells_again_after_minutes() {
     let mut bench = Bench::with_witnesses();
     bench.refused("a");
     bench.pass(1);
@@ -472,4 +472,9 @@ fn a_witness_that_was_accepted_and_proved_nothing_does_not_tell_again() {
     assert_eq!(bench.refused("a"), Sent::Suspected);
     bench.pass(60);
     assert!(!bench.witness(Ok(Standing::Good)));
+    bench.pass(240);
+    assert_eq!(bench.refused("a"), Sent::Suspected);
+    bench.pass(60);
+    assert!(bench.witness(Ok(Standing::Good)));
+    assert_eq!(bench.cause(), None);
 }
