@@ -7,17 +7,15 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::{
-    backoff::{Backoff, Jitter, LONGEST_DELAY},
-    mutex::Mutex,
-    ports::BATCH_MAX,
-};
+use super::breaker::DISTINCT_FAILURES_LIMIT;
+use crate::{backoff::LONGEST_DELAY, mutex::Mutex, ports::BATCH_MAX};
 
 /// At most this many messages that are being deleted do not count as held: what the settler has
 /// under way when it keeps up.
 const SETTLING_NOT_COUNTED_MAX: usize = 40;
-/// Where all that are held wait for a word from outside, one more is held after this, then after twice
-/// as long. That word mostly comes sooner: a witness is sent a second after a refusal.
+/// Where all that are held wait for a word from outside, one more is held so long after the last of them
+/// began to wait, and twice as long for each one that is too many. The word mostly comes sooner: a
+/// witness is sent a second after a refusal.
 const ANOTHER_AFTER: Duration = Duration::from_secs(2);
 
 /// The window of a pipeline. Its size is how many mails may be under way: one at boot and after
@@ -33,6 +31,10 @@ const ANOTHER_AFTER: Duration = Duration::from_secs(2);
 /// deletes work: until a first message is deleted, and from a delete that fails to the next one that
 /// works, it holds `concurrency` messages and counts all of them. So deletes that keep failing stop
 /// the receiving.
+///
+/// As many as `concurrency` that wait for a word from outside are held beside it. More of them take its
+/// places. Where they have taken the last one, there is place for one more now and then: it may be
+/// accepted, and so bring the word that the others wait for.
 #[derive(Debug)]
 pub struct Window {
     state: Mutex<State>,
@@ -78,10 +80,8 @@ struct State {
     beside: usize,
     /// How many of these are so for moments only.
     briefly: usize,
-    /// How long until one more is held while all wait; none since a mail was last accepted.
-    another: Option<Backoff>,
-    /// When one more may be held, once all wait.
-    another_at: Option<Instant>,
+    /// When the last of these began to wait.
+    waits_since: Option<Instant>,
 }
 
 /// A held message that is not on its way to the mail service, until dropped: it settles, or waits for
@@ -114,8 +114,7 @@ impl Window {
                 aside: 0,
                 beside: 0,
                 briefly: 0,
-                another: None,
-                another_at: None,
+                waits_since: None,
             }),
             changes: watch::Sender::new(()),
             slots: Arc::new(Semaphore::new(concurrency)),
@@ -126,57 +125,55 @@ impl Window {
     /// least one. Those not needed are freed by dropping them. Of several that wait any may be
     /// served. The wait may be dropped at any moment and then holds nothing.
     pub async fn hold(self: &Arc<Self>, max: usize) -> Vec<Place> {
-        // Subscribed before the first look, so that no place is freed unseen between the two.
-        let mut changes = self.changes.subscribe();
-        loop {
-            let held = self.try_hold(max);
-            if !held.is_empty() {
-                return held;
-            }
-            self.changed(&mut changes).await;
-        }
+        let hold = |state: &mut State, now| Some(state.hold(max, now)).filter(|count| *count > 0);
+        let count = self.wait_for(hold).await;
+        self.places(count)
     }
 
     /// Waits until one more message may be held.
     pub async fn room_for_one(&self) {
-        self.wait_until(|state| state.free() > 0).await;
+        self.wait_for(|state, now| (state.free(now) > 0).then_some(()))
+            .await;
     }
 
     /// Waits until enough messages may be held for a receive of up to `max` that is worth its call:
     /// one after another would cost a call for each message. While the window grows, and where none
     /// is held, one is enough.
     pub async fn room_worth_a_receive(&self, max: usize) {
-        self.wait_until(|state| state.is_worth_a_receive(max)).await;
+        self.wait_for(|state, now| state.is_worth_a_receive(max, now).then_some(()))
+            .await;
     }
 
-    async fn wait_until(&self, condition: impl Fn(&mut State) -> bool) {
+    /// Waits until `look` finds something.
+    async fn wait_for<T>(&self, mut look: impl FnMut(&mut State, Instant) -> Option<T>) -> T {
+        // Subscribed before the first look, so that no place is freed unseen between the two.
         let mut changes = self.changes.subscribe();
-        while !condition(&mut self.state.lock()) {
-            self.changed(&mut changes).await;
-        }
-    }
-
-    /// Waits until something changes, or one more may be held although all wait.
-    async fn changed(&self, changes: &mut watch::Receiver<()>) {
-        let another_at = self.state.lock().another_at;
-        let due = another_at.filter(|at| *at > Instant::now());
-        // The sender lives as long as this window, so that a change is never an error.
-        match due {
-            Some(at) => drop(timeout_at(at, changes.changed()).await),
-            None => drop(changes.changed().await),
+        loop {
+            // One time for both, so that none passes between them.
+            let now = Instant::now();
+            let due = {
+                let mut state = self.state.lock();
+                if let Some(found) = look(&mut state, now) {
+                    return found;
+                }
+                state.another_at().filter(|at| *at > now)
+            };
+            // The sender lives as long as this window, so that a change is never an error.
+            match due {
+                Some(at) => drop(timeout_at(at, changes.changed()).await),
+                None => drop(changes.changed().await),
+            }
         }
     }
 
     /// Takes places for as many messages as may be held, up to `max`, which counts as at least one;
     /// none where none may.
     pub fn try_hold(self: &Arc<Self>, max: usize) -> Vec<Place> {
-        let mut state = self.state.lock();
-        let count = state.free().min(max.max(1));
-        state.held += count;
-        if count > 0 {
-            state.another_at = None;
-        }
-        drop(state);
+        let count = self.state.lock().hold(max, Instant::now());
+        self.places(count)
+    }
+
+    fn places(self: &Arc<Self>, count: usize) -> Vec<Place> {
         std::iter::repeat_with(|| self.place())
             .take(count)
             .collect()
@@ -230,7 +227,6 @@ impl Window {
     /// Doubles the size: a mail was accepted.
     pub fn grow(&self) {
         let mut state = self.state.lock();
-        state.begin_another_anew();
         let size = state.size.saturating_mul(2).min(state.concurrency);
         let limit = state.limit.saturating_mul(2).max(state.held);
         let limit = limit.min(state.concurrency);
@@ -249,7 +245,6 @@ impl Window {
     /// longer count, and their success no longer proves anything.
     pub fn shrink(&self) {
         let mut state = self.state.lock();
-        state.begin_another_anew();
         state.size = 1;
         state.limit = 1;
         let replaced = std::mem::replace(&mut state.slots, Arc::new(Semaphore::new(1)));
@@ -283,6 +278,7 @@ impl Window {
         let mut state = self.state.lock();
         state.beside += 1;
         state.briefly += usize::from(briefly);
+        state.waits_since = Some(Instant::now());
         drop(state);
         self.changes.send_replace(());
         Beside {
@@ -400,30 +396,37 @@ impl State {
         self.size == self.concurrency
     }
 
-    fn free(&mut self) -> usize {
+    /// Takes places for as many as are free, up to `max`, which counts as at least one.
+    fn hold(&mut self, max: usize, now: Instant) -> usize {
+        let count = self.free(now).min(max.max(1));
+        self.held += count;
+        count
+    }
+
+    fn free(&self, now: Instant) -> usize {
         let free = if self.is_full_size() && self.deletes_work {
             self.total().saturating_sub(self.counted())
         } else {
             self.limit.saturating_sub(self.but_for_those_beside())
         };
-        let all_wait = self.others() + self.briefly == 0;
-        if free > 0 || !all_wait {
-            return free;
-        }
-        // Another message may be accepted and so bring the word that all of them wait for: they must not
-        // keep it out. But each one that waits with them is one more that waits.
-        let at = *self.another_at.get_or_insert_with(|| {
-            let another = self
-                .another
-                .get_or_insert_with(|| Backoff::new(ANOTHER_AFTER, LONGEST_DELAY, Jitter::Quarter));
-            Instant::now() + another.next_delay()
-        });
-        usize::from(at <= Instant::now())
+        let another = self.another_at().is_some_and(|at| at <= now);
+        free.max(usize::from(another))
     }
 
-    /// A mail was accepted, or the breaker closed: what waits has its word.
-    fn begin_another_anew(&mut self) {
-        (self.another, self.another_at) = (None, None);
+    /// When one more may be held although there is no room, if all that are held wait. While fewer wait than
+    /// open a breaker it may come at once, so that an outage is seen at any size.
+    fn another_at(&self) -> Option<Instant> {
+        let since = self.waits_since?;
+        if self.others() + self.briefly > 0 {
+            return None;
+        }
+        if self.beside < DISTINCT_FAILURES_LIMIT {
+            return Some(since);
+        }
+        let too_many = self.but_for_those_beside().saturating_sub(self.total());
+        let doublings = u32::try_from(too_many).unwrap_or(u32::MAX);
+        let pause = ANOTHER_AFTER.saturating_mul(2_u32.saturating_pow(doublings));
+        Some(since + pause.min(LONGEST_DELAY))
     }
 
     /// How many are held in the window itself.
@@ -459,13 +462,13 @@ impl State {
         self.counted() > self.total() && self.others() > 0
     }
 
-    fn is_worth_a_receive(&mut self, max: usize) -> bool {
+    fn is_worth_a_receive(&self, max: usize, now: Instant) -> bool {
         let enough = if self.is_full_size() && self.held > 0 {
             self.ahead().min(max).clamp(1, BATCH_MAX)
         } else {
             1
         };
-        self.free() >= enough
+        self.free(now) >= enough
     }
 }
 

@@ -117,3 +117,15 @@ fn the_top_level_is_as_agreed() {
          goes to .git/info/exclude.",
     );
 }
+
+/// They break the daemon on purpose, and so need to know it by heart.
+#[test]
+fn each_mutation_finds_the_text_that_it_breaks_once() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pipeline/mutations.py");
+    let checked = std::process::Command::new("python3")
+        .args(["-B", script, "--check"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success(), "{said}");
+}

@@ -3,6 +3,7 @@
 
     tests/pipeline/mutations.py [WORD...]           on paused time
     tests/pipeline/mutations.py --real [WORD...]    with real daemons, judged by the checker
+    tests/pipeline/mutations.py --check             only looks whether each text is there once
 
 With words only mutations whose names hold one of them are played. Each replaces exact texts of the sources, in a copy of
 the tree in a temporary folder. On paused time all of the first 50 schedules of seed 1 are played, in the development
@@ -90,7 +91,9 @@ MUTATIONS = [
         let slots = Arc::new(Semaphore::new(state.concurrency));
         let replaced = std::mem::replace(&mut state.slots, slots);""")]),
     ("more is received than there is room for", "crowded", [
-        (WINDOW, "free.max(usize::from(all_wait))", "free.max(usize::from(all_wait)).max(BATCH_MAX)")]),
+        (WINDOW, "free.max(usize::from(another))", "free.max(usize::from(another)).max(BATCH_MAX)")]),
+    ("one more is received beside each suspect", "crowded", [
+        (WINDOW, "is_some_and(|at| at <= now)", "is_some()")]),
     ("a stop takes more than its grace", "late", [
         ("src/pipeline/drain.rs", "grace.saturating_sub(TELEMETRY_FLUSH_TIME)", "grace + TELEMETRY_FLUSH_TIME")]),
     ("events are read on after the end", "after", [
@@ -118,6 +121,16 @@ REAL = [
 ]
 
 
+def place(folder, name, text):
+    """The file in which this text is to be replaced, and what it holds."""
+    path = folder / name
+    source = path.read_text()
+    if source.count(text) != 1:
+        print(f"{name}: {source.count(text)} times, not once: {text!r}", file=sys.stderr)
+        sys.exit(2)
+    return path, source
+
+
 class Tree:
     """A copy of the sources that is broken and mended again."""
 
@@ -134,11 +147,7 @@ class Tree:
         """Makes the changes, and returns what undoes them."""
         before = {}
         for name, text, instead in changes:
-            path = self.path / name
-            source = path.read_text()
-            if source.count(text) != 1:
-                print(f"{name}: {source.count(text)} times, not once: {text!r}", file=sys.stderr)
-                sys.exit(2)
+            path, source = place(self.path, name, text)
             before.setdefault(path, source)
             path.write_text(source.replace(text, instead))
         return before
@@ -205,8 +214,15 @@ def row(name, wanted, broken, played):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--real", action="store_true", help="with real daemons")
+    parser.add_argument("--check", action="store_true", help="only looks whether each text is there once")
     parser.add_argument("words", nargs="*", metavar="WORD")
     options = parser.parse_args()
+    if options.check:
+        texts = [change for _, _, changes in MUTATIONS + REAL for change in changes]
+        for name, text, _ in texts:
+            place(ROOT, name, text)
+        print(f"{len(texts)} texts are there once")
+        return 0
     mutations = REAL if options.real else MUTATIONS
     chosen = [one for one in mutations if not options.words or any(word in one[0] for word in options.words)]
     missed, seen = False, set()

@@ -70,13 +70,15 @@ pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
     for daemon in 0..history.daemons.len() {
         let (mut tokens, mut since) = (rate.max(1.0), Duration::ZERO);
         let sends = || history.sends.iter().filter(|send| send.daemon == daemon);
-        // A late mail goes after those whose turn came later, and these can have many recipients.
-        let most = sends()
-            .map(|send| send.recipients)
-            .max()
-            .unwrap_or_default();
-        let most = f64::from(u32::try_from(most).unwrap_or(u32::MAX));
-        let late_for = TABLE_WAITED + Duration::from_secs_f64(most / rate.max(1.0));
+        // A late mail goes after those whose turn came later, and these can have many recipients, which are
+        // paid for meanwhile.
+        let late_after = |trouble: Duration, began: Duration| {
+            let between = sends().filter(|send| trouble <= send.began && send.began <= began);
+            let most = between.map(|send| send.recipients).max();
+            let most = f64::from(u32::try_from(most.unwrap_or_default()).unwrap_or(u32::MAX));
+            let late_for = TABLE_WAITED + Duration::from_secs_f64(most / rate.max(1.0));
+            (trouble <= began && began <= trouble + late_for).then_some(most)
+        };
         for send in sends() {
             let passed = (send.began - since).as_secs_f64();
             tokens = rate.max(1.0).min(passed.mul_add(rate, tokens));
@@ -84,9 +86,9 @@ pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
             // Waits end at whole milliseconds, and the claim stands between the turn and the send. It may take
             // a second before the mail needs another turn.
             let slow = history.table_slow.iter();
-            let mut troubles = history.table_troubles.iter().chain(slow);
-            let is_late = troubles.any(|(at, _)| *at <= since && since <= *at + late_for);
-            let least = if is_late { -2.0 - rate - most } else { -2.0 };
+            let troubles = history.table_troubles.iter().chain(slow);
+            let late = troubles.filter_map(|(at, _)| late_after(*at, since));
+            let least = late.map(|most| -2.0 - rate - most).fold(-2.0, f64::min);
             if tokens < least {
                 let text =
                     format!("{daemon} sent faster than {rate} recipients a second at {since:?}");
@@ -101,7 +103,8 @@ pub(super) fn rate(case: &Case<'_>) -> Vec<Found> {
 
 /// No daemon sends more mails at once than its window is large, a probe apart, and none holds more
 /// messages that nothing is wrong with than are sent at once, with those held ready beside them. Until a
-/// first mail was accepted that is one.
+/// first mail was accepted that is one. Of those that wait for a word there are as many again, and one
+/// more ever more rarely.
 pub(super) fn crowded(case: &Case<'_>) -> Vec<Found> {
     let history = case.history();
     let concurrency = case.played.schedule.concurrency;
@@ -121,8 +124,12 @@ pub(super) fn crowded(case: &Case<'_>) -> Vec<Found> {
         });
         let crowd = crowd.or_else(|| {
             let received = history.receives.iter().filter_map(|receive| receive.heard);
-            let mut held = received.map(|at| ("held", held(case, daemon, at), at));
-            held.find(|(_, held, at)| *held > room(case, daemon, *at))
+            let mut held = received.map(|at| (at, held(case, daemon, at)));
+            held.find_map(|(at, (good, all))| {
+                let good = (good > room(case, daemon, at)).then_some(("held", good, at));
+                let most = room_with_waiting(case, at);
+                good.or_else(|| (all > most).then_some(("held with what waits", all, at)))
+            })
         });
         if let Some((what, count, at)) = crowd {
             let text = format!("{daemon} {what} {count} at once at {at:?}");
@@ -159,11 +166,44 @@ fn room(case: &Case<'_>, daemon: usize, at: Duration) -> usize {
         }
 }
 
-/// How many messages it holds at this moment of which no send has failed.
-fn held(case: &Case<'_>, daemon: usize, at: Duration) -> usize {
+/// How many messages a daemon may hold, with those that wait for a word or for their delete. One more than
+/// there is room for comes two seconds after the last of them, the next after four more, up to a minute.
+fn room_with_waiting(case: &Case<'_>, at: Duration) -> usize {
+    let schedule = &case.played.schedule;
+    let concurrency = schedule.concurrency;
+    let mut more = 0;
+    let mut since = Duration::ZERO;
+    let mut pause = Duration::from_secs(2);
+    while since + pause <= at {
+        since += pause;
+        pause = (2 * pause).min(Duration::from_mins(1));
+        more += 1;
+    }
+    let waiting = if schedule.has_table() {
+        2 * concurrency
+    } else {
+        concurrency
+    };
+    // At least as many as open a breaker, and one whose receive is a probe.
+    let room = concurrency + 2 * (concurrency / 5) + waiting;
+    room.max(3) + 1 + more
+}
+
+/// How many messages it holds at this moment, those of which no send has failed and all.
+fn held(case: &Case<'_>, daemon: usize, at: Duration) -> (usize, usize) {
     let history = case.history();
     let has_needed_uid = case.had(at, |what| what == Trouble::FetchNeedsUid);
-    let ids = history.receives.iter().filter(|receive| {
+    let is_held = |receive: &&Receive| {
+        receive.daemon == daemon
+            && receive.heard.is_some_and(|heard| heard <= at)
+            // A copy that came while the one before it was being deleted is deleted with it, without a line.
+            && receive.deleted.is_none_or(|deleted| deleted > at)
+            && !history
+                .receives_of(receive.message)
+                .any(|(_, later)| later.id == receive.id && later.at > receive.at)
+            && case.line_of(receive).is_none_or(|line| line.at > at)
+    };
+    let is_good = |receive: &&&Receive| {
         let mut sends = history.sends_of(receive.message);
         let has_failed = sends.any(|send| {
             send.daemon == daemon
@@ -171,18 +211,10 @@ fn held(case: &Case<'_>, daemon: usize, at: Duration) -> usize {
                 && send.told.is_none_or(|(_, told)| told != Told::Accepted)
         });
         let lacks = has_needed_uid && case.body(receive.message) == Body::NoUid;
-        receive.daemon == daemon
-            && receive.heard.is_some_and(|heard| heard <= at)
-            && !has_failed
-            && !lacks
-            // A copy that came while the one before it was being deleted is deleted with it, without a line.
-            && receive.deleted.is_none_or(|deleted| deleted > at)
-            && !history
-                .receives_of(receive.message)
-                .any(|(_, later)| later.id == receive.id && later.at > receive.at)
-            && case.line_of(receive).is_none_or(|line| line.at > at)
-    });
-    ids.count()
+        !has_failed && !lacks
+    };
+    let all: Vec<_> = history.receives.iter().filter(is_held).collect();
+    (all.iter().filter(is_good).count(), all.len())
 }
 
 /// The sums of each daemon agree with its receives, and all sums with all lines.

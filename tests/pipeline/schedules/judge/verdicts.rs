@@ -87,9 +87,18 @@ fn had_reason(case: &Case<'_>, place: usize, receive: &Receive) -> bool {
     let is_given_back = settles
         .any(|settle| settle.effect.is_some() && settle.seconds.is_some_and(|asked| asked < lease))
         || !is_copied && !lines.is_empty() && lines.iter().all(|line| gives_back(line));
-    // Of copies under one id only the newest is renewed.
+    // Of copies under one id only the newest is renewed. What is deleted takes all of them with it.
+    let end = hidden_to(receive);
     let mut others = together.iter().map(|(_, of)| of);
-    let is_older = others.any(|of| of.key != receive.key && of.at > receive.at);
+    let is_older = others.any(|of| {
+        let renewed_by_then = Duration::from_secs(lease) / 2;
+        of.key != receive.key && of.at > receive.at && of.at + renewed_by_then <= end
+    });
+    let mut deletes = together
+        .iter()
+        .flat_map(|(place, _)| case.history().settles_of(*place))
+        .filter(|settle| settle.seconds.is_none());
+    let is_older = is_older && deletes.all(|delete| delete.asked >= end);
     let mut together = together.into_iter();
     !is_given_back
         && (is_older
