@@ -92,8 +92,6 @@ MUTATIONS = [
         let replaced = std::mem::replace(&mut state.slots, slots);""")]),
     ("more is received than there is room for", "crowded", [
         (WINDOW, "free.max(usize::from(another))", "free.max(usize::from(another)).max(BATCH_MAX)")]),
-    ("one more is received beside each suspect", "crowded", [
-        (WINDOW, "is_some_and(|at| at <= now)", "is_some()")]),
     ("a stop takes more than its grace", "late", [
         ("src/pipeline/drain.rs", "grace.saturating_sub(TELEMETRY_FLUSH_TIME)", "grace + TELEMETRY_FLUSH_TIME")]),
     ("events are read on after the end", "after", [
