@@ -146,7 +146,7 @@ impl Poller {
             let suspected = self.template.receiving().await == Receiving::OneProbe;
             let failing = self.mail.receiving().await == Receiving::OneProbe;
             // What waits for a template, its twin, its delete or a verdict does not come to the
-            // limiter, and suspects must not keep out the message that shows whose fault it is.
+            // limiter, and suspects must not keep out for long the message that shows whose fault it is.
             let held = self.window.held_in_good_faith();
             let on_the_way = self.window.on_the_way().min(held);
             let coming = on_the_way.saturating_sub(self.limiter.waiting_recipients());
