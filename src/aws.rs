@@ -1,6 +1,7 @@
 //! The ports over the AWS SDK. No other module names an AWS type, and no AWS error leaves this one
 //! before [`classify`] has said what it means.
 
+mod call;
 pub mod classify;
 mod clock;
 mod codecommit;

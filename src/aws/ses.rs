@@ -9,16 +9,13 @@ use async_trait::async_trait;
 use aws_sdk_sesv2::{
     Client,
     config::{Builder, timeout::TimeoutConfig},
+    operation::send_email::{SendEmail, SendEmailInput},
 };
 
 use self::body::BodyWriter;
 pub use self::events::read_letter;
 use super::{
-    AwsConfig,
-    classify::Failure,
-    clock::ServiceClock,
-    ready_body::{ReadyBody, sending},
-    signing::Signing,
+    AwsConfig, call::Caller, classify::Failure, clock::ServiceClock, signing::Signing,
     user_agent::UserAgent,
 };
 use crate::{
@@ -40,6 +37,7 @@ const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
 /// send a mail twice unseen. The worker owns the retries.
 pub struct SesMailer {
     client: Client,
+    sending: Caller,
     bodies: BodyWriter,
     sender: String,
     timeout: Duration,
@@ -58,11 +56,9 @@ impl SesMailer {
     ) -> Self {
         let clock = ServiceClock::default();
         let config = aws.one_attempt(longest_send(timeout));
+        let user_agent = UserAgent::new(&config);
         let config = Builder::from(&config)
-            .interceptor(ReadyBody)
-            .interceptor(clock.clone())
-            .interceptor(UserAgent::new(&config))
-            .push_auth_scheme(Signing::new(clock))
+            .push_auth_scheme(Signing::new(clock.clone()))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
@@ -70,6 +66,7 @@ impl SesMailer {
             );
         Self {
             client: Client::from_conf(config.build()),
+            sending: Caller::new(&SendEmail::new(), clock, user_agent),
             bodies: BodyWriter::new(configuration_set, queue),
             sender,
             timeout,
@@ -82,8 +79,13 @@ impl Mailer for SesMailer {
     async fn send(&self, mail: Box<Mail>, tags: Tags<'_>) -> Result<String, SendFailure> {
         let body = self.bodies.write(&mail, tags);
         drop(mail);
-        let answer = self.client.send_email().send();
-        let answer = sending(body, answer).await.map_err(|error| {
+        let planned = |planner| {
+            let request = self.client.send_email().customize();
+            request.interceptor(planner).send()
+        };
+        let input = SendEmailInput::builder().build();
+        let answer = self.sending.call(input, Some(body), planned).await;
+        let answer = answer.map_err(|error| {
             let mut failure = Failure::new("SendEmail", error);
             if failure.error.code == "timeout" {
                 failure.error.message = format!(
