@@ -70,9 +70,10 @@ use tokio::time::{Instant, timeout};
 
 use super::{clock::ServiceClock, user_agent::UserAgent};
 
-/// Makes the calls of one operation by one client, one attempt each.
+/// Makes the calls of one operation as this client of the SDK's would, one attempt each.
 #[derive(Debug)]
-pub(super) struct Caller {
+pub(super) struct Caller<C> {
+    client: C,
     /// The operation's own: how it is written, signed and read.
     operation: Option<FrozenLayer>,
     clock: ServiceClock,
@@ -105,28 +106,30 @@ pub(super) struct Planner(Weak<OnceLock<Plan>>);
 
 type Failure = SdkError<Error, HttpResponse>;
 
-impl Caller {
+impl<C> Caller<C> {
     /// For an operation, whose answers tell this clock.
     pub(super) fn new(
+        client: C,
         operation: &impl RuntimePlugin,
-        clock: ServiceClock,
-        user_agent: UserAgent,
+        clock: &ServiceClock,
+        user_agent: &UserAgent,
     ) -> Self {
         Self {
+            client,
             operation: operation.config(),
-            clock,
-            user_agent,
+            clock: clock.clone(),
+            user_agent: user_agent.clone(),
             plan: Arc::default(),
         }
     }
 
     /// Makes a call, with this body instead of the input's where there is one. `planned` is the same call
-    /// by the SDK's client with this interceptor; of its input matters only what can change the endpoint.
+    /// by the client with this interceptor; of its input matters only what can change the endpoint.
     pub(super) async fn call<I, O, E, F>(
         &self,
         input: Result<I, BuildError>,
         body: Option<Vec<u8>>,
-        planned: impl FnOnce(Planner) -> F,
+        planned: impl FnOnce(&C, Planner) -> F,
     ) -> Result<O, SdkError<E, HttpResponse>>
     where
         I: Debug + Send + Sync + 'static,
@@ -138,7 +141,7 @@ impl Caller {
         let plan = match self.plan.get() {
             Some(plan) => plan,
             None => {
-                let ended = planned(Planner(Arc::downgrade(&self.plan))).await;
+                let ended = planned(&self.client, Planner(Arc::downgrade(&self.plan))).await;
                 match self.plan.get() {
                     Some(plan) => plan,
                     // It could not be planned, for the reason that every call fails for.

@@ -36,8 +36,7 @@ const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
 /// `SendEmail`, one attempt a call: SES has no idempotency token, so a retry inside the SDK could
 /// send a mail twice unseen. The worker owns the retries.
 pub struct SesMailer {
-    client: Client,
-    sending: Caller,
+    sending: Caller<Client>,
     bodies: BodyWriter,
     sender: String,
     timeout: Duration,
@@ -64,9 +63,9 @@ impl SesMailer {
                     .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
                     .build(),
             );
+        let client = Client::from_conf(config.build());
         Self {
-            client: Client::from_conf(config.build()),
-            sending: Caller::new(&SendEmail::new(), clock, user_agent),
+            sending: Caller::new(client, &SendEmail::new(), &clock, &user_agent),
             bodies: BodyWriter::new(configuration_set, queue),
             sender,
             timeout,
@@ -79,11 +78,11 @@ impl Mailer for SesMailer {
     async fn send(&self, mail: Box<Mail>, tags: Tags<'_>) -> Result<String, SendFailure> {
         let body = self.bodies.write(&mail, tags);
         drop(mail);
-        let planned = |planner| {
-            let request = self.client.send_email().customize();
+        let input = SendEmailInput::builder().build();
+        let planned = |client: &Client, planner| {
+            let request = client.send_email().customize();
             request.interceptor(planner).send()
         };
-        let input = SendEmailInput::builder().build();
         let answer = self.sending.call(input, Some(body), planned).await;
         let answer = answer.map_err(|error| {
             let mut failure = Failure::new("SendEmail", error);
