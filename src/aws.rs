@@ -11,7 +11,6 @@ mod dynamodb;
 mod endpoints;
 mod http;
 mod inspect;
-mod ready_body;
 mod s3;
 mod ses;
 mod signing;

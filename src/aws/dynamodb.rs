@@ -11,7 +11,11 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    operation::put_item::PutItemError,
+    operation::{
+        batch_get_item::{BatchGetItem, BatchGetItemInput},
+        batch_write_item::{BatchWriteItem, BatchWriteItemInput},
+        put_item::{PutItem, PutItemError, PutItemInput},
+    },
     types::{
         AttributeValue, DeleteRequest, KeyType, KeysAndAttributes, ScalarAttributeType,
         TableDescription, TableStatus, TimeToLiveStatus, WriteRequest,
@@ -21,9 +25,9 @@ use aws_sdk_dynamodb::{
 use self::bodies::{ClaimBody, records};
 use super::{
     AwsConfig,
+    call::Caller,
     classify::Failure,
     clock::{ServiceClock, to_ms},
-    ready_body::{ReadyBody, sending},
     signing::Signing,
     user_agent::UserAgent,
 };
@@ -61,8 +65,9 @@ type Item = HashMap<String, AttributeValue>;
 pub struct DynamoTable {
     describing: Client,
     calling: Client,
-    /// Its requests have bodies of ours.
-    writing: Client,
+    claiming: Caller<Client>,
+    recording: Caller<Client>,
+    reading: Caller<Client>,
     clock: ServiceClock,
     name: String,
     keep: Duration,
@@ -74,17 +79,19 @@ impl DynamoTable {
         let clock = ServiceClock::default();
         let timed =
             |config: &_| aws_sdk_dynamodb::config::Builder::from(config).interceptor(clock.clone());
-        let often = || {
-            let config = aws.one_attempt(timeout);
-            timed(&config)
-                .interceptor(UserAgent::new(&config))
-                .push_auth_scheme(Signing::new(clock.clone()))
-        };
+        let config = aws.one_attempt(timeout);
+        let user_agent = UserAgent::new(&config);
+        let calling = timed(&config)
+            .interceptor(user_agent.clone())
+            .push_auth_scheme(Signing::new(clock.clone()));
+        let calling = Client::from_conf(calling.build());
         Self {
             // Between its attempts the SDK corrects the clock itself.
             describing: Client::from_conf(timed(&aws.retried(DESCRIBE_TIMEOUT)).build()),
-            calling: Client::from_conf(often().build()),
-            writing: Client::from_conf(often().interceptor(ReadyBody).build()),
+            claiming: Caller::new(calling.clone(), &PutItem::new(), &clock, &user_agent),
+            recording: Caller::new(calling.clone(), &BatchWriteItem::new(), &clock, &user_agent),
+            reading: Caller::new(calling.clone(), &BatchGetItem::new(), &clock, &user_agent),
+            calling,
             clock,
             name,
             keep,
@@ -123,11 +130,20 @@ impl DynamoTable {
             asked = asked.keys(key_of(key));
         }
         let asked = asked.build().map_err(|error| unbuilt(OPERATION, error))?;
+        // The endpoint can depend on the table's name.
+        let planned = |client: &Client, planner| {
+            let nothing = KeysAndAttributes::builder().set_keys(Some(Vec::new()));
+            let named = nothing.build().ok();
+            let named = named.map(|nothing| HashMap::from([(self.name.clone(), nothing)]));
+            let request = client.batch_get_item();
+            let request = request.set_request_items(named).customize();
+            request.interceptor(planner).send()
+        };
+        let input = BatchGetItemInput::builder();
+        let input = input.request_items(&self.name, asked).build();
         let answer = self
-            .calling
-            .batch_get_item()
-            .request_items(&self.name, asked)
-            .send()
+            .reading
+            .call(input, None, planned)
             .await
             .map_err(|error| Failure::new(OPERATION, error).of_table())?;
         let mut items = answer.responses.unwrap_or_default();
@@ -156,11 +172,17 @@ impl DynamoTable {
     /// Records these, and returns the ids of those that were not taken.
     async fn write(&self, sent: &[SentMail]) -> Result<Vec<String>, TableFailure> {
         // The endpoint can depend on the table's name.
-        let named = HashMap::from([(self.name.clone(), Vec::new())]);
-        let request = self.writing.batch_write_item();
-        let request = request.set_request_items(Some(named)).send();
+        let planned = |client: &Client, planner| {
+            let named = HashMap::from([(self.name.clone(), Vec::new())]);
+            let request = client.batch_write_item();
+            let request = request.set_request_items(Some(named)).customize();
+            request.interceptor(planner).send()
+        };
+        let input = BatchWriteItemInput::builder().build();
         let body = records(&self.name, sent, self.expires_s());
-        let answer = sending(body, request)
+        let answer = self
+            .recording
+            .call(input, Some(body), planned)
             .await
             .map_err(|error| Failure::new(RECORDING, error).of_table())?;
         let mut unprocessed = answer.unprocessed_items.unwrap_or_default();
@@ -226,9 +248,13 @@ impl DynamoTable {
             expires: self.expires_s(),
         };
         // The endpoint can depend on the table's name.
-        let put = self.writing.put_item().table_name(&self.name).send();
-        let answer = sending(body.write(), put).await;
-        let error = match answer {
+        let planned = |client: &Client, planner| {
+            let request = client.put_item().table_name(&self.name).customize();
+            request.interceptor(planner).send()
+        };
+        let input = PutItemInput::builder().build();
+        let body = Some(body.write());
+        let error = match self.claiming.call(input, body, planned).await {
             Ok(answer) => {
                 let before = answer.attributes.unwrap_or_default();
                 let owner = text_of(&before, OWNER);
