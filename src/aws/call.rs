@@ -104,7 +104,7 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Planner(Weak<OnceLock<Plan>>);
 
-type Failure = SdkError<Error, HttpResponse>;
+type Failed = SdkError<Error, HttpResponse>;
 
 impl<C> Caller<C> {
     /// For an operation, whose answers tell this clock.
@@ -183,7 +183,7 @@ impl<C> Caller<C> {
         plan: &Plan,
         mut request: HttpRequest,
         config: &mut ConfigBag,
-    ) -> Result<Output, Failure> {
+    ) -> Result<Output, Failed> {
         plan.sign(&mut request, &self.user_agent, config)
             .await
             .map_err(|error| SdkError::dispatch_failure(ConnectorError::other(error, None)))?;
@@ -296,7 +296,7 @@ impl Plan {
         answer: HttpResponse,
         connection: CaptureSmithyConnection,
         config: &mut ConfigBag,
-    ) -> Result<Output, Failure> {
+    ) -> Result<Output, Failed> {
         let mut context = InterceptorContext::new(Input::erase(()));
         context.enter_serialization_phase();
         drop(context.take_input());
@@ -364,7 +364,7 @@ fn signing_settings(endpoint: &Endpoint) -> Result<AuthSchemeEndpointConfig<'_>,
     clippy::expect_used,
     reason = "an operation has one output and one error"
 )]
-fn typed<O, E>(answer: Result<Output, Failure>) -> Result<O, SdkError<E, HttpResponse>>
+fn typed<O, E>(answer: Result<Output, Failed>) -> Result<O, SdkError<E, HttpResponse>>
 where
     O: Debug + Send + Sync + 'static,
     E: StdError + Send + Sync + 'static,
@@ -376,3 +376,6 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

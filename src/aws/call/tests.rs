@@ -1,0 +1,480 @@
+//! Our calls and those of the SDK's own client, side by side.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::SystemTime,
+};
+
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, SharedCredentialsProvider, future},
+};
+use aws_sdk_dynamodb::operation::put_item::{PutItem, PutItemInput};
+use aws_sdk_sesv2::operation::send_email::{
+    SendEmail, SendEmailError, SendEmailInput, SendEmailOutput,
+};
+use aws_sdk_sqs::operation::receive_message::{ReceiveMessage, ReceiveMessageInput};
+use aws_smithy_async::time::StaticTimeSource;
+use aws_smithy_http_client::test_util::infallible_client_fn;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+use axum::http::Response;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+
+use super::*;
+use crate::{
+    aws::{AwsConfig, classify::Failure, signing::Signing},
+    testing::{
+        canned::{SENDER, at, without_region},
+        wire::{next_request, serving},
+    },
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Method, URL and headers of each request, and its body.
+type Asked = Arc<std::sync::Mutex<Vec<(String, Vec<u8>)>>>;
+
+/// An HTTP client that gives this answer to all.
+fn answering(
+    status: u16,
+    headers: &[(&'static str, &str)],
+    body: &'static str,
+) -> (SharedHttpClient, Asked) {
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()))
+        .collect();
+    let asked = Asked::default();
+    let log = Arc::clone(&asked);
+    let client = infallible_client_fn(move |request| {
+        let lines = request.headers().iter();
+        let mut lines: Vec<_> = lines
+            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+            .collect();
+        lines.sort();
+        let head = format!("{} {}", request.method(), request.uri());
+        let body_of_it = request.body().bytes().unwrap().to_vec();
+        let mut log = log.lock().unwrap();
+        log.push((format!("{head}\n{}", lines.join("\n")), body_of_it));
+        let mut answer = Response::builder().status(status);
+        for (name, value) in &headers {
+            answer = answer.header(*name, value);
+        }
+        answer.body(body).unwrap()
+    });
+    (client, asked)
+}
+
+/// Both at the same time, so that even their signatures are the same.
+fn settings() -> aws_types::sdk_config::Builder {
+    let keys = Credentials::new(
+        "AKIDEXAMPLE",
+        "secret",
+        Some("token".to_owned()),
+        None,
+        "tests",
+    );
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("eu-central-1"))
+        .time_source(StaticTimeSource::from_secs(1_795_000_000))
+        .app_name(AppName::new("tests").unwrap())
+        .credentials_provider(SharedCredentialsProvider::new(keys))
+}
+
+/// What goes out for the same call: of the SDK's client, and twice of ours.
+async fn calls_of(service: &str, config: SdkConfig) -> Vec<(String, Vec<u8>)> {
+    let (client, asked) = answering(200, &[], "{}");
+    let config = config.into_builder().http_client(client).build();
+    let config = AwsConfig::of(config).one_attempt(SECOND);
+    let clock = ServiceClock::default();
+    let ours = UserAgent::new(&config);
+    macro_rules! of {
+        ($sdk:ident, $operation:expr, $call:expr, $input:expr) => {{
+            let settings = $sdk::config::Builder::from(&config)
+                .interceptor(ours.clone())
+                .push_auth_scheme(Signing::new(clock.clone()));
+            let client = $sdk::Client::from_conf(settings.build());
+            // The answer is none of the service's.
+            drop($input.send_with(&client).await);
+            let caller = Caller::new(client, &$operation, &clock, &ours);
+            for _ in 0..2 {
+                let planned = |client: &$sdk::Client, planner| {
+                    $call(client).customize().interceptor(planner).send()
+                };
+                drop(caller.call($input.build(), None, planned).await);
+            }
+        }};
+    }
+    match service {
+        "ses" => of!(
+            aws_sdk_sesv2,
+            SendEmail::new(),
+            aws_sdk_sesv2::Client::send_email,
+            { SendEmailInput::builder().from_email_address(SENDER) }
+        ),
+        "sqs" => of!(
+            aws_sdk_sqs,
+            ReceiveMessage::new(),
+            aws_sdk_sqs::Client::receive_message,
+            {
+                ReceiveMessageInput::builder()
+                    .queue_url("https://sqs/1/q")
+                    .wait_time_seconds(1)
+            }
+        ),
+        _ => of!(
+            aws_sdk_dynamodb,
+            PutItem::new(),
+            |client: &aws_sdk_dynamodb::Client| client.put_item().table_name("mails"),
+            { PutItemInput::builder().table_name("mails") }
+        ),
+    }
+    let asked = asked.lock().unwrap();
+    asked.clone()
+}
+
+/// That our calls go out as the SDK's do, to this URL.
+async fn agree(service: &str, config: SdkConfig, url: &str) {
+    let calls = calls_of(service, config).await;
+    assert_eq!(calls.len(), 3, "{service}: {calls:?}");
+    let (head, _) = &calls[0];
+    let found = head.lines().next().unwrap();
+    assert!(found.starts_with(&format!("POST {url}")), "{found}");
+    assert!(head.contains("x-amz-security-token: token"), "{head}");
+    for call in &calls[1..] {
+        assert_eq!(*call, calls[0], "{service}");
+    }
+}
+
+/// One endpoint for one service, as a variable sets it.
+#[derive(Debug)]
+struct Own(&'static str);
+
+impl LoadServiceConfig for Own {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        (key.service_id() == self.0).then(|| "http://own.example/x".to_owned())
+    }
+}
+
+#[tokio::test]
+async fn a_call_goes_out_as_the_sdk_would_send_it_wherever_it_goes() {
+    let region = |name| settings().region(Region::from_static(name));
+    for (service, id, host) in [
+        ("ses", "SESv2", "email"),
+        ("sqs", "SQS", "sqs"),
+        ("dynamodb", "DynamoDB", "dynamodb"),
+    ] {
+        for (config, url) in [
+            (
+                region("eu-central-1"),
+                format!("https://{host}.eu-central-1.amazonaws.com/"),
+            ),
+            (
+                region("cn-north-1"),
+                format!("https://{host}.cn-north-1.amazonaws.com.cn/"),
+            ),
+            (
+                region("us-east-1").use_fips(true),
+                format!("https://{host}-fips.us-east-1.amazonaws.com/"),
+            ),
+            (
+                region("us-east-1").use_dual_stack(true),
+                format!("https://{host}.us-east-1.api.aws/"),
+            ),
+            (
+                region("eu-central-1").endpoint_url("http://all.example:1"),
+                "http://all.example:1/".to_owned(),
+            ),
+            (
+                region("eu-central-1")
+                    .endpoint_url("http://all.example")
+                    .service_config(Own(id)),
+                "http://own.example/x/".to_owned(),
+            ),
+        ] {
+            agree(service, config.build(), &url).await;
+        }
+    }
+    // Its endpoint names another region to sign for.
+    agree(
+        "dynamodb",
+        region("local").build(),
+        "http://localhost:8000/",
+    )
+    .await;
+}
+
+/// Keys that change from call to call, each with an account.
+#[derive(Debug, Default)]
+struct Changing(AtomicUsize);
+
+impl ProvideCredentials for Changing {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let number = self.0.fetch_add(1, Ordering::Relaxed) % 3;
+        let credentials = Credentials::builder()
+            .access_key_id(format!("KEY{number}"))
+            .secret_access_key("secret")
+            .account_id(format!("{number}00000000000"))
+            .provider_name("tests");
+        future::ProvideCredentials::ready(Ok(credentials.build()))
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_asked_for_at_each_call_and_the_endpoint_is_their_accounts() {
+    let provider = SharedCredentialsProvider::new(Changing::default());
+    let config = settings().credentials_provider(provider).build();
+    let (client, asked) = answering(200, &[], "{}");
+    let config = config.into_builder().http_client(client);
+    let config = config
+        .identity_cache(aws_config::identity::IdentityCache::no_cache())
+        .build();
+    let client = aws_sdk_dynamodb::Client::new(&config);
+    let caller = Caller::new(
+        client,
+        &PutItem::new(),
+        &ServiceClock::default(),
+        &UserAgent::new(&config),
+    );
+    for _ in 0..3 {
+        let planned = |client: &aws_sdk_dynamodb::Client, planner| {
+            let request = client.put_item().table_name("mails").customize();
+            request.interceptor(planner).send()
+        };
+        let input = PutItemInput::builder().build();
+        caller.call(input, None, planned).await.unwrap();
+    }
+    let asked = asked.lock().unwrap();
+    for (number, (head, _)) in asked.iter().enumerate() {
+        let host = format!("https://{number}00000000000.ddb.eu-central-1.amazonaws.com/");
+        assert!(head.starts_with(&format!("POST {host}")), "{head}");
+        assert!(head.contains(&format!("Credential=KEY{number}/")), "{head}");
+    }
+    assert_eq!(asked.len(), 3);
+}
+
+/// The SDK's client and ours, for mails.
+struct Ways {
+    sdk: aws_sdk_sesv2::Client,
+    ours: Caller<aws_sdk_sesv2::Client>,
+}
+
+type Sent = Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>>;
+
+impl Ways {
+    fn to(aws: &AwsConfig) -> Self {
+        let config = aws.one_attempt(SECOND);
+        let clock = ServiceClock::default();
+        let settings = aws_sdk_sesv2::config::Builder::from(&config)
+            .push_auth_scheme(Signing::new(clock.clone()));
+        let sdk = aws_sdk_sesv2::Client::from_conf(settings.build());
+        let user_agent = UserAgent::new(&config);
+        let ours = Caller::new(sdk.clone(), &SendEmail::new(), &clock, &user_agent);
+        Self { sdk, ours }
+    }
+
+    async fn send(&self) -> Sent {
+        let planned = |client: &aws_sdk_sesv2::Client, planner| {
+            client.send_email().customize().interceptor(planner).send()
+        };
+        self.ours
+            .call(SendEmailInput::builder().build(), None, planned)
+            .await
+    }
+
+    /// What both ways come to, ours twice.
+    async fn all(&self) -> [Sent; 3] {
+        let by_the_sdk = self.sdk.send_email().send().await;
+        [by_the_sdk, self.send().await, self.send().await]
+    }
+}
+
+/// All that the rest of the program learns of a failure.
+fn told(sent: Sent) -> String {
+    let failure = Failure::new("SendEmail", sent.unwrap_err()).of_send(SENDER);
+    let error = failure.error;
+    format!(
+        "{:?} {:?} {:?} {:?} {:?}",
+        failure.kind, error.code, error.message, error.request_id, error.obstacle
+    )
+}
+
+/// That our call fails as the SDK's does.
+async fn fail_alike(aws: &AwsConfig, kind: &str) {
+    let [theirs, ours, again] = Ways::to(aws).all().await.map(told);
+    assert!(theirs.starts_with(kind), "{theirs}");
+    assert_eq!([&ours, &again], [&theirs, &theirs]);
+}
+
+#[tokio::test]
+async fn an_answer_is_read_as_the_sdk_reads_it() {
+    let id = ("x-amzn-requestid", "4f5d6b3e");
+    let (client, _) = answering(200, &[id], r#"{"MessageId": "0107-1"}"#);
+    let aws = AwsConfig::of(settings().http_client(client).build());
+    let [theirs, ours, again] = Ways::to(&aws).all().await.map(Result::unwrap);
+    assert_eq!(theirs.message_id(), Some("0107-1"));
+    assert_eq!([&ours, &again], [&theirs, &theirs]);
+    let refusal = |code| ("x-amzn-errortype", code);
+    for (status, headers, body, kind) in [
+        (
+            400,
+            vec![id, refusal("MessageRejected")],
+            r#"{"message": "No."}"#,
+            "Refused",
+        ),
+        (
+            429,
+            vec![id, refusal("TooManyRequestsException")],
+            "{}",
+            "Throttled",
+        ),
+        (
+            400,
+            vec![refusal("NobodyKnows")],
+            r#"{"message": "No."}"#,
+            "Refused",
+        ),
+        (403, vec![id], "", "AccountWide"),
+        (503, vec![], "<html>", "Transient"),
+        (504, vec![], "<html>", "OutcomeUnknown"),
+        (200, vec![id], "<html>", "OutcomeUnknown"),
+    ] {
+        let (client, _) = answering(status, &headers, body);
+        let aws = AwsConfig::of(settings().http_client(client).build());
+        fail_alike(&aws, kind).await;
+    }
+}
+
+/// Credentials that cannot be had.
+#[derive(Debug)]
+struct Failing;
+
+impl ProvideCredentials for Failing {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let error = CredentialsError::provider_error("no answer");
+        future::ProvideCredentials::ready(Err(error))
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_cannot_be_made_fails_as_the_sdks_does() {
+    fail_alike(&without_region(), "Transient").await;
+    let both = settings().use_fips(true).endpoint_url("http://127.0.0.1:1");
+    fail_alike(&AwsConfig::of(both.build()), "Transient").await;
+    let failing = settings().credentials_provider(SharedCredentialsProvider::new(Failing));
+    fail_alike(&AwsConfig::of(failing.build()), "AccountWide(Credentials)").await;
+    fail_alike(&at("http://127.0.0.1:1"), "Transient").await;
+    fail_alike(&at("http://nowhere.invalid"), "Transient").await;
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_fails_as_the_sdks_does() {
+    for (answer, kind) in [
+        ("", "OutcomeUnknown"),
+        ("nonsense\r\n\r\n", "OutcomeUnknown"),
+        (
+            "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{",
+            "OutcomeUnknown",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\n{",
+            "OutcomeUnknown",
+        ),
+        ("HTTP/1.1 400 No\r\ncontent-length: 9\r\n\r\n{", "Refused"),
+    ] {
+        let address = serving(move |mut stream| async move {
+            if next_request(&mut stream).await {
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        let endpoint = format!("http://{}", address.await);
+        fail_alike(&at(&endpoint), kind).await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_without_credentials_says_so() {
+    let mut config = settings().endpoint_url("http://127.0.0.1:1");
+    config.set_credentials_provider(None);
+    let ways = Ways::to(&AwsConfig::of(config.build()));
+    for sent in ways.all().await {
+        let told = told(sent);
+        assert!(told.starts_with("AccountWide(Credentials)"), "{told}");
+        assert!(told.ends_with("Some(NoCredentials)"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn after_an_answer_that_may_pass_the_next_call_has_another_connection() {
+    for (status, connections) in [("503 Unavailable", 3), ("400 Bad Request", 1)] {
+        let counted = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&counted);
+        let address = serving(move |mut stream| {
+            count.fetch_add(1, Ordering::Relaxed);
+            async move {
+                while next_request(&mut stream).await {
+                    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            }
+        });
+        let ways = Ways::to(&at(&format!("http://{}", address.await)));
+        for _ in 0..3 {
+            ways.send().await.unwrap_err();
+        }
+        assert_eq!(counted.load(Ordering::Relaxed), connections, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn the_answers_tell_the_services_time() {
+    let hour = Duration::from_hours(1);
+    let date = aws_sdk_sqs::primitives::DateTime::from(SystemTime::now() + hour);
+    let date = date
+        .fmt(aws_sdk_sqs::primitives::DateTimeFormat::HttpDate)
+        .unwrap();
+    let headers = [("date", &*date), ("x-amzn-requestid", "1")];
+    let (client, _) = answering(200, &headers, "{}");
+    let config = AwsConfig::of(settings().http_client(client).build()).one_attempt(SECOND);
+    let clock = ServiceClock::default();
+    let client = aws_sdk_sesv2::Client::new(&config);
+    let ours = Caller::new(client, &SendEmail::new(), &clock, &UserAgent::new(&config));
+    let ways = Ways {
+        sdk: aws_sdk_sesv2::Client::new(&config),
+        ours,
+    };
+    assert!(clock.difference().is_none());
+    ways.send().await.unwrap();
+    assert!(clock.difference().is_some());
+}
+
+#[tokio::test]
+async fn a_body_of_ours_goes_out_in_place_of_the_inputs() {
+    let (client, asked) = answering(200, &[], "{}");
+    let ways = Ways::to(&AwsConfig::of(settings().http_client(client).build()));
+    let planned = |client: &aws_sdk_sesv2::Client, planner| {
+        client.send_email().customize().interceptor(planner).send()
+    };
+    let body = json!({ "ours": true }).to_string();
+    let input = SendEmailInput::builder().from_email_address(SENDER).build();
+    let sent = ways
+        .ours
+        .call(input, Some(body.clone().into_bytes()), planned);
+    sent.await.unwrap();
+    let asked = asked.lock().unwrap();
+    let [(head, sent)] = &asked[..] else {
+        panic!("{asked:?}");
+    };
+    assert_eq!(sent, body.as_bytes());
+    assert!(head.contains("content-length: 13"), "{head}");
+}
