@@ -14,7 +14,10 @@ use aws_sdk_dynamodb::operation::put_item::{PutItem, PutItemInput};
 use aws_sdk_sesv2::operation::send_email::{
     SendEmail, SendEmailError, SendEmailInput, SendEmailOutput,
 };
-use aws_sdk_sqs::operation::receive_message::{ReceiveMessage, ReceiveMessageInput};
+use aws_sdk_sqs::{
+    operation::receive_message::{ReceiveMessage, ReceiveMessageInput},
+    primitives::{DateTime, DateTimeFormat},
+};
 use aws_smithy_async::time::StaticTimeSource;
 use aws_smithy_http_client::test_util::infallible_client_fn;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
@@ -264,6 +267,7 @@ async fn credentials_are_asked_for_at_each_call_and_the_endpoint_is_their_accoun
 struct Ways {
     sdk: aws_sdk_sesv2::Client,
     ours: Caller<aws_sdk_sesv2::Client>,
+    clock: ServiceClock,
 }
 
 type Sent = Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>>;
@@ -277,7 +281,7 @@ impl Ways {
         let sdk = aws_sdk_sesv2::Client::from_conf(settings.build());
         let user_agent = UserAgent::new(&config);
         let ours = Caller::new(sdk.clone(), &SendEmail::new(), &clock, &user_agent);
-        Self { sdk, ours }
+        Self { sdk, ours, clock }
     }
 
     async fn send(&self) -> Sent {
@@ -437,25 +441,25 @@ async fn after_an_answer_that_may_pass_the_next_call_has_another_connection() {
 }
 
 #[tokio::test]
-async fn the_answers_tell_the_services_time() {
+async fn calls_are_signed_by_the_time_that_answers_tell_unless_an_operator_forbids_it() {
     let hour = Duration::from_hours(1);
-    let date = aws_sdk_sqs::primitives::DateTime::from(SystemTime::now() + hour);
-    let date = date
-        .fmt(aws_sdk_sqs::primitives::DateTimeFormat::HttpDate)
-        .unwrap();
+    let date = DateTime::from(SystemTime::now() + hour);
+    let date = date.fmt(DateTimeFormat::HttpDate).unwrap();
     let headers = [("date", &*date), ("x-amzn-requestid", "1")];
-    let (client, _) = answering(200, &headers, "{}");
-    let config = AwsConfig::of(settings().http_client(client).build()).one_attempt(SECOND);
-    let clock = ServiceClock::default();
-    let client = aws_sdk_sesv2::Client::new(&config);
-    let ours = Caller::new(client, &SendEmail::new(), &clock, &UserAgent::new(&config));
-    let ways = Ways {
-        sdk: aws_sdk_sesv2::Client::new(&config),
-        ours,
-    };
-    assert!(clock.difference().is_none());
-    ways.send().await.unwrap();
-    assert!(clock.difference().is_some());
+    for is_forbidden in [false, true] {
+        let (client, asked) = answering(200, &headers, "{}");
+        let config = settings().disable_clock_skew_correction(is_forbidden);
+        let ways = Ways::to(&AwsConfig::of(config.http_client(client).build()));
+        assert!(ways.clock.difference().is_none());
+        for _ in 0..2 {
+            ways.send().await.unwrap();
+        }
+        assert!(ways.clock.difference().is_some());
+        let asked = asked.lock().unwrap();
+        let is_by_ours = |(head, _): &(String, _)| head.contains("x-amz-date: 20261118T110640Z");
+        assert!(is_by_ours(&asked[0]));
+        assert_eq!(is_by_ours(&asked[1]), is_forbidden);
+    }
 }
 
 #[tokio::test]
