@@ -22,6 +22,7 @@
 use std::{
     error::Error as StdError,
     fmt::Debug,
+    marker::PhantomData,
     mem::replace,
     sync::{Arc, OnceLock, Weak},
     time::Duration,
@@ -65,21 +66,25 @@ use aws_smithy_types::{
     timeout::TimeoutConfig,
 };
 use aws_types::{SigningName, region::SigningRegion};
+use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, timeout};
 
 use super::{clock::ServiceClock, user_agent::UserAgent};
 
-/// Makes the calls of one operation as this client of the SDK's would, one attempt each.
-#[derive(Debug)]
-pub(super) struct Caller<C> {
-    client: C,
+/// Makes the calls of one operation as a client of the SDK's would, one attempt each.
+pub(super) struct Caller<I, O, E> {
     /// The operation's own: how it is written, signed and read.
     operation: Option<FrozenLayer>,
     clock: ServiceClock,
     user_agent: UserAgent,
+    planned: Box<dyn Fn(Planner) -> BoxFuture<'static, Answer<O, E>> + Send + Sync>,
     plan: Arc<OnceLock<Plan>>,
+    input: PhantomData<fn(I)>,
 }
+
+/// What a call comes to.
+pub(super) type Answer<O, E> = Result<O, SdkError<E, HttpResponse>>;
 
 /// What the SDK's client would make each call with.
 #[derive(Debug)]
@@ -104,44 +109,56 @@ struct Place {
 #[derive(Debug)]
 pub(super) struct Planner(Weak<OnceLock<Plan>>);
 
+/// A failure whose type the SDK has erased.
 type Failed = SdkError<Error, HttpResponse>;
 
-impl<C> Caller<C> {
-    /// For an operation, whose answers tell this clock.
-    pub(super) fn new(
-        client: C,
+impl<I, O, E> Caller<I, O, E>
+where
+    I: Debug + Send + Sync + 'static,
+    O: Debug + Send + Sync + 'static,
+    E: StdError + Send + Sync + 'static,
+{
+    /// For an operation, whose answers tell this clock. `planned` is the same call by the SDK's client with
+    /// this interceptor; of its input matters only what can change the endpoint.
+    pub(super) fn new<F>(
         operation: &impl RuntimePlugin,
         clock: &ServiceClock,
         user_agent: &UserAgent,
-    ) -> Self {
+        planned: impl Fn(Planner) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Answer<O, E>> + Send + 'static,
+    {
         Self {
-            client,
             operation: operation.config(),
             clock: clock.clone(),
             user_agent: user_agent.clone(),
+            planned: Box::new(move |planner| Box::pin(planned(planner))),
             plan: Arc::default(),
+            input: PhantomData,
         }
     }
 
-    /// Makes a call, with this body instead of the input's where there is one. `planned` is the same call
-    /// by the client with this interceptor; of its input matters only what can change the endpoint.
-    pub(super) async fn call<I, O, E, F>(
+    /// Makes a call with this input.
+    pub(super) async fn call(&self, input: Result<I, BuildError>) -> Answer<O, E> {
+        self.make(input, None).await
+    }
+
+    /// Makes a call with a body that is written already. The input matters where it is not of the body.
+    pub(super) async fn call_with(
         &self,
         input: Result<I, BuildError>,
-        body: Option<Vec<u8>>,
-        planned: impl FnOnce(&C, Planner) -> F,
-    ) -> Result<O, SdkError<E, HttpResponse>>
-    where
-        I: Debug + Send + Sync + 'static,
-        O: Debug + Send + Sync + 'static,
-        E: StdError + Send + Sync + 'static,
-        F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
-    {
+        body: Vec<u8>,
+    ) -> Answer<O, E> {
+        self.make(input, Some(body)).await
+    }
+
+    async fn make(&self, input: Result<I, BuildError>, body: Option<Vec<u8>>) -> Answer<O, E> {
         let input = Input::erase(input.map_err(SdkError::construction_failure)?);
         let plan = match self.plan.get() {
             Some(plan) => plan,
             None => {
-                let ended = planned(&self.client, Planner(Arc::downgrade(&self.plan))).await;
+                let ended = (self.planned)(Planner(Arc::downgrade(&self.plan))).await;
                 match self.plan.get() {
                     Some(plan) => plan,
                     // It could not be planned, for the reason that every call fails for.
@@ -364,7 +381,7 @@ fn signing_settings(endpoint: &Endpoint) -> Result<AuthSchemeEndpointConfig<'_>,
     clippy::expect_used,
     reason = "an operation has one output and one error"
 )]
-fn typed<O, E>(answer: Result<Output, Failed>) -> Result<O, SdkError<E, HttpResponse>>
+fn typed<O, E>(answer: Result<Output, Failed>) -> Answer<O, E>
 where
     O: Debug + Send + Sync + 'static,
     E: StdError + Send + Sync + 'static,

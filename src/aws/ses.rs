@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use aws_sdk_sesv2::{
     Client,
     config::{Builder, timeout::TimeoutConfig},
-    operation::send_email::{SendEmail, SendEmailInput},
+    operation::send_email::{SendEmail, SendEmailError, SendEmailInput, SendEmailOutput},
 };
 
 use self::body::BodyWriter;
@@ -36,7 +36,7 @@ const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
 /// `SendEmail`, one attempt a call: SES has no idempotency token, so a retry inside the SDK could
 /// send a mail twice unseen. The worker owns the retries.
 pub struct SesMailer {
-    sending: Caller<Client>,
+    sending: Caller<SendEmailInput, SendEmailOutput, SendEmailError>,
     bodies: BodyWriter,
     sender: String,
     timeout: Duration,
@@ -64,8 +64,9 @@ impl SesMailer {
                     .build(),
             );
         let client = Client::from_conf(config.build());
+        let planned = move |planner| client.send_email().customize().interceptor(planner).send();
         Self {
-            sending: Caller::new(client, &SendEmail::new(), &clock, &user_agent),
+            sending: Caller::new(&SendEmail::new(), &clock, &user_agent, planned),
             bodies: BodyWriter::new(configuration_set, queue),
             sender,
             timeout,
@@ -79,11 +80,7 @@ impl Mailer for SesMailer {
         let body = self.bodies.write(&mail, tags);
         drop(mail);
         let input = SendEmailInput::builder().build();
-        let planned = |client: &Client, planner| {
-            let request = client.send_email().customize();
-            request.interceptor(planner).send()
-        };
-        let answer = self.sending.call(input, Some(body), planned).await;
+        let answer = self.sending.call_with(input, body).await;
         let answer = answer.map_err(|error| {
             let mut failure = Failure::new("SendEmail", error);
             if failure.error.code == "timeout" {

@@ -13,11 +13,17 @@ use aws_sdk_sqs::{
     error::BuildError,
     operation::{
         change_message_visibility_batch::{
-            ChangeMessageVisibilityBatch, ChangeMessageVisibilityBatchInput,
+            ChangeMessageVisibilityBatch, ChangeMessageVisibilityBatchError,
+            ChangeMessageVisibilityBatchInput, ChangeMessageVisibilityBatchOutput,
         },
-        delete_message_batch::{DeleteMessageBatch, DeleteMessageBatchInput},
+        delete_message_batch::{
+            DeleteMessageBatch, DeleteMessageBatchError, DeleteMessageBatchInput,
+            DeleteMessageBatchOutput,
+        },
         get_queue_attributes::GetQueueAttributesOutput,
-        receive_message::{ReceiveMessage, ReceiveMessageInput},
+        receive_message::{
+            ReceiveMessage, ReceiveMessageError, ReceiveMessageInput, ReceiveMessageOutput,
+        },
     },
     types::{
         BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
@@ -52,9 +58,13 @@ const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// their retries. Reading the attributes is retried by the SDK.
 pub struct SqsQueue {
     describing: Client,
-    receiving: Caller<Client>,
-    deleting: Caller<Client>,
-    changing: Caller<Client>,
+    receiving: Caller<ReceiveMessageInput, ReceiveMessageOutput, ReceiveMessageError>,
+    deleting: Caller<DeleteMessageBatchInput, DeleteMessageBatchOutput, DeleteMessageBatchError>,
+    changing: Caller<
+        ChangeMessageVisibilityBatchInput,
+        ChangeMessageVisibilityBatchOutput,
+        ChangeMessageVisibilityBatchError,
+    >,
     url: String,
 }
 
@@ -70,22 +80,37 @@ impl SqsQueue {
         };
         let receiving = often(&aws.one_attempt(wait + RECEIVE_SLACK));
         let config = aws.one_attempt(settle_timeout);
-        let settling = often(&config);
+        let deleting = often(&config);
+        let changing = deleting.clone();
         let user_agent = UserAgent::new(&config);
         Self {
             describing: client(&aws.retried(DESCRIBE_TIMEOUT), &url),
-            receiving: Caller::new(receiving, &ReceiveMessage::new(), &clock, &user_agent),
+            receiving: Caller::new(
+                &ReceiveMessage::new(),
+                &clock,
+                &user_agent,
+                move |planner| {
+                    let request = receiving.receive_message().customize();
+                    request.interceptor(planner).send()
+                },
+            ),
             deleting: Caller::new(
-                settling.clone(),
                 &DeleteMessageBatch::new(),
                 &clock,
                 &user_agent,
+                move |planner| {
+                    let request = deleting.delete_message_batch().customize();
+                    request.interceptor(planner).send()
+                },
             ),
             changing: Caller::new(
-                settling,
                 &ChangeMessageVisibilityBatch::new(),
                 &clock,
                 &user_agent,
+                move |planner| {
+                    let request = changing.change_message_visibility_batch().customize();
+                    request.interceptor(planner).send()
+                },
             ),
             url,
         }
@@ -197,11 +222,7 @@ impl Queue for SqsQueue {
             .message_attribute_names("traceparent")
             .message_attribute_names("tracestate")
             .build();
-        let planned = |client: &Client, planner| {
-            let request = client.receive_message().customize();
-            request.interceptor(planner).send()
-        };
-        let answer = self.receiving.call(input, None, planned).await;
+        let answer = self.receiving.call(input).await;
         let answer = answer.map_err(|error| Failure::new("ReceiveMessage", error).of_queue())?;
         Ok(answer
             .messages
@@ -229,11 +250,7 @@ impl Queue for SqsQueue {
             .queue_url(&self.url)
             .set_entries(Some(entries))
             .build();
-        let planned = |client: &Client, planner| {
-            let request = client.delete_message_batch().customize();
-            request.interceptor(planner).send()
-        };
-        let answer = self.deleting.call(input, None, planned).await;
+        let answer = self.deleting.call(input).await;
         let answer = answer.map_err(|error| Failure::new(OPERATION, error).of_queue())?;
         let done = answer.successful.iter().map(|entry| entry.id.as_str());
         Ok(by_position(receipts.len(), done, &answer.failed))
@@ -258,11 +275,7 @@ impl Queue for SqsQueue {
             .queue_url(&self.url)
             .set_entries(Some(entries))
             .build();
-        let planned = |client: &Client, planner| {
-            let request = client.change_message_visibility_batch().customize();
-            request.interceptor(planner).send()
-        };
-        let answer = self.changing.call(input, None, planned).await;
+        let answer = self.changing.call(input).await;
         let answer = answer.map_err(|error| Failure::new(OPERATION, error).of_queue())?;
         let done = answer.successful.iter().map(|entry| entry.id.as_str());
         Ok(by_position(changes.len(), done, &answer.failed))

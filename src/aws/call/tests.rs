@@ -10,6 +10,10 @@ use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, future},
 };
+use aws_runtime::{
+    invocation_id::InvocationIdInterceptor, request_info::RequestInfoInterceptor,
+    service_clock_skew::ServiceClockSkewInterceptor, user_agent::UserAgentInterceptor,
+};
 use aws_sdk_dynamodb::operation::put_item::{PutItem, PutItemInput};
 use aws_sdk_sesv2::operation::send_email::{
     SendEmail, SendEmailError, SendEmailInput, SendEmailOutput,
@@ -20,7 +24,10 @@ use aws_sdk_sqs::{
 };
 use aws_smithy_async::time::StaticTimeSource;
 use aws_smithy_http_client::test_util::infallible_client_fn;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::{
+    http::SharedHttpClient,
+    interceptors::{context::BeforeTransmitInterceptorContextMut, disable_interceptor},
+};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use axum::http::Response;
 use serde_json::json;
@@ -88,6 +95,40 @@ fn settings() -> aws_types::sdk_config::Builder {
         .credentials_provider(SharedCredentialsProvider::new(keys))
 }
 
+/// Has the SDK's client leave out the headers on the program and the attempt that our calls leave out.
+#[derive(Debug)]
+struct Named(UserAgent);
+
+impl Intercept for Named {
+    fn name(&self) -> &'static str {
+        "Named"
+    }
+
+    fn read_before_execution(
+        &self,
+        _context: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let state = config.interceptor_state();
+        state.store_put(disable_interceptor::<InvocationIdInterceptor>("tests"));
+        state.store_put(disable_interceptor::<RequestInfoInterceptor>("tests"));
+        state.store_put(disable_interceptor::<ServiceClockSkewInterceptor>("tests"));
+        state.store_put(disable_interceptor::<UserAgentInterceptor>("tests"));
+        Ok(())
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let headers = context.request_mut().headers_mut();
+        headers.insert("user-agent", self.0.header());
+        Ok(())
+    }
+}
+
 /// What goes out for the same call: of the SDK's client, and twice of ours.
 async fn calls_of(service: &str, config: SdkConfig) -> Vec<(String, Vec<u8>)> {
     let (client, asked) = answering(200, &[], "{}");
@@ -98,17 +139,16 @@ async fn calls_of(service: &str, config: SdkConfig) -> Vec<(String, Vec<u8>)> {
     macro_rules! of {
         ($sdk:ident, $operation:expr, $call:expr, $input:expr) => {{
             let settings = $sdk::config::Builder::from(&config)
-                .interceptor(ours.clone())
+                .interceptor(Named(ours.clone()))
                 .push_auth_scheme(Signing::new(clock.clone()));
             let client = $sdk::Client::from_conf(settings.build());
             // The answer is none of the service's.
             drop($input.send_with(&client).await);
-            let caller = Caller::new(client, &$operation, &clock, &ours);
+            let caller = Caller::new(&$operation, &clock, &ours, move |planner| {
+                $call(&client).customize().interceptor(planner).send()
+            });
             for _ in 0..2 {
-                let planned = |client: &$sdk::Client, planner| {
-                    $call(client).customize().interceptor(planner).send()
-                };
-                drop(caller.call($input.build(), None, planned).await);
+                drop(caller.call($input.build()).await);
             }
         }};
     }
@@ -240,19 +280,15 @@ async fn credentials_are_asked_for_at_each_call_and_the_endpoint_is_their_accoun
         .identity_cache(aws_config::identity::IdentityCache::no_cache())
         .build();
     let client = aws_sdk_dynamodb::Client::new(&config);
-    let caller = Caller::new(
-        client,
-        &PutItem::new(),
-        &ServiceClock::default(),
-        &UserAgent::new(&config),
-    );
+    let clock = ServiceClock::default();
+    let user_agent = UserAgent::new(&config);
+    let caller = Caller::new(&PutItem::new(), &clock, &user_agent, move |planner| {
+        let request = client.put_item().table_name("mails").customize();
+        request.interceptor(planner).send()
+    });
     for _ in 0..3 {
-        let planned = |client: &aws_sdk_dynamodb::Client, planner| {
-            let request = client.put_item().table_name("mails").customize();
-            request.interceptor(planner).send()
-        };
         let input = PutItemInput::builder().build();
-        caller.call(input, None, planned).await.unwrap();
+        caller.call(input).await.unwrap();
     }
     let asked = asked.lock().unwrap();
     for (number, (head, _)) in asked.iter().enumerate() {
@@ -266,11 +302,11 @@ async fn credentials_are_asked_for_at_each_call_and_the_endpoint_is_their_accoun
 /// The SDK's client and ours, for mails.
 struct Ways {
     sdk: aws_sdk_sesv2::Client,
-    ours: Caller<aws_sdk_sesv2::Client>,
+    ours: Caller<SendEmailInput, SendEmailOutput, SendEmailError>,
     clock: ServiceClock,
 }
 
-type Sent = Result<SendEmailOutput, SdkError<SendEmailError, HttpResponse>>;
+type Sent = Answer<SendEmailOutput, SendEmailError>;
 
 impl Ways {
     fn to(aws: &AwsConfig) -> Self {
@@ -280,17 +316,15 @@ impl Ways {
             .push_auth_scheme(Signing::new(clock.clone()));
         let sdk = aws_sdk_sesv2::Client::from_conf(settings.build());
         let user_agent = UserAgent::new(&config);
-        let ours = Caller::new(sdk.clone(), &SendEmail::new(), &clock, &user_agent);
+        let client = sdk.clone();
+        let ours = Caller::new(&SendEmail::new(), &clock, &user_agent, move |planner| {
+            client.send_email().customize().interceptor(planner).send()
+        });
         Self { sdk, ours, clock }
     }
 
     async fn send(&self) -> Sent {
-        let planned = |client: &aws_sdk_sesv2::Client, planner| {
-            client.send_email().customize().interceptor(planner).send()
-        };
-        self.ours
-            .call(SendEmailInput::builder().build(), None, planned)
-            .await
+        self.ours.call(SendEmailInput::builder().build()).await
     }
 
     /// What both ways come to, ours twice.
@@ -466,14 +500,9 @@ async fn calls_are_signed_by_the_time_that_answers_tell_unless_an_operator_forbi
 async fn a_body_of_ours_goes_out_in_place_of_the_inputs() {
     let (client, asked) = answering(200, &[], "{}");
     let ways = Ways::to(&AwsConfig::of(settings().http_client(client).build()));
-    let planned = |client: &aws_sdk_sesv2::Client, planner| {
-        client.send_email().customize().interceptor(planner).send()
-    };
     let body = json!({ "ours": true }).to_string();
     let input = SendEmailInput::builder().from_email_address(SENDER).build();
-    let sent = ways
-        .ours
-        .call(input, Some(body.clone().into_bytes()), planned);
+    let sent = ways.ours.call_with(input, body.clone().into_bytes());
     sent.await.unwrap();
     let asked = asked.lock().unwrap();
     let [(head, sent)] = &asked[..] else {
