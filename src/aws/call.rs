@@ -1,7 +1,7 @@
 //! A call as short as it can be, for the calls that each mail costs.
 //!
 //! The SDK's client composes each call anew: it merges a dozen plug-ins, resolves where to call and how to
-//! sign, and asks some twenty interceptors at twenty places, at an eighth of what a mail costs. All of it
+//! sign, and asks some twenty interceptors at twenty places, for a quarter of what a mail costs. All of it
 //! comes to the same every time. Here the SDK's client is asked once, by a call that [`Planner`] ends before
 //! it is written, what it would call with; from then on that is used directly. What writes, signs, sends
 //! and reads is the SDK's, or ours that its client would use: serializer and deserializer of the
@@ -18,6 +18,10 @@
 //! - the watch over bodies that stall: it is off, since the call's time ends them as well;
 //! - the count of a body's bytes against its `Content-Length`: hyper counts them itself;
 //! - the mark of a call out of Lambda: this is a daemon.
+#![expect(
+    clippy::result_large_err,
+    reason = "they are the errors that the SDK's own calls return"
+)]
 
 use std::{
     error::Error as StdError,
@@ -155,17 +159,7 @@ where
 
     async fn make(&self, input: Result<I, BuildError>, body: Option<Vec<u8>>) -> Answer<O, E> {
         let input = Input::erase(input.map_err(SdkError::construction_failure)?);
-        let plan = match self.plan.get() {
-            Some(plan) => plan,
-            None => {
-                let ended = (self.planned)(Planner(Arc::downgrade(&self.plan))).await;
-                match self.plan.get() {
-                    Some(plan) => plan,
-                    // It could not be planned, for the reason that every call fails for.
-                    None => return ended,
-                }
-            }
-        };
+        let plan = self.plan().await?;
         let mut config = ConfigBag::base();
         config.push_shared_layer(plan.settings.clone());
         if let Some(operation) = &self.operation {
@@ -193,6 +187,20 @@ where
             }),
         };
         typed(answer)
+    }
+
+    /// Plans at the first call, and again at each after one that could not be planned: that fails as every
+    /// call of the SDK's client would.
+    async fn plan(&self) -> Answer<&Plan, E> {
+        if let Some(plan) = self.plan.get() {
+            return Ok(plan);
+        }
+        let ended = (self.planned)(Planner(Arc::downgrade(&self.plan))).await;
+        match (self.plan.get(), ended) {
+            (Some(plan), _) => Ok(plan),
+            (None, Err(error)) => Err(error),
+            (None, Ok(_)) => Err(SdkError::construction_failure("it was not planned")),
+        }
     }
 
     async fn attempt(
@@ -239,7 +247,7 @@ impl Plan {
         settings
             .store_or_unset(config.load::<SigningRegion>().cloned())
             .store_or_unset(config.load::<SigningName>().cloned())
-            .store_or_unset(config.load::<DisableClockSkewCorrection>().cloned())
+            .store_or_unset(config.load::<DisableClockSkewCorrection>().copied())
             .store_or_unset(config.load::<RetryConfig>().cloned());
         let asked = config
             .get_mut_from_interceptor_state::<EndpointResolverParams>()
