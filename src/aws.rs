@@ -1,6 +1,7 @@
 //! The ports over the AWS SDK. No other module names an AWS type, and no AWS error leaves this one
 //! before [`classify`] has said what it means.
 
+mod call;
 pub mod classify;
 mod clock;
 mod codecommit;
@@ -10,7 +11,6 @@ mod dynamodb;
 mod endpoints;
 mod http;
 mod inspect;
-mod ready_body;
 mod s3;
 mod ses;
 mod signing;

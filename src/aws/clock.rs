@@ -9,6 +9,7 @@ use std::{
 use aws_sdk_sqs::{
     config::{
         ConfigBag, Intercept, RuntimeComponents,
+        http::HttpResponse,
         interceptors::{
             BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
         },
@@ -84,6 +85,25 @@ impl ServiceClock {
         then.unwrap_or(ours_then)
     }
 
+    /// Learns from an answer to what was sent then.
+    pub(super) fn hear(&self, answer: &HttpResponse, sent: Option<Instant>) {
+        let Some(date) = answer.headers().get("date") else {
+            return;
+        };
+        // What is before the service may have a clock of its own, or have kept an answer; and a process
+        // that stood still has not read it when it came.
+        let is_theirs = answer.request_id().is_some() && answer.headers().get("age").is_none();
+        if !is_theirs || sent.is_some_and(|sent| sent.elapsed() > ANSWERED_WITHIN) {
+            return;
+        }
+        if answer.status().is_success() {
+            self.learn(date);
+        } else {
+            // What refuses a signature for its time tells the right one.
+            self.learn_at_once(date);
+        }
+    }
+
     /// Takes an answer's date for the service's time now, unless one was told just now.
     pub(super) fn learn(&self, date: &str) {
         let told = *self.0.lock();
@@ -128,23 +148,8 @@ impl Intercept for ServiceClock {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let answer = context.response();
-        let Some(date) = answer.headers().get("date") else {
-            return Ok(());
-        };
-        // What is before the service may have a clock of its own, or have kept an answer; and a process
-        // that stood still has not read it when it came.
-        let is_theirs = answer.request_id().is_some() && answer.headers().get("age").is_none();
-        let sent = config.load::<Sent>();
-        if !is_theirs || sent.is_some_and(|sent| sent.0.elapsed() > ANSWERED_WITHIN) {
-            return Ok(());
-        }
-        if answer.status().is_success() {
-            self.learn(date);
-        } else {
-            // What refuses a signature for its time tells the right one.
-            self.learn_at_once(date);
-        }
+        let sent = config.load::<Sent>().map(|sent| sent.0);
+        self.hear(context.response(), sent);
         Ok(())
     }
 }
@@ -173,7 +178,7 @@ pub(super) fn to_ms(time: Duration) -> i64 {
 mod tests {
     use aws_smithy_runtime_api::client::{
         interceptors::context::{Input, InterceptorContext},
-        orchestrator::{HttpRequest, HttpResponse},
+        orchestrator::HttpRequest,
         runtime_components::RuntimeComponentsBuilder,
     };
     use aws_smithy_types::body::SdkBody;

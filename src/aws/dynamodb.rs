@@ -10,8 +10,17 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
+    config::Builder,
     error::{ProvideErrorMetadata, SdkError},
-    operation::put_item::PutItemError,
+    operation::{
+        batch_get_item::{BatchGetItem, BatchGetItemError, BatchGetItemInput, BatchGetItemOutput},
+        batch_write_item::{
+            BatchWriteItem, BatchWriteItemError, BatchWriteItemInput, BatchWriteItemOutput,
+        },
+        delete_item::{DeleteItem, DeleteItemError, DeleteItemInput, DeleteItemOutput},
+        get_item::{GetItem, GetItemError, GetItemInput, GetItemOutput},
+        put_item::{PutItem, PutItemError, PutItemInput, PutItemOutput},
+    },
     types::{
         AttributeValue, DeleteRequest, KeyType, KeysAndAttributes, ScalarAttributeType,
         TableDescription, TableStatus, TimeToLiveStatus, WriteRequest,
@@ -21,9 +30,9 @@ use aws_sdk_dynamodb::{
 use self::bodies::{ClaimBody, records};
 use super::{
     AwsConfig,
+    call::Caller,
     classify::Failure,
     clock::{ServiceClock, to_ms},
-    ready_body::{ReadyBody, sending},
     signing::Signing,
     user_agent::UserAgent,
 };
@@ -60,9 +69,11 @@ type Item = HashMap<String, AttributeValue>;
 /// [`LedgerTable::prove_rights`] is tried once: the ledger owns its retries.
 pub struct DynamoTable {
     describing: Client,
-    calling: Client,
-    /// Its requests have bodies of ours.
-    writing: Client,
+    putting: Caller<PutItemInput, PutItemOutput, PutItemError>,
+    getting: Caller<GetItemInput, GetItemOutput, GetItemError>,
+    deleting: Caller<DeleteItemInput, DeleteItemOutput, DeleteItemError>,
+    reading: Caller<BatchGetItemInput, BatchGetItemOutput, BatchGetItemError>,
+    writing: Caller<BatchWriteItemInput, BatchWriteItemOutput, BatchWriteItemError>,
     clock: ServiceClock,
     name: String,
     keep: Duration,
@@ -72,19 +83,44 @@ impl DynamoTable {
     /// The table of this name. Items are kept for `keep`, and a call may take `timeout`.
     pub fn new(aws: &AwsConfig, name: String, keep: Duration, timeout: Duration) -> Self {
         let clock = ServiceClock::default();
-        let timed =
-            |config: &_| aws_sdk_dynamodb::config::Builder::from(config).interceptor(clock.clone());
-        let often = || {
-            let config = aws.one_attempt(timeout);
-            timed(&config)
-                .interceptor(UserAgent::new(&config))
-                .push_auth_scheme(Signing::new(clock.clone()))
-        };
+        // Between its attempts the SDK corrects the clock itself.
+        let described = Builder::from(&aws.retried(DESCRIBE_TIMEOUT)).interceptor(clock.clone());
+        let config = aws.one_attempt(timeout);
+        let often = Builder::from(&config).push_auth_scheme(Signing::new(clock.clone()));
+        let client = Client::from_conf(often.build());
+        let user_agent = UserAgent::new(&config);
+        // The endpoint can depend on the table's name.
+        macro_rules! caller {
+            ($operation:expr, |$client:ident, $table:ident| $request:expr) => {{
+                let ($client, table) = (client.clone(), name.clone());
+                Caller::new(&$operation, &clock, &user_agent, move |planner| {
+                    let $table = table.clone();
+                    $request.customize().interceptor(planner).send()
+                })
+            }};
+        }
+        let nothing = KeysAndAttributes::builder().set_keys(Some(Vec::new()));
+        let nothing = nothing.build().ok();
         Self {
-            // Between its attempts the SDK corrects the clock itself.
-            describing: Client::from_conf(timed(&aws.retried(DESCRIBE_TIMEOUT)).build()),
-            calling: Client::from_conf(often().build()),
-            writing: Client::from_conf(often().interceptor(ReadyBody).build()),
+            describing: Client::from_conf(described.build()),
+            putting: caller!(PutItem::new(), |client, table| {
+                client.put_item().table_name(table)
+            }),
+            getting: caller!(GetItem::new(), |client, table| {
+                client.get_item().table_name(table)
+            }),
+            deleting: caller!(DeleteItem::new(), |client, table| {
+                client.delete_item().table_name(table)
+            }),
+            reading: caller!(BatchGetItem::new(), |client, table| {
+                let named = nothing
+                    .clone()
+                    .map(|nothing| HashMap::from([(table, nothing)]));
+                client.batch_get_item().set_request_items(named)
+            }),
+            writing: caller!(BatchWriteItem::new(), |client, table| {
+                client.batch_write_item().request_items(table, Vec::new())
+            }),
             clock,
             name,
             keep,
@@ -123,11 +159,11 @@ impl DynamoTable {
             asked = asked.keys(key_of(key));
         }
         let asked = asked.build().map_err(|error| unbuilt(OPERATION, error))?;
+        let input = BatchGetItemInput::builder();
+        let input = input.request_items(&self.name, asked).build();
         let answer = self
-            .calling
-            .batch_get_item()
-            .request_items(&self.name, asked)
-            .send()
+            .reading
+            .call(input)
             .await
             .map_err(|error| Failure::new(OPERATION, error).of_table())?;
         let mut items = answer.responses.unwrap_or_default();
@@ -141,13 +177,14 @@ impl DynamoTable {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Known>, TableFailure> {
-        let answer = self
-            .calling
-            .get_item()
+        let input = GetItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(key_of(key)))
             .consistent_read(true)
-            .send()
+            .build();
+        let answer = self
+            .getting
+            .call(input)
             .await
             .map_err(|error| Failure::new("GetItem", error).of_table())?;
         Ok(answer.item.and_then(|item| self.known(&item)))
@@ -155,12 +192,11 @@ impl DynamoTable {
 
     /// Records these, and returns the ids of those that were not taken.
     async fn write(&self, sent: &[SentMail]) -> Result<Vec<String>, TableFailure> {
-        // The endpoint can depend on the table's name.
-        let named = HashMap::from([(self.name.clone(), Vec::new())]);
-        let request = self.writing.batch_write_item();
-        let request = request.set_request_items(Some(named)).send();
+        let input = BatchWriteItemInput::builder().build();
         let body = records(&self.name, sent, self.expires_s());
-        let answer = sending(body, request)
+        let answer = self
+            .writing
+            .call_with(input, body)
             .await
             .map_err(|error| Failure::new(RECORDING, error).of_table())?;
         let mut unprocessed = answer.unprocessed_items.unwrap_or_default();
@@ -177,10 +213,11 @@ impl DynamoTable {
         let delete = DeleteRequest::builder().set_key(Some(key_of(key))).build();
         let delete = delete.map_err(|error| unbuilt(RECORDING, error))?;
         let request = WriteRequest::builder().delete_request(delete).build();
-        self.calling
-            .batch_write_item()
+        let input = BatchWriteItemInput::builder()
             .request_items(&self.name, vec![request])
-            .send()
+            .build();
+        self.writing
+            .call(input)
             .await
             .map_err(|error| Failure::new(RECORDING, error).of_table())?;
         Ok(())
@@ -191,9 +228,7 @@ impl DynamoTable {
             return Ok(());
         }
         let (listed, values) = owner_values(owners.iter().map(String::as_str));
-        let answer = self
-            .calling
-            .delete_item()
+        let input = DeleteItemInput::builder()
             .table_name(&self.name)
             .set_key(Some(key_of(key)))
             .condition_expression(format!("#state = :sending AND #owner IN ({listed})"))
@@ -201,9 +236,8 @@ impl DynamoTable {
             .expression_attribute_names("#owner", OWNER)
             .set_expression_attribute_values(Some(values))
             .expression_attribute_values(":sending", text(SENDING))
-            .send()
-            .await;
-        match answer {
+            .build();
+        match self.deleting.call(input).await {
             Ok(_) => Ok(()),
             Err(error) if is_refused_by_condition(&error) => Ok(()),
             Err(error) => Err(Failure::new("DeleteItem", error).of_table()),
@@ -225,10 +259,8 @@ impl DynamoTable {
             until: now + to_ms(claim.lasts),
             expires: self.expires_s(),
         };
-        // The endpoint can depend on the table's name.
-        let put = self.writing.put_item().table_name(&self.name).send();
-        let answer = sending(body.write(), put).await;
-        let error = match answer {
+        let input = PutItemInput::builder().build();
+        let error = match self.putting.call_with(input, body.write()).await {
             Ok(answer) => {
                 let before = answer.attributes.unwrap_or_default();
                 let owner = text_of(&before, OWNER);
@@ -305,19 +337,17 @@ impl LedgerTable for DynamoTable {
         // A mail that there never was: nothing is found, deleted, or written on condition that it is there.
         let key = format!("proof-{}", random_id());
         let owner = vec![random_id()];
-        let put = self
-            .calling
-            .put_item()
+        let put = PutItemInput::builder()
             .table_name(&self.name)
             .item(ID, text(&key))
             .condition_expression("attribute_exists(id)")
-            .send();
+            .build();
         let (got, read, deleted, in_batch, put) = tokio::join!(
             self.get(&key),
             self.read(std::slice::from_ref(&key)),
             self.delete(&key, &owner),
             self.delete_in_batch(&key),
-            put,
+            self.putting.call(put),
         );
         let put = put.err().filter(|error| !is_refused_by_condition(error));
         let put = put.map(|error| Failure::new("PutItem", error).of_table());

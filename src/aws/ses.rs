@@ -9,16 +9,13 @@ use async_trait::async_trait;
 use aws_sdk_sesv2::{
     Client,
     config::{Builder, timeout::TimeoutConfig},
+    operation::send_email::{SendEmail, SendEmailError, SendEmailInput, SendEmailOutput},
 };
 
 use self::body::BodyWriter;
 pub use self::events::read_letter;
 use super::{
-    AwsConfig,
-    classify::Failure,
-    clock::ServiceClock,
-    ready_body::{ReadyBody, sending},
-    signing::Signing,
+    AwsConfig, call::Caller, classify::Failure, clock::ServiceClock, signing::Signing,
     user_agent::UserAgent,
 };
 use crate::{
@@ -39,7 +36,7 @@ const ACCOUNT_TIMEOUT: Duration = Duration::from_secs(5);
 /// `SendEmail`, one attempt a call: SES has no idempotency token, so a retry inside the SDK could
 /// send a mail twice unseen. The worker owns the retries.
 pub struct SesMailer {
-    client: Client,
+    sending: Caller<SendEmailInput, SendEmailOutput, SendEmailError>,
     bodies: BodyWriter,
     sender: String,
     timeout: Duration,
@@ -58,18 +55,18 @@ impl SesMailer {
     ) -> Self {
         let clock = ServiceClock::default();
         let config = aws.one_attempt(longest_send(timeout));
+        let user_agent = UserAgent::new(&config);
         let config = Builder::from(&config)
-            .interceptor(ReadyBody)
-            .interceptor(clock.clone())
-            .interceptor(UserAgent::new(&config))
-            .push_auth_scheme(Signing::new(clock))
+            .push_auth_scheme(Signing::new(clock.clone()))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
                     .build(),
             );
+        let client = Client::from_conf(config.build());
+        let planned = move |planner| client.send_email().customize().interceptor(planner).send();
         Self {
-            client: Client::from_conf(config.build()),
+            sending: Caller::new(&SendEmail::new(), &clock, &user_agent, planned),
             bodies: BodyWriter::new(configuration_set, queue),
             sender,
             timeout,
@@ -82,8 +79,9 @@ impl Mailer for SesMailer {
     async fn send(&self, mail: Box<Mail>, tags: Tags<'_>) -> Result<String, SendFailure> {
         let body = self.bodies.write(&mail, tags);
         drop(mail);
-        let answer = self.client.send_email().send();
-        let answer = sending(body, answer).await.map_err(|error| {
+        let input = SendEmailInput::builder().build();
+        let answer = self.sending.call_with(input, body).await;
+        let answer = answer.map_err(|error| {
             let mut failure = Failure::new("SendEmail", error);
             if failure.error.code == "timeout" {
                 failure.error.message = format!(

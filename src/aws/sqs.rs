@@ -11,7 +11,20 @@ use aws_sdk_sqs::{
     Client,
     config::Builder,
     error::BuildError,
-    operation::get_queue_attributes::GetQueueAttributesOutput,
+    operation::{
+        change_message_visibility_batch::{
+            ChangeMessageVisibilityBatch, ChangeMessageVisibilityBatchError,
+            ChangeMessageVisibilityBatchInput, ChangeMessageVisibilityBatchOutput,
+        },
+        delete_message_batch::{
+            DeleteMessageBatch, DeleteMessageBatchError, DeleteMessageBatchInput,
+            DeleteMessageBatchOutput,
+        },
+        get_queue_attributes::GetQueueAttributesOutput,
+        receive_message::{
+            ReceiveMessage, ReceiveMessageError, ReceiveMessageInput, ReceiveMessageOutput,
+        },
+    },
     types::{
         BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry,
         DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
@@ -21,6 +34,7 @@ use serde::Deserialize;
 
 use super::{
     AwsConfig,
+    call::Caller,
     classify::{Failure, entry_failure, refusal_kind},
     clock::ServiceClock,
     http::host,
@@ -44,8 +58,13 @@ const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// their retries. Reading the attributes is retried by the SDK.
 pub struct SqsQueue {
     describing: Client,
-    receiving: Client,
-    settling: Client,
+    receiving: Caller<ReceiveMessageInput, ReceiveMessageOutput, ReceiveMessageError>,
+    deleting: Caller<DeleteMessageBatchInput, DeleteMessageBatchOutput, DeleteMessageBatchError>,
+    changing: Caller<
+        ChangeMessageVisibilityBatchInput,
+        ChangeMessageVisibilityBatchOutput,
+        ChangeMessageVisibilityBatchError,
+    >,
     url: String,
 }
 
@@ -54,17 +73,45 @@ impl SqsQueue {
     /// change may take `settle_timeout`.
     pub fn new(aws: &AwsConfig, url: String, wait: Duration, settle_timeout: Duration) -> Self {
         let clock = ServiceClock::default();
-        let often = |config| {
-            let settings = client_settings(&config, &url)
-                .interceptor(clock.clone())
-                .interceptor(UserAgent::new(&config))
-                .push_auth_scheme(Signing::new(clock.clone()));
+        let often = |config: &SdkConfig| {
+            let signing = Signing::new(clock.clone());
+            let settings = client_settings(config, &url).push_auth_scheme(signing);
             Client::from_conf(settings.build())
         };
+        let receiving = often(&aws.one_attempt(wait + RECEIVE_SLACK));
+        let config = aws.one_attempt(settle_timeout);
+        let deleting = often(&config);
+        let changing = deleting.clone();
+        let user_agent = UserAgent::new(&config);
         Self {
             describing: client(&aws.retried(DESCRIBE_TIMEOUT), &url),
-            receiving: often(aws.one_attempt(wait + RECEIVE_SLACK)),
-            settling: often(aws.one_attempt(settle_timeout)),
+            receiving: Caller::new(
+                &ReceiveMessage::new(),
+                &clock,
+                &user_agent,
+                move |planner| {
+                    let request = receiving.receive_message().customize();
+                    request.interceptor(planner).send()
+                },
+            ),
+            deleting: Caller::new(
+                &DeleteMessageBatch::new(),
+                &clock,
+                &user_agent,
+                move |planner| {
+                    let request = deleting.delete_message_batch().customize();
+                    request.interceptor(planner).send()
+                },
+            ),
+            changing: Caller::new(
+                &ChangeMessageVisibilityBatch::new(),
+                &clock,
+                &user_agent,
+                move |planner| {
+                    let request = changing.change_message_visibility_batch().customize();
+                    request.interceptor(planner).send()
+                },
+            ),
             url,
         }
     }
@@ -164,9 +211,7 @@ impl Queue for SqsQueue {
     }
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<ReceivedMessage>, QueueFailure> {
-        let answer = self
-            .receiving
-            .receive_message()
+        let input = ReceiveMessageInput::builder()
             .queue_url(&self.url)
             .max_number_of_messages(to_i32(request.max_messages))
             .wait_time_seconds(to_i32(request.wait.as_secs()))
@@ -176,9 +221,9 @@ impl Queue for SqsQueue {
             .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
             .message_attribute_names("traceparent")
             .message_attribute_names("tracestate")
-            .send()
-            .await
-            .map_err(|error| Failure::new("ReceiveMessage", error).of_queue())?;
+            .build();
+        let answer = self.receiving.call(input).await;
+        let answer = answer.map_err(|error| Failure::new("ReceiveMessage", error).of_queue())?;
         Ok(answer
             .messages
             .unwrap_or_default()
@@ -201,14 +246,12 @@ impl Queue for SqsQueue {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let answer = self
-            .settling
-            .delete_message_batch()
+        let input = DeleteMessageBatchInput::builder()
             .queue_url(&self.url)
             .set_entries(Some(entries))
-            .send()
-            .await
-            .map_err(|error| Failure::new(OPERATION, error).of_queue())?;
+            .build();
+        let answer = self.deleting.call(input).await;
+        let answer = answer.map_err(|error| Failure::new(OPERATION, error).of_queue())?;
         let done = answer.successful.iter().map(|entry| entry.id.as_str());
         Ok(by_position(receipts.len(), done, &answer.failed))
     }
@@ -228,14 +271,12 @@ impl Queue for SqsQueue {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let answer = self
-            .settling
-            .change_message_visibility_batch()
+        let input = ChangeMessageVisibilityBatchInput::builder()
             .queue_url(&self.url)
             .set_entries(Some(entries))
-            .send()
-            .await
-            .map_err(|error| Failure::new(OPERATION, error).of_queue())?;
+            .build();
+        let answer = self.changing.call(input).await;
+        let answer = answer.map_err(|error| Failure::new(OPERATION, error).of_queue())?;
         let done = answer.successful.iter().map(|entry| entry.id.as_str());
         Ok(by_position(changes.len(), done, &answer.failed))
     }

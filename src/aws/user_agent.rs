@@ -1,29 +1,12 @@
 //! Who calls, in one header that is written once.
 
 use aws_config::SdkConfig;
-use aws_runtime::{
-    invocation_id::InvocationIdInterceptor, request_info::RequestInfoInterceptor,
-    service_clock_skew::ServiceClockSkewInterceptor, user_agent::UserAgentInterceptor,
-};
-use aws_sdk_sqs::{
-    config::{
-        ConfigBag, Intercept, RuntimeComponents,
-        interceptors::{
-            BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
-        },
-    },
-    error::BoxError,
-};
-use aws_smithy_runtime_api::client::interceptors::disable_interceptor;
 use hyper::header::HeaderValue;
 
-/// Takes the place of four interceptors of the SDK's that cost a tenth of a call: it composes two headers
-/// on the program that calls, and two on the attempt, anew each time. Only for clients whose calls have one
-/// attempt, and whose clock [`Signing`](super::signing::Signing) corrects.
-#[derive(Debug)]
+/// Takes the place of two headers on the program that calls, which the SDK composes anew each time, and of two
+/// on the attempt. Only for calls that have one attempt.
+#[derive(Clone, Debug)]
 pub(super) struct UserAgent(HeaderValue);
-
-const WHY: &str = "it costs each call too much";
 
 impl UserAgent {
     /// This program, and the name that `AWS_SDK_UA_APP_ID` or the profile gives to it.
@@ -35,35 +18,10 @@ impl UserAgent {
         let named = named.and_then(|named| HeaderValue::try_from(named).ok());
         Self(named.unwrap_or(HeaderValue::from_static(PROGRAM)))
     }
-}
 
-impl Intercept for UserAgent {
-    fn name(&self) -> &'static str {
-        "UserAgent"
-    }
-
-    fn read_before_execution(
-        &self,
-        _context: &BeforeSerializationInterceptorContextRef<'_>,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let state = config.interceptor_state();
-        state.store_put(disable_interceptor::<InvocationIdInterceptor>(WHY));
-        state.store_put(disable_interceptor::<RequestInfoInterceptor>(WHY));
-        state.store_put(disable_interceptor::<ServiceClockSkewInterceptor>(WHY));
-        state.store_put(disable_interceptor::<UserAgentInterceptor>(WHY));
-        Ok(())
-    }
-
-    fn modify_before_signing(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _components: &RuntimeComponents,
-        _config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let headers = context.request_mut().headers_mut();
-        headers.insert("user-agent", self.0.clone());
-        Ok(())
+    /// As the header of a request.
+    pub(super) fn header(&self) -> HeaderValue {
+        self.0.clone()
     }
 }
 

@@ -93,17 +93,10 @@ fn both_tables_answer_the_same_to_any_calls() {
     let real = runtime.block_on(async {
         let aws = at(running.url());
         // It goes by our clock alone: what answers tell of the table's is right to half a second.
+        let (keep, timeout) = (Duration::from_secs(DAY), Duration::from_secs(5));
         DynamoTable {
-            describing: Client::new(&aws.one_attempt(Duration::from_secs(5))),
-            calling: Client::new(&aws.one_attempt(Duration::from_secs(5))),
-            writing: Client::from_conf(
-                aws_sdk_dynamodb::config::Builder::from(&aws.one_attempt(Duration::from_secs(5)))
-                    .interceptor(ReadyBody)
-                    .build(),
-            ),
             clock: ServiceClock::default(),
-            name: "mails".to_owned(),
-            keep: Duration::from_secs(DAY),
+            ..DynamoTable::new(&aws, "mails".to_owned(), keep, timeout)
         }
     });
     let model = TableInMemory::default();
