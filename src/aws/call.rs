@@ -2,8 +2,8 @@
 //!
 //! The SDK's client composes each call anew: it merges a dozen plug-ins, resolves where to call and how to
 //! sign, and asks some twenty interceptors at twenty places, for a quarter of what a mail costs. All of it
-//! comes to the same every time. Here the SDK's client is asked once, by a call that [`Planner`] ends before
-//! it is written, what it would call with; from then on that is used directly. What writes, signs, sends
+//! comes to the same every time. Here the SDK's client is asked at an operation's first call, by one that
+//! [`Planner`] ends before it is written, what it would call with; from then on that is used directly. What writes, signs, sends
 //! and reads is the SDK's, or ours that its client would use: serializer and deserializer of the
 //! operation, credentials, signing scheme, HTTP client, times, the rules for the endpoint, and what tells
 //! after which answers a connection is given up.
@@ -15,7 +15,7 @@
 //! - measures and spans of the SDK: nobody has set up a receiver for the former, and we have our own;
 //! - the headers on program and attempt: [`UserAgent`] has the one that we send;
 //! - correcting the clock between attempts: [`ServiceClock`] does it between calls;
-//! - the watch over bodies that stall: it is off, since the call's time ends them as well;
+//! - the watch over bodies that stall: the call's time, which all of these calls have, ends them as well;
 //! - the count of a body's bytes against its `Content-Length`: hyper counts them itself;
 //! - the mark of a call out of Lambda: this is a daemon.
 #![expect(
@@ -82,6 +82,7 @@ pub(super) struct Caller<I, O, E> {
     operation: Option<FrozenLayer>,
     clock: ServiceClock,
     user_agent: UserAgent,
+    copied: Copied,
     planned: Box<dyn Fn(Planner) -> BoxFuture<'static, Answer<O, E>> + Send + Sync>,
     plan: Arc<OnceLock<Plan>>,
     input: PhantomData<fn(I)>,
@@ -106,12 +107,19 @@ struct Plan {
 #[derive(Debug)]
 struct Place {
     asked: EndpointResolverParams,
+    copied: Copied,
     found: Option<(Option<AccountId>, Arc<Endpoint>)>,
 }
 
 /// Ends a call of the SDK's client before it is written, and keeps what it would have been made with.
 #[derive(Debug)]
-pub(super) struct Planner(Weak<OnceLock<Plan>>);
+pub(super) struct Planner {
+    kept: Weak<OnceLock<Plan>>,
+    copied: Copied,
+}
+
+/// Copies what an endpoint depends on, but for the credentials that it was given for one call.
+type Copied = fn(&EndpointResolverParams) -> Option<EndpointResolverParams>;
 
 /// A failure whose type the SDK has erased.
 type Failed = SdkError<Error, HttpResponse>;
@@ -122,19 +130,22 @@ where
     O: Debug + Send + Sync + 'static,
     E: StdError + Send + Sync + 'static,
 {
-    /// For an operation, whose answers tell this clock. `planned` is the same call by the SDK's client with
-    /// this interceptor; of its input matters only what can change the endpoint.
-    pub(super) fn new<F>(
+    /// For an operation, whose answers tell this clock. `P` are the parameters of the service's endpoint.
+    /// `planned` is the same call by the SDK's client with this interceptor; of its input matters only what
+    /// can change the endpoint.
+    pub(super) fn new<P, F>(
         operation: &impl RuntimePlugin,
         clock: &ServiceClock,
         user_agent: &UserAgent,
         planned: impl Fn(Planner) -> F + Send + Sync + 'static,
     ) -> Self
     where
+        P: Clone + Debug + Send + Sync + 'static,
         F: Future<Output = Answer<O, E>> + Send + 'static,
     {
         Self {
             operation: operation.config(),
+            copied: copied::<P>,
             clock: clock.clone(),
             user_agent: user_agent.clone(),
             planned: Box::new(move |planner| Box::pin(planned(planner))),
@@ -195,7 +206,11 @@ where
         if let Some(plan) = self.plan.get() {
             return Ok(plan);
         }
-        let ended = (self.planned)(Planner(Arc::downgrade(&self.plan))).await;
+        let planner = Planner {
+            kept: Arc::downgrade(&self.plan),
+            copied: self.copied,
+        };
+        let ended = (self.planned)(planner).await;
         match (self.plan.get(), ended) {
             (Some(plan), _) => Ok(plan),
             (None, Err(error)) => Err(error),
@@ -221,7 +236,10 @@ where
         let body = replace(answer.body_mut(), SdkBody::taken());
         match body.collect().await {
             Ok(body) => *answer.body_mut() = body.to_bytes().into(),
-            Err(error) => return Err(SdkError::response_error(error, answer)),
+            Err(error) => {
+                let error = OrchestratorError::response(error);
+                return plan.refused(error, answer, connection, config);
+            }
         }
         let read = match config.load::<SharedResponseDeserializer>() {
             Some(reader) => reader.deserialize_nonstreaming_with_config(&answer, config),
@@ -232,7 +250,11 @@ where
 }
 
 impl Plan {
-    fn of(components: &RuntimeComponents, config: &mut ConfigBag) -> Result<Self, BoxError> {
+    fn of(
+        components: &RuntimeComponents,
+        config: &ConfigBag,
+        copied: Copied,
+    ) -> Result<Self, BoxError> {
         let scheme = components.auth_scheme(sigv4::SCHEME_ID);
         let scheme = scheme.ok_or("there is no way to sign")?;
         let credentials = scheme.identity_resolver(components);
@@ -249,9 +271,9 @@ impl Plan {
             .store_or_unset(config.load::<SigningName>().cloned())
             .store_or_unset(config.load::<DisableClockSkewCorrection>().copied())
             .store_or_unset(config.load::<RetryConfig>().cloned());
-        let asked = config
-            .get_mut_from_interceptor_state::<EndpointResolverParams>()
-            .ok_or("nothing tells where to call")?;
+        let retries = config.load::<RetryConfig>().map(RetryConfig::max_attempts);
+        debug_assert_eq!(retries.unwrap_or(1), 1, "nothing here tries again");
+        let asked = config.load::<EndpointResolverParams>().and_then(copied);
         Ok(Self {
             settings: settings.freeze(),
             credentials: credentials.ok_or_else(CredentialsError::not_loaded_no_source)?,
@@ -259,8 +281,8 @@ impl Plan {
             connector: client.http_connector(&connecting.build(), components),
             within: all.into_iter().flatten().min(),
             place: tokio::sync::Mutex::new(Place {
-                // The call that they belong to ends here.
-                asked: replace(asked, EndpointResolverParams::new(())),
+                asked: asked.ok_or("nothing tells where to call")?,
+                copied,
                 found: None,
             }),
             components: components.clone(),
@@ -306,9 +328,11 @@ impl Plan {
             return Ok(Arc::clone(endpoint));
         }
         let rules = self.components.endpoint_resolver();
-        place.asked.set_property(identity.clone());
-        rules.finalize_params(&mut place.asked)?;
-        let endpoint = Arc::new(rules.resolve_endpoint(&place.asked).await?);
+        // A copy each time: what one call's credentials said must not count for the next ones.
+        let mut asked = (place.copied)(&place.asked).ok_or("nothing tells where to call")?;
+        asked.set_property(identity.clone());
+        rules.finalize_params(&mut asked)?;
+        let endpoint = Arc::new(rules.resolve_endpoint(&asked).await?);
         place.found = Some((account.cloned(), Arc::clone(&endpoint)));
         Ok(endpoint)
     }
@@ -355,13 +379,20 @@ impl Intercept for Planner {
         components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let plan = Plan::of(components, config)?;
-        if let Some(kept) = self.0.upgrade() {
+        let plan = Plan::of(components, config, self.copied)?;
+        if let Some(kept) = self.kept.upgrade() {
             // Calls that are made at once may plan more than once, and come to the same.
             drop(kept.set(plan));
         }
         Err("planned".into())
     }
+}
+
+fn copied<P>(asked: &EndpointResolverParams) -> Option<EndpointResolverParams>
+where
+    P: Clone + Debug + Send + Sync + 'static,
+{
+    asked.get::<P>().cloned().map(EndpointResolverParams::new)
 }
 
 /// What an endpoint says of signatures, as the SDK takes it.

@@ -10,7 +10,7 @@ use std::{collections::HashMap, time::Duration};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
-    config::Builder,
+    config::{Builder, endpoint::Params},
     error::{ProvideErrorMetadata, SdkError},
     operation::{
         batch_get_item::{BatchGetItem, BatchGetItemError, BatchGetItemInput, BatchGetItemOutput},
@@ -89,11 +89,11 @@ impl DynamoTable {
         let often = Builder::from(&config).push_auth_scheme(Signing::new(clock.clone()));
         let client = Client::from_conf(often.build());
         let user_agent = UserAgent::new(&config);
-        // The endpoint can depend on the table's name.
+        // The SDK asks for no endpoint without the table's name.
         macro_rules! caller {
             ($operation:expr, |$client:ident, $table:ident| $request:expr) => {{
                 let ($client, table) = (client.clone(), name.clone());
-                Caller::new(&$operation, &clock, &user_agent, move |planner| {
+                Caller::new::<Params, _>(&$operation, &clock, &user_agent, move |planner| {
                     let $table = table.clone();
                     $request.customize().interceptor(planner).send()
                 })

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sesv2::{
     Client,
-    config::{Builder, timeout::TimeoutConfig},
+    config::{Builder, endpoint::Params, timeout::TimeoutConfig},
     operation::send_email::{SendEmail, SendEmailError, SendEmailInput, SendEmailOutput},
 };
 
@@ -66,7 +66,7 @@ impl SesMailer {
         let client = Client::from_conf(config.build());
         let planned = move |planner| client.send_email().customize().interceptor(planner).send();
         Self {
-            sending: Caller::new(&SendEmail::new(), &clock, &user_agent, planned),
+            sending: Caller::new::<Params, _>(&SendEmail::new(), &clock, &user_agent, planned),
             bodies: BodyWriter::new(configuration_set, queue),
             sender,
             timeout,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::{
     Client,
-    config::Builder,
+    config::{Builder, endpoint::Params},
     error::BuildError,
     operation::{
         change_message_visibility_batch::{
@@ -85,7 +85,7 @@ impl SqsQueue {
         let user_agent = UserAgent::new(&config);
         Self {
             describing: client(&aws.retried(DESCRIBE_TIMEOUT), &url),
-            receiving: Caller::new(
+            receiving: Caller::new::<Params, _>(
                 &ReceiveMessage::new(),
                 &clock,
                 &user_agent,
@@ -94,7 +94,7 @@ impl SqsQueue {
                     request.interceptor(planner).send()
                 },
             ),
-            deleting: Caller::new(
+            deleting: Caller::new::<Params, _>(
                 &DeleteMessageBatch::new(),
                 &clock,
                 &user_agent,
@@ -103,7 +103,7 @@ impl SqsQueue {
                     request.interceptor(planner).send()
                 },
             ),
-            changing: Caller::new(
+            changing: Caller::new::<Params, _>(
                 &ChangeMessageVisibilityBatch::new(),
                 &clock,
                 &user_agent,

@@ -1,5 +1,5 @@
-//! An AWS that gives one canned answer and keeps what it was asked: the tests' way through the real
-//! clients, from our arguments to the bytes of a request and from the bytes of an answer to our
+//! An AWS that gives one canned answer and keeps what it was asked: the tests' way through our
+//! calls, from our arguments to the bytes of a request and from the bytes of an answer to our
 //! types.
 
 use std::sync::{Arc, Mutex};

@@ -12,8 +12,9 @@ use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider, future},
 };
-use aws_sdk_sesv2::operation::send_email::{
-    SendEmail, SendEmailError, SendEmailInput, SendEmailOutput,
+use aws_sdk_sesv2::{
+    config::endpoint::Params,
+    operation::send_email::{SendEmail, SendEmailError, SendEmailInput, SendEmailOutput},
 };
 use aws_sdk_sqs::primitives::{DateTime, DateTimeFormat};
 use aws_smithy_async::time::StaticTimeSource;
@@ -102,9 +103,10 @@ impl Ways {
         let sdk = aws_sdk_sesv2::Client::from_conf(settings.build());
         let user_agent = UserAgent::new(&config);
         let client = sdk.clone();
-        let ours = Caller::new(&SendEmail::new(), &clock, &user_agent, move |planner| {
-            client.send_email().customize().interceptor(planner).send()
-        });
+        let ours =
+            Caller::new::<Params, _>(&SendEmail::new(), &clock, &user_agent, move |planner| {
+                client.send_email().customize().interceptor(planner).send()
+            });
         Self { sdk, ours, clock }
     }
 

@@ -1,5 +1,5 @@
 //! One case for each error that AWS is known to answer with, in the bytes of its protocol and
-//! through the SDK's real clients: what is proven is that the code is read at all, and what it then
+//! through the SDK's own readers: what is proven is that the code is read at all, and what it then
 //! means. How far a call came is proven against loopback sockets in `reach`.
 
 mod bucket;

@@ -244,6 +244,23 @@ async fn an_answer_that_breaks_off_may_have_sent_where_it_said_so() {
 }
 
 #[tokio::test]
+async fn an_answer_that_stands_still_after_its_headers_ends_with_the_time_and_may_have_sent() {
+    let address = serving(async |mut stream: TcpStream| {
+        read_request(&mut stream).await;
+        let begun = "HTTP/1.1 200 OK\r\ncontent-length: 17\r\n\r\n{";
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        // Until the client goes away.
+        drop(stream.read(&mut [0]).await);
+    })
+    .await;
+    for aws in ways_to(&format!("http://{address}")) {
+        let failure = send_within(Duration::from_millis(100), &aws).await;
+        assert_eq!(failure.kind, OutcomeUnknown);
+        assert_eq!(failure.error.code, "timeout");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_with_a_header_that_is_no_text_is_read_all_the_same() {
     let address = serving(async |mut stream: TcpStream| {
         read_request(&mut stream).await;
