@@ -1,8 +1,9 @@
 //! What an AWS error means to us: by modelled variant or code, and by text where only that tells.
 //!
 //! The codes are those of the SDK's models and of the service documents. The tests beside this file
-//! hold one case for each of them, in the bytes that the service answers, read by the SDK; and one for each way in which a call ends without an answer, over real sockets where
-//! that matters: refused, unresolved, no handshake, broken off, out of time, without credentials.
+//! hold one case for each of them, in the bytes that the service answers, read by the SDK; and one
+//! for each way in which a call ends without an answer, over real sockets where that matters:
+//! refused, unresolved, no handshake, broken off, out of time, without credentials.
 
 use std::error::Error as StdError;
 

@@ -80,37 +80,24 @@ impl SqsQueue {
         };
         let receiving = often(&aws.one_attempt(wait + RECEIVE_SLACK));
         let config = aws.one_attempt(settle_timeout);
-        let deleting = often(&config);
-        let changing = deleting.clone();
+        let settling = often(&config);
         let user_agent = UserAgent::new(&config);
+        macro_rules! caller {
+            ($client:ident, $operation:expr, $call:ident) => {{
+                let client = $client.clone();
+                Caller::new::<Params, _>(&$operation, &clock, &user_agent, move |planner| {
+                    client.$call().customize().interceptor(planner).send()
+                })
+            }};
+        }
         Self {
             describing: client(&aws.retried(DESCRIBE_TIMEOUT), &url),
-            receiving: Caller::new::<Params, _>(
-                &ReceiveMessage::new(),
-                &clock,
-                &user_agent,
-                move |planner| {
-                    let request = receiving.receive_message().customize();
-                    request.interceptor(planner).send()
-                },
-            ),
-            deleting: Caller::new::<Params, _>(
-                &DeleteMessageBatch::new(),
-                &clock,
-                &user_agent,
-                move |planner| {
-                    let request = deleting.delete_message_batch().customize();
-                    request.interceptor(planner).send()
-                },
-            ),
-            changing: Caller::new::<Params, _>(
-                &ChangeMessageVisibilityBatch::new(),
-                &clock,
-                &user_agent,
-                move |planner| {
-                    let request = changing.change_message_visibility_batch().customize();
-                    request.interceptor(planner).send()
-                },
+            receiving: caller!(receiving, ReceiveMessage::new(), receive_message),
+            deleting: caller!(settling, DeleteMessageBatch::new(), delete_message_batch),
+            changing: caller!(
+                settling,
+                ChangeMessageVisibilityBatch::new(),
+                change_message_visibility_batch
             ),
             url,
         }

@@ -80,7 +80,7 @@ struct State {
     beside: usize,
     /// How many of these are so for moments only.
     briefly: usize,
-    /// When the last of these began to wait.
+    /// When the last one that is held beside the window began to wait.
     waits_since: Option<Instant>,
 }
 
