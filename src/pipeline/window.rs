@@ -80,8 +80,11 @@ struct State {
     beside: usize,
     /// How many of these are so for moments only.
     briefly: usize,
-    /// When the last one that is held beside the window began to wait.
+    /// When more than before began to wait beside the window for longer than moments.
     waits_since: Option<Instant>,
+    /// How many did then, but for those that are held no more. One that tries in between and waits on does
+    /// not begin anew.
+    waited: usize,
 }
 
 /// A held message that is not on its way to the mail service, until dropped: it settles, or waits for
@@ -115,6 +118,7 @@ impl Window {
                 beside: 0,
                 briefly: 0,
                 waits_since: None,
+                waited: 0,
             }),
             changes: watch::Sender::new(()),
             slots: Arc::new(Semaphore::new(concurrency)),
@@ -278,7 +282,11 @@ impl Window {
         let mut state = self.state.lock();
         state.beside += 1;
         state.briefly += usize::from(briefly);
-        state.waits_since = Some(Instant::now());
+        let lasting = state.lasting();
+        if lasting > state.waited {
+            state.waited = lasting;
+            state.waits_since = Some(Instant::now());
+        }
         drop(state);
         self.changes.send_replace(());
         Beside {
@@ -367,6 +375,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.window.state.lock();
         state.held = state.held.saturating_sub(1);
+        state.waited = state.waited.min(state.lasting());
         if self.settling {
             state.settling = state.settling.saturating_sub(1);
             state.deletes_work = true;
@@ -427,6 +436,11 @@ impl State {
         let doublings = u32::try_from(too_many).unwrap_or(u32::MAX);
         let pause = ANOTHER_AFTER.saturating_mul(2_u32.saturating_pow(doublings));
         Some(since + pause.min(LONGEST_DELAY))
+    }
+
+    /// How many are held beside it for longer than moments.
+    fn lasting(&self) -> usize {
+        self.beside.saturating_sub(self.briefly)
     }
 
     /// How many are held in the window itself.
