@@ -82,8 +82,7 @@ struct State {
     briefly: usize,
     /// When more than before began to wait beside the window for longer than moments.
     waits_since: Option<Instant>,
-    /// How many did then, but for those that are held no more. One that tries in between and waits on does
-    /// not begin anew.
+    /// How many did then and are still held. One that tries in between and waits on begins nothing anew.
     waited: usize,
 }
 
@@ -136,16 +135,16 @@ impl Window {
 
     /// Waits until one more message may be held.
     pub async fn room_for_one(&self) {
-        self.wait_for(|state, now| (state.free(now) > 0).then_some(()))
-            .await;
+        let free = |state: &mut State, now| (state.free(now) > 0).then_some(());
+        self.wait_for(free).await;
     }
 
     /// Waits until enough messages may be held for a receive of up to `max` that is worth its call:
     /// one after another would cost a call for each message. While the window grows, and where none
     /// is held, one is enough.
     pub async fn room_worth_a_receive(&self, max: usize) {
-        self.wait_for(|state, now| state.is_worth_a_receive(max, now).then_some(()))
-            .await;
+        let worth_it = |state: &mut State, now| state.is_worth_a_receive(max, now).then_some(());
+        self.wait_for(worth_it).await;
     }
 
     /// Waits until `look` finds something.
@@ -413,7 +412,7 @@ impl State {
     }
 
     fn free(&self, now: Instant) -> usize {
-        let free = if self.is_full_size() && self.deletes_work {
+        let free = if self.holds_ahead() {
             self.total().saturating_sub(self.counted())
         } else {
             self.limit.saturating_sub(self.but_for_those_beside())
@@ -432,10 +431,20 @@ impl State {
         if self.beside < DISTINCT_FAILURES_LIMIT {
             return Some(since);
         }
-        let too_many = self.but_for_those_beside().saturating_sub(self.total());
+        let room = if self.holds_ahead() {
+            self.total()
+        } else {
+            self.limit
+        };
+        let too_many = self.but_for_those_beside().saturating_sub(room);
         let doublings = u32::try_from(too_many).unwrap_or(u32::MAX);
         let pause = ANOTHER_AFTER.saturating_mul(2_u32.saturating_pow(doublings));
         Some(since + pause.min(LONGEST_DELAY))
+    }
+
+    /// Whether some are held ready beside those that are being sent.
+    fn holds_ahead(&self) -> bool {
+        self.is_full_size() && self.deletes_work
     }
 
     /// How many are held beside it for longer than moments.

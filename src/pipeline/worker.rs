@@ -1,6 +1,7 @@
 //! One message from receipt to outcome.
 
 mod steps;
+mod turn;
 
 use std::{mem, panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 

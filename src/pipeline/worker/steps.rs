@@ -21,7 +21,6 @@ use crate::{
         window::Sending,
     },
     ports::{CallError, SendFailure, SendFailureKind, TemplateVersion},
-    timing::TABLE_CALL_TIMEOUT,
 };
 
 /// The longest pause between the attempts of a message on its last receive while draining.
@@ -46,7 +45,7 @@ impl Worker<'_> {
         event: &Event,
         suspicion: Option<&Suspicion<'_>>,
     ) -> Result<Option<Prepared>, Ending> {
-        let (mail, version) = self.compose(key, event).await?;
+        let (mail, version) = self.compose(key, event, suspicion.is_some()).await?;
         let clear = self.clear_to_send(key, &mail, suspicion).await?;
         Ok(clear.map(|(pass, slot)| (mail, version, pass, slot)))
     }
@@ -57,6 +56,7 @@ impl Worker<'_> {
         &self,
         key: &str,
         event: &Event,
+        is_beside: bool,
     ) -> Result<(Box<Mail>, TemplateVersion), Ending> {
         let context = self.context;
         loop {
@@ -102,7 +102,7 @@ impl Worker<'_> {
                     .remedy(),
                 ),
             });
-            let _beside = context.window.hold_beside();
+            let _beside = (!is_beside).then(|| context.window.hold_beside());
             let judged = pin!(context.gates.template.judged(version));
             self.wait_aside(judged).await.map_err(unjudged)?;
         }
@@ -135,27 +135,19 @@ impl Worker<'_> {
         if !self.wait_turn(mail.to.len(), &pass).await? {
             return Ok(None);
         }
+        let taken = Instant::now();
         let needed = context.send_timeout + context.ledger.claim_takes();
         let lasts = pin!(self.lease.outlast(needed));
         if !self.wait_own(lasts).await? {
             return Err(Ending::LeaseLost);
         }
+        if !self.keep_turn(taken, mail.to.len(), &pass).await? {
+            return Ok(None);
+        }
         if !context.drain.may_send() {
             return Err(Ending::Drained);
         }
         Ok(pass.is_current().then_some((pass, slot)))
-    }
-
-    /// Waits until the rate allows a mail of so many recipients, and takes their share. False where the
-    /// breaker moved on meanwhile.
-    async fn wait_turn(&self, recipients: usize, pass: &Pass) -> Result<bool, Ending> {
-        let turn = async {
-            tokio::select! {
-                () = self.context.limiter.take(recipients) => true,
-                () = pass.outdated() => false,
-            }
-        };
-        self.wait(pin!(turn)).await
     }
 
     /// Claims the mail before all who may receive its message. `None` where another receipt of it has a
@@ -221,14 +213,8 @@ impl Worker<'_> {
                 };
             }
         }
-        // A share of the rate is good for the moment it was taken in. Those that waited long for the table
-        // would all go at once, so that each takes another. A stop has no time for that.
-        let waited = asked.elapsed();
-        if waited > TABLE_CALL_TIMEOUT && !context.drain.has_begun() {
-            context.limiter.give_back_late(recipients, waited);
-            if !self.wait_turn(recipients, &pass).await? {
-                return Ok(None);
-            }
+        if !self.keep_turn(asked, recipients, &pass).await? {
+            return Ok(None);
         }
         // The claim may have taken its time.
         let lasts = self.lease.margin() >= context.send_timeout;

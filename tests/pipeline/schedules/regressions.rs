@@ -4,14 +4,14 @@ use super::{
     holds,
     plan::{
         Act::{Freeze, Interrupt, Kill, Start, Terminate},
-        Body::{self, Plain, Unwanted},
+        Body::{self, Malformed, Many, Plain, Unwanted},
         Deed, Fault, Message,
-        Mode::{Both, Feedback, Table},
+        Mode::{Both, Feedback, Memory, Table},
         Rate::{PerSecond, Unlimited},
         Schedule,
         Trouble::{
             AccountSandbox, ChangeFails, ChangeHangs, FeedbackDown, SendHangs, SendHangsMailed,
-            SendRefused, SendThrottled, SendUnverified, TableSlow, TableUnheard,
+            SendPaused, SendRefused, SendThrottled, SendUnverified, TableSlow, TableUnheard,
         },
     },
 };
@@ -258,6 +258,43 @@ fn bad_messages_alone_do_not_keep_out_an_account_that_has_left_the_sandbox() {
             what: AccountSandbox,
         }],
         deeds: vec![Deed { at: 0, what: Start }],
+    });
+}
+
+#[test]
+fn mails_that_waited_for_their_leases_keep_to_the_rate() {
+    let bodies = [
+        (0, Plain),
+        (0, Plain),
+        (0, Malformed),
+        (11, Many(4)),
+        (0, Plain),
+        (0, Plain),
+        (0, Plain),
+    ];
+    let fault = |from, lasts, percent, what| Fault {
+        from,
+        lasts,
+        percent,
+        what,
+    };
+    holds(&Schedule {
+        mode: Memory,
+        daemons: 3,
+        concurrency: 8,
+        receives: 4,
+        rate: PerSecond(1),
+        dice: 11_566_420_242_387_823_561,
+        messages: bodies.map(|(at, body)| message(at, body)).to_vec(),
+        faults: vec![
+            fault(13, 77, 55, SendRefused),
+            fault(4, 83, 100, ChangeHangs),
+            fault(4, 23, 100, SendPaused),
+        ],
+        deeds: vec![Deed {
+            at: 31,
+            what: Freeze(51),
+        }],
     });
 }
 

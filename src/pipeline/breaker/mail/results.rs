@@ -167,7 +167,7 @@ impl MailBreaker {
         let witnessed = permission.evidence.is_some()
             && !(unproven && unverified)
             && self.suspects.lie_together(key, began, limit, now)
-            && (!unproven || self.trust_unproven());
+            && (!unproven || self.trust_unproven(now));
         let unjudged = !permission.is_probe
             && self.witness.is_mute()
             && self.suspects.have_lasted(key, limit, now);
@@ -186,8 +186,8 @@ impl MailBreaker {
     }
 
     /// Whether one more message may be rejected on the word of a witness whose account cannot be asked.
-    fn trust_unproven(&mut self) -> bool {
-        let trusted = self.witness.trust_unproven();
+    fn trust_unproven(&mut self, now: Instant) -> bool {
+        let trusted = self.witness.trust_unproven(now);
         if !trusted {
             self.suspects.distrust_unproven();
         }
@@ -272,18 +272,23 @@ impl MailBreaker {
             _ => None,
         };
         let changed = cause.and_then(|cause| open.change(cause, Said::of(failure), now));
-        if matches!(
-            failure.kind,
-            SendFailureKind::Refused | SendFailureKind::RecipientNotVerified
-        ) {
-            // Who is unverified still is of the cause itself.
-            if failure.kind == SendFailureKind::Refused {
-                open.hear_witness_beside_account();
+        // Who is unverified still is of the cause itself.
+        if failure.kind == SendFailureKind::Refused {
+            open.hear_witness_beside_account();
+        }
+        // The message may be at fault itself, and what the last witness was refused for be over, or what it
+        // could not prove.
+        let may_be_over = match failure.kind {
+            SendFailureKind::Refused | SendFailureKind::RecipientNotVerified => {
+                self.witness.was_refused_like_all() || self.witness.may_prove_more(now)
             }
-            // The message may be at fault itself, and what the last witness was refused for be over.
-            if self.witness.was_refused_like_all() || self.witness.may_prove_more(now) {
-                open.hear_witness_again();
+            SendFailureKind::AccountWide(AccountCause::AccessDenied) => {
+                self.witness.may_prove_more(now)
             }
+            _ => false,
+        };
+        if may_be_over {
+            open.hear_witness_again();
         }
         open.schedule(now + delay);
         changed

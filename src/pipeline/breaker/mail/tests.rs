@@ -3,6 +3,7 @@
 mod any_order;
 mod events;
 mod late_results;
+mod standing;
 mod starts;
 mod verdicts;
 mod witnesses;

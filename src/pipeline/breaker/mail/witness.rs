@@ -189,9 +189,12 @@ impl Witness {
     }
 
     /// Whether one more message may be rejected on unproven word.
-    pub(super) fn trust_unproven(&mut self) -> bool {
+    pub(super) fn trust_unproven(&mut self, now: Instant) -> bool {
         self.unproven += 1;
-        self.mute |= self.unproven > UNPROVEN_LIMIT;
+        if self.unproven > UNPROVEN_LIMIT {
+            self.mute = true;
+            self.proved_nothing_at = Some(now);
+        }
         self.unproven <= UNPROVEN_LIMIT
     }
 

@@ -75,6 +75,18 @@ async fn suspects_make_room_for_one_more_ever_more_rarely() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn while_the_window_grows_too_few_places_count_as_well() {
+    let window = Window::new(64);
+    let mut held = suspects(&window);
+    assert_eq!(held.len(), 65);
+    for pause in [2, 4, 8, 16] {
+        let (after, place) = another(&window).await;
+        assert_eq!(after, pause);
+        held.push(suspect(&window, place));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_does_not_join_the_suspects_makes_none_wait() {
     let window = proven(10);
     let held = suspects(&window);

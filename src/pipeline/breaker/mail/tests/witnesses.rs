@@ -458,23 +458,3 @@ fn a_witness_tells_again_once_a_message_was_refused_for_itself() {
     assert!(bench.witness(Ok(Standing::Good)));
     assert_eq!(bench.cause(), None);
 }
-
-#[test]
-fn a_witness_that_was_accepted_and_proved_nothing_tells_again_after_minutes() {
-    let mut bench = Bench::with_witnesses();
-    bench.refused("a");
-    bench.pass(1);
-    bench.witness(Err((REFUSED, "Code")));
-    assert_eq!(bench.cause(), Some(MailCause::Refused));
-    bench.pass(2);
-    assert!(bench.witness(Ok(Standing::Limited)));
-    bench.pass(4);
-    assert_eq!(bench.refused("a"), Sent::Suspected);
-    bench.pass(60);
-    assert!(!bench.witness(Ok(Standing::Good)));
-    bench.pass(240);
-    assert_eq!(bench.refused("a"), Sent::Suspected);
-    bench.pass(60);
-    assert!(bench.witness(Ok(Standing::Good)));
-    assert_eq!(bench.cause(), None);
-}
