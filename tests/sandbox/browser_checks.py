@@ -192,6 +192,12 @@ def the_frame_is_as_high_as_the_mail(stage):
                 assert shown[1] == shown[2], f"{kind} scrolls inside: {shown}"
 
 
+def press(page, key):
+    """A key is heard once the page's script has run. The first words that show do not wait for that."""
+    page.wait_for_load_state()
+    page.keyboard.press(key)
+
+
 @check
 def next_and_previous_lead_through_the_search(stage):
     for subject in ("Lunch one", "Planning", "Lunch two", "Lunch three"):
@@ -203,20 +209,20 @@ def next_and_previous_lead_through_the_search(stage):
         assert page.get_by_role("link", name="Newer").count() == 0
         page.get_by_role("link", name="Older").click()
         expect(title).to_have_text("Lunch two")
-        page.keyboard.press("ArrowRight")
+        press(page, "ArrowRight")
         expect(title).to_have_text("Lunch one")
         # Also while the frame has the focus.
         page.frame_locator("iframe").locator("body").click()
-        page.keyboard.press("ArrowLeft")
+        press(page, "ArrowLeft")
         expect(title).to_have_text("Lunch two")
-        page.keyboard.press("Escape")
+        press(page, "Escape")
         expect(page).to_have_title("(3) lunch – Outbox")
-        page.keyboard.press("/")
+        press(page, "/")
         expect(page.get_by_role("searchbox")).to_be_focused()
-        page.keyboard.press("ArrowDown")
-        page.keyboard.press("ArrowDown")
+        press(page, "ArrowDown")
+        press(page, "ArrowDown")
         expect(rows(page).nth(1).get_by_role("link")).to_be_focused()
-        page.keyboard.press("Enter")
+        press(page, "Enter")
         expect(title).to_have_text("Lunch two")
     with stage.page(f"/outbox/{ident}") as page:
         page.get_by_role("link", name="Older").click()
