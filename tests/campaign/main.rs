@@ -114,7 +114,7 @@ async fn campaign(arguments: &Arguments) -> anyhow::Result<bool> {
             .map(|scenario| play(scenario, arguments, programs.clone(), &progress));
         let mut played = futures_util::stream::iter(played).buffer_unordered(jobs);
         while let Some(row) = played.next().await {
-            rows.push(row?);
+            rows.push(row);
         }
     }
     showing.abort();
@@ -130,7 +130,7 @@ async fn play(
     arguments: &Arguments,
     programs: Vec<PathBuf>,
     progress: &Progress,
-) -> anyhow::Result<Row> {
+) -> Row {
     progress.begin(scenario.name);
     let logs = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/campaign");
     let plan = Plan {
@@ -142,10 +142,17 @@ async fn play(
         history: arguments.history,
         receives: RECEIVES,
     };
-    let row = scenario.play(plan).await;
-    let row = row.map_err(|failed| failed.context(scenario.name))?;
+    let row = match scenario.play(plan).await {
+        Ok(row) => row,
+        // The others are played all the same.
+        Err(failed) => Row {
+            scenario: scenario.name,
+            failures: vec![format!("was not played to its end: {failed:#}")],
+            ..Row::default()
+        },
+    };
     progress.end(&row);
-    Ok(row)
+    row
 }
 
 /// What is started as a daemon.

@@ -40,6 +40,7 @@ pub(crate) struct Check {
 }
 
 /// A scenario's line in the table.
+#[derive(Default)]
 pub(crate) struct Row {
     pub(crate) scenario: &'static str,
     pub(crate) messages: usize,

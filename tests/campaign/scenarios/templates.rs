@@ -14,7 +14,8 @@ fn codecommit_down(world: &World) {
 
 pub(super) async fn down_from_the_start(world: &mut World) -> anyhow::Result<Bounds> {
     codecommit_down(world);
-    world.start(1).await?;
+    // It calls itself started only once it has a template.
+    world.spawn()?;
     world.publish(world.plan.messages, release(world)).await?;
     world.pass(Duration::from_secs(20)).await;
     let received = world.handed_out();
