@@ -132,7 +132,13 @@ impl Leases {
         let id = state.next;
         state.next += 1;
         state.by_message.insert(message_id.to_owned(), id);
-        let held = Held::new(message_id.to_owned(), receipt, received_at, self.length);
+        let held = Held::new(
+            message_id.to_owned(),
+            receipt,
+            received_at,
+            now,
+            self.length,
+        );
         state.held.insert(id, held);
         Some(Lease {
             leases: Arc::clone(self),
@@ -152,11 +158,11 @@ impl Leases {
         self.state.lock().held.len()
     }
 
-    /// How long ago the message that is held longest was received.
+    /// For how long the message has been held that is held longest.
     pub fn oldest(&self) -> Option<Duration> {
         let state = self.state.lock();
-        let received = state.held.values().map(|held| held.received_at);
-        received.min().map(|at| at.elapsed())
+        let taken = state.held.values().map(|held| held.taken_at);
+        taken.min().map(|at| at.elapsed())
     }
 
     /// Renews leases until cancelled. Calls run side by side, so that one that hangs delays no

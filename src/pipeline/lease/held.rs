@@ -27,6 +27,8 @@ pub(super) struct Held {
     pub(super) receive_count: u32,
     /// What [`VISIBILITY_MAX`] counts from.
     pub(super) received_at: Instant,
+    /// When its first answer came in: a long poll may have been asked long before.
+    pub(super) taken_at: Instant,
     /// Until when the queue has confirmed that the message is ours.
     pub(super) deadline: Instant,
     renew_at: Instant,
@@ -45,6 +47,7 @@ impl Held {
         message_id: String,
         receipt: ReceiptHandle,
         received_at: Instant,
+        taken_at: Instant,
         length: Duration,
     ) -> Self {
         Self {
@@ -54,6 +57,7 @@ impl Held {
             generation: 0,
             receive_count: 0,
             received_at,
+            taken_at,
             deadline: received_at + length,
             renew_at: received_at + length / 2,
             failures: 0,

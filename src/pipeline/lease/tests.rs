@@ -340,3 +340,17 @@ async fn what_comes_long_after_a_stall_in_the_same_poll_is_fresh() {
     let lease = rig.leases.adopt("m", handle("r"), asked_at).unwrap();
     assert_eq!(lease.margin(), LENGTH / 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_held_from_the_answer_that_brought_it_first_and_not_from_the_long_poll() {
+    let rig = rig(&[], Answer::Done).await;
+    assert_eq!(rig.leases.oldest(), None);
+    let asked_at = Instant::now();
+    tokio::time::advance(seconds(20)).await;
+    let lease = rig.leases.adopt("m", handle("r"), asked_at).unwrap();
+    tokio::time::advance(seconds(5)).await;
+    assert!(rig.adopt("m", "again").is_none());
+    tokio::time::advance(seconds(2)).await;
+    assert_eq!(rig.leases.oldest(), Some(seconds(7)));
+    drop(lease);
+}
