@@ -146,7 +146,7 @@ impl fmt::Display for Problems {
         }
         if self.0.iter().any(|problem| problem.variable.is_some()) {
             f.write_str(
-                "\nset the variables, or name a file with --config FILE; all keys: \
+                "\nset the variables, or the keys in a file that --config FILE names; all keys: \
                  organizer-notifier config --default",
             )?;
         }

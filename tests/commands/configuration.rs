@@ -182,7 +182,7 @@ async fn what_there_is_of_a_wrong_configuration_is_printed_and_marked() {
     assert_eq!(
         told.next_back(),
         Some(
-            "set the variables, or name a file with --config FILE; all keys: organizer-notifier config --default"
+            "set the variables, or the keys in a file that --config FILE names; all keys: organizer-notifier config --default"
         )
     );
     assert_eq!(told.count(), 5, "{done}");

@@ -59,7 +59,7 @@ fn an_empty_environment_is_told_everything_that_is_needed() {
   NEW_EVENT_NOTIFICATION_EMAIL is not set (template.path): the template's path in the repository, or its key in the bucket
   SENDER is not set (email.sender): one address, such as `events@example.com` or `Events <events@example.com>`
   SUBJECT is not set (email.subject): text, with placeholders such as `{summary}` or without
-set the variables, or name a file with --config FILE; all keys: organizer-notifier config --default"
+set the variables, or the keys in a file that --config FILE names; all keys: organizer-notifier config --default"
     );
     assert!(
         problems

@@ -183,9 +183,13 @@ impl Feedback {
             ));
             self.findings.push(finding);
         }
+        let others = if target.settings.ledger.table.is_some() {
+            "learn of it by the table"
+        } else {
+            "do not learn of it"
+        };
         let found = format!(
-            "{name}: {} waiting, retention {}; an event reaches one task alone, and the others do \
-             not learn of it",
+            "{name}: {} waiting, retention {}; an event reaches one task alone, and the others {others}",
             details.waiting,
             format_duration(details.facts.retention)
         );

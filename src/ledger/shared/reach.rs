@@ -226,11 +226,13 @@ impl Reach {
         self.aside.send_replace(false);
         info!(
             target: LIFECYCLE,
-            "the ledger's table {} answers again after {}: {} mails went without it, and are written to it \
-             now",
+            "the ledger's table {} answers again after {}; what was mailed without it is written to it now: {}",
             self.name,
             format_duration(since.elapsed()),
-            self.without.load(Ordering::Relaxed)
+            match self.without.load(Ordering::Relaxed) {
+                1 => "1 mail".to_owned(),
+                mails => format!("{mails} mails"),
+            }
         );
     }
 }
