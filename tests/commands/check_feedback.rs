@@ -58,6 +58,19 @@ async fn a_right_way_of_events_is_all_right_and_its_probe_tells_the_latency() {
 }
 
 #[tokio::test]
+async fn other_tasks_learn_of_an_event_where_a_table_tells_them() {
+    let mut stage = Stage::with_events(ALL).await;
+    let done = stage.run(&["check"]).await;
+    let finding = done.finding("feedback queue");
+    assert!(finding.ends_with("do not learn of it"), "{finding}");
+    stage.aws.sandbox.make_table("mails").unwrap();
+    stage.set("NOTIFIER_LEDGER__TABLE", "mails");
+    let done = stage.run(&["check"]).await;
+    let finding = done.finding("feedback queue");
+    assert!(finding.ends_with("learn of it by the table"), "{finding}");
+}
+
+#[tokio::test]
 async fn a_probe_needs_a_feedback_queue() {
     let stage = Stage::right().await;
     let done = stage.run(&["check", "--feedback"]).await;
