@@ -38,12 +38,19 @@ mod tests;
 const BATCH_LINGER: Duration = Duration::from_millis(25);
 /// The most calls of one kind under way at once.
 const CALLS_MAX: usize = 4;
-/// The first pause after a failure, doubling to the longest: short beside a lease, since a held
-/// message holds a place.
+/// The first pause after a failure, doubling to the longest, and to no more than this part of a lease: a held
+/// message holds a place, and a delete that waits while the lease ends comes too late.
 const RETRY_PAUSE_FIRST: Duration = Duration::from_millis(500);
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(5);
+const PAUSES_IN_A_LEASE: u32 = 4;
 /// Once a delete has failed for this long a line says so, one a minute for all deletes together.
 const DELETE_FAILS_QUIETLY_FOR: Duration = Duration::from_mins(1);
+
+/// How long to wait between the attempts for one message.
+fn pauses(lease: &Lease) -> Backoff {
+    let longest = RETRY_PAUSE_MAX.min(lease.length() / PAUSES_IN_A_LEASE);
+    Backoff::new(RETRY_PAUSE_FIRST, longest, Jitter::Full)
+}
 
 /// How settling one message ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +188,7 @@ impl Settler {
         keeps_failing: &mut Option<KeepsFailing<'a>>,
     ) -> SettleResult {
         let began = Instant::now();
-        let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
+        let mut backoff = pauses(lease);
         loop {
             let result = self.attempt(lease, &self.deletes, Duration::ZERO).await;
             if matches!(result, Err(_) | Ok(SettleResult::LeaseLost)) {
@@ -210,7 +217,7 @@ impl Settler {
     /// longer renewed: if this keeps failing, the lease ends, and the message is visible then.
     pub async fn give_back(&self, lease: &Lease, after: Duration) -> SettleResult {
         lease.end();
-        let mut backoff = Backoff::new(RETRY_PAUSE_FIRST, RETRY_PAUSE_MAX, Jitter::Full);
+        let mut backoff = pauses(lease);
         while !lease.is_lost() {
             if let Ok(result) = self.attempt(lease, &self.give_backs, after).await {
                 return result;

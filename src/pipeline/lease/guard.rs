@@ -40,6 +40,11 @@ impl Lease {
         self.with(|held| held.receive_count)
     }
 
+    /// For how long each renewal holds the message, in whole seconds.
+    pub fn length(&self) -> Duration {
+        self.leases.length
+    }
+
     /// The longest visibility that the queue still grants, in whole seconds.
     pub fn longest(&self) -> Duration {
         self.with(|held| held.longest(Instant::now()))

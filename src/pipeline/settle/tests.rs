@@ -22,19 +22,23 @@ struct Rig {
 
 /// A settler over a queue that answers as scripted; leases are not renewed here.
 fn rig(script: &[Answer], rest: Answer) -> Rig {
+    rig_of(LENGTH, script, rest)
+}
+
+fn rig_of(length: Duration, script: &[Answer], rest: Answer) -> Rig {
     let queue = ScriptedQueue::new(script, rest);
     let port = Arc::clone(&queue) as Arc<dyn Queue>;
     let drain = Arc::new(Drain::new(Duration::from_secs(28), Duration::from_secs(10)));
     let (settler, task) = settler(
         Arc::clone(&port),
-        lease_call_timeout(LENGTH),
+        lease_call_timeout(length),
         Arc::clone(&drain),
         Arc::default(),
     );
     tokio::spawn(task);
     Rig {
         queue,
-        leases: Leases::new(port, LENGTH),
+        leases: Leases::new(port, length),
         settler,
         drain,
         began: Instant::now(),
@@ -179,6 +183,21 @@ async fn a_delete_that_fails_for_ever_is_given_up_at_the_cap_only() {
     );
     let hours = rig.began.elapsed().as_secs() / 3600;
     assert_eq!(hours, 11, "{:?}", rig.began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_lease_s_delete_is_tried_again_four_times_and_more_while_it_lasts() {
+    let length = Duration::from_secs(6);
+    let rig = rig_of(length, &[], Answer::Entries(EntryFailureKind::Transient));
+    let lease = rig.lease("m");
+    let deleting = rig.settler.delete(&lease, || ());
+    let minute = tokio::time::timeout(LENGTH, deleting).await;
+    assert!(minute.is_err());
+    let times: Vec<_> = rig.queue.asked().iter().map(|asked| asked.at).collect();
+    let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+    // The linger of a batch is part of it.
+    assert!(longest <= Some(length / 4 + BATCH_LINGER), "{longest:?}");
+    assert!(times.len() > 40, "{}", times.len());
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ const NAME: &str = env!("CARGO_PKG_NAME");
 
 /// Measures what a message costs.
 #[derive(Debug, Parser)]
-#[command(name = "throughput")]
+#[command(name = "throughput", after_help = names())]
 struct Arguments {
     /// Measures only this case; may be given again.
     #[arg(long = "case", value_name = "NAME")]
@@ -97,6 +97,8 @@ fn main() -> ExitCode {
 #[tokio::main(flavor = "current_thread")]
 async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
     let began = Instant::now();
+    // A name that is wrong is told before the daemon is built.
+    let cases = choose(arguments)?;
     let place = Place {
         daemon: match &arguments.daemon {
             Some(daemon) => daemon.clone(),
@@ -113,7 +115,7 @@ async fn bench(arguments: &Arguments) -> anyhow::Result<()> {
         )?;
     }
     let mut summaries = Vec::new();
-    for case in choose(arguments)? {
+    for case in cases {
         summaries.push(measure(&place, case).await?);
     }
     if arguments.json {
@@ -174,6 +176,14 @@ fn progress(what: &str) -> anyhow::Result<()> {
         writeln!(to, "{what}")?;
     }
     Ok(())
+}
+
+fn names() -> String {
+    let cases = cases::all();
+    let lines = cases
+        .iter()
+        .map(|case| format!("\n  {:<12} {}", case.name, case.about));
+    format!("Cases:{}", lines.collect::<String>())
 }
 
 fn choose(arguments: &Arguments) -> anyhow::Result<Vec<Case>> {
