@@ -186,7 +186,7 @@ async fn a_delete_that_fails_for_ever_is_given_up_at_the_cap_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_short_lease_s_delete_is_tried_again_four_times_and_more_while_it_lasts() {
+async fn a_delete_that_fails_waits_for_at_most_a_quarter_of_a_short_lease() {
     let length = Duration::from_secs(6);
     let rig = rig_of(length, &[], Answer::Entries(EntryFailureKind::Transient));
     let lease = rig.lease("m");

@@ -168,6 +168,24 @@ pub(crate) const TARGETS: &[Target] = &[
         figure: |summary| summary.ratio(Subject::Daemon, |run| run.cpu_per_1000),
     },
     Target {
+        case: "full-tls",
+        what: "messages/s with traces and metrics to the bare loop's",
+        bound: Bound::AtLeast(1.25),
+        figure: |summary| summary.ratio(Subject::Traced, |run| run.per_second),
+    },
+    Target {
+        case: "full-tls",
+        what: "messages/s with events to the bare loop's",
+        bound: Bound::AtLeast(1.0),
+        figure: |summary| summary.ratio(Subject::Heard, |run| run.per_second),
+    },
+    Target {
+        case: "full-tls",
+        what: "messages/s with a table and events to the bare loop's",
+        bound: Bound::AtLeast(0.75),
+        figure: |summary| summary.ratio(Subject::Whole, |run| run.per_second),
+    },
+    Target {
         case: "full",
         what: "messages/s to the bare loop's",
         bound: Bound::AtLeast(1.6),

@@ -19,8 +19,10 @@ pub(super) async fn down_from_the_start(world: &mut World) -> anyhow::Result<Bou
     world.publish(world.plan.messages, release(world)).await?;
     world.pass(Duration::from_secs(20)).await;
     let received = world.handed_out();
+    let misses = misses_template(world);
     world.sandbox().faults.clear();
     let mut bounds = Bounds::default();
+    bounds.check(misses, "it says that it has no template");
     bounds.check(
         received == 0,
         format!("received without a template {received} = 0"),
@@ -44,6 +46,12 @@ pub(super) async fn down_later(world: &mut World) -> anyhow::Result<Bounds> {
     Ok(bounds)
 }
 
+/// Whether every daemon has tried to start, and found no template.
+fn misses_template(world: &World) -> bool {
+    let mut daemons = world.daemons.iter();
+    daemons.all(|daemon| daemon.says("\"no template: "))
+}
+
 pub(super) async fn missing(world: &mut World) -> anyhow::Result<Bounds> {
     let codecommit = &world.sandbox().codecommit;
     let deleted = codecommit.delete(REPOSITORY, BRANCH, TEMPLATE);
@@ -52,8 +60,10 @@ pub(super) async fn missing(world: &mut World) -> anyhow::Result<Bounds> {
     world.publish(world.plan.messages, release(world)).await?;
     world.pass(Duration::from_secs(10)).await;
     let received = world.handed_out();
+    let misses = misses_template(world);
     world.mend_template()?;
     let mut bounds = Bounds::default();
+    bounds.check(misses, "it says that it has no template");
     bounds.check(
         received == 0,
         format!("received without a template {received} = 0"),
