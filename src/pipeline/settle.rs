@@ -189,7 +189,9 @@ impl Settler {
     ) -> SettleResult {
         let began = Instant::now();
         let mut backoff = pauses(lease);
+        let mut is_first = true;
         loop {
+            let asked_at = Instant::now();
             let result = self.attempt(lease, &self.deletes, Duration::ZERO).await;
             if matches!(result, Err(_) | Ok(SettleResult::LeaseLost)) {
                 count();
@@ -205,9 +207,17 @@ impl Settler {
                 keeps_failing.get_or_insert_with(|| KeepsFailing::count(&self.keep_failing));
                 self.report_failing_delete(began, &failed);
             }
+            // A lease with a call is not renewed: once two have hung, renewals get as long as the last one did.
+            let rest = if is_first {
+                Duration::ZERO
+            } else {
+                asked_at.elapsed()
+            };
+            is_first = false;
+            let pause = backoff.next_delay().max(rest.min(RETRY_PAUSE_MAX));
             // The lease is not watched: a delete is worth its tries even after the lease was lost.
             tokio::select! {
-                () = sleep(backoff.next_delay()) => {}
+                () = sleep(pause) => {}
                 () = self.drain.wait_closed() => return SettleResult::GivenUp,
             }
         }

@@ -226,7 +226,7 @@ impl Reach {
         self.aside.send_replace(false);
         info!(
             target: LIFECYCLE,
-            "the ledger's table {} answers again after {}; what was mailed without it is written to it now: {}",
+            "the ledger's table {} answers again after {}; {} went without it, and what was mailed is written to it now",
             self.name,
             format_duration(since.elapsed()),
             match self.without.load(Ordering::Relaxed) {

@@ -45,7 +45,7 @@ fn held(now: &Readings) -> String {
     let words = held_in_words(now.held(), now.oldest_held());
     match now.on_the_way() {
         0 => words,
-        count => format!("{words}, {count} with a place to be sent"),
+        count => format!("{words}, {count} to be sent or being sent"),
     }
 }
 

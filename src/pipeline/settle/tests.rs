@@ -201,6 +201,19 @@ async fn a_delete_that_fails_waits_for_at_most_a_quarter_of_a_short_lease() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn once_two_deletes_have_hung_renewals_get_their_turn() {
+    let rig = rig(&[], Answer::Hang);
+    let lease = rig.lease("m");
+    let deleting = rig.settler.delete(&lease, || ());
+    assert!(tokio::time::timeout(LENGTH * 5, deleting).await.is_err());
+    let times: Vec<_> = rig.queue.asked().iter().map(|asked| asked.at).collect();
+    let between = times.windows(2).map(|pair| pair[1] - pair[0]);
+    let shortest = between.skip(1).min();
+    let wanted = lease_call_timeout(LENGTH) * 2;
+    assert!(shortest >= Some(wanted), "{shortest:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn giving_back_asks_for_the_delay_and_ends_with_the_lease() {
     let rig = rig(&[], Answer::Call(QueueFailureKind::Transient));
     let lease = rig.lease("m");
