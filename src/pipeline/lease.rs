@@ -102,13 +102,15 @@ impl Leases {
     /// `asked_at` is when the receive request was sent. The queue began to count somewhere between
     /// that and now, and nothing says when: an answer to a long poll may have been long on its way. So the
     /// lease counts from the request, but no more than half of it is taken for gone, so that a lease
-    /// shorter than a long poll is renewed at once instead of lost. Where the process has stood still since the request, the
+    /// shorter than a long poll is renewed at once instead of lost. What the queue has it gives within `wait`, so that
+    /// an answer that comes later was on its way. Where the process has stood still since the request, the
     /// answer may have come at any time in between, and the lease counts from before that.
     pub fn adopt(
         self: &Arc<Self>,
         message_id: &str,
         receipt: ReceiptHandle,
         asked_at: Instant,
+        wait: Duration,
     ) -> Option<Lease> {
         let now = Instant::now();
         self.ran(now);
@@ -116,6 +118,7 @@ impl Leases {
         let latest = now.checked_sub(self.length / 2);
         let latest = latest
             .into_iter()
+            .chain(asked_at.checked_add(wait))
             .chain(state.stalls.unread_since(asked_at, now));
         let received_at = asked_at.max(latest.min().unwrap_or(now));
         // The keeper looks again: there is a new lease, or this one has another next moment.

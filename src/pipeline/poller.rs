@@ -215,7 +215,7 @@ impl Poller {
             let receipt = message.receipt.clone();
             report::received(&message);
             // A message that is held already only gets the newer handle.
-            let Some(lease) = self.leases.adopt(&message.id, receipt, began) else {
+            let Some(lease) = self.leases.adopt(&message.id, receipt, began, self.wait) else {
                 self.leases
                     .received_again(&message.id, message.receive_count);
                 continue;

@@ -7,6 +7,8 @@ use crate::{
 };
 
 const LENGTH: Duration = Duration::from_mins(1);
+/// How long a receive may wait for messages.
+const WAIT: Duration = Duration::from_secs(20);
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -35,7 +37,8 @@ async fn rig(script: &[Answer], rest: Answer) -> Rig {
 
 impl Rig {
     fn adopt(&self, message: &str, receipt: &str) -> Option<Lease> {
-        self.leases.adopt(message, handle(receipt), Instant::now())
+        self.leases
+            .adopt(message, handle(receipt), Instant::now(), WAIT)
     }
 
     fn elapsed(&self) -> Duration {
@@ -125,12 +128,24 @@ async fn the_deadline_of_a_renewed_lease_counts_from_before_the_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_deadline_counts_from_the_request_and_never_takes_more_than_half_for_gone() {
-    for (answered_after, left) in [(20, 40), (29, 31), (50, 30)] {
+    let long = WAIT.as_secs();
+    // An answer that comes later than the queue may wait has begun its lease by then.
+    for (wait, answered_after, left) in [
+        (long, 20, 40),
+        (long, 29, 31),
+        (long, 50, 30),
+        (5, 50, 15),
+        (0, 61, 0),
+    ] {
         let rig = rig(&[], Answer::Done).await;
         let asked_at = Instant::now();
         tokio::time::sleep(seconds(answered_after)).await;
-        let lease = rig.leases.adopt("m", handle("r"), asked_at).unwrap();
-        assert_eq!(lease.margin(), seconds(left), "after {answered_after} s");
+        let lease = rig.leases.adopt("m", handle("r"), asked_at, seconds(wait));
+        assert_eq!(
+            lease.unwrap().margin(),
+            seconds(left),
+            "after {answered_after} s"
+        );
     }
 }
 
@@ -299,7 +314,7 @@ async fn adopted_after(rig: &Rig, still: Duration, keeper_first: bool) -> Lease 
         tokio::task::yield_now().await;
         assert!(rig.leases.state.lock().stalls.ran_at > Some(asked_at + seconds(6)));
     }
-    rig.leases.adopt("m", handle("r"), asked_at).unwrap()
+    rig.leases.adopt("m", handle("r"), asked_at, WAIT).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -337,7 +352,10 @@ async fn what_comes_long_after_a_stall_in_the_same_poll_is_fresh() {
     tokio::time::sleep(seconds(1)).await;
     tokio::time::advance(seconds(40)).await;
     tokio::time::sleep(seconds(10)).await;
-    let lease = rig.leases.adopt("m", handle("r"), asked_at).unwrap();
+    let lease = rig
+        .leases
+        .adopt("m", handle("r"), asked_at, LENGTH)
+        .unwrap();
     assert_eq!(lease.margin(), LENGTH / 2);
 }
 
@@ -347,7 +365,7 @@ async fn a_message_is_held_from_the_answer_that_brought_it_first_and_not_from_th
     assert_eq!(rig.leases.oldest(), None);
     let asked_at = Instant::now();
     tokio::time::advance(seconds(20)).await;
-    let lease = rig.leases.adopt("m", handle("r"), asked_at).unwrap();
+    let lease = rig.leases.adopt("m", handle("r"), asked_at, WAIT).unwrap();
     tokio::time::advance(seconds(5)).await;
     assert!(rig.adopt("m", "again").is_none());
     tokio::time::advance(seconds(2)).await;

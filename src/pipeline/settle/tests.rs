@@ -11,6 +11,8 @@ use crate::{
 };
 
 const LENGTH: Duration = Duration::from_mins(1);
+/// How long a receive may wait for messages.
+const WAIT: Duration = Duration::from_secs(20);
 
 struct Rig {
     queue: Arc<ScriptedQueue>,
@@ -48,7 +50,7 @@ fn rig_of(length: Duration, script: &[Answer], rest: Answer) -> Rig {
 impl Rig {
     fn lease(&self, message: &str) -> Lease {
         self.leases
-            .adopt(message, handle(message), Instant::now())
+            .adopt(message, handle(message), Instant::now(), WAIT)
             .unwrap()
     }
 
@@ -153,7 +155,7 @@ async fn a_delete_confirmed_for_an_old_handle_is_repeated_with_the_new_one() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(
             rig.leases
-                .adopt("m", handle("newer"), Instant::now())
+                .adopt("m", handle("newer"), Instant::now(), WAIT)
                 .is_none()
         );
     };
@@ -224,7 +226,7 @@ async fn giving_back_asks_for_the_delay_and_ends_with_the_lease() {
             tokio::time::sleep(Duration::from_secs(70)).await;
             assert!(
                 rig.leases
-                    .adopt("m", handle("next"), Instant::now())
+                    .adopt("m", handle("next"), Instant::now(), WAIT)
                     .is_some()
             );
         }
@@ -268,7 +270,7 @@ async fn a_message_is_given_back_within_the_twelve_hours() {
 async fn a_message_that_came_twice_is_deleted_by_both_handles() {
     let rig = rig(&[], Answer::Done);
     let lease = rig.lease("m");
-    let again = rig.leases.adopt("m", handle("copy"), Instant::now());
+    let again = rig.leases.adopt("m", handle("copy"), Instant::now(), WAIT);
     assert!(again.is_none(), "one lease");
     let settled = rig.settler.delete(&lease, || ()).await;
     assert_eq!(settled, SettleResult::Done);
@@ -286,7 +288,7 @@ async fn while_a_message_is_deleted_by_both_handles_it_is_not_renewed() {
     let lease = rig.lease("m");
     assert!(
         rig.leases
-            .adopt("m", handle("copy"), Instant::now())
+            .adopt("m", handle("copy"), Instant::now(), WAIT)
             .is_none()
     );
     let keeper = tokio::spawn(Arc::clone(&rig.leases).keep(|| (), CancellationToken::new()));
@@ -308,7 +310,7 @@ async fn what_comes_again_while_it_is_given_back_is_a_lease_of_its_own() {
     let give_back = rig.settler.give_back(&lease, Duration::from_secs(2));
     let again = async {
         tokio::time::sleep(Duration::from_secs(3)).await;
-        rig.leases.adopt("m", handle("again"), Instant::now())
+        rig.leases.adopt("m", handle("again"), Instant::now(), WAIT)
     };
     let (settled, again) = tokio::join!(give_back, again);
     assert!(matches!(
@@ -326,7 +328,7 @@ async fn a_delete_that_was_confirmed_counts_at_a_stop_though_an_older_handles_ha
     let rig = rig(&[Answer::Done], Answer::Hang);
     let others: Vec<_> = (0..9).map(|n| rig.lease(&format!("m{n}"))).collect();
     let lease = rig.lease("m");
-    let again = rig.leases.adopt("m", handle("copy"), Instant::now());
+    let again = rig.leases.adopt("m", handle("copy"), Instant::now(), WAIT);
     assert!(again.is_none(), "one lease");
     rig.drain.begin();
     let closed = rig.drain.wait_closed();
