@@ -189,10 +189,11 @@ impl Settler {
     ) -> SettleResult {
         let began = Instant::now();
         let mut backoff = pauses(lease);
-        let mut is_first = true;
+        let mut took_before = Duration::ZERO;
         loop {
             let asked_at = Instant::now();
             let result = self.attempt(lease, &self.deletes, Duration::ZERO).await;
+            let took = asked_at.elapsed();
             if matches!(result, Err(_) | Ok(SettleResult::LeaseLost)) {
                 count();
             }
@@ -207,14 +208,11 @@ impl Settler {
                 keeps_failing.get_or_insert_with(|| KeepsFailing::count(&self.keep_failing));
                 self.report_failing_delete(began, &failed);
             }
-            // A lease with a call is not renewed: once two have hung, renewals get as long as the last one did.
-            let rest = if is_first {
-                Duration::ZERO
-            } else {
-                asked_at.elapsed()
-            };
-            is_first = false;
-            let pause = backoff.next_delay().max(rest.min(RETRY_PAUSE_MAX));
+            // A lease with a call is not renewed. Once two in a row have hung, renewals get as long as those.
+            let pause = backoff
+                .next_delay()
+                .max(took.min(took_before).min(RETRY_PAUSE_MAX));
+            took_before = took;
             // The lease is not watched: a delete is worth its tries even after the lease was lost.
             tokio::select! {
                 () = sleep(pause) => {}

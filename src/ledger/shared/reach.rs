@@ -226,13 +226,11 @@ impl Reach {
         self.aside.send_replace(false);
         info!(
             target: LIFECYCLE,
-            "the ledger's table {} answers again after {}; {} went without it, and what was mailed is written to it now",
+            "the ledger's table {} answers again after {}; mails that went without it and are written to it now, where \
+             they were sent: {}",
             self.name,
             format_duration(since.elapsed()),
-            match self.without.load(Ordering::Relaxed) {
-                1 => "1 mail".to_owned(),
-                mails => format!("{mails} mails"),
-            }
+            self.without.load(Ordering::Relaxed)
         );
     }
 }
