@@ -126,24 +126,32 @@ async fn the_deadline_of_a_renewed_lease_counts_from_before_the_request() {
     assert!(confirmed > seconds(56), "{confirmed:?}");
 }
 
+/// What is left of a lease whose receive was to wait and was answered so many seconds after it was asked.
+async fn left(wait: Duration, answered_after: u64) -> Duration {
+    let rig = rig(&[], Answer::Done).await;
+    let asked_at = Instant::now();
+    tokio::time::sleep(seconds(answered_after)).await;
+    let lease = rig.leases.adopt("m", handle("r"), asked_at, wait).unwrap();
+    lease.margin()
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_first_deadline_counts_from_the_request_and_never_takes_more_than_half_for_gone() {
-    let long = WAIT.as_secs();
-    // An answer that comes later than the queue may wait has begun its lease by then.
-    for (wait, answered_after, left) in [
-        (long, 20, 40),
-        (long, 29, 31),
-        (long, 50, 30),
-        (5, 50, 15),
-        (0, 61, 0),
-    ] {
-        let rig = rig(&[], Answer::Done).await;
-        let asked_at = Instant::now();
-        tokio::time::sleep(seconds(answered_after)).await;
-        let lease = rig.leases.adopt("m", handle("r"), asked_at, seconds(wait));
+    for (answered_after, expected) in [(20, 40), (29, 31), (50, 30)] {
         assert_eq!(
-            lease.unwrap().margin(),
-            seconds(left),
+            left(LENGTH, answered_after).await,
+            seconds(expected),
+            "after {answered_after} s"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_lease_of_an_answer_that_comes_after_the_receives_wait_counts_from_its_end() {
+    for (wait, answered_after, expected) in [(20, 70, 10), (5, 50, 15), (0, 61, 0)] {
+        assert_eq!(
+            left(seconds(wait), answered_after).await,
+            seconds(expected),
             "after {answered_after} s"
         );
     }
